@@ -1,0 +1,1 @@
+"""engram-sync: memories that AI agents share without a server."""
