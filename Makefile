@@ -1,0 +1,84 @@
+# Everything a checkout needs, from a bare Python.  Only git, make and Python >= 3.11 must exist.
+#
+#   make demo            two nodes on this machine share a memory    (ARGS=--keep keeps their homes)
+#   make test            style, types, floors, tests, fuzzing: what has to pass before a commit
+#   make lint            the first half of it, without running anything
+#   make lock            resolve the dependencies again and rewrite requirements/
+#   make clean           remove what these targets made
+
+ARGS ?=
+# Interpreters to look for, best first; PYTHON=/path/to/python overrides.
+PYTHON ?=
+# Two workers fit the smallest machine; more of them compete with the tests' own processes.
+WORKERS ?= 2
+FUZZ_SECONDS ?= 10
+
+VENV := .venv
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+RUN_STAMP := $(VENV)/.run-stamp
+DEV_STAMP := $(VENV)/.dev-stamp
+SOURCES := engram_sync wire/engram_wire crdt/engram_crdt simulations/engram_simulations
+
+# A newer pyright is not this checkout's business, and asking for one would need the network.
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint style types floors unit fuzz lock clean
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+# ------------------------------------------------------------------------------------------------
+# The environment.  A stamp is newer than what it was made from, so a second call costs nothing.
+
+$(BIN)/python$(if $(filter Windows_NT,$(OS)),.exe,):
+	@sh .ci/make-venv "$(VENV)" $(PYTHON)
+
+$(RUN_STAMP): requirements/run.txt pyproject.toml | $(BIN)/python$(if $(filter Windows_NT,$(OS)),.exe,)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/run.txt
+	$(BIN)/python -m pip install --quiet --no-build-isolation --no-deps -e .
+	@touch $@
+
+$(DEV_STAMP): requirements/dev.txt $(RUN_STAMP)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# ------------------------------------------------------------------------------------------------
+# What people type
+
+demo: $(RUN_STAMP)
+	@$(BIN)/engram-sync demo $(ARGS)
+
+test: lint unit fuzz
+	@echo "make test: all passed"
+
+lint: style types floors
+
+style: $(DEV_STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(DEV_STAMP)
+	$(BIN)/mypy
+	$(BIN)/pyright
+
+floors: $(DEV_STAMP)
+	$(BIN)/lint-imports --no-logo
+
+unit: $(DEV_STAMP)
+	$(BIN)/python -m coverage erase
+	$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term
+
+# Each target searches for a counter-example to its invariant; the canary must find one, or the
+# harness itself is broken.
+fuzz: $(DEV_STAMP)
+	@sh .ci/fuzz-all "$(BIN)/python" $(FUZZ_SECONDS)
+
+lock: $(DEV_STAMP)
+	sh .ci/lock "$(BIN)/uv"
+
+clean:
+	rm -rf $(VENV) build dist .coverage .coverage.* coverage.xml htmlcov \
+		.hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
