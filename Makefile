@@ -61,7 +61,7 @@ style: $(DEV_STAMP)
 
 types: $(DEV_STAMP)
 	$(BIN)/mypy
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 floors: $(DEV_STAMP)
 	$(BIN)/lint-imports --no-logo

@@ -1,0 +1,47 @@
+"""Where a node lives when nobody says."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from engram_sync.errors import UsageError
+
+APP_NAME: Final = "engram-sync"
+ENV_HOME: Final = "ENGRAM_SYNC_HOME"
+
+
+def resolve_home(flag: str | Path | None, env: Mapping[str, str]) -> Path:
+    """The directory that holds a node's store and key; it need not exist yet.
+
+    Args:
+        flag: ``--home``, or None.
+        env: The environment; ``ENGRAM_SYNC_HOME`` and, where the platform has it,
+            ``XDG_DATA_HOME`` are honoured.
+
+    Returns:
+        An absolute path.
+
+    Raises:
+        UsageError: It is empty, or it is ``~/.engram``, which other tools own.
+    """
+    if flag is not None and not str(flag):
+        raise UsageError("--home is empty", hint="name a directory, or leave the flag out")
+    chosen = flag if flag is not None else env.get(ENV_HOME) or _default_home(env)
+    home = Path(chosen).expanduser().absolute()
+    taken = Path.home() / ".engram"
+    if home == taken or taken in home.parents:
+        raise UsageError(
+            f"{home} belongs to other tools; engram-sync never writes there",
+            hint=f"choose another directory with --home or {ENV_HOME}",
+        )
+    return home
+
+
+def _default_home(env: Mapping[str, str]) -> Path:
+    base = env.get("XDG_DATA_HOME", "")
+    if sys.platform != "win32" and Path(base).is_absolute():
+        return Path(base) / APP_NAME
+    from platformdirs import user_data_path
+
+    return user_data_path(APP_NAME, appauthor=False)

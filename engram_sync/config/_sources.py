@@ -1,0 +1,242 @@
+"""Reads flags, environment and files into one checked Config."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final, cast
+
+from engram_sync.config._home import ENV_HOME
+from engram_sync.config._settings import (
+    ENV_PREFIX,
+    SETTINGS,
+    Config,
+    Kind,
+    LogConfig,
+    NetworkConfig,
+    SharingConfig,
+    SyncConfig,
+)
+from engram_sync.errors import UsageError
+
+PROJECT_FILE: Final = "engram-sync.toml"
+USER_FILE: Final = "config.toml"
+
+_TRUE: Final = frozenset({"1", "true", "yes", "on"})
+_FALSE: Final = frozenset({"0", "false", "no", "off"})
+_TABLES: Final = {name.partition(".")[0] for name in SETTINGS}
+
+
+def load_config(
+    home: Path,
+    flags: Mapping[str, object] | None = None,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> Config:
+    """Read and check every source of settings.
+
+    Args:
+        home: The node's directory; its ``config.toml`` is the user file.
+        flags: Settings by dotted name; None values are flags that were not given.  Text is parsed
+            as in the environment where the setting is not text.
+        env: The environment; empty variables count as unset.
+        cwd: Where to start looking for the project file; None looks nowhere.
+
+    Returns:
+        The settings, and in ``origins`` where each came from: ``flag``, the name of a variable,
+        ``FILE:LINE``.
+
+    Raises:
+        UsageError: A source has an unknown setting, a wrong type, a value that is not allowed or
+            TOML that does not parse; the message names the place and what is allowed.
+    """
+    values: dict[str, object] = {}
+    origins: dict[str, str] = {}
+    project = _project_file(cwd)
+    for source in (
+        _from_file(home / USER_FILE),
+        _from_file(project) if project is not None else iter(()),
+        _from_env(env or {}),
+        _from_flags(flags or {}),
+    ):
+        for name, value, origin in source:
+            values[name] = value
+            origins[name] = origin
+    config = Config(
+        network=NetworkConfig(**_table(values, "network")),
+        sharing=SharingConfig(**_table(values, "sharing")),
+        sync=SyncConfig(**_table(values, "sync")),
+        log=LogConfig(**_table(values, "log")),
+        origins=origins,
+    )
+    _check_together(config)
+    return config
+
+
+# A setting's name, its checked value, and where it stood.
+_Entry = tuple[str, object, str]
+
+
+def _table(values: Mapping[str, object], table: str) -> dict[str, Any]:
+    prefix = f"{table}."
+    return {
+        name.removeprefix(prefix): value
+        for name, value in values.items()
+        if name.startswith(prefix)
+    }
+
+
+def _check_together(config: Config) -> None:
+    sync = config.sync
+    for larger, high, smaller, low in (
+        ("sync.dead_after_s", sync.dead_after_s, "sync.ping_s", sync.ping_s),
+        ("sync.backoff_max_s", sync.backoff_max_s, "sync.backoff_min_s", sync.backoff_min_s),
+    ):
+        if high < low:
+            place = config.origins.get(larger) or config.origins[smaller]
+            raise UsageError(
+                f"{place}: {larger} = {high:g} is less than {smaller} = {low:g}",
+                hint=f"raise {larger} or lower {smaller}",
+            )
+
+
+def _checked(name: str, value: object, origin: str) -> _Entry:
+    """One setting from one source, or the error that names the source."""
+    setting = SETTINGS.get(name)
+    if setting is None:
+        raise _unknown(name, origin)
+    typed = _typed(setting.kind, value)
+    if typed is None:
+        raise UsageError(
+            f"{origin}: {name} must be {setting.kind.value}, not {value!r}", hint=setting.about
+        )
+    problem = setting.check(typed)
+    if problem:
+        raise UsageError(f"{origin}: {name} = {value!r} is not allowed", hint=problem)
+    return name, typed, origin
+
+
+def _typed(kind: Kind, value: object) -> object | None:
+    """The value as its setting stores it; None when it has another type."""
+    match kind, value:
+        case (Kind.BOOL, bool()) | (Kind.TEXT, str()):
+            return value
+        case Kind.SECONDS, int() | float() if not isinstance(value, bool):
+            # Refuses nan and inf too: a wait has to end.
+            return float(value) if 0 < value < 1e9 else None
+        case Kind.TEXTS, list() | tuple():
+            texts = cast("list[object]", value)
+            return tuple(texts) if all(isinstance(text, str) for text in texts) else None
+        case _:
+            return None
+
+
+def _parsed(kind: Kind, text: str) -> object:
+    """What a text from the environment or a flag means; the text itself when it means nothing."""
+    match kind:
+        case Kind.BOOL:
+            word = text.strip().lower()
+            return True if word in _TRUE else False if word in _FALSE else text
+        case Kind.TEXT:
+            return text
+        case Kind.TEXTS:
+            return tuple(part.strip() for part in text.split(",") if part.strip())
+        case Kind.SECONDS:
+            try:
+                return float(text)
+            except ValueError:
+                return text
+
+
+def _unknown(name: str, origin: str) -> UsageError:
+    return UsageError(f"{origin}: there is no setting {name!r}", hint=_suggestion(name, SETTINGS))
+
+
+def _suggestion(name: str, allowed: Iterable[str]) -> str:
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, allowed, n=1)
+    return f"did you mean {close[0]}?" if close else f"allowed: {', '.join(allowed)}"
+
+
+def _from_flags(flags: Mapping[str, object]) -> Iterator[_Entry]:
+    for name, value in flags.items():
+        if value is None:
+            continue
+        if isinstance(value, str) and name in SETTINGS:
+            value = _parsed(SETTINGS[name].kind, value)  # noqa: PLW2901 - the same value, typed
+        yield _checked(name, value, "flag")
+
+
+def _from_env(env: Mapping[str, str]) -> Iterator[_Entry]:
+    by_variable = {setting.env: setting for setting in SETTINGS.values()}
+    for variable, text in sorted(env.items()):
+        if not variable.startswith(ENV_PREFIX) or variable == ENV_HOME or not text:
+            continue
+        setting = by_variable.get(variable)
+        if setting is None:
+            raise UsageError(
+                f"there is no environment variable {variable}",
+                hint=_suggestion(variable, [ENV_HOME, *by_variable]),
+            )
+        yield _checked(setting.name, _parsed(setting.kind, text), variable)
+
+
+def _project_file(cwd: Path | None) -> Path | None:
+    if cwd is None:
+        return None
+    candidates = (folder / PROJECT_FILE for folder in (cwd, *cwd.parents))
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _from_file(path: Path) -> Iterator[_Entry]:
+    """The settings in a TOML file; none when there is no such file."""
+    try:
+        text = path.read_bytes().decode()
+    except FileNotFoundError:
+        return
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read: {error}", hint="it must be UTF-8 text") from error
+    for table, content in _parse_toml(path, text).items():
+        place = f"{path}:{_line_of(text, (table,))}"
+        if not isinstance(content, dict):
+            raise _unknown(table, place)
+        if table not in _TABLES:
+            allowed = ", ".join(f"[{name}]" for name in sorted(_TABLES))
+            raise UsageError(f"{place}: there is no table [{table}]", hint=f"allowed: {allowed}")
+        for key, value in cast("dict[str, object]", content).items():
+            place = f"{path}:{_line_of(text, (table, key))}"
+            yield _checked(f"{table}.{key}", value, place)
+
+
+def _parse_toml(path: Path, text: str) -> dict[str, object]:
+    import tomllib
+
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        where = re.search(r"line (\d+)", str(error))
+        line = where[1] if where else str(text.count("\n") + 1)
+        raise UsageError(f"{path}:{line}: this is not TOML: {error}") from error
+
+
+def _line_of(text: str, keys: tuple[str, ...]) -> int:
+    """The line on which a key of a valid document starts.
+
+    TOML parsers give no positions.  So look for the shortest run of lines that parses and has the
+    key; it starts after the run before that parsed.
+    """
+    import tomllib
+
+    lines = text.splitlines(keepends=True)
+    start = 1
+    for count in range(1, len(lines) + 1):
+        try:
+            found: object = tomllib.loads("".join(lines[:count]))
+        except tomllib.TOMLDecodeError:
+            continue
+        for key in keys:
+            found = cast("dict[str, object]", found).get(key) if isinstance(found, dict) else None
+        if found is not None:
+            return start
+        start = count + 1
+    return start
