@@ -1,0 +1,1 @@
+"""Benchmarks of the real product and of the floor beneath it; run ``python -m benchmarks``."""

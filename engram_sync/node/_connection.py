@@ -1,0 +1,302 @@
+"""One authenticated connection: bytes, session and exchange, driven by four small tasks."""
+
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+import trio
+
+from engram_sync.host import Clock
+from engram_sync.node._limits import (
+    GOODBYE_S,
+    INBOX_FRAMES_MAX,
+    INGEST_FRAMES_MAX,
+    OUTBOUND_BYTES_MAX,
+    OUTBOUND_ROOM_BYTES,
+    RECEIVE_BYTES,
+)
+from engram_sync.replication import (
+    Admit,
+    Close,
+    CollectCredentials,
+    Diverged,
+    Effect,
+    Exchange,
+    Ingest,
+    Joined,
+    Present,
+    ReadRuns,
+    Send,
+)
+from engram_sync.transport import Link
+from engram_wire import (
+    HANDSHAKE_S,
+    NEED_DATA,
+    CloseCode,
+    Established,
+    Goodbye,
+    JoinResponse,
+    LocalProtocolError,
+    Message,
+    Session,
+    WireError,
+)
+
+
+class ConnectionEnded(Exception):
+    """Why a connection is over; ``code`` is what the other side was told or told us."""
+
+    def __init__(self, code: CloseCode, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+async def authenticate(link: Link, session: Session) -> Established:
+    """Run the handshake of DESIGN.md section 4 to its end.
+
+    Raises:
+        ConnectionEnded: The peer is too slow, goes away or fails to prove its key.
+    """
+    with trio.move_on_after(HANDSHAKE_S):
+        try:
+            await _send(link, session.start())
+            while True:
+                event = session.next_event()
+                await _send(link, session.data_to_send())
+                if isinstance(event, Established):
+                    return event
+                if event is not NEED_DATA:
+                    raise ConnectionEnded(CloseCode.PROTOCOL, "a message before the handshake")
+                data = await link.stream.receive_some(RECEIVE_BYTES)
+                if not data:
+                    raise ConnectionEnded(CloseCode.OK, "the peer left during the handshake")
+                session.receive_data(bytes(data))
+        except WireError as error:
+            raise ConnectionEnded(error.code, str(error)) from error
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            raise ConnectionEnded(CloseCode.OK, "the connection broke") from error
+    raise ConnectionEnded(CloseCode.TIMEOUT, f"no handshake within {HANDSHAKE_S:g} s")
+
+
+async def _send(link: Link, data: bytes) -> None:
+    if data:
+        await link.stream.send_all(data)
+
+
+@dataclass(slots=True)
+class Services:
+    """What a connection needs from its node; every member is a coroutine function or a call."""
+
+    ingest: Callable[["Connection", Sequence[Ingest]], Awaitable[list[Effect]]]
+    read_runs: Callable[["Connection", ReadRuns], Awaitable[list[Effect]]]
+    other: Callable[
+        ["Connection", Present | CollectCredentials | Admit], Awaitable[list[Effect]]
+    ]
+    diverged: Callable[["Connection", bytes], None]
+    changed: Callable[[], None]
+    """Something that ``status`` or ``sync`` shows may have changed."""
+
+
+@dataclass(eq=False, slots=True)
+class Connection:
+    """The tasks and queues of one authenticated connection.
+
+    ``run`` owns the stream; everything else only queues work for its tasks.
+    """
+
+    link: Link
+    session: Session
+    exchange: Exchange
+    peer: bytes
+    clock: Clock
+    services: Services
+    via: str
+    address: str
+    initiator: bool
+    join_response: JoinResponse | None = None
+    _outbound: deque[bytes] = field(default_factory=deque[bytes])
+    _outbound_bytes: int = 0
+    _inbox: deque[Ingest] = field(default_factory=deque[Ingest])
+    _work: deque[Effect] = field(default_factory=deque[Effect])
+    _wake: dict[str, trio.Event] = field(default_factory=dict[str, trio.Event])
+    _goodbye: tuple[CloseCode, str] | None = None
+    _sending: bool = False
+
+    async def run(self) -> ConnectionEnded:
+        """Serve the connection until either side ends it.
+
+        Resource handling: closes the stream before it returns.
+        Error handling: whatever the peer does ends this call, with the reason returned; only
+        errors of this node's own parts are raised.
+        """
+        ended = ConnectionEnded(CloseCode.SHUTDOWN, "this node is closing")
+        try:
+            async with trio.open_nursery() as nursery:
+                for task in (self._send_loop, self._ingest_loop, self._work_loop, self._tick_loop):
+                    nursery.start_soon(task)
+                self.perform(self.exchange.open())
+                try:
+                    await self._receive_loop()
+                except ConnectionEnded as error:
+                    ended = error
+                nursery.cancel_scope.cancel()
+        finally:
+            await self._say_goodbye(ended)
+        return ended
+
+    def perform(self, effects: Sequence[Effect]) -> None:
+        """Queue effects for the tasks that perform them; never blocks."""
+        for effect in effects:
+            match effect:
+                case Send(message):
+                    self._queue(message)
+                case Ingest():
+                    self._inbox.append(effect)
+                    self._notify("inbox")
+                case Diverged(scope):
+                    self.services.diverged(self, scope)
+                case Joined(response):
+                    self.join_response = response
+                case Close(code, reason):
+                    self.close(code, reason)
+                case ReadRuns() | Present() | CollectCredentials() | Admit():
+                    self._work.append(effect)
+                    self._notify("work")
+        if effects:
+            self.services.changed()
+
+    def close(self, code: CloseCode, reason: str) -> None:
+        """End the connection: the receive loop stops and the peer is told ``code``."""
+        if self._goodbye is None:
+            self._goodbye = (code, reason)
+            self._notify("close")
+
+    def _queue(self, message: Message) -> None:
+        data = self.session.send(message, timestamp_ms=self.clock.now_ms())
+        self._outbound.append(data)
+        self._outbound_bytes += len(data)
+        if self._outbound_bytes > OUTBOUND_BYTES_MAX:
+            self.close(CloseCode.LIMIT, "answers are not being read")
+        self._notify("outbound")
+
+    # -- tasks -------------------------------------------------------------------------------
+
+    async def _receive_loop(self) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._watch_close, nursery.cancel_scope)
+            try:
+                while True:
+                    await self._drain_events()
+                    data = await self.link.stream.receive_some(RECEIVE_BYTES)
+                    if not data:
+                        raise ConnectionEnded(CloseCode.OK, "the peer closed the connection")
+                    self.session.receive_data(bytes(data))
+            except ConnectionEnded as error:
+                self._goodbye = self._goodbye or (error.code, error.reason)
+            except WireError as error:
+                self.close(error.code, str(error))
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                self._goodbye = self._goodbye or (CloseCode.OK, "the connection broke")
+            nursery.cancel_scope.cancel()
+        code, reason = self._goodbye or (CloseCode.SHUTDOWN, "this node is closing")
+        raise ConnectionEnded(code, reason)
+
+    async def _watch_close(self, receiving: trio.CancelScope) -> None:
+        while self._goodbye is None:
+            await self._waited("close")
+        receiving.cancel()
+
+    async def _drain_events(self) -> None:
+        while (event := self.session.next_event()) is not NEED_DATA:
+            if isinstance(event, Goodbye):
+                raise ConnectionEnded(CloseCode(event.code), f"the peer said: {event.reason}")
+            if isinstance(event, Established):
+                raise ConnectionEnded(CloseCode.PROTOCOL, "a second handshake")
+            self.perform(self.exchange.on_message_untrusted(event, trio.current_time()))
+            while len(self._inbox) >= INBOX_FRAMES_MAX:
+                # Not reading is the back-pressure: the peer's own buffers fill next.
+                await self._waited("inbox taken")
+            # A receive loop that never yields would stall every other connection.
+            await trio.lowlevel.checkpoint()
+
+    async def _ingest_loop(self) -> None:
+        while True:
+            while not self._inbox:
+                await self._waited("inbox")
+            count = min(len(self._inbox), INGEST_FRAMES_MAX)
+            batch = [self._inbox.popleft() for _ in range(count)]
+            self._notify("inbox taken")
+            await self._perform_from(self.services.ingest(self, batch))
+
+    async def _work_loop(self) -> None:
+        while True:
+            while not self._work:
+                await self._waited("work")
+            effect = self._work.popleft()
+            if isinstance(effect, ReadRuns):
+                while self._outbound_bytes > OUTBOUND_ROOM_BYTES:
+                    await self._waited("room")
+                await self._perform_from(self.services.read_runs(self, effect))
+            elif isinstance(effect, Present | CollectCredentials | Admit):
+                await self._perform_from(self.services.other(self, effect))
+
+    async def _perform_from(self, work: Awaitable[list[Effect]]) -> None:
+        try:
+            self.perform(await work)
+        except WireError as error:
+            self.close(error.code, str(error))
+
+    async def _send_loop(self) -> None:
+        while True:
+            while not self._outbound:
+                await self._waited("outbound")
+            data = b"".join(self._outbound)
+            self._outbound.clear()
+            self._sending = True
+            try:
+                await self.link.stream.send_all(data)
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                self._goodbye = self._goodbye or (CloseCode.OK, "the connection broke")
+                self._notify("close")
+                return
+            self._sending = False
+            self._outbound_bytes -= len(data)
+            self._notify("room")
+
+    async def _tick_loop(self) -> None:
+        while True:
+            await trio.sleep_until(self.exchange.next_deadline())
+            self.perform(self.exchange.on_tick(trio.current_time()))
+
+    async def _say_goodbye(self, ended: ConnectionEnded) -> None:
+        with trio.CancelScope(shield=True, deadline=trio.current_time() + GOODBYE_S):
+            if self._sending:
+                # A send was cut half-way; anything after it would be garbage to the peer.
+                await trio.aclose_forcefully(self.link.stream)
+                return
+            try:
+                goodbye = Goodbye(code=ended.code, reason=_public_reason(ended.code))
+                data = self.session.send(goodbye, timestamp_ms=self.clock.now_ms())
+                await self.link.stream.send_all(b"".join(self._outbound) + data)
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                pass  # The peer is gone.
+            except LocalProtocolError:
+                pass  # The session is over already, by an error or by the peer's goodbye.
+            await self.link.stream.aclose()
+
+    # -- wake-ups ----------------------------------------------------------------------------
+
+    def _notify(self, name: str) -> None:
+        event = self._wake.pop(name, None)
+        if event is not None:
+            event.set()
+
+    async def _waited(self, name: str) -> None:
+        event = self._wake.setdefault(name, trio.Event())
+        await event.wait()
+
+
+def _public_reason(code: CloseCode) -> str:
+    """What the peer is told: the name of the code, and nothing about scopes it may not read."""
+    return code.name.lower().replace("_", " ")

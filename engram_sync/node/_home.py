@@ -1,0 +1,193 @@
+"""The files of a node: where they are, who may read them, and the witness of continuity."""
+
+import base64
+import binascii
+import contextlib
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+from nacl.bindings import crypto_sign_seed_keypair
+
+from engram_sync.errors import CorruptError, DeniedError
+from engram_sync.host import Entropy
+
+_KEY_PREFIX = "engram-key-1 "
+_SEED_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class NodeKey:
+    """The Ed25519 key pair that is the node's identity."""
+
+    public: bytes
+    secret: bytes
+
+    @property
+    def node_id(self) -> str:
+        """Lower-case base32 of the public key, without padding."""
+        return node_id_of(self.public)
+
+
+def node_id_of(public_key: bytes) -> str:
+    """The text form of a node's public key."""
+    return base64.b32encode(public_key).decode().rstrip("=").lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """One node's directory.
+
+    ``store.db node.key lock control.json config.toml logs/``; directories 0700, files 0600.
+    """
+
+    path: Path
+
+    @property
+    def store(self) -> Path:
+        """The SQLite file with everything the node knows."""
+        return self.path / "store.db"
+
+    @property
+    def key(self) -> Path:
+        """The secret key."""
+        return self.path / "node.key"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one process that has the store open."""
+        return self.path / "lock"
+
+    def create(self) -> None:
+        """Make the directory, readable by its owner only.
+
+        Raises:
+            DeniedError: The directory cannot be made or entered.
+        """
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except FileExistsError as error:
+            raise DeniedError(
+                f"{self.path} is a file, not a directory", hint="choose another --home"
+            ) from error
+        except OSError as error:
+            raise DeniedError(
+                f"cannot create {self.path}: {error.strerror}",
+                hint="choose another --home, or give yourself write permission",
+            ) from error
+
+    def load_key(self) -> NodeKey | None:
+        """Read the key; None when there is none yet.
+
+        Raises:
+            CorruptError: The file is not a key of ours.
+            DeniedError: The file may not be read.
+        """
+        try:
+            text = self.key.read_text("ascii").strip()
+        except FileNotFoundError:
+            return None
+        except UnicodeDecodeError as error:
+            raise self._bad_key() from error
+        except OSError as error:
+            raise DeniedError(
+                f"cannot read {self.key}: {error.strerror}",
+                hint="run as the user that owns the home",
+            ) from error
+        if not text.startswith(_KEY_PREFIX):
+            raise self._bad_key()
+        try:
+            seed = base64.b64decode(text.removeprefix(_KEY_PREFIX), validate=True)
+        except binascii.Error as error:
+            raise self._bad_key() from error
+        if len(seed) != _SEED_BYTES:
+            raise self._bad_key()
+        return _pair(seed)
+
+    def create_key(self, entropy: Entropy) -> NodeKey:
+        """Draw a key and write it, durable before anything is signed with it."""
+        seed = entropy(_SEED_BYTES)
+        line = _KEY_PREFIX + base64.b64encode(seed).decode() + "\n"
+        write_private(self.key, line.encode("ascii"))
+        return _pair(seed)
+
+    def _bad_key(self) -> CorruptError:
+        return CorruptError(
+            f"{self.key} is not a node key",
+            hint="restore it from a backup; without it this home cannot sign as the same node",
+        )
+
+
+def _pair(seed: bytes) -> NodeKey:
+    public, secret = crypto_sign_seed_keypair(seed)
+    return NodeKey(public=public, secret=secret)
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Write a file that only its owner can read, whole or not at all.
+
+    Raises:
+        DeniedError: The file cannot be written.
+    """
+    temporary = path.with_name(path.name + ".new")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise DeniedError(
+            f"cannot write {path}: {error.strerror}", hint="check permissions and free space"
+        ) from error
+
+
+def runtime_directory() -> Path:
+    """Where the witness lives: outside the home, gone after a reboot.
+
+    ``ENGRAM_SYNC_RUNTIME_DIR`` overrides it.
+    """
+    override = os.environ.get("ENGRAM_SYNC_RUNTIME_DIR")
+    return Path(override) if override else Path(platformdirs.user_runtime_dir("engram-sync"))
+
+
+def boot_id() -> str:
+    """A value that differs after a reboot.
+
+    Where the system offers none, the time of boot to the minute: a clock adjustment then looks
+    like a reboot, which costs a new incarnation and never a fork.
+    """
+    with contextlib.suppress(OSError):
+        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    return f"boot-{round((time.time() - time.monotonic()) / 60)}"
+
+
+class WitnessFile:
+    """The proof, outside the home, that the store is the one this node closed last.
+
+    It exists only while the store is cleanly closed: opening takes it away, so a crash, a copy of
+    the home or a restored backup finds none (or one that does not match) and the node starts new
+    incarnations of its logs.
+    """
+
+    def __init__(self, directory: Path, store_id: bytes) -> None:
+        self._path = directory / f"witness-{store_id.hex()}"
+
+    def take(self) -> bytes | None:
+        """Read and remove the witness."""
+        try:
+            data = self._path.read_bytes()
+            self._path.unlink()
+        except OSError:
+            # Absent or unreadable: continuity is not proven, which is always safe.
+            return None
+        return data
+
+    def leave(self, data: bytes) -> None:
+        """Write the witness; failing to only costs a new incarnation."""
+        with contextlib.suppress(OSError, DeniedError):
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_private(self._path, data)

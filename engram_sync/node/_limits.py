@@ -1,0 +1,30 @@
+"""Bounds of a running node, each with its reason."""
+
+RECEIVE_BYTES = 262_144
+"""One read from a stream: two frames, so that a bulk transfer is few wake-ups."""
+INBOX_FRAMES_MAX = 32
+"""Frames waiting for the store per connection; 4 MiB, after which the peer is not read."""
+INGEST_FRAMES_MAX = 16
+"""Frames stored in one commit: 4,096 records, where a commit stops getting cheaper per record."""
+OUTBOUND_ROOM_BYTES = 1 << 20
+"""Below this many waiting bytes the next page is read for a feed."""
+OUTBOUND_BYTES_MAX = 8 << 20
+"""A peer that asks without reading the answers is cut off here."""
+PAGE_BYTES = 512 << 10
+"""Frames read for one page: enough to keep the stream busy while the next is read."""
+SWEEP_RECORDS = 1_024
+"""Records materialised in one commit, so that a waiting write is never far from its turn."""
+SWEEP_INLINE_RECORDS = 64
+"""Up to this many received records are materialised in the commit that stores them."""
+INDEX_IDLE_S = 0.1
+"""Idle time after which deferred index entries are flushed."""
+GOODBYE_S = 1.0
+"""Time a peer gets to take our goodbye."""
+SHUTDOWN_S = 5.0
+"""Time a stopping node gives its tasks before it cancels them."""
+CONNECTIONS_MAX = 256
+"""Authenticated connections per node."""
+SYNC_POLL_S = 5.0
+"""A sync that hears nothing asks again after this time."""
+
+assert OUTBOUND_ROOM_BYTES + PAGE_BYTES < OUTBOUND_BYTES_MAX

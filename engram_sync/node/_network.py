@@ -1,0 +1,287 @@
+"""Everything of a node that touches the network: listeners, dialling, discovery, connections."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import trio
+
+from engram_sync.discovery import Discovery, Sighting
+from engram_sync.errors import EngramError, LocalError
+from engram_sync.host import Clock, Entropy
+from engram_sync.node._connection import Connection, ConnectionEnded, Services, authenticate
+from engram_sync.node._home import NodeKey
+from engram_sync.node._limits import CONNECTIONS_MAX
+from engram_sync.replication import Contact, Exchange, PeerTable, ScopeView
+from engram_sync.transport import Address, Link, Transport
+from engram_wire import CloseCode, Identity, Role, Session
+
+SIGHTINGS_MAX = 64
+"""Sightings waiting to be looked at; discovery drops and counts beyond it."""
+
+
+@dataclass(slots=True)
+class NetworkParts:
+    """The interfaces a network runs on."""
+
+    transport: Transport
+    discovery: Sequence[Discovery]
+    clock: Clock
+    entropy: Entropy
+
+
+@dataclass(slots=True)
+class PeerMemory:
+    """What is remembered of a peer between connections."""
+
+    via: str = ""
+    address: str = ""
+    last_success_ms: int | None = None
+    failures: int = 0
+    last_error: str = ""
+    clock_digests: dict[bytes, bytes] = field(default_factory=dict[bytes, bytes])
+
+
+class Network:
+    """The connections of one node.
+
+    Args:
+        scopes: The node's scope views; the node replaces entries as commits happen.
+        services: What connections ask of the node.
+        changed: Called whenever something visible changed.
+    """
+
+    def __init__(
+        self,
+        key: NodeKey,
+        parts: NetworkParts,
+        table: PeerTable,
+        scopes: Mapping[bytes, ScopeView],
+        services: Services,
+        changed: Callable[[], None],
+    ) -> None:
+        self._key = key
+        self._parts = parts
+        self.table = table
+        self._scopes = scopes
+        self._services = services
+        self._changed = changed
+        self.connections: dict[bytes, Connection] = {}
+        self.memory: dict[bytes, PeerMemory] = {}
+        self.listening: tuple[Address, ...] = ()
+        self.problems: list[str] = []
+        self._dial_now = trio.Event()
+        self._nursery: trio.Nursery | None = None
+
+    async def run(
+        self,
+        listen: Sequence[Address],
+        *,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Listen, discover and dial until cancelled.
+
+        Resource handling: every connection is closed with a goodbye before it returns.
+        Error handling: a peer's error ends that peer's connection; an address that cannot be
+        listened on is raised before ``started``.
+        """
+        try:
+            async with trio.open_nursery() as nursery:
+                self._nursery = nursery
+                if listen:
+                    addresses = await nursery.start(
+                        self._parts.transport.serve, listen, self._serve_link
+                    )
+                    self.listening = tuple(addresses)
+                for discovery in self._parts.discovery:
+                    await self._start_discovery(nursery, discovery)
+                nursery.start_soon(self._dial_loop)
+                task_status.started()
+        finally:
+            self._nursery = None
+            self.listening = ()
+
+    async def _start_discovery(self, nursery: trio.Nursery, discovery: Discovery) -> None:
+        send, receive = trio.open_memory_channel[Sighting](SIGHTINGS_MAX)
+        nursery.start_soon(self._take_sightings, receive)
+        state = await nursery.start(discovery.run, self.listening, send)
+        if state is not None and not state.available:
+            self.problems.append(state.detail)
+
+    async def _take_sightings(self, sightings: trio.MemoryReceiveChannel[Sighting]) -> None:
+        own = {str(address) for address in self.listening}
+        async for sighting in sightings:
+            address = str(sighting.address)
+            if address not in own:
+                self.sight(address, via=sighting.via)
+
+    # -- dialling ----------------------------------------------------------------------------
+
+    def sight(self, address: str, *, via: str, key: bytes | None = None) -> None:
+        """A node may be found at ``address``."""
+        self.table.sighted(address, via=via, now=trio.current_time(), key=key)
+        self.dial_soon()
+
+    def dial_soon(self) -> None:
+        """Look at the peer table again now."""
+        self._dial_now.set()
+
+    def retry_all(self) -> None:
+        """Forget every backoff: the user asked."""
+        self.table.retry_all(trio.current_time())
+        self.dial_soon()
+
+    async def _dial_loop(self) -> None:
+        assert self._nursery is not None
+        while True:
+            for contact in self.table.due(trio.current_time()):
+                self._nursery.start_soon(self._dial_contact, contact)
+            deadline = self.table.next_deadline()
+            with trio.move_on_at(float("inf") if deadline is None else deadline):
+                await self._dial_now.wait()
+            self._dial_now = trio.Event()
+
+    async def _dial_contact(self, contact: Contact) -> None:
+        try:
+            await self.dial(Address.parse(contact.address), via=contact.via)
+        except ConnectionEnded as error:
+            self._dial_failed(contact, error.reason, stranger=error.code is CloseCode.STRANGER)
+        except EngramError as error:
+            self._dial_failed(contact, error.message, stranger=False)
+
+    def _dial_failed(self, contact: Contact, error: str, *, stranger: bool) -> None:
+        now = trio.current_time()
+        self.table.failed(contact.address, now=now, error=error, stranger=stranger)
+        if contact.key is not None:
+            memory = self.memory.setdefault(contact.key, PeerMemory())
+            memory.failures = contact.failures
+            memory.last_error = error
+        self.dial_soon()
+        self._changed()
+
+    async def dial(
+        self,
+        address: Address,
+        *,
+        via: str,
+        expected: bytes | None = None,
+        task_status: trio.TaskStatus[Connection] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Connect, prove, and serve the connection until it ends.
+
+        Args:
+            expected: The key that must answer; nothing is said to any other.
+
+        Raises:
+            ConnectionEnded: It ended without a useful session.
+            EngramError: The address cannot be reached.
+        """
+        link = await self._parts.transport.connect(address)
+        session = self._session(Role.INITIATOR, link, expected)
+        await self._establish(link, session, via=via, address=str(address), started=task_status)
+
+    # -- connections -------------------------------------------------------------------------
+
+    async def _serve_link(self, link: Link) -> None:
+        session = self._session(Role.RESPONDER, link, None)
+        try:
+            await self._establish(link, session, via="inbound", address=str(link.remote))
+        except ConnectionEnded:
+            return  # A stranger, or a peer that left: it has been told, nothing to do here.
+
+    def _session(self, role: Role, link: Link, expected: bytes | None) -> Session:
+        return Session(
+            role,
+            Identity(public_key=self._key.public, secret_key=self._key.secret),
+            nonce=self._parts.entropy(32),
+            channel_binding=link.channel_binding,
+            expected_peer=expected,
+        )
+
+    async def _establish(
+        self,
+        link: Link,
+        session: Session,
+        *,
+        via: str,
+        address: str,
+        started: trio.TaskStatus[Connection] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        try:
+            established = await authenticate(link, session)
+            self.table.connected(established.peer, address=None if via == "inbound" else address)
+            if established.peer == self._key.public:
+                raise ConnectionEnded(CloseCode.DUPLICATE, "that address is this node")
+        except BaseException:
+            with trio.CancelScope(shield=True):
+                await trio.aclose_forcefully(link.stream)
+            raise
+        memory = self.memory.setdefault(established.peer, PeerMemory())
+        exchange = Exchange(
+            established.peer,
+            self._scopes,
+            now=trio.current_time(),
+            remembered=memory.clock_digests,
+        )
+        connection = Connection(
+            link=link,
+            session=session,
+            exchange=exchange,
+            peer=established.peer,
+            clock=self._parts.clock,
+            services=self._services,
+            via=via,
+            address=address,
+            initiator=link.initiator,
+        )
+        await self._run_connection(connection, started)
+
+    async def _run_connection(
+        self, connection: Connection, started: trio.TaskStatus[Connection]
+    ) -> None:
+        rival = self.connections.get(connection.peer)
+        if rival is None and len(self.connections) >= CONNECTIONS_MAX:
+            connection.close(CloseCode.BUSY, "too many connections")
+        elif rival is not None and self._prefers(rival, connection):
+            connection.close(CloseCode.DUPLICATE, "connected already")
+        else:
+            if rival is not None:
+                rival.close(CloseCode.DUPLICATE, "a newer connection replaces this one")
+            self.connections[connection.peer] = connection
+        self._changed()
+        started.started(connection)
+        ended: ConnectionEnded | None = None
+        try:
+            ended = await connection.run()
+        finally:
+            self._forget(connection, ended)
+        if ended.code is not CloseCode.DUPLICATE and not connection.exchange.shared():
+            raise ended
+
+    def _prefers(self, rival: Connection, newcomer: Connection) -> bool:
+        """Whether the older of two connections to one peer stays.
+
+        Both sides must decide alike when both dialled at once: the connection that the lower key
+        opened stays.  Two of the same direction mean the older one is dead at the other side.
+        """
+        if rival.initiator == newcomer.initiator:
+            return False
+        return rival.initiator == (self._key.public < rival.peer)
+
+    def _forget(self, connection: Connection, ended: ConnectionEnded | None) -> None:
+        memory = self.memory[connection.peer]
+        memory.clock_digests = {
+            scope: summary.clock_digest
+            for scope, summary in connection.exchange.summaries().items()
+        }
+        if self.connections.get(connection.peer) is connection:
+            del self.connections[connection.peer]
+            self.table.disconnected(connection.peer, now=trio.current_time())
+            if ended is not None and ended.code is not CloseCode.OK:
+                memory.last_error = ended.reason
+        self.dial_soon()
+        self._changed()
+
+
+def unreachable_detail(error: LocalError | ConnectionEnded) -> str:
+    """One line about why a peer could not be reached."""
+    return error.message if isinstance(error, LocalError) else error.reason

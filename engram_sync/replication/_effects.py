@@ -1,0 +1,86 @@
+"""What an exchange asks its driver to do.  Effects are values; only the node performs them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from engram_wire import Announcement, CloseCode, JoinRequest, JoinResponse, Message, SyncRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send ``message`` on this connection."""
+
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Ingest:
+    """Verify and store the frame, then call ``Exchange.on_stored``."""
+
+    request: int
+    scope: bytes
+    announcements: Mapping[int, Announcement]
+    """The peer's numbering of logs for this request; grows as the peer announces more."""
+    frame: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """Store the membership records a peer presents, then call ``Exchange.on_presented``."""
+
+    request: SyncRequest
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRuns:
+    """Read the next page of signed runs that the peer lacks, then call ``Exchange.on_page``."""
+
+    request: int
+    scope: bytes
+    after: int | None
+    """Arrival number to continue after; None = start where ``known`` falls behind."""
+    known: Mapping[bytes, int]
+    """Newest seq per log that the peer is known to hold."""
+    refs: Mapping[bytes, int]
+    """The numbers already announced, by log id."""
+
+
+@dataclass(frozen=True, slots=True)
+class CollectCredentials:
+    """Read the membership records that admit us, then call ``Exchange.on_credentials``."""
+
+    scope: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Admit:
+    """Decide about a join request, then call ``Exchange.on_admitted``."""
+
+    request: JoinRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """The answer to our own join request has come."""
+
+    response: JoinResponse
+
+
+@dataclass(frozen=True, slots=True)
+class Diverged:
+    """Equal clocks, different states: an alarm that a person must see."""
+
+    scope: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Say goodbye with ``code`` and close the connection."""
+
+    code: CloseCode
+    reason: str
+
+
+Effect = (
+    Send | Ingest | Present | ReadRuns | CollectCredentials | Admit | Joined | Diverged | Close
+)

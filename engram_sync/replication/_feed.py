@@ -1,0 +1,112 @@
+"""A peer's request for one scope here: what it holds, what was sent, what comes next."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from engram_sync.replication._effects import Effect, ReadRuns, Send
+from engram_sync.replication._view import ScopeView
+from engram_wire import Announcement, ClockEntry, SyncResponse, SyncStatus
+
+
+class PageEntry(NamedTuple):
+    """One frame read for a feed."""
+
+    announcement: Announcement | None
+    """Present when the frame's log has not been announced before."""
+    frame: bytes
+    log: bytes
+    last: int
+    """Seq of the frame's last record, a signed position."""
+
+
+@dataclass(slots=True)
+class Feed:
+    """One subscription of the peer."""
+
+    request: int
+    scope: bytes
+    known: dict[bytes, int]
+    """Newest seq per log that the peer holds, as far as we know."""
+    after: int | None = None
+    """Arrival number up to which runs were sent; None before the first page."""
+    refs: dict[bytes, int] = field(default_factory=dict[bytes, int])
+    acknowledged: dict[bytes, int] = field(default_factory=dict[bytes, int])
+    reading: bool = False
+    caught_up: bool = False
+    sent_records: int = 0
+    """Records the peer acknowledged since the feed began."""
+
+    @classmethod
+    def begin(cls, request: int, scope: bytes, clock: Iterable[ClockEntry]) -> "Feed":
+        """Start from the clock that the peer stated (or that an equal digest implies)."""
+        known = {entry.log: entry.seq for entry in clock}
+        return cls(request=request, scope=scope, known=known, acknowledged=dict(known))
+
+    def next_read(self, view: ScopeView) -> list[Effect]:
+        """Ask for the next page unless one is being read or nothing is new."""
+        if self.reading or (self.caught_up and self.after is not None
+                            and self.after >= view.arrival):
+            return []
+        self.reading = True
+        return [
+            ReadRuns(self.request, self.scope, self.after, dict(self.known), dict(self.refs))
+        ]
+
+    def page(
+        self, entries: Sequence[PageEntry], *, after: int, exhausted: bool, view: ScopeView
+    ) -> list[Effect]:
+        """Turn a page into responses; the last one completes the backlog and carries our summary."""
+        self.reading = False
+        self.after = after
+        first_completion = exhausted and not self.caught_up
+        effects: list[Effect] = []
+        for index, entry in enumerate(entries):
+            if entry.announcement is not None:
+                self.refs[entry.log] = entry.announcement.ref
+            self.known[entry.log] = max(self.known.get(entry.log, 0), entry.last)
+            final = exhausted and index == len(entries) - 1
+            effects.append(
+                Send(
+                    SyncResponse(
+                        request=self.request,
+                        status=SyncStatus.COMPLETE if final else SyncStatus.DATA,
+                        announcements=(entry.announcement,) if entry.announcement else (),
+                        frame=entry.frame,
+                        summary=view.summary() if final else None,
+                    )
+                )
+            )
+        if first_completion and not entries:
+            effects.append(Send(self._complete(view)))
+        self.caught_up = self.caught_up or exhausted
+        return effects + self.next_read(view)
+
+    def _complete(self, view: ScopeView) -> SyncResponse:
+        return SyncResponse(
+            request=self.request,
+            status=SyncStatus.COMPLETE,
+            announcements=(),
+            frame=None,
+            summary=view.summary(),
+        )
+
+    def begin_equal(self, view: ScopeView) -> list[Effect]:
+        """The clocks are equal: no page to read, one small response completes the backlog."""
+        self.after = view.arrival
+        self.caught_up = True
+        return [Send(self._complete(view))]
+
+    def learned(self, received: Iterable[tuple[bytes, int]]) -> None:
+        """The peer showed that it holds these positions, so they need not be sent."""
+        for log, seq in received:
+            self.known[log] = max(self.known.get(log, 0), seq)
+
+    def acked(self, received: Iterable[tuple[bytes, int]]) -> None:
+        """The peer stored these positions durably."""
+        for log, seq in received:
+            before = self.acknowledged.get(log, 0)
+            if seq > before:
+                self.sent_records += seq - before
+                self.acknowledged[log] = seq
+        self.learned(received)

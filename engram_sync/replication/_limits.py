@@ -1,0 +1,26 @@
+"""Bounds and intervals of replication, each with its reason."""
+
+PING_S = 15.0
+"""Idle time after which a connection is probed."""
+DEAD_S = 45.0
+"""Silence after which a peer is given up: three probes unanswered."""
+STRANGER_S = 5.0
+"""How long a connection may live without any shared scope; as long as a handshake."""
+BACKOFF_S_MIN = 0.5
+"""First pause after a failure: shorter than a person notices."""
+BACKOFF_S_MAX = 300.0
+"""Longest pause: a laptop that returns is found within five minutes without any event."""
+CONTACTS_MAX = 1024
+"""Addresses kept; mDNS floods are dropped and counted beyond it."""
+SIGHTING_FAILURES_MAX = 8
+"""Failures after which an announced address is forgotten (about two minutes)."""
+REQUESTS_MAX = 64
+"""Scopes one peer may subscribe to over one connection."""
+ANNOUNCEMENTS_MAX = 65_536
+"""Logs one peer may announce for one request; far above the clock of a healthy scope."""
+CLOCK_INLINE_MAX = 16
+"""Logs up to which a request carries the whole clock at once (70 bytes each, about 1 KiB);
+beyond it the digest goes first and equal scopes cost one small round trip."""
+
+assert DEAD_S >= 3 * PING_S
+assert BACKOFF_S_MIN < BACKOFF_S_MAX

@@ -1,0 +1,129 @@
+"""Whom to call, and when: addresses, where they came from, failures and backoff.
+
+Pure: the driver says what happened and when, and asks what is due.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from engram_sync.replication._limits import (
+    BACKOFF_S_MAX,
+    BACKOFF_S_MIN,
+    CONTACTS_MAX,
+    SIGHTING_FAILURES_MAX,
+)
+
+
+@dataclass(slots=True)
+class Contact:
+    """One address at which a node may be found."""
+
+    address: str
+    via: str
+    """static, token or mdns."""
+    key: bytes | None = None
+    """The key that answered there last; None before the first handshake."""
+    failures: int = 0
+    """Consecutive failures."""
+    due_at: float = 0.0
+    dialing: bool = False
+    last_error: str = ""
+
+
+class PeerTable:
+    """All contacts of a node and their backoff.
+
+    Args:
+        jitter: Draws from [0, 1); supplied from outside so that a simulation repeats.
+    """
+
+    def __init__(self, own_key: bytes, *, jitter: Callable[[], float]) -> None:
+        self._own_key = own_key
+        self._jitter = jitter
+        self._contacts: dict[str, Contact] = {}
+        self._connected: set[bytes] = set()
+        self.dropped = 0
+        """Sightings not kept because the table was full."""
+
+    def contacts(self) -> Iterable[Contact]:
+        """Every contact, in order of first sight."""
+        return self._contacts.values()
+
+    def sighted(self, address: str, *, via: str, now: float, key: bytes | None = None) -> None:
+        """An address was configured, announced or remembered.
+
+        A sighting is a hint only: it grants nothing.  A fresh one makes a failing contact due.
+        """
+        contact = self._contacts.get(address)
+        if contact is None:
+            if len(self._contacts) >= CONTACTS_MAX:
+                self.dropped += 1
+                return
+            contact = self._contacts[address] = Contact(address=address, via=via, due_at=now)
+        if key is not None:
+            contact.key = key
+        if contact.failures:
+            contact.due_at = min(contact.due_at, now + self._backoff(1))
+
+    def due(self, now: float) -> list[Contact]:
+        """Contacts to dial now; each is marked as being dialled."""
+        ready = [c for c in self._contacts.values() if self._wanted(c) and c.due_at <= now]
+        for contact in ready:
+            contact.dialing = True
+        return ready
+
+    def next_deadline(self) -> float | None:
+        """When ``due`` may next return something; None when only an event can change that."""
+        waiting = [c.due_at for c in self._contacts.values() if self._wanted(c)]
+        return min(waiting, default=None)
+
+    def connected(self, key: bytes, *, address: str | None = None) -> None:
+        """A handshake proved ``key``; ``address`` is the contact we dialled, if we did."""
+        if key != self._own_key:
+            self._connected.add(key)
+        contact = self._contacts.get(address) if address is not None else None
+        if contact is not None:
+            contact.key, contact.dialing, contact.failures = key, False, 0
+            contact.last_error = ""
+
+    def disconnected(self, key: bytes, *, now: float) -> None:
+        """The last connection to ``key`` ended; its contacts are due after a short pause."""
+        self._connected.discard(key)
+        for contact in self._contacts.values():
+            if contact.key == key and not contact.dialing:
+                contact.due_at = now + self._backoff(contact.failures + 1)
+
+    def failed(self, address: str, *, now: float, error: str, stranger: bool = False) -> None:
+        """Dialling ended without a useful session; strangers wait for the longest time."""
+        contact = self._contacts.get(address)
+        if contact is None:
+            return
+        contact.dialing = False
+        contact.failures += 1
+        contact.last_error = error
+        if contact.via == "mdns" and contact.failures > SIGHTING_FAILURES_MAX:
+            # The announcement outlived its node; a living one announces itself again.
+            del self._contacts[address]
+            return
+        contact.due_at = now + (BACKOFF_S_MAX if stranger else self._backoff(contact.failures))
+
+    def retry_all(self, now: float) -> None:
+        """Make every contact due, whatever its backoff (the user asked, or we are back online)."""
+        for contact in self._contacts.values():
+            contact.due_at = now
+
+    def contact_of(self, key: bytes) -> Contact | None:
+        """The contact at which ``key`` answered last."""
+        return next((c for c in self._contacts.values() if c.key == key), None)
+
+    def _wanted(self, contact: Contact) -> bool:
+        return (
+            not contact.dialing
+            and contact.key != self._own_key
+            and contact.key not in self._connected
+        )
+
+    def _backoff(self, failures: int) -> float:
+        # Full jitter over the upper half keeps two nodes from calling each other in step.
+        ceiling = min(BACKOFF_S_MAX, BACKOFF_S_MIN * 2.0 ** min(failures - 1, 16))
+        return ceiling * (0.5 + 0.5 * self._jitter())

@@ -1,0 +1,114 @@
+"""Our request for one scope at one peer: what we asked, what has come, whether it is complete."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from engram_sync.replication._effects import Effect, Ingest
+from engram_sync.replication._limits import ANNOUNCEMENTS_MAX, CLOCK_INLINE_MAX
+from engram_sync.replication._view import ScopeView
+from engram_wire import (
+    Announcement,
+    CloseCode,
+    Credential,
+    Summary,
+    SyncRequest,
+    SyncResponse,
+    SyncStatus,
+    WireError,
+)
+
+
+class PullState(Enum):
+    """Where a pull is."""
+
+    REQUESTED = "requested"
+    COMPLETE = "complete"
+    """The backlog has come; what follows are pushes."""
+    REFUSED = "refused"
+
+
+@dataclass(slots=True)
+class Pull:
+    """One subscription of ours."""
+
+    request: int
+    scope: bytes
+    state: PullState = PullState.REQUESTED
+    presented: bool = False
+    """Whether our credentials went along already."""
+    announcements: dict[int, Announcement] = field(default_factory=dict[int, Announcement])
+    pending: int = 0
+    """Frames handed to the store and not yet answered."""
+
+    def opening(self, view: ScopeView, remembered: bytes | None) -> SyncRequest:
+        """The request that starts it; the clock goes along only where it is likely to be needed."""
+        likely_equal = remembered == view.clock_digest
+        inline = not likely_equal and len(view.clock) <= CLOCK_INLINE_MAX
+        return self._request(view, with_clock=inline)
+
+    def with_clock(self, view: ScopeView) -> SyncRequest:
+        """The same request again, this time with the whole clock."""
+        return self._request(view, with_clock=True)
+
+    def presenting(self, view: ScopeView, credentials: tuple[Credential, ...]) -> SyncRequest:
+        """The same request with the membership records that admit us."""
+        self.presented = True
+        self.state = PullState.REQUESTED
+        return self._request(view, with_clock=True, credentials=credentials)
+
+    def _request(
+        self, view: ScopeView, *, with_clock: bool, credentials: tuple[Credential, ...] = ()
+    ) -> SyncRequest:
+        return SyncRequest(
+            request=self.request,
+            scope=self.scope,
+            clock_digest=view.clock_digest,
+            clock=view.clock if with_clock else None,
+            credentials=credentials,
+        )
+
+    def absorb_untrusted(self, response: SyncResponse) -> list[Effect]:
+        """Take one response with data; its frame goes to the store.
+
+        Raises:
+            WireError: The peer announces a log twice or too many logs.
+        """
+        for announcement in response.announcements:
+            if announcement.ref in self.announcements:
+                raise WireError(
+                    f"log {announcement.ref} of request {self.request} announced twice",
+                    code=CloseCode.PROTOCOL,
+                )
+            self.announcements[announcement.ref] = announcement
+        if len(self.announcements) > ANNOUNCEMENTS_MAX:
+            raise WireError(
+                f"more than {ANNOUNCEMENTS_MAX} logs announced for one request",
+                code=CloseCode.LIMIT,
+            )
+        if response.status is SyncStatus.COMPLETE:
+            self.state = PullState.COMPLETE
+        if response.frame is None:
+            return []
+        self.pending += 1
+        return [Ingest(self.request, self.scope, self.announcements, response.frame)]
+
+
+def agrees(mine: Summary, theirs: Summary | None) -> bool:
+    """Whether both sides hold the same records *and* computed the same state from them."""
+    return (
+        theirs is not None
+        and mine.state_digest is not None
+        and mine.clock_digest == theirs.clock_digest
+        and mine.state_digest == theirs.state_digest
+    )
+
+
+def contradicts(mine: Summary, theirs: Summary | None) -> bool:
+    """Whether equal clocks led to different states: a defect, never a delay."""
+    return (
+        theirs is not None
+        and mine.state_digest is not None
+        and theirs.state_digest is not None
+        and mine.clock_digest == theirs.clock_digest
+        and mine.state_digest != theirs.state_digest
+    )
