@@ -1,0 +1,118 @@
+"""The methods that a Node and a ControlClient share, as one typed interface."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from engram_sync.results import (
+    Conflict,
+    Engram,
+    HistoryEntry,
+    Hit,
+    Identity,
+    JoinResult,
+    NewMemory,
+    PeerStatus,
+    Status,
+    SyncResult,
+)
+
+
+class NodeApi(Protocol):
+    """What an agent, the command line or a control connection may ask of a node.
+
+    ``ref`` is an ``Engram``, a full id, or a unique prefix of at least 8 hex characters.  Every
+    method raises ``EngramError`` and nothing else on purpose.
+    """
+
+    @property
+    def home(self) -> Path:
+        """The directory that holds the node's store and key."""
+        ...
+
+    async def identity(self) -> Identity: ...
+
+    async def remember(
+        self,
+        content: str,
+        *,
+        type: str = ...,  # noqa: A002 - the word users know
+        scope: str | None = None,
+        title: str = "",
+        category: str = "",
+        tags: Iterable[str] = (),
+        confidence: float = 1.0,
+        metadata: Mapping[str, object] | None = None,
+        belief: Mapping[str, object] | None = None,
+        events: Iterable[object] = (),
+        key: str | None = None,
+    ) -> Engram: ...
+
+    async def remember_many(self, memories: Sequence[NewMemory]) -> list[str]: ...
+
+    async def recall(
+        self,
+        query: str,
+        *,
+        limit: int = 10,
+        tags: Iterable[str] = (),
+        type: str | None = None,  # noqa: A002 - the word users know
+        scope: str | None = None,
+        since_ms: int | None = None,
+    ) -> list[Hit]: ...
+
+    async def get(self, ref: Engram | str) -> Engram: ...
+
+    async def list(
+        self,
+        *,
+        limit: int = 50,
+        tags: Iterable[str] = (),
+        type: str | None = None,  # noqa: A002 - the word users know
+        scope: str | None = None,
+        since_ms: int | None = None,
+        life: str | None = "active",
+        after: str | None = None,
+    ) -> Sequence[Engram]: ...
+
+    async def update(
+        self,
+        ref: Engram | str,
+        *,
+        content: str | None = None,
+        title: str | None = None,
+        category: str | None = None,
+        add_tags: Iterable[str] = (),
+        remove_tags: Iterable[str] = (),
+        confidence: float | None = None,
+        metadata: Mapping[str, object] | None = None,
+        if_version: str | None = None,
+    ) -> Engram: ...
+
+    async def forget(
+        self, ref: Engram | str, *, reason: str = "", if_version: str | None = None
+    ) -> Engram: ...
+
+    async def archive(
+        self, ref: Engram | str, *, reason: str = "", if_version: str | None = None
+    ) -> Engram: ...
+
+    async def restore(self, ref: Engram | str, *, if_version: str | None = None) -> Engram: ...
+
+    async def history(self, ref: Engram | str) -> Sequence[HistoryEntry]: ...
+
+    async def conflicts(self) -> Sequence[Conflict]: ...
+
+    async def sync(self, *, timeout_s: float = 30.0) -> SyncResult: ...
+
+    async def invite(self, *, ttl_s: float = 900.0, role: str = "member", uses: int = 1) -> str: ...
+
+    async def join(self, token: str, *, bring: bool = False) -> JoinResult: ...
+
+    async def peers(self) -> Sequence[PeerStatus]: ...
+
+    async def status(self) -> Status: ...
+
+    async def go_offline(self) -> None: ...
+
+    async def go_online(self) -> None: ...

@@ -1,0 +1,248 @@
+"""What may be asked over control: one dictionary, method name to typed call.
+
+The argument types are the only validation of what a client sends, and msgspec's message names
+the place of what is wrong.  Values are checked again by the Node, as for every caller.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from engram_sync.errors import PreconditionError, UsageError
+from engram_sync.results import NewMemory
+
+from ._api import NodeApi
+
+P = TypeVar("P", bound=msgspec.Struct)
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What the methods act on."""
+
+    node: NodeApi
+    pid: int
+    stop: Callable[[], None] | None
+    """Asks the program around the node to shut down; None when it offers no way to."""
+
+
+class _Params(msgspec.Struct, forbid_unknown_fields=True):
+    """Arguments by keyword; unknown ones are refused, not ignored."""
+
+
+class NoParams(_Params):
+    pass
+
+
+class RememberParams(_Params):
+    memory: NewMemory
+
+
+class RememberManyParams(_Params):
+    memories: list[NewMemory]
+
+
+class FilterParams(_Params):
+    limit: int
+    tags: tuple[str, ...] = ()
+    type: str | None = None
+    scope: str | None = None
+    since_ms: int | None = None
+
+
+class RecallParams(FilterParams, kw_only=True):
+    query: str
+
+
+class ListParams(FilterParams, kw_only=True):
+    life: str | None = "active"
+    after: str | None = None
+
+
+class RefParams(_Params):
+    ref: str
+
+
+class RestoreParams(_Params):
+    ref: str
+    if_version: str | None = None
+
+
+class LifeParams(_Params):
+    ref: str
+    reason: str = ""
+    if_version: str | None = None
+
+
+class UpdateParams(_Params):
+    ref: str
+    content: str | None = None
+    title: str | None = None
+    category: str | None = None
+    add_tags: tuple[str, ...] = ()
+    remove_tags: tuple[str, ...] = ()
+    confidence: float | None = None
+    metadata: dict[str, Any] | None = None
+    if_version: str | None = None
+
+
+class SyncParams(_Params):
+    timeout_s: float = 30.0
+
+
+class InviteParams(_Params):
+    ttl_s: float = 900.0
+    role: str = "member"
+    uses: int = 1
+
+
+class JoinParams(_Params):
+    token: str
+    bring: bool = False
+
+
+class Greeting(msgspec.Struct):
+    """The answer to ``hello``."""
+
+    pid: int
+    node: str
+
+
+class Method(Generic[P]):
+    """One row of the table.
+
+    Args:
+        params: Type of the arguments.
+        call: What to do with them.
+        abandon: Whether the work ends when its client hangs up.  Reads and waits do; a write is
+            carried to its end, so that its outcome is never half of it.
+    """
+
+    def __init__(
+        self, params: type[P], call: Callable[[Served, P], Awaitable[object]], *, abandon: bool
+    ) -> None:
+        self.abandon = abandon
+        self._decoder = msgspec.json.Decoder(params)
+        self._call = call
+
+    def prepare(self, served: Served, params: msgspec.Raw) -> Callable[[], Awaitable[object]]:
+        """Check the arguments now, and return the call.
+
+        Raises:
+            UsageError: An argument is missing, unknown or of the wrong type.
+        """
+        try:
+            checked = self._decoder.decode(params)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise UsageError(f"wrong arguments: {error}") from error
+        return lambda: self._call(served, checked)
+
+
+async def _hello(served: Served, _: NoParams) -> Greeting:
+    return Greeting(served.pid, (await served.node.identity()).node)
+
+
+async def _remember(served: Served, params: RememberParams) -> object:
+    memory = params.memory
+    return await served.node.remember(
+        memory.content,
+        type=memory.type,
+        scope=memory.scope,
+        title=memory.title,
+        category=memory.category,
+        tags=memory.tags,
+        confidence=memory.confidence,
+        metadata=memory.metadata,
+        belief=memory.belief,
+        events=memory.events,
+        key=memory.key,
+    )
+
+
+async def _update(served: Served, params: UpdateParams) -> object:
+    return await served.node.update(
+        params.ref,
+        content=params.content,
+        title=params.title,
+        category=params.category,
+        add_tags=params.add_tags,
+        remove_tags=params.remove_tags,
+        confidence=params.confidence,
+        metadata=params.metadata,
+        if_version=params.if_version,
+    )
+
+
+async def _recall(served: Served, params: RecallParams) -> object:
+    return await served.node.recall(
+        params.query,
+        limit=params.limit,
+        tags=params.tags,
+        type=params.type,
+        scope=params.scope,
+        since_ms=params.since_ms,
+    )
+
+
+async def _list(served: Served, params: ListParams) -> object:
+    return await served.node.list(
+        limit=params.limit,
+        tags=params.tags,
+        type=params.type,
+        scope=params.scope,
+        since_ms=params.since_ms,
+        life=params.life,
+        after=params.after,
+    )
+
+
+async def _stop(served: Served, _: NoParams) -> None:
+    if served.stop is None:
+        raise PreconditionError(
+            f"this node lives inside another program (pid {served.pid})",
+            hint="end that program instead",
+        )
+    served.stop()
+
+
+METHODS: dict[str, Method[Any]] = {
+    "hello": Method(NoParams, _hello, abandon=True),
+    "identity": Method(NoParams, lambda s, _: s.node.identity(), abandon=True),
+    "remember": Method(RememberParams, _remember, abandon=False),
+    "remember_many": Method(
+        RememberManyParams, lambda s, p: s.node.remember_many(p.memories), abandon=False
+    ),
+    "recall": Method(RecallParams, _recall, abandon=True),
+    "get": Method(RefParams, lambda s, p: s.node.get(p.ref), abandon=True),
+    "list": Method(ListParams, _list, abandon=True),
+    "update": Method(UpdateParams, _update, abandon=False),
+    "forget": Method(
+        LifeParams,
+        lambda s, p: s.node.forget(p.ref, reason=p.reason, if_version=p.if_version),
+        abandon=False,
+    ),
+    "archive": Method(
+        LifeParams,
+        lambda s, p: s.node.archive(p.ref, reason=p.reason, if_version=p.if_version),
+        abandon=False,
+    ),
+    "restore": Method(
+        RestoreParams, lambda s, p: s.node.restore(p.ref, if_version=p.if_version), abandon=False
+    ),
+    "history": Method(RefParams, lambda s, p: s.node.history(p.ref), abandon=True),
+    "conflicts": Method(NoParams, lambda s, _: s.node.conflicts(), abandon=True),
+    "sync": Method(SyncParams, lambda s, p: s.node.sync(timeout_s=p.timeout_s), abandon=True),
+    "invite": Method(
+        InviteParams,
+        lambda s, p: s.node.invite(ttl_s=p.ttl_s, role=p.role, uses=p.uses),
+        abandon=False,
+    ),
+    "join": Method(JoinParams, lambda s, p: s.node.join(p.token, bring=p.bring), abandon=False),
+    "peers": Method(NoParams, lambda s, _: s.node.peers(), abandon=True),
+    "status": Method(NoParams, lambda s, _: s.node.status(), abandon=True),
+    "go_offline": Method(NoParams, lambda s, _: s.node.go_offline(), abandon=False),
+    "go_online": Method(NoParams, lambda s, _: s.node.go_online(), abandon=False),
+    "stop": Method(NoParams, _stop, abandon=False),
+}
