@@ -1,0 +1,89 @@
+"""Collections: the name fixes what a put supersedes."""
+
+from collections.abc import Callable, Iterable
+from enum import Enum
+
+from ._dots import Dot, Element
+from ._limits import COLLECTION_NAME
+from ._scalars import leading_items
+
+
+class SupersedeRule(Enum):
+    """What a put supersedes among what its author observed; the value is the name's prefix."""
+
+    REGISTER = "r"
+    """Every entry of the collection."""
+    SET = "s"
+    """Entries of equal value."""
+    MAP = "m"
+    """Entries of equal key; a value is [key, value]."""
+    OWN_SLOT = "o"
+    """Entries of the author's own agent."""
+    BELIEF = "b"
+    """Entries of the author's own agent about the same subject and relation; a value is
+    [subject, relation, ...]."""
+    EVENTS = "l"
+    """Nothing."""
+
+
+_RULES = {rule.value: rule for rule in SupersedeRule}
+
+
+def rule_of(collection: str) -> SupersedeRule:
+    """Return the rule of a collection.
+
+    Raises:
+        ValueError: The name is malformed or its prefix has no rule.
+    """
+    rule = _RULES.get(collection[:1])
+    if rule is None or not COLLECTION_NAME.fullmatch(collection):
+        raise ValueError(f"{collection!r} is no collection that this version can write")
+    return rule
+
+
+def superseded_by_put(
+    collection: str,
+    value: bytes,
+    observed: Iterable[Element],
+    *,
+    same_author: Callable[[Dot], bool],
+) -> list[Dot]:
+    """Return the dots that a put supersedes.
+
+    Args:
+        collection: Where the put goes.
+        value: Its encoded value.
+        observed: Live elements that the author's view contained, of any collection.
+        same_author: Tells whether the agent that puts also put the element with this dot.
+
+    Returns:
+        Dots of ``observed``, in its order.  An entry whose value is owed equals no value.
+
+    Raises:
+        ValueError: The collection has no rule.
+    """
+    rule = rule_of(collection)
+    peers = [element for element in observed if element.collection == collection]
+    match rule:
+        case SupersedeRule.REGISTER:
+            pass
+        case SupersedeRule.SET:
+            peers = [peer for peer in peers if peer.value == value]
+        case SupersedeRule.MAP:
+            peers = _equal_lead(peers, value, 1)
+        case SupersedeRule.OWN_SLOT:
+            peers = [peer for peer in peers if same_author(peer.dot)]
+        case SupersedeRule.BELIEF:
+            peers = [peer for peer in _equal_lead(peers, value, 2) if same_author(peer.dot)]
+        case SupersedeRule.EVENTS:
+            peers = []
+    return [peer.dot for peer in peers]
+
+
+def _equal_lead(peers: list[Element], value: bytes, count: int) -> list[Element]:
+    lead = leading_items(value, count)
+    return [
+        peer
+        for peer in peers
+        if peer.value is not None and leading_items(peer.value, count) == lead
+    ]

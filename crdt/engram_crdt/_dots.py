@@ -1,0 +1,64 @@
+"""The nouns of a document: dots, changes and elements."""
+
+from hashlib import blake2b
+from typing import NamedTuple
+
+from ._limits import CLIENT_BITS, CLIENT_MAX
+
+
+class Dot(NamedTuple):
+    """The name of one element: which put of which log it was.  Dots order by log, then clock."""
+
+    log: bytes
+    """Id of the log, 32 bytes."""
+    clock: int
+    """Number of puts that this log made before in this engram: 0, 1, 2, ... without a gap."""
+
+
+class Change(NamedTuple):
+    """One record as a document sees it.  Its k puts take the next k clocks of its log."""
+
+    log: bytes
+    """Id of the log that holds the record, 32 bytes."""
+    seq: int
+    """Place of the record in its log; grows within a log."""
+    hlc: int
+    """Hybrid logical clock of the record, see ``engram_crdt.hlc``."""
+    puts: tuple[tuple[str, bytes | None], ...]
+    """(collection, encoded value) of each put; None where the payload is not held."""
+    payload_hash: bytes
+    """Hash of the record's payload, 32 bytes, known also when the payload is not held."""
+    removed: tuple[Dot, ...]
+    """Dots that this change supersedes or removes."""
+    until: tuple[tuple[bytes, int], ...] = ()
+    """(log, n): every dot of that log with a clock below n is removed.  Used by deletes."""
+
+
+class Element(NamedTuple):
+    """One live value.  Elements order by collection, log and clock: a plain sort is the order."""
+
+    collection: str
+    dot: Dot
+    hlc: int
+    """Hybrid logical clock of the record that put it."""
+    value: bytes | None
+    """Encoded value, or None while its payload is owed."""
+    payload_hash: bytes
+    """Hash of the payload of the record that put it."""
+    seq: int
+    """Place of that record in its log."""
+
+
+def client_id(engram: bytes, log: bytes) -> int:
+    """Derive the Yjs client id that a log asks for in one engram.
+
+    Args:
+        engram: Engram id, 16 bytes.
+        log: Log id, 32 bytes.
+
+    Returns:
+        A number of 53 bits, never 0.  Two logs may get the same one: an identity is the log id,
+        and a document gives colliding logs different ids (see ``EngramDocument``).
+    """
+    digest = blake2b(engram + log, digest_size=8, person=b"engram client").digest()
+    return (int.from_bytes(digest) >> (64 - CLIENT_BITS)) or CLIENT_MAX

@@ -1,0 +1,44 @@
+"""Reads the key of an encoded value without decoding it."""
+
+_ARRAY = 0x80
+_LENGTH_BYTES = {24: 1, 25: 2, 26: 4, 27: 8}
+_BYTES, _TEXT = 2, 3
+_SCALARS = frozenset((0, 1, _BYTES, _TEXT, 7))
+
+
+def leading_items(value: bytes, count: int) -> bytes:
+    """Return the encoded first ``count`` items of an array of scalars.
+
+    Args:
+        value: Deterministic CBOR of an array with fewer than 24 items.
+        count: How many items make the key.
+
+    Returns:
+        The bytes of these items: equal bytes mean equal items, because the encoding is
+        deterministic.  The whole value where it has no such items (values come from peers):
+        a malformed value is a key of its own.
+    """
+    if not value or not _ARRAY + count <= value[0] < _ARRAY + 24:
+        return value
+    offset = 1
+    for _ in range(count):
+        offset = _end_of_scalar(value, offset)
+    return value[1:offset] if 1 < offset <= len(value) else value
+
+
+def _end_of_scalar(value: bytes, offset: int) -> int:
+    """Return the offset after a scalar; one beyond the end where there is none."""
+    nowhere = len(value) + 1
+    if offset >= len(value):
+        return nowhere
+    major, length = value[offset] >> 5, value[offset] & 31
+    offset += 1
+    if major not in _SCALARS:
+        return nowhere
+    if length >= 24:
+        if length not in _LENGTH_BYTES:
+            return nowhere
+        more = _LENGTH_BYTES[length]
+        length = int.from_bytes(value[offset : offset + more])
+        offset += more
+    return offset + length if major in (_BYTES, _TEXT) else offset
