@@ -1,0 +1,47 @@
+"""The store: records, and what is derived from them, on disk or in memory.
+
+It holds files, SQL and the order of commits, and no meaning: it must never validate a record,
+decide who may read, or know the clock, the network or a document.
+"""
+
+from ._executors import InlineExecutor as InlineExecutor
+from ._executors import ThreadExecutor as ThreadExecutor
+from ._interface import Reader as Reader
+from ._interface import Store as Store
+from ._interface import Transaction as Transaction
+from ._limits import COMMIT_WEIGHT_MAX as COMMIT_WEIGHT_MAX
+from ._limits import LOG_SEQ_BITS as LOG_SEQ_BITS
+from ._limits import QUEUE_WEIGHT_MAX as QUEUE_WEIGHT_MAX
+from ._lock import HomeLock as HomeLock
+from ._rows import EngramRow as EngramRow
+from ._rows import LogRow as LogRow
+from ._rows import PeerRow as PeerRow
+from ._rows import RunRow as RunRow
+from ._rows import ScopeRow as ScopeRow
+from ._schema import SCHEMA_VERSION as SCHEMA_VERSION
+from ._sql_transaction import RollbackBroken as RollbackBroken
+from ._stores import MemoryStore as MemoryStore
+from ._stores import SqliteStore as SqliteStore
+from ._writer import Writer as Writer
+
+__all__ = [
+    "COMMIT_WEIGHT_MAX",
+    "LOG_SEQ_BITS",
+    "QUEUE_WEIGHT_MAX",
+    "SCHEMA_VERSION",
+    "EngramRow",
+    "HomeLock",
+    "InlineExecutor",
+    "LogRow",
+    "MemoryStore",
+    "PeerRow",
+    "Reader",
+    "RollbackBroken",
+    "RunRow",
+    "ScopeRow",
+    "SqliteStore",
+    "Store",
+    "ThreadExecutor",
+    "Transaction",
+    "Writer",
+]

@@ -1,0 +1,98 @@
+"""The rows of the store as plain values.
+
+``n`` is a small number that means something in this store only; it never leaves the node.
+"""
+
+from typing import NamedTuple
+
+
+class ScopeRow(NamedTuple):
+    """One scope held by this node."""
+
+    n: int
+    id: bytes
+    kind: str
+    """instance, agent, collective or universal."""
+    secret: bytes
+    """Keys the ids that are derived within the scope; empty until it is known."""
+    current: bool
+    """Whether it is the scope that ``remember`` means by its kind."""
+    materialised: int
+    """Runs that arrived up to and including this one are in the engram table."""
+    digest: int
+    """Sum of the engrams' digests modulo 2**256."""
+    live: int
+    deleted: int
+    records: int
+
+
+class LogRow(NamedTuple):
+    """One author's log in one scope, as far as it is held."""
+
+    n: int
+    id: bytes
+    scope: int
+    domain: int
+    """0 data, 1 members."""
+    author: bytes
+    incarnation: bytes
+    seq: int
+    """Number of the last record held; 0 when none is."""
+    head: bytes
+    """Hash chain value at ``seq``; the log's id when ``seq`` is 0."""
+    hlc: int
+    """Hybrid logical clock of the last record; 0 when none is held."""
+
+
+class RunRow(NamedTuple):
+    """The records (``first`` .. ``last``) that one signature added to a log."""
+
+    arrival: int
+    """Counts the runs of this store in the order in which they became durable, from 1."""
+    scope: int
+    log: int
+    first: int
+    last: int
+    head: bytes
+    """Hash chain value at ``last``: what the signature covers."""
+    signature: bytes
+
+
+class EngramRow(NamedTuple):
+    """One engram as materialised from the records."""
+
+    n: int
+    scope: int
+    engram: bytes
+    log: int
+    seq: int
+    """With ``log``: the first record of this engram that arrived here."""
+    records: int
+    hlc: int
+    """Of its newest record."""
+    life: int
+    """0 active, 1 archived, 2 deleted."""
+    conflict: int
+    """Bit set of the open conflicts' classes; 0 when there is none."""
+    state: bytes | None
+    """The document; None while there is one record, which then says everything."""
+    view: bytes | None
+    """What a reader sees; None while there is one record."""
+    digest: bytes | None
+    """32 bytes; None while there is one record."""
+
+
+class PeerRow(NamedTuple):
+    """What is remembered about a peer between runs of this node."""
+
+    key: bytes
+    label: str
+    address: str
+    via: str
+    """How the address was learned: token, static, mdns or inbound; empty before first contact."""
+    last_success_ms: int | None
+    """When clocks and digests last agreed; None means never."""
+    failures: int
+    """Consecutive failed attempts."""
+    error: str
+    """Why the last attempt failed; empty after a success."""

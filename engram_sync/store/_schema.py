@@ -1,0 +1,113 @@
+"""The tables, as numbered steps from an empty file to the newest schema.
+
+A step is never changed after a release: a store written by any release is brought forward by the
+steps it has not seen, in one transaction, so that a crash leaves it at one version or the other.
+
+Nothing is stored twice.  What follows from the rest by a cheap computation is absent: the payload
+hash of a payload that is held, the state and view of an engram with a single record, the empty
+lists that most records carry.
+"""
+
+from collections.abc import Sequence
+
+import apsw
+
+from ._faults import newer_schema_error, not_a_store_error
+
+APPLICATION_ID = 0x656E6772
+"""``engr`` in ASCII; at byte 68 of the file, where file(1) and SQLite look for it."""
+
+_FIRST = (
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",
+    """CREATE TABLE scope (
+        n INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, kind TEXT NOT NULL, secret BLOB NOT NULL,
+        current INTEGER NOT NULL, materialised INTEGER NOT NULL, digest BLOB NOT NULL,
+        live INTEGER NOT NULL, deleted INTEGER NOT NULL, records INTEGER NOT NULL)""",
+    """CREATE TABLE log (
+        n INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, scope INTEGER NOT NULL REFERENCES scope(n),
+        domain INTEGER NOT NULL, author BLOB NOT NULL, incarnation BLOB NOT NULL,
+        seq INTEGER NOT NULL, head BLOB NOT NULL, hlc INTEGER NOT NULL)""",
+    "CREATE TABLE shape (id INTEGER PRIMARY KEY, b BLOB NOT NULL UNIQUE)",
+    # id = log << 40 | seq: one log is one stretch of the table, so that sending and sweeping read
+    # it in order and inserting appends.  NULL stands for: nothing superseded, payload not held,
+    # payload held (phash), no deps, auth unchanged.
+    """CREATE TABLE rec (
+        id INTEGER PRIMARY KEY, eid BLOB NOT NULL, hlc INTEGER NOT NULL, shape INTEGER NOT NULL,
+        sups BLOB, payload BLOB, phash BLOB, deps BLOB, auth BLOB)""",
+    "CREATE INDEX rec_eid ON rec(eid)",
+    """CREATE TABLE run (
+        arrival INTEGER PRIMARY KEY, scope INTEGER NOT NULL REFERENCES scope(n),
+        log INTEGER NOT NULL REFERENCES log(n), first INTEGER NOT NULL, last INTEGER NOT NULL,
+        head BLOB NOT NULL, sig BLOB NOT NULL)""",
+    "CREATE UNIQUE INDEX run_last ON run(log, last)",
+    "CREATE INDEX run_scope ON run(scope)",
+    # Eight bytes find a head; the other 24 are compared in the row.
+    "CREATE INDEX run_head ON run(substr(head, 1, 8))",
+    "CREATE TABLE past (id INTEGER PRIMARY KEY, vector BLOB NOT NULL)",
+    """CREATE TABLE eng (
+        n INTEGER PRIMARY KEY, scope INTEGER NOT NULL REFERENCES scope(n), eid BLOB NOT NULL,
+        log INTEGER NOT NULL, seq INTEGER NOT NULL, records INTEGER NOT NULL, hlc INTEGER NOT NULL,
+        life INTEGER NOT NULL, conflict INTEGER NOT NULL, state BLOB, view BLOB, digest BLOB,
+        UNIQUE (scope, eid))""",
+    "CREATE INDEX eng_newest ON eng(scope, life, hlc)",
+    "CREATE INDEX eng_conflict ON eng(scope, hlc) WHERE conflict <> 0",
+    """CREATE VIRTUAL TABLE fts USING fts5(
+        title, content, tags, content='', contentless_delete=1, tokenize='porter unicode61')""",
+    "CREATE VIRTUAL TABLE vocabulary USING fts5vocab(fts, row)",
+    "CREATE TABLE unindexed (n INTEGER PRIMARY KEY)",
+    """CREATE TABLE peer (
+        key BLOB PRIMARY KEY, label TEXT NOT NULL, address TEXT NOT NULL, via TEXT NOT NULL,
+        last_success INTEGER, failures INTEGER NOT NULL, error TEXT NOT NULL) WITHOUT ROWID""",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+"""Step i brings a store of schema i to schema i + 1."""
+SCHEMA_VERSION = len(MIGRATIONS)
+
+
+def check(connection: apsw.Connection, place: str, version_max: int = SCHEMA_VERSION) -> int:
+    """The schema of the store behind ``connection``, 0 for an empty file.  Writes nothing.
+
+    Raises:
+        CorruptError: Something else wrote the file.
+        PreconditionError: A newer release wrote it.
+    """
+    application = connection.pragma("application_id")
+    version = int(connection.pragma("user_version"))
+    if application == APPLICATION_ID:
+        if version > version_max:
+            raise newer_schema_error(place, version, version_max)
+        return version
+    tables = connection.execute("SELECT count(*) FROM sqlite_schema").get
+    if application != 0 or version != 0 or tables != 0:
+        raise not_a_store_error(place)
+    return 0
+
+
+def migrate(
+    connection: apsw.Connection,
+    place: str,
+    migrations: Sequence[Sequence[str]] = MIGRATIONS,
+) -> None:
+    """Bring the store to the newest schema, or leave it exactly as it was.
+
+    Raises:
+        apsw.Error: A step failed; nothing was changed.
+        LocalError: As ``check``.
+    """
+    if check(connection, place, len(migrations)) == len(migrations):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        # Asked again under the lock: another process may have migrated meanwhile.
+        version = check(connection, place, len(migrations))
+        for step in migrations[version:]:
+            for statement in step:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {len(migrations)}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise

@@ -1,0 +1,178 @@
+"""The two stores: a file, and a named database in the memory of this process."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
+from typing import Self, TypeVar
+
+import apsw
+import trio
+
+from engram_sync.host import Executor
+
+from ._commit import Committer
+from ._connection import open_file, open_file_for_reading, open_memory
+from ._executors import ThreadExecutor
+from ._faults import closed_error, local_errors
+from ._interface import Reader, Transaction
+from ._sql_reader import SqlReader
+from ._statements import Shapes, Statements
+from ._writer import Writer
+
+T = TypeVar("T")
+
+
+class _Snapshots:
+    """Runs read jobs on one connection, each in a transaction of its own."""
+
+    def __init__(self, connection: apsw.Connection, executor: Executor, place: str) -> None:
+        self._connection = connection
+        self._executor = executor
+        self._place = place
+        self._shapes = Shapes()
+
+    async def read(self, job: Callable[[Reader], T]) -> T:
+        return await self._executor.run(partial(self._read, job))
+
+    def _read(self, job: Callable[[Reader], T]) -> T:
+        with local_errors(self._place):
+            statements = Statements(self._connection, self._shapes)
+            self._connection.execute("BEGIN")
+            try:
+                return job(SqlReader(statements))
+            finally:
+                statements.end()
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+
+
+class _SqlStore:
+    """What both stores share: a writer, snapshots, and an end."""
+
+    def __init__(
+        self, writer: Writer, snapshots: _Snapshots, close: Callable[[], Awaitable[None]]
+    ) -> None:
+        self._writer = writer
+        self._snapshots = snapshots
+        self._close = close
+        self._closed = False
+
+    async def serve(
+        self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """See ``Store.serve``."""
+        await self._writer.serve(task_status=task_status)
+
+    async def submit(self, job: Callable[[Transaction], T], *, weight: int = 1) -> T:
+        """See ``Store.submit``."""
+        return await self._writer.submit(job, weight=weight)
+
+    async def read(self, job: Callable[[Reader], T]) -> T:
+        """See ``Store.read``."""
+        if self._closed:
+            raise closed_error()
+        return await self._snapshots.read(job)
+
+    async def aclose(self, *, drain: bool = True) -> int:
+        """See ``Store.aclose``; closing twice is harmless."""
+        try:
+            return await self._writer.aclose(drain=drain)
+        finally:
+            if not self._closed:
+                self._closed = True
+                with trio.CancelScope(shield=True):
+                    await self._close()
+
+
+class SqliteStore(_SqlStore):
+    """A store in one SQLite file, durable at every commit."""
+
+    @classmethod
+    async def open(
+        cls,
+        path: Path,
+        *,
+        executor: Executor | None = None,
+        read_executor: Executor | None = None,
+        vfs: str | None = None,
+    ) -> Self:
+        """Open the store at ``path``, creating it and its directory when absent.
+
+        Args:
+            path: The file; its directory is created with permissions 0700, the file with 0600.
+            executor: Where commits run; by default a thread of its own.
+            read_executor: Where reads run; by default a thread of its own, so that readers never
+                wait for the writer, or ``executor`` when only that is given.
+            vfs: Name of the SQLite file system layer; None means the system's.
+
+        Raises:
+            CorruptError: The file is damaged, or something else wrote it.
+            PreconditionError: A newer release wrote it.
+            DeniedError: It may not be opened for reading and writing.
+            DegradedError: The disk failed.
+        """
+        place = str(path)
+        if read_executor is None:
+            read_executor = executor or ThreadExecutor()
+        executor = executor or ThreadExecutor()
+
+        def connect() -> tuple[apsw.Connection, apsw.Connection]:
+            with local_errors(place):
+                writing = open_file(path, vfs=vfs)
+                try:
+                    return writing, open_file_for_reading(path, vfs=vfs)
+                except BaseException:
+                    writing.close()
+                    raise
+
+        writing, reading = await executor.run(connect)
+
+        async def close() -> None:
+            # Each in its executor, behind the work that still uses it.  The writer goes last: the
+            # last connection to close moves what is in the log into the file.
+            await read_executor.run(reading.close)
+            await executor.run(writing.close)
+
+        writer = Writer(Committer(writing, place), executor)
+        return cls(writer, _Snapshots(reading, read_executor, place), close)
+
+
+class MemoryStore(_SqlStore):
+    """A store in the memory of this process, found again by its name until ``discard``.
+
+    It runs the same SQL as ``SqliteStore``.  Reads take turns with commits.
+    """
+
+    @classmethod
+    async def open(cls, name: str, executor: Executor | None = None) -> Self:
+        """Open the store called ``name``, creating it when this process has none.
+
+        Args:
+            name: Letters, digits, ``-`` and ``_``.
+            executor: Where commits and reads run; by default a thread of its own.
+        """
+        executor = executor or ThreadExecutor()
+        connection = await executor.run(partial(_open_named, name))
+        place = f"memory store {name}"
+        writer = Writer(Committer(connection, place), executor)
+        close = partial(executor.run, connection.close)
+        return cls(writer, _Snapshots(connection, executor, place), close)
+
+    @staticmethod
+    def discard(name: str) -> None:
+        """Forget the store called ``name`` once nobody has it open; it need not exist."""
+        anchor = _anchors.pop(name, None)
+        if anchor is not None:
+            anchor.close()
+
+
+_anchors: dict[str, apsw.Connection] = {}
+"""By name: the connection that keeps an in-memory database alive while no store has it open."""
+
+
+def _open_named(name: str) -> apsw.Connection:
+    with local_errors(f"memory store {name}"):
+        connection = open_memory(name)
+        if name not in _anchors:
+            _anchors[name] = open_memory(name)
+        return connection

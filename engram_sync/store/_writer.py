@@ -1,0 +1,181 @@
+"""The one task that writes: a bounded queue in front of group commits."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+import trio
+
+from engram_sync.host import Executor
+
+from ._commit import Committer, Done, Failed, Outcome
+from ._faults import closed_error, dropped_error
+from ._interface import Transaction
+from ._limits import COMMIT_WEIGHT_MAX, QUEUE_WEIGHT_MAX
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True, eq=False)
+class _Entry:
+    """A job in the queue, and the task that waits for it."""
+
+    job: Callable[[Transaction], object]
+    weight: int
+    task: trio.lowlevel.Task
+    outcome: Outcome | None = None
+
+
+class Writer:
+    """Commits jobs in the order of submission, as many at once as were waiting.
+
+    A job never waits for company: while one commit is being synced the next one gathers, so that
+    a lone writer pays one sync and many writers share one.
+
+    Args:
+        committer: Runs the jobs.
+        executor: Where the committer runs.
+        queue_weight_max: Weight that may wait; ``submit`` waits beyond it.
+        commit_weight_max: Weight of one commit; a heavier job goes alone.
+    """
+
+    def __init__(
+        self,
+        committer: Committer,
+        executor: Executor,
+        *,
+        queue_weight_max: int = QUEUE_WEIGHT_MAX,
+        commit_weight_max: int = COMMIT_WEIGHT_MAX,
+    ) -> None:
+        self._committer = committer
+        self._executor = executor
+        self._queue_weight_max = queue_weight_max
+        self._commit_weight_max = commit_weight_max
+        self._queue: deque[_Entry] = deque()
+        self._queued_weight = 0
+        self._closing = False
+        self._serving = False
+        self._entrance = trio.Lock()  # First come, first served, whatever the weights.
+        self._room = trio.lowlevel.ParkingLot()
+        self._work = trio.lowlevel.ParkingLot()
+        self._ended = trio.Event()
+
+    @property
+    def queued_weight(self) -> int:
+        """Weight of the jobs that wait for a commit to begin."""
+        return self._queued_weight
+
+    async def serve(
+        self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Commit until ``aclose``; see ``Store.serve``."""
+        self._serving = True
+        task_status.started()
+        try:
+            while await self._wait_for_work():
+                await self._commit_next()
+        finally:
+            self._closing = True
+            self._serving = False
+            self._drop_queued()
+            self._ended.set()
+
+    async def submit(self, job: Callable[[Transaction], T], *, weight: int = 1) -> T:
+        """Run ``job`` and return its result once it is durable; see ``Store.submit``."""
+        async with self._entrance:
+            while not self._closing and not self._has_room(weight):
+                await self._room.park()
+            if self._closing:
+                raise closed_error()
+            entry = _Entry(job, weight, trio.lowlevel.current_task())
+            self._queue.append(entry)
+            self._queued_weight += weight
+            self._work.unpark()
+        await trio.lowlevel.wait_task_rescheduled(partial(self._withdraw, entry))
+        if isinstance(entry.outcome, Done):
+            # ``job`` made it; the queue does not know its type.
+            return entry.outcome.value  # type: ignore[return-value] # pyright: ignore[reportReturnType]
+        assert isinstance(entry.outcome, Failed)
+        raise entry.outcome.error
+
+    async def aclose(self, *, drain: bool = True) -> int:
+        """Stop; see ``Store.aclose``."""
+        self._closing = True
+        dropped = 0
+        if not drain or not self._serving:
+            dropped = self._drop_queued()
+        self._work.unpark_all()
+        self._room.unpark_all()
+        if self._serving:
+            try:
+                await self._ended.wait()
+            except trio.Cancelled:
+                # Not even a cancelled close leaves a commit running on a connection that is
+                # about to be closed: drop what waits, and wait for what runs.
+                self._drop_queued()
+                with trio.CancelScope(shield=True):
+                    await self._ended.wait()
+                raise
+        return dropped
+
+    def _has_room(self, weight: int) -> bool:
+        return not self._queue or self._queued_weight + weight <= self._queue_weight_max
+
+    def _withdraw(self, entry: _Entry, _: object) -> trio.lowlevel.Abort:
+        """A cancelled submitter takes its job back, unless a commit has begun it."""
+        if entry not in self._queue:
+            return trio.lowlevel.Abort.FAILED
+        self._queue.remove(entry)
+        self._queued_weight -= entry.weight
+        self._room.unpark()
+        return trio.lowlevel.Abort.SUCCEEDED
+
+    async def _wait_for_work(self) -> bool:
+        # Once through the scheduler even when there is work: those whose job was just
+        # acknowledged can then join the next commit instead of waiting for the one after it.
+        await trio.lowlevel.checkpoint()
+        while not self._queue:
+            if self._closing:
+                return False
+            await self._work.park()
+        return True
+
+    async def _commit_next(self) -> None:
+        batch = self._take_batch()
+        jobs = [entry.job for entry in batch]
+        try:
+            # Whoever waits in ``batch`` can no longer withdraw, so the answer must come.
+            with trio.CancelScope(shield=True):
+                outcomes = await self._executor.run(partial(self._committer.commit, jobs))
+        except BaseException:
+            for entry in batch:
+                self._finish(entry, Failed(closed_error()))
+            raise
+        for entry, outcome in zip(batch, outcomes, strict=True):
+            self._finish(entry, outcome)
+
+    def _take_batch(self) -> list[_Entry]:
+        batch: list[_Entry] = []
+        weight = 0
+        while self._queue:
+            weight += self._queue[0].weight
+            if batch and weight > self._commit_weight_max:
+                break
+            entry = self._queue.popleft()
+            self._queued_weight -= entry.weight
+            batch.append(entry)
+        self._room.unpark()
+        return batch
+
+    def _finish(self, entry: _Entry, outcome: Outcome) -> None:
+        entry.outcome = outcome
+        trio.lowlevel.reschedule(entry.task)
+
+    def _drop_queued(self) -> int:
+        dropped = len(self._queue)
+        while self._queue:
+            self._finish(self._queue.popleft(), Failed(dropped_error()))
+        self._queued_weight = 0
+        return dropped
