@@ -12,7 +12,7 @@ what is live; equal states have equal blobs.  The Yjs update is derived again on
 not even a damaged disk can feed foreign bytes to pycrdt.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from hashlib import blake2b
 from itertools import groupby
 from typing import NamedTuple
@@ -111,9 +111,11 @@ def _by_record(element: Element) -> tuple[bytes, int]:
 def _encode_record(head: bytes, puts: list[Element], names: dict[str, bytes]) -> bytes:
     first = puts[0]
     out = [head, first.hlc.to_bytes(8), first.payload_hash, varint(len(puts))]
-    for put in puts:
-        out += (varint(put.dot.clock), names[put.collection])
-        out.append(b"\x00" if put.value is None else varint(1 + len(put.value)) + put.value)
+    for collection, (_, clock), _, value, _, _ in puts:
+        if value is None:
+            out += (varint(clock), names[collection], b"\x00")
+        else:
+            out += (varint(clock), names[collection], varint(1 + len(value)), value)
     return b"".join(out)
 
 
@@ -156,22 +158,25 @@ class _Reader:
 
     def _record(
         self, ids: list[bytes], logs: dict[bytes, Position], names: list[str]
-    ) -> Iterable[Element]:
+    ) -> list[Element]:
         log = ids[self._number()]
         seq = self._number()
         hlc = int.from_bytes(self._take(8))
         payload_hash = self._take(HASH_BYTES)
-        end = logs[log].clock
-        if seq > logs[log].seq:
-            raise DocumentError(f"record {seq} is beyond its log's end {logs[log].seq}")
-        for _ in self._count():
-            clock = self._number()
+        end, last = logs[log]
+        if seq > last:
+            raise DocumentError(f"record {seq} is beyond its log's end {last}")
+        elements: list[Element] = []
+        body = self._body
+        for _ in range(self._number()):
+            clock, offset = read_varint(body, self._offset)
+            name, offset = read_varint(body, offset)
+            size, self._offset = read_varint(body, offset)
             if clock >= end:
                 raise DocumentError(f"element {clock} is beyond its log's end {end}")
-            collection = names[self._number()]
-            size = self._number()
             value = self._take(size - 1) if size else None
-            yield Element(collection, Dot(log, clock), hlc, value, payload_hash, seq)
+            elements.append(Element(names[name], Dot(log, clock), hlc, value, payload_hash, seq))
+        return elements
 
     def _awaited(self) -> Awaited:
         return Awaited(self._number(), frozenset(self._number() for _ in self._count()))

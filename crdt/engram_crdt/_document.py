@@ -10,7 +10,7 @@ from ._boundary import cross
 from ._clock import VectorClock
 from ._derive import assign_clients, check_change, encode_change
 from ._dots import Change, Dot, Element, client_id
-from ._entry import decode_entry, encode_entry
+from ._entry import decode_entry, entry_heads
 from ._errors import DocumentError
 from ._limits import CLOCK_MAX, ENGRAM_BYTES
 from ._yjs import Block, decode_update, encode_gap, encode_item, encode_update
@@ -202,12 +202,16 @@ def _structs(client: int, end: int, elements: list[Element]) -> list[bytes]:
     """Encode a log's live elements, with gaps where there is none, up to clock ``end``."""
     structs: list[bytes] = []
     clock = 0
-    for element in sorted(elements, key=_by_clock):
-        if element.dot.clock > clock:
-            structs.append(encode_gap(element.dot.clock - clock))
-        entry = encode_entry(element.hlc, element.payload_hash, element.seq, element.value)
-        structs.append(encode_item(client, element.dot.clock, element.collection, entry))
-        clock = element.dot.clock + 1
+    record, held, owed = -1, b"", b""
+    for collection, dot, hlc, value, payload_hash, seq in sorted(elements, key=_by_clock):
+        if seq != record:
+            record = seq
+            held, owed = entry_heads(hlc, payload_hash, seq)
+        if dot.clock > clock:
+            structs.append(encode_gap(dot.clock - clock))
+        entry = owed if value is None else held + value
+        structs.append(encode_item(client, dot.clock, collection, entry))
+        clock = dot.clock + 1
     if end > clock:
         structs.append(encode_gap(end - clock))
     return structs

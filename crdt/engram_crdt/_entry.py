@@ -9,7 +9,6 @@ fixed offset.
 """
 
 import struct
-from typing import NamedTuple
 
 from ._errors import DocumentError
 
@@ -17,15 +16,6 @@ _FIXED = struct.Struct(">BBQH32s")
 _HEADS = {0x18: ">B", 0x19: ">H", 0x1A: ">I", 0x1B: ">Q"}
 _OWED, _HELD = 0x83, 0x84
 _HLC_HEAD, _HASH_HEAD = 0x1B, 0x5820
-
-
-class Entry(NamedTuple):
-    """The stored part of an element."""
-
-    hlc: int
-    payload_hash: bytes
-    seq: int
-    value: bytes | None
 
 
 def entry_heads(hlc: int, payload_hash: bytes, seq: int) -> tuple[bytes, bytes]:
@@ -41,12 +31,6 @@ def entry_heads(hlc: int, payload_hash: bytes, seq: int) -> tuple[bytes, bytes]:
     )
 
 
-def encode_entry(hlc: int, payload_hash: bytes, seq: int, value: bytes | None) -> bytes:
-    """Encode one entry."""
-    held, owed = entry_heads(hlc, payload_hash, seq)
-    return owed if value is None else held + value
-
-
 def encode_uint(number: int) -> bytes:
     """Encode an unsigned number below 2**64 in its shortest CBOR form."""
     if number < 24:
@@ -60,8 +44,11 @@ def encode_uint(number: int) -> bytes:
     return struct.pack(">BQ", 0x1B, number)
 
 
-def decode_entry(data: bytes) -> Entry:
+def decode_entry(data: bytes) -> tuple[int, bytes, int, bytes | None]:
     """Decode one stored entry.
+
+    Returns:
+        Clock, payload hash, seq and the value, None when it is owed.
 
     Raises:
         DocumentError: These bytes are no entry.
@@ -81,4 +68,4 @@ def decode_entry(data: bytes) -> Entry:
     value = data[offset:]
     if shape != (_HELD if value else _OWED):
         raise DocumentError(f"entry opens with {shape:#x} and has {len(value)} bytes of value")
-    return Entry(hlc, payload_hash, seq, value or None)
+    return hlc, payload_hash, seq, value or None

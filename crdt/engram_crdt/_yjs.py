@@ -25,13 +25,8 @@ Ranges = Mapping[int, list[tuple[int, int]]]
 _SMALL = [bytes((number,)) for number in range(128)]
 
 
-class Item(NamedTuple):
-    """One live entry of a root map, read from an update."""
-
-    client: int
-    clock: int
-    collection: str
-    entry: bytes
+Item = tuple[int, int, str, bytes]
+"""(client, clock, collection, entry) of one live key of a root map."""
 
 
 class Block(NamedTuple):
@@ -175,5 +170,5 @@ def _decode_struct(
     offset = start + size
     if offset > len(data):
         raise DocumentError(f"entry at offset {start} has {len(data) - start} of {size} bytes")
-    items.append(Item(client, clock, data[name:key].decode(), data[start:offset]))
+    items.append((client, clock, data[name:key].decode(), data[start:offset]))
     return clock + 1, offset
