@@ -1,0 +1,239 @@
+"""The protocol of engram-sync: bytes in, typed events out, and the bytes of signed records.
+
+It holds encodings, the handshake, envelopes, the session's state machine, and the record format
+with its hash chain, signatures and limits.  It must never contain I/O, a clock, randomness or a
+document: time, nonces and the channel binding are arguments, and whoever drives a session owns
+the stream.  ``wire/SPEC.md`` is the text that this package implements.
+"""
+
+from . import cbor as cbor
+from ._limits import ACK_ENTRIES_MAX as ACK_ENTRIES_MAX
+from ._limits import ANNOUNCEMENTS_MAX as ANNOUNCEMENTS_MAX
+from ._limits import AUTH_HEADS_MAX as AUTH_HEADS_MAX
+from ._limits import BODY_FIXED_BYTES as BODY_FIXED_BYTES
+from ._limits import CAPABILITIES_MAX as CAPABILITIES_MAX
+from ._limits import CAPABILITY_CHARS_MAX as CAPABILITY_CHARS_MAX
+from ._limits import CBOR_DEPTH_MAX as CBOR_DEPTH_MAX
+from ._limits import CBOR_VALUE_BYTES_MAX as CBOR_VALUE_BYTES_MAX
+from ._limits import CLOCK_ENTRIES_MAX as CLOCK_ENTRIES_MAX
+from ._limits import CLOCK_MAX as CLOCK_MAX
+from ._limits import CODE_MAX as CODE_MAX
+from ._limits import COLLECTION_CHARS_MAX as COLLECTION_CHARS_MAX
+from ._limits import COLLECTIONS_MAX as COLLECTIONS_MAX
+from ._limits import CREDENTIALS_MAX as CREDENTIALS_MAX
+from ._limits import DEAD_AFTER_S as DEAD_AFTER_S
+from ._limits import DEPS_MAX as DEPS_MAX
+from ._limits import ENGRAM_BYTES as ENGRAM_BYTES
+from ._limits import ENVELOPE_OVERHEAD_BYTES_MAX as ENVELOPE_OVERHEAD_BYTES_MAX
+from ._limits import GOODBYE_DEADLINE_S as GOODBYE_DEADLINE_S
+from ._limits import GRANT_BYTES_MAX as GRANT_BYTES_MAX
+from ._limits import HANDSHAKE_BYTES_MAX as HANDSHAKE_BYTES_MAX
+from ._limits import HANDSHAKE_DEADLINE_S as HANDSHAKE_DEADLINE_S
+from ._limits import HASH_BYTES as HASH_BYTES
+from ._limits import HLC_MAX as HLC_MAX
+from ._limits import HLC_MIN as HLC_MIN
+from ._limits import INCARNATION_BYTES as INCARNATION_BYTES
+from ._limits import KEY_BYTES as KEY_BYTES
+from ._limits import KIND_MAX as KIND_MAX
+from ._limits import LABEL_BYTES_MAX as LABEL_BYTES_MAX
+from ._limits import LENGTH_PREFIX_BYTES as LENGTH_PREFIX_BYTES
+from ._limits import MEMBERSHIP_KIND_MIN as MEMBERSHIP_KIND_MIN
+from ._limits import MESSAGE_BYTES_MAX as MESSAGE_BYTES_MAX
+from ._limits import NONCE_BYTES as NONCE_BYTES
+from ._limits import PAYLOAD_BYTES_MAX as PAYLOAD_BYTES_MAX
+from ._limits import PAYLOAD_OF_MESSAGE_BYTES_MAX as PAYLOAD_OF_MESSAGE_BYTES_MAX
+from ._limits import PING_INTERVAL_S as PING_INTERVAL_S
+from ._limits import REASON_BYTES_MAX as REASON_BYTES_MAX
+from ._limits import REQUEST_MAX as REQUEST_MAX
+from ._limits import RUN_BYTES_MAX as RUN_BYTES_MAX
+from ._limits import RUN_RECORDS_MAX as RUN_RECORDS_MAX
+from ._limits import SALT_BYTES as SALT_BYTES
+from ._limits import SECRET_KEY_BYTES as SECRET_KEY_BYTES
+from ._limits import SENDER_BYTES as SENDER_BYTES
+from ._limits import SEQ_MAX as SEQ_MAX
+from ._limits import SHAPE_BYTES_MAX as SHAPE_BYTES_MAX
+from ._limits import SIGNATURE_BYTES as SIGNATURE_BYTES
+from ._limits import SUMMARIES_MAX as SUMMARIES_MAX
+from ._limits import SUPERSEDED_BYTES_MAX as SUPERSEDED_BYTES_MAX
+from ._limits import SUPERSEDED_MAX as SUPERSEDED_MAX
+from ._limits import VERSIONS_MAX as VERSIONS_MAX
+from .errors import CloseCode as CloseCode
+from .errors import DuplicateError as DuplicateError
+from .errors import InvalidRecordError as InvalidRecordError
+from .errors import LimitError as LimitError
+from .errors import LocalProtocolError as LocalProtocolError
+from .errors import ProtocolError as ProtocolError
+from .errors import SignatureError as SignatureError
+from .errors import StrangerError as StrangerError
+from .errors import VersionError as VersionError
+from .errors import WireError as WireError
+from .frames import Frame as Frame
+from .frames import decode_frame_untrusted as decode_frame_untrusted
+from .frames import encode_frame as encode_frame
+from .frames import split_runs as split_runs
+from .frames import verify_frame_untrusted as verify_frame_untrusted
+from .messages import Announcement as Announcement
+from .messages import ClockEntry as ClockEntry
+from .messages import Credential as Credential
+from .messages import Goodbye as Goodbye
+from .messages import Hello as Hello
+from .messages import HelloAck as HelloAck
+from .messages import JoinRequest as JoinRequest
+from .messages import JoinResponse as JoinResponse
+from .messages import Message as Message
+from .messages import MessageType as MessageType
+from .messages import Ping as Ping
+from .messages import Pong as Pong
+from .messages import Rejection as Rejection
+from .messages import Summary as Summary
+from .messages import SyncAck as SyncAck
+from .messages import SyncRequest as SyncRequest
+from .messages import SyncResponse as SyncResponse
+from .messages import SyncStatus as SyncStatus
+from .messages import clock_digest as clock_digest
+from .messages import decode_message_untrusted as decode_message_untrusted
+from .messages import encode_message as encode_message
+from .records import AUTH_UNCHANGED as AUTH_UNCHANGED
+from .records import NO_IDS as NO_IDS
+from .records import NO_SUPERSEDED as NO_SUPERSEDED
+from .records import LogDomain as LogDomain
+from .records import Record as Record
+from .records import RecordKind as RecordKind
+from .records import Shape as Shape
+from .records import Superseded as Superseded
+from .records import body_of as body_of
+from .records import decode_auth_untrusted as decode_auth_untrusted
+from .records import decode_ids_untrusted as decode_ids_untrusted
+from .records import decode_superseded_untrusted as decode_superseded_untrusted
+from .records import encode_ids as encode_ids
+from .records import encode_payload as encode_payload
+from .records import encode_superseded as encode_superseded
+from .records import extend as extend
+from .records import keyed_hash as keyed_hash
+from .records import log_id as log_id
+from .records import parse_shape_untrusted as parse_shape_untrusted
+from .records import payload_hash as payload_hash
+from .records import record_bytes as record_bytes
+from .records import shape_of as shape_of
+from .records import sign_head as sign_head
+from .records import split_payload_untrusted as split_payload_untrusted
+from .records import statement_shape as statement_shape
+from .records import verify_head_untrusted as verify_head_untrusted
+from .records import verify_signature_untrusted as verify_signature_untrusted
+
+__all__ = [
+    "ACK_ENTRIES_MAX",
+    "ANNOUNCEMENTS_MAX",
+    "AUTH_HEADS_MAX",
+    "AUTH_UNCHANGED",
+    "BODY_FIXED_BYTES",
+    "CAPABILITIES_MAX",
+    "CAPABILITY_CHARS_MAX",
+    "CBOR_DEPTH_MAX",
+    "CBOR_VALUE_BYTES_MAX",
+    "CLOCK_ENTRIES_MAX",
+    "CLOCK_MAX",
+    "CODE_MAX",
+    "COLLECTIONS_MAX",
+    "COLLECTION_CHARS_MAX",
+    "CREDENTIALS_MAX",
+    "DEAD_AFTER_S",
+    "DEPS_MAX",
+    "ENGRAM_BYTES",
+    "ENVELOPE_OVERHEAD_BYTES_MAX",
+    "GOODBYE_DEADLINE_S",
+    "GRANT_BYTES_MAX",
+    "HANDSHAKE_BYTES_MAX",
+    "HANDSHAKE_DEADLINE_S",
+    "HASH_BYTES",
+    "HLC_MAX",
+    "HLC_MIN",
+    "INCARNATION_BYTES",
+    "KEY_BYTES",
+    "KIND_MAX",
+    "LABEL_BYTES_MAX",
+    "LENGTH_PREFIX_BYTES",
+    "MEMBERSHIP_KIND_MIN",
+    "MESSAGE_BYTES_MAX",
+    "NONCE_BYTES",
+    "NO_IDS",
+    "NO_SUPERSEDED",
+    "PAYLOAD_BYTES_MAX",
+    "PAYLOAD_OF_MESSAGE_BYTES_MAX",
+    "PING_INTERVAL_S",
+    "REASON_BYTES_MAX",
+    "REQUEST_MAX",
+    "RUN_BYTES_MAX",
+    "RUN_RECORDS_MAX",
+    "SALT_BYTES",
+    "SECRET_KEY_BYTES",
+    "SENDER_BYTES",
+    "SEQ_MAX",
+    "SHAPE_BYTES_MAX",
+    "SIGNATURE_BYTES",
+    "SUMMARIES_MAX",
+    "SUPERSEDED_BYTES_MAX",
+    "SUPERSEDED_MAX",
+    "VERSIONS_MAX",
+    "Announcement",
+    "ClockEntry",
+    "CloseCode",
+    "Credential",
+    "DuplicateError",
+    "Frame",
+    "Goodbye",
+    "Hello",
+    "HelloAck",
+    "InvalidRecordError",
+    "JoinRequest",
+    "JoinResponse",
+    "LimitError",
+    "LocalProtocolError",
+    "LogDomain",
+    "Message",
+    "MessageType",
+    "Ping",
+    "Pong",
+    "ProtocolError",
+    "Record",
+    "RecordKind",
+    "Rejection",
+    "Shape",
+    "SignatureError",
+    "StrangerError",
+    "Summary",
+    "Superseded",
+    "SyncAck",
+    "SyncRequest",
+    "SyncResponse",
+    "SyncStatus",
+    "VersionError",
+    "WireError",
+    "body_of",
+    "cbor",
+    "clock_digest",
+    "decode_auth_untrusted",
+    "decode_frame_untrusted",
+    "decode_ids_untrusted",
+    "decode_message_untrusted",
+    "decode_superseded_untrusted",
+    "encode_frame",
+    "encode_ids",
+    "encode_message",
+    "encode_payload",
+    "encode_superseded",
+    "extend",
+    "keyed_hash",
+    "log_id",
+    "parse_shape_untrusted",
+    "payload_hash",
+    "record_bytes",
+    "shape_of",
+    "sign_head",
+    "split_payload_untrusted",
+    "split_runs",
+    "statement_shape",
+    "verify_frame_untrusted",
+    "verify_head_untrusted",
+    "verify_signature_untrusted",
+]

@@ -1,0 +1,308 @@
+"""The columns of a record that have a structure of their own, encoded, parsed and validated.
+
+Shape, superseded dots, ids and payload: each has exactly one encoding, and the functions that
+read one refuse every other spelling.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from enum import IntEnum
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from . import _limits
+from .cbor import (
+    array_head,
+    decode_untrusted,
+    encode,
+    encode_item_untrusted,
+    is_list,
+    load_untrusted,
+)
+from .errors import InvalidRecordError, LimitError
+
+NO_IDS: Final = b"\x80"
+"""``Record.deps`` without dependencies."""
+
+AUTH_UNCHANGED: Final = b"\xf6"
+"""``Record.auth`` of a record that relies on what the previous record of its log relied on."""
+
+NO_SUPERSEDED: Final = b"\x80"
+"""``Record.superseded`` of a record that supersedes nothing."""
+
+_COLLECTION = re.compile(r"[a-z]/[a-z0-9_-]{1,62}\Z")
+
+
+class RecordKind(IntEnum):
+    """What a record does.  Unknown kinds are stored, chained and relayed, but not applied."""
+
+    CREATE = 0
+    UPDATE = 1
+    DELETE = 2
+    ARCHIVE = 3
+    RESTORE = 4
+    RESOLVE = 5
+    JOIN = 6
+    ERASE = 7
+    CHARTER = 16
+    ADMIT = 17
+
+
+_KINDS = frozenset(int(kind) for kind in RecordKind)
+
+
+class Shape(NamedTuple):
+    """A parsed ``Record.shape``."""
+
+    kind: int
+    collections: tuple[str, ...]
+    """One name per put; empty for statements and for kinds this version does not know."""
+    statement: list[object] | None
+    """The array of a membership kind or of an unknown kind; None otherwise."""
+
+
+class Superseded(NamedTuple):
+    """One dot that a record supersedes."""
+
+    op: int
+    """Index of the put that replaces it; the number of puts when nothing does.  0 in a delete."""
+    log: bytes | None
+    """Id of the dot's log; None for the author's own log."""
+    clock: int
+    """The dot's clock.  In a delete: every dot of that log with a smaller clock."""
+
+
+# ---- shape ---------------------------------------------------------------------------------------
+
+
+def shape_of(kind: int, collections: Sequence[str]) -> bytes:
+    """The shape of a data record with one put per name.
+
+    Raises:
+        ValueError: not a kind of a data record, too many puts, or a name that is not allowed.
+    """
+    if not 0 <= kind < _limits.MEMBERSHIP_KIND_MIN:
+        raise ValueError(f"kind {kind} is not the kind of a data record")
+    if problem := _problem_of_collections(collections):
+        raise ValueError(problem)
+    return bytes((kind,)) + encode(collections)
+
+
+def statement_shape(kind: int, statement: Sequence[object]) -> bytes:
+    """The shape of a membership record.
+
+    Raises:
+        ValueError: not a kind of a membership record, or a statement that is not plain or too big.
+    """
+    if not _limits.MEMBERSHIP_KIND_MIN <= kind <= _limits.KIND_MAX:
+        raise ValueError(f"kind {kind} is not the kind of a membership record")
+    shape = bytes((kind,)) + encode(list(statement))  # type: ignore[arg-type]  # encode checks it
+    if len(shape) > _limits.SHAPE_BYTES_MAX:
+        raise ValueError(f"statement of {len(shape)} bytes, at most {_limits.SHAPE_BYTES_MAX}")
+    return shape
+
+
+def _problem_of_collections(names: Sequence[object]) -> str | None:
+    if len(names) > _limits.COLLECTIONS_MAX:
+        return f"{len(names)} puts in one record, at most {_limits.COLLECTIONS_MAX}"
+    for index, name in enumerate(names):
+        if type(name) is not str or _COLLECTION.match(name) is None:
+            return f"put {index} names no valid collection"
+    return None
+
+
+@lru_cache(maxsize=1024)
+def _parse_data_shape_untrusted(shape: bytes) -> Shape:
+    kind = shape[0]
+    names = _decode_list_untrusted(shape[1:], _limits.SHAPE_BYTES_MAX, "shape")
+    if problem := _problem_of_collections(names):
+        raise InvalidRecordError(problem)
+    return Shape(kind, tuple(map(str, names)), None)
+
+
+def parse_shape_untrusted(shape: bytes) -> Shape:
+    """Parse and validate ``Record.shape``; one dictionary look-up for a data shape seen before.
+
+    Raises:
+        InvalidRecordError: not a kind, not a canonical array, or names that are not allowed.
+        LimitError: more bytes than a shape may have.
+    """
+    if not shape or shape[0] > _limits.KIND_MAX:
+        raise InvalidRecordError(f"shape of {len(shape)} bytes starts with no kind")
+    if len(shape) > _limits.SHAPE_BYTES_MAX:
+        raise LimitError(f"shape of {len(shape)} bytes, at most {_limits.SHAPE_BYTES_MAX}")
+    kind = shape[0]
+    if kind in _KINDS and kind < _limits.MEMBERSHIP_KIND_MIN:
+        return _parse_data_shape_untrusted(shape)
+    # Not cached: the statement is a mutable list, and membership records are rare.
+    return Shape(kind, (), _decode_list_untrusted(shape[1:], _limits.SHAPE_BYTES_MAX, "statement"))
+
+
+def _decode_list_untrusted(data: bytes, bytes_max: int, what: str) -> list[object]:
+    value = decode_untrusted(data, bytes_max=bytes_max)
+    if not is_list(value):
+        raise InvalidRecordError(f"{what} is not an array")
+    return value
+
+
+# ---- superseded dots -----------------------------------------------------------------------------
+
+
+def encode_superseded(items: Iterable[Superseded], *, kind: int = RecordKind.UPDATE) -> bytes:
+    """The one encoding of a set of superseded dots: sorted, each once.
+
+    Args:
+        items: The dots; for a delete, ``clock`` is the first clock of that log that stays.
+        kind: The kind of the record; a delete writes pairs instead of triples.
+    """
+    flat: list[int | bytes] = []
+    delete = kind == RecordKind.DELETE
+    for op, log, clock in sorted({(op, log or b"", clock) for op, log, clock in items}):
+        flat += (log or 0, clock) if delete else (op, log or 0, clock)
+    return encode(flat)
+
+
+def decode_superseded_untrusted(data: bytes, *, kind: int, puts: int) -> tuple[Superseded, ...]:
+    """Decode ``Record.superseded``; empty for kinds that this version does not know.
+
+    Args:
+        data: The bytes of the record.
+        kind: The record's kind.
+        puts: How many puts the record has.
+
+    Raises:
+        InvalidRecordError: not canonical, not sorted, repeated, or outside its ranges.
+        LimitError: more dots than one record may supersede.
+    """
+    if data == NO_SUPERSEDED:
+        return ()
+    if len(data) > _limits.SUPERSEDED_BYTES_MAX:
+        raise LimitError(f"{len(data)} bytes of dots, at most {_limits.SUPERSEDED_BYTES_MAX}")
+    if len(data) <= 64:  # one or two dots: the common case, and often the same bytes again
+        return _decode_superseded_cached_untrusted(data, kind, puts)
+    return _decode_superseded_untrusted(data, kind, puts)
+
+
+def _decode_superseded_untrusted(data: bytes, kind: int, puts: int) -> tuple[Superseded, ...]:
+    flat = _decode_list_untrusted(data, _limits.SUPERSEDED_BYTES_MAX, "superseded")
+    if kind not in _KINDS:
+        return ()
+    if kind >= _limits.MEMBERSHIP_KIND_MIN:
+        raise InvalidRecordError(f"a record of kind {kind} supersedes dots")
+    delete = kind == RecordKind.DELETE
+    width = 2 if delete else 3
+    if len(flat) % width:
+        raise InvalidRecordError(f"superseded has {len(flat)} items, not a multiple of {width}")
+    if len(flat) > width * _limits.SUPERSEDED_MAX:
+        raise LimitError(f"{len(flat) // width} dots, at most {_limits.SUPERSEDED_MAX}")
+    ops = [0] * (len(flat) // 2) if delete else flat[::3]
+    found: list[Superseded] = []
+    last: tuple[int, bytes, int] = (-1, b"", 0)
+    for op, log, clock in zip(ops, flat[width - 2 :: width], flat[width - 1 :: width], strict=True):
+        dot = _dot_untrusted(op, log, clock, puts)
+        # A delete names each log once, so its clocks take no part in the order.
+        key = (dot.op, dot.log or b"", 0 if delete else dot.clock)
+        if key <= last:
+            raise InvalidRecordError(f"superseded dot {len(found)} is repeated or out of order")
+        last = key
+        found.append(dot)
+    return tuple(found)
+
+
+_decode_superseded_cached_untrusted = lru_cache(maxsize=4096)(_decode_superseded_untrusted)
+
+
+def _dot_untrusted(op: object, log: object, clock: object, puts: int) -> Superseded:
+    if type(op) is not int or not 0 <= op <= puts:
+        raise InvalidRecordError(f"a superseded dot belongs to no put of {puts}")
+    if type(clock) is not int or not 0 <= clock <= _limits.CLOCK_MAX:
+        raise InvalidRecordError("a superseded dot has no valid clock")
+    if type(log) is bytes and len(log) == _limits.HASH_BYTES:
+        return Superseded(op, log, clock)
+    if type(log) is int and log == 0:
+        return Superseded(op, None, clock)
+    raise InvalidRecordError("a superseded dot names no log")
+
+
+# ---- ids -----------------------------------------------------------------------------------------
+
+
+def encode_ids(ids: Iterable[bytes]) -> bytes:
+    """The one encoding of a set of 32-byte ids: sorted, each once."""
+    ordered = sorted(set(ids))
+    return array_head(len(ordered)) + b"".join([b"\x58\x20" + item for item in ordered])
+
+
+def decode_ids_untrusted(data: bytes, *, count_max: int = _limits.DEPS_MAX) -> tuple[bytes, ...]:
+    """Decode what ``encode_ids`` writes: ``Record.deps``, or ``Record.auth`` when it has changed.
+
+    Raises:
+        InvalidRecordError: not canonical, not sorted, repeated, or not 32 bytes each.
+        LimitError: more than ``count_max`` ids.
+    """
+    if data == NO_IDS:
+        return ()
+    if len(data) > 3 + 34 * count_max:
+        raise LimitError(f"{len(data)} bytes of ids, at most {count_max} ids allowed")
+    # Each id has a fixed size, so the only canonical bytes are these; no need to decode at all.
+    first = 4 if data[:1] == b"\x98" else 3
+    ids = [data[at : at + 32] for at in range(first, len(data), 34)]
+    if encode_ids(ids) != data:
+        raise InvalidRecordError(f"{len(data)} bytes are not sorted ids of 32 bytes")
+    if len(ids) > count_max:
+        raise LimitError(f"{len(ids)} ids, at most {count_max} allowed")
+    return tuple(ids)
+
+
+def decode_auth_untrusted(data: bytes) -> tuple[bytes, ...] | None:
+    """Decode ``Record.auth``: None when unchanged, else 1 to 8 membership heads.
+
+    Raises:
+        WireError: anything else.
+    """
+    if data == AUTH_UNCHANGED:
+        return None
+    heads = decode_ids_untrusted(data, count_max=_limits.AUTH_HEADS_MAX)
+    if not heads:
+        raise InvalidRecordError("auth names no membership head")
+    return heads
+
+
+# ---- payload -------------------------------------------------------------------------------------
+
+
+def encode_payload(salt: bytes, values: Sequence[bytes]) -> bytes:
+    """A payload from a 16-byte salt and values that are already canonical CBOR.
+
+    Raises:
+        ValueError: a salt of another size, or more values or bytes than one record may have.
+    """
+    if len(salt) != _limits.SALT_BYTES or len(values) > _limits.COLLECTIONS_MAX:
+        raise ValueError(f"salt of {len(salt)} bytes, {len(values)} values; need 16, at most 64")
+    payload = b"".join((b"\x82\x50", salt, array_head(len(values)), *values))
+    if len(payload) > _limits.PAYLOAD_BYTES_MAX:
+        raise ValueError(f"payload of {len(payload)} bytes, at most {_limits.PAYLOAD_BYTES_MAX}")
+    return payload
+
+
+def split_payload_untrusted(payload: bytes) -> list[bytes]:
+    """The canonical CBOR of each value of a payload, in order.
+
+    A payload that matches its hash and fails here counts as dropped, on every node alike.
+
+    Raises:
+        WireError: not a salt and at most 64 values in canonical form.
+    """
+    decoded = load_untrusted(payload, bytes_max=_limits.PAYLOAD_BYTES_MAX)
+    if not is_list(decoded) or len(decoded) != 2:
+        raise InvalidRecordError("payload is not a salt and values")
+    salt, items = decoded
+    if type(salt) is not bytes or len(salt) != _limits.SALT_BYTES:
+        raise InvalidRecordError("payload has no salt of 16 bytes")
+    if not is_list(items) or len(items) > _limits.COLLECTIONS_MAX:
+        raise InvalidRecordError(f"payload holds no array of at most {_limits.COLLECTIONS_MAX}")
+    values = [encode_item_untrusted(item) for item in items]
+    # The values were encoded anew, so one comparison proves the whole payload canonical.
+    if b"".join((b"\x82\x50", salt, array_head(len(values)), *values)) != payload:
+        raise InvalidRecordError(f"payload of {len(payload)} bytes is not in canonical form")
+    return values
