@@ -1,0 +1,86 @@
+"""Who may wait at the door: bounds what peers cost before they have proven who they are."""
+
+import ipaddress
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable
+
+from engram_sync.address import Address
+
+from ._link import Link, TransportStatistics
+
+logger = logging.getLogger(__name__)
+
+
+class Place:
+    """One stranger's place; left once, however often it is told."""
+
+    __slots__ = ("_leave",)
+
+    def __init__(self, leave: Callable[[], None]) -> None:
+        self._leave: Callable[[], None] | None = leave
+
+    def leave(self) -> None:
+        """Make room for the next stranger."""
+        if self._leave is not None:
+            leave, self._leave = self._leave, None
+            leave()
+
+
+class Doorkeeper:
+    """Counts the strangers inside, in total and by where they come from.
+
+    Args:
+        strangers_max: Places in total.
+        strangers_per_address_max: Places for one IPv4 address, IPv6 /64 or name.
+    """
+
+    def __init__(self, *, strangers_max: int, strangers_per_address_max: int) -> None:
+        self.statistics = TransportStatistics()
+        self._strangers_max = strangers_max
+        self._strangers_per_address_max = strangers_per_address_max
+        self._strangers = 0
+        self._by_origin: Counter[str] = Counter()
+
+    def admit(self, remote: Address) -> Place | None:
+        """A place for a connection from ``remote``, or None (counted) when there is none."""
+        origin = _origin(remote.host)
+        if self._by_origin[origin] >= self._strangers_per_address_max:
+            self.statistics.refused_for_address += 1
+            return None
+        if self._strangers >= self._strangers_max:
+            self.statistics.refused += 1
+            return None
+        self._strangers += 1
+        self._by_origin[origin] += 1
+
+        def leave() -> None:
+            self._strangers -= 1
+            self._by_origin[origin] -= 1
+            # Addresses are the peer's choice: one that is gone must not stay in memory.
+            if not self._by_origin[origin]:
+                del self._by_origin[origin]
+
+        return Place(leave)
+
+    async def hand_over(self, link: Link, handler: Callable[[Link], Awaitable[None]]) -> None:
+        """Run ``handler`` for ``link``; its exceptions end here, counted and logged."""
+        self.statistics.accepted += 1
+        try:
+            await handler(link)
+        # A star, because a handler with a nursery that is cancelled while it fails raises a group
+        # of both; the cancellation must pass and the failure must not.
+        except* Exception:
+            self.statistics.handlers_failed += 1
+            logger.exception("the handler of a link from %s failed", link.remote)
+
+
+def _origin(host: str) -> str:
+    try:
+        ip = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    if ip.version == 4 or ip.is_link_local:
+        return host
+    # One subscriber holds at least a /64 and can use a new address for every connection.
+    return str(ipaddress.IPv6Network((ip.packed[:8] + bytes(8), 64)))
