@@ -19,7 +19,7 @@ from ._rows import PeerRow as PeerRow
 from ._rows import RunRow as RunRow
 from ._rows import ScopeRow as ScopeRow
 from ._schema import SCHEMA_VERSION as SCHEMA_VERSION
-from ._sql_transaction import RollbackBroken as RollbackBroken
+from ._sql_transaction import RollbackBrokenError as RollbackBrokenError
 from ._stores import MemoryStore as MemoryStore
 from ._stores import SqliteStore as SqliteStore
 from ._writer import Writer as Writer
@@ -36,7 +36,7 @@ __all__ = [
     "MemoryStore",
     "PeerRow",
     "Reader",
-    "RollbackBroken",
+    "RollbackBrokenError",
     "RunRow",
     "ScopeRow",
     "SqliteStore",

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import apsw
 
+from ._database import Connection
 from ._faults import local_error, lost_error
-from ._sql_transaction import RollbackBroken, SqlTransaction
+from ._sql_transaction import RollbackBrokenError, SqlTransaction
 from ._statements import Shapes, Statements
 
 Job = Callable[[SqlTransaction], object]
@@ -29,7 +30,7 @@ class Failed:
 Outcome = Done | Failed
 
 
-class _Lost(Exception):
+class _LostError(Exception):
     """The database gave up the transaction that all jobs of the batch shared."""
 
     def __init__(self, error: BaseException) -> None:
@@ -45,7 +46,7 @@ class Committer:
         place: What errors call the store.
     """
 
-    def __init__(self, connection: apsw.Connection, place: str) -> None:
+    def __init__(self, connection: Connection, place: str) -> None:
         self._connection = connection
         self._place = place
         self._shapes = Shapes()
@@ -57,7 +58,7 @@ class Committer:
             One outcome per job, in order.
 
         Raises:
-            RollbackBroken: A rollback callback raised; nothing of this batch is stored unless
+            RollbackBrokenError: A rollback callback raised; nothing of this batch is stored unless
                 the commit had succeeded.
         """
         try:
@@ -68,7 +69,7 @@ class Committer:
         try:
             outcomes = [self._run(job, begun) for job in jobs]
             self._connection.execute("COMMIT")
-        except _Lost as lost:
+        except _LostError as lost:
             self._roll_back(begun)
             return self._all_failed(len(jobs), lost.error)
         except apsw.Error as error:
@@ -83,18 +84,18 @@ class Committer:
         """Run one job in a savepoint.
 
         Raises:
-            _Lost: It took the whole transaction down, not only itself.
+            _LostError: It took the whole transaction down, not only itself.
         """
         transaction = SqlTransaction(Statements(self._connection, self._shapes))
         begun.append(transaction)
         try:
             with transaction.savepoint():
                 value = job(transaction)
-        except RollbackBroken:
+        except RollbackBrokenError:
             raise
         except BaseException as error:
             if not self._connection.in_transaction:
-                raise _Lost(error) from error
+                raise _LostError(error) from error
             if isinstance(error, apsw.Error):
                 return Failed(local_error(error, self._place))
             return Failed(error)

@@ -4,15 +4,12 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-import apsw
-
 from engram_sync.errors import DegradedError, DeniedError
 
+from ._database import CREATE, READ_WRITE, URI, Connection, connect
 from ._faults import not_a_store_error
 from ._limits import BUSY_TIMEOUT_MS, CACHE_KIB
 from ._schema import check, migrate
-
-_READ_WRITE = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
 
 
 def create_private_file(path: Path) -> None:
@@ -63,7 +60,7 @@ def _sync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
-def _configure(connection: apsw.Connection) -> None:
+def _configure(connection: Connection) -> None:
     """Settings that every connection needs and that the file does not remember."""
     connection.set_busy_timeout(BUSY_TIMEOUT_MS)
     # FULL syncs the log at every commit.  NORMAL was measured to lose acknowledged commits in two
@@ -74,7 +71,7 @@ def _configure(connection: apsw.Connection) -> None:
     connection.execute("PRAGMA temp_store = MEMORY")
 
 
-def open_file(path: Path, *, vfs: str | None = None) -> apsw.Connection:
+def open_file(path: Path, *, vfs: str | None = None) -> Connection:
     """A connection that may write, to a store of the newest schema; created when absent.
 
     Raises:
@@ -82,7 +79,7 @@ def open_file(path: Path, *, vfs: str | None = None) -> apsw.Connection:
         LocalError: It is not ours, is newer than this program, or may not be opened.
     """
     create_private_file(path)
-    connection = apsw.Connection(str(path), flags=_READ_WRITE, vfs=vfs)
+    connection = connect(str(path), flags=READ_WRITE | CREATE, vfs=vfs)
     try:
         _configure(connection)
         # Before the first statement that writes: a file of somebody else's stays untouched.
@@ -95,21 +92,21 @@ def open_file(path: Path, *, vfs: str | None = None) -> apsw.Connection:
     return connection
 
 
-def open_file_for_reading(path: Path, *, vfs: str | None = None) -> apsw.Connection:
+def open_file_for_reading(path: Path, *, vfs: str | None = None) -> Connection:
     """A second connection to an open store; it sees each commit whole and never waits for one."""
-    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE, vfs=vfs)
+    connection = connect(str(path), flags=READ_WRITE, vfs=vfs)
     _configure(connection)
     connection.execute("PRAGMA query_only = ON")
     return connection
 
 
-def open_memory(name: str) -> apsw.Connection:
+def open_memory(name: str) -> Connection:
     """A connection to the in-memory database ``name`` of this process.
 
     The database lives as long as any connection to it.
     """
     place = f"file:/{name}?vfs=memdb"
-    connection = apsw.Connection(place, flags=_READ_WRITE | apsw.SQLITE_OPEN_URI)
+    connection = connect(place, flags=READ_WRITE | CREATE | URI)
     _configure(connection)
     migrate(connection, name)
     return connection

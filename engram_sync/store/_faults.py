@@ -1,6 +1,6 @@
 """What the database reports, in the words of this package."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import apsw
@@ -87,7 +87,7 @@ def local_error(error: apsw.Error, place: str) -> LocalError:
 
 
 @contextmanager
-def local_errors(place: str) -> Iterator[None]:
+def local_errors(place: str) -> Generator[None]:
     """Turn every database error in the block into a ``LocalError`` about ``place``."""
     try:
         yield

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol, TypeVar
 
 import trio
+
 from engram_wire.records import Record
 
 from ._rows import EngramRow, LogRow, PeerRow, RunRow, ScopeRow
@@ -52,9 +53,15 @@ class Reader(Protocol):
         """The run of ``log`` that ends at ``seq``."""
         ...
 
+    def run_before(self, log: int, seq: int) -> RunRow | None:
+        """The newest run of ``log`` that ends at or before ``seq``."""
+        ...
+
     def runs_of(self, log: int, after_seq: int, limit: int) -> list[RunRow]:
-        """Runs of ``log`` that end after ``after_seq``, in order; the first one may begin
-        before it."""
+        """Runs of ``log`` that end after ``after_seq``, in order.
+
+        The first of them may begin at or before ``after_seq``.
+        """
         ...
 
     def records(self, log: int, first: int, last: int) -> list[Record]:
@@ -164,12 +171,12 @@ class Transaction(Reader, Protocol):
         """Forget ``key``; it need not exist."""
         ...
 
-    def put_scope(self, id: bytes, kind: str, secret: bytes, *, current: bool = False) -> int:
+    def put_scope(self, scope_id: bytes, kind: str, secret: bytes, *, current: bool = False) -> int:
         """Add an empty scope and return its number.
 
         Raises:
-            apsw.ConstraintError: There is one with this id; ``submit`` raises it as
-                ``PreconditionError``.
+            apsw.ConstraintError: There is one with this id.  Out of the job, ``submit`` raises it
+                as ``PreconditionError``.
         """
         ...
 
@@ -178,9 +185,9 @@ class Transaction(Reader, Protocol):
         ...
 
     def put_log(
-        self, scope: int, id: bytes, domain: int, author: bytes, incarnation: bytes
+        self, scope: int, log_id: bytes, domain: int, author: bytes, incarnation: bytes
     ) -> int:
-        """Add an empty log (seq 0, head ``id``, hlc 0) and return its number."""
+        """Add an empty log (seq 0, head ``log_id``, hlc 0) and return its number."""
         ...
 
     def set_head(self, log: int, seq: int, head: bytes, hlc: int) -> None:
@@ -191,9 +198,7 @@ class Transaction(Reader, Protocol):
         """Add records; one whose (log, seq) is held already is an error."""
         ...
 
-    def put_run(
-        self, scope: int, log: int, first: int, last: int, head: bytes, signature: bytes
-    ) -> int:
+    def put_run(self, log: int, first: int, last: int, head: bytes, signature: bytes) -> int:
         """Add a run and return its arrival number."""
         ...
 
@@ -210,8 +215,7 @@ class Transaction(Reader, Protocol):
         ...
 
     def index(self, n: int, title: str, content: str, tags: str) -> None:
-        """Make the engram findable by these words, replacing earlier ones; it is marked no
-        more."""
+        """Make the engram findable by these words alone; it is marked no more."""
         ...
 
     def index_many(self, rows: Sequence[tuple[int, str, str, str]]) -> None:
@@ -245,9 +249,7 @@ class Store(Protocol):
     Open it, run ``serve`` in a nursery, ``submit`` and ``read``, then ``aclose``.
     """
 
-    async def serve(
-        self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
-    ) -> None:
+    async def serve(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Commit what is submitted until ``aclose``; ``started`` at once.
 
         Resource handling: it owns nothing; the connections close in ``aclose``.

@@ -48,7 +48,7 @@ class RunRow(NamedTuple):
     """The records (``first`` .. ``last``) that one signature added to a log."""
 
     arrival: int
-    """Counts the runs of this store in the order in which they became durable, from 1."""
+    """Counts the runs of the scope in the order in which they became durable, from 1."""
     scope: int
     log: int
     first: int

@@ -10,8 +10,7 @@ lists that most records carry.
 
 from collections.abc import Sequence
 
-import apsw
-
+from ._database import Connection
 from ._faults import newer_schema_error, not_a_store_error
 
 APPLICATION_ID = 0x656E6772
@@ -35,12 +34,11 @@ _FIRST = (
         id INTEGER PRIMARY KEY, eid BLOB NOT NULL, hlc INTEGER NOT NULL, shape INTEGER NOT NULL,
         sups BLOB, payload BLOB, phash BLOB, deps BLOB, auth BLOB)""",
     "CREATE INDEX rec_eid ON rec(eid)",
+    # id = log << 40 | last, so that a run is found by its log and end without another index.
     """CREATE TABLE run (
-        arrival INTEGER PRIMARY KEY, scope INTEGER NOT NULL REFERENCES scope(n),
-        log INTEGER NOT NULL REFERENCES log(n), first INTEGER NOT NULL, last INTEGER NOT NULL,
-        head BLOB NOT NULL, sig BLOB NOT NULL)""",
-    "CREATE UNIQUE INDEX run_last ON run(log, last)",
-    "CREATE INDEX run_scope ON run(scope)",
+        id INTEGER PRIMARY KEY, scope INTEGER NOT NULL REFERENCES scope(n),
+        arrival INTEGER NOT NULL, first INTEGER NOT NULL, head BLOB NOT NULL, sig BLOB NOT NULL)""",
+    "CREATE UNIQUE INDEX run_arrival ON run(scope, arrival)",
     # Eight bytes find a head; the other 24 are compared in the row.
     "CREATE INDEX run_head ON run(substr(head, 1, 8))",
     "CREATE TABLE past (id INTEGER PRIMARY KEY, vector BLOB NOT NULL)",
@@ -65,7 +63,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
 SCHEMA_VERSION = len(MIGRATIONS)
 
 
-def check(connection: apsw.Connection, place: str, version_max: int = SCHEMA_VERSION) -> int:
+def check(connection: Connection, place: str, version_max: int = SCHEMA_VERSION) -> int:
     """The schema of the store behind ``connection``, 0 for an empty file.  Writes nothing.
 
     Raises:
@@ -78,14 +76,14 @@ def check(connection: apsw.Connection, place: str, version_max: int = SCHEMA_VER
         if version > version_max:
             raise newer_schema_error(place, version, version_max)
         return version
-    tables = connection.execute("SELECT count(*) FROM sqlite_schema").get
-    if application != 0 or version != 0 or tables != 0:
+    content = connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
+    if application != 0 or version != 0 or content is not None:
         raise not_a_store_error(place)
     return 0
 
 
 def migrate(
-    connection: apsw.Connection,
+    connection: Connection,
     place: str,
     migrations: Sequence[Sequence[str]] = MIGRATIONS,
 ) -> None:

@@ -1,26 +1,33 @@
 """``Reader`` in SQL."""
 
+import json
 from collections.abc import Collection, Iterable, Sequence
 from heapq import merge
 from itertools import islice
 
 import apsw
+
 from engram_wire.records import Record, payload_hash
 
+from ._database import Row
 from ._limits import LOG_SEQ_BITS, LOG_SEQ_MASK
 from ._rows import EngramRow, LogRow, PeerRow, RunRow, ScopeRow
-from ._statements import Row, Statements
+from ._statements import Statements
 
 _SCOPE = (
     "SELECT n, id, kind, secret, current, materialised, digest, live, deleted, records FROM scope"
 )
 _LOG = "SELECT n, id, scope, domain, author, incarnation, seq, head, hlc FROM log"
-_RUN = "SELECT arrival, scope, log, first, last, head, sig FROM run"
+_RUN = "SELECT arrival, scope, id >> 40, first, id & 0xFFFFFFFFFF, head, sig FROM run"
 _ENGRAM = (
     "SELECT n, scope, eid, log, seq, records, hlc, life, conflict, state, view, digest FROM eng"
 )
 _PEER = "SELECT key, label, address, via, last_success, failures, error FROM peer"
-_RECORD_COLUMNS = "rec.id, eid, rec.hlc, shape, sups, payload, phash, deps, auth"
+_RECORD = "SELECT rec.id, eid, rec.hlc, shape, sups, payload, phash, deps, auth FROM rec"
+
+_OF_ONE_ENGRAM = """ JOIN log ON log.n = rec.id >> 40 WHERE eid = ? AND log.scope = ?
+    ORDER BY (SELECT arrival FROM run WHERE run.id BETWEEN rec.id AND rec.id | 0xFFFFFFFFFF
+        ORDER BY run.id LIMIT 1) NULLS LAST, rec.id"""
 
 EMPTY_LIST = b"\x80"
 UNCHANGED = b"\xf6"
@@ -28,7 +35,7 @@ _ID_HEX_DIGITS = 32
 
 
 def _scope_row(row: Row) -> ScopeRow:
-    return ScopeRow(*row[:4], bool(row[4]), row[5], int.from_bytes(row[6], "big"), *row[7:])
+    return ScopeRow(*row)._replace(current=bool(row[4]), digest=int.from_bytes(row[6], "big"))
 
 
 def _newest_first(row: EngramRow) -> tuple[int, int]:
@@ -72,26 +79,29 @@ class SqlReader:
         return None if row is None else RunRow(*row)
 
     def run_at(self, log: int, seq: int) -> RunRow | None:
-        row = self._sql.one(_RUN + " WHERE log = ? AND last = ?", (log, seq))
+        row = self._sql.one(_RUN + " WHERE id = ?", (log << LOG_SEQ_BITS | seq,))
+        return None if row is None else RunRow(*row)
+
+    def run_before(self, log: int, seq: int) -> RunRow | None:
+        sql = _RUN + " WHERE log = ? AND last <= ? ORDER BY last DESC LIMIT 1"
+        row = self._sql.one(sql, (log, seq))
         return None if row is None else RunRow(*row)
 
     def runs_of(self, log: int, after_seq: int, limit: int) -> list[RunRow]:
-        sql = _RUN + " WHERE log = ? AND last > ? ORDER BY last LIMIT ?"
-        return [RunRow(*row) for row in self._sql.all(sql, (log, after_seq, limit))]
+        base = log << LOG_SEQ_BITS
+        sql = _RUN + " WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"
+        bindings = (base | after_seq, base | LOG_SEQ_MASK, limit)
+        return [RunRow(*row) for row in self._sql.all(sql, bindings)]
 
     def records(self, log: int, first: int, last: int) -> list[Record]:
         base = log << LOG_SEQ_BITS
-        sql = f"SELECT {_RECORD_COLUMNS} FROM rec WHERE id BETWEEN ? AND ? ORDER BY id"
+        sql = _RECORD + " WHERE id BETWEEN ? AND ? ORDER BY id"
         rows = self._sql.all(sql, (base | first, base | last))
         return [record for _, record in self._decoded(rows)]
 
     def records_of(self, scope: int, engram: bytes) -> list[tuple[int, Record]]:
         # A record without a run was put by this very transaction: it is the newest.
-        sql = f"""SELECT {_RECORD_COLUMNS} FROM rec JOIN log ON log.n = rec.id >> {LOG_SEQ_BITS}
-            WHERE eid = ? AND log.scope = ?
-            ORDER BY (SELECT arrival FROM run WHERE run.log = log.n
-                AND run.last >= rec.id & {LOG_SEQ_MASK} ORDER BY run.last LIMIT 1) NULLS LAST,
-            rec.id"""
+        sql = _RECORD + _OF_ONE_ENGRAM
         return self._decoded(self._sql.all(sql, (engram, scope)))
 
     def past(self, log: int, seq: int) -> bytes | None:
@@ -103,19 +113,19 @@ class SqlReader:
     def _decoded(self, rows: Iterable[Row]) -> list[tuple[int, Record]]:
         shapes = self._sql.shapes.by_number
         found: list[tuple[int, Record]] = []
-        for id, engram, hlc, shape, superseded, payload, hash, deps, auth in rows:
+        for row_id, engram, hlc, shape, superseded, payload, digest, deps, auth in rows:
             record = Record(
-                id & LOG_SEQ_MASK,
+                row_id & LOG_SEQ_MASK,
                 engram,
                 hlc,
                 shapes.get(shape) or self._load_shape(shape),
                 EMPTY_LIST if superseded is None else superseded,
                 payload,
-                hash if payload is None else payload_hash(payload),
+                digest if payload is None else payload_hash(payload),
                 EMPTY_LIST if deps is None else deps,
                 UNCHANGED if auth is None else auth,
             )
-            found.append((id >> LOG_SEQ_BITS, record))
+            found.append((row_id >> LOG_SEQ_BITS, record))
         return found
 
     def _load_shape(self, number: int) -> bytes:
@@ -123,8 +133,9 @@ class SqlReader:
         if row is None:
             # Records and their shapes are committed together.
             raise apsw.CorruptError(f"a record refers to shape {number}, which is missing")
-        self._sql.shapes.by_number[number] = row[0]
-        return row[0]
+        shape: bytes = row[0]
+        self._sql.shapes.by_number[number] = shape
+        return shape
 
     # Engrams
 
@@ -199,20 +210,18 @@ class SqlReader:
         if scopes is None and not since_hlc:
             sql = "SELECT rowid, rank FROM fts WHERE fts MATCH ? ORDER BY rank LIMIT ?"
             return [(n, rank) for n, rank in self._sql.all(sql, (match, limit))]
-        within = ""
-        if scopes is not None:
-            within = f" AND eng.scope IN ({', '.join(str(int(n)) for n in scopes)})"
-        sql = f"""SELECT fts.rowid, fts.rank FROM fts JOIN eng ON eng.n = fts.rowid
-            WHERE fts MATCH ? AND eng.hlc >= ?{within} ORDER BY fts.rank LIMIT ?"""
-        return [(n, rank) for n, rank in self._sql.all(sql, (match, since_hlc, limit))]
+        sql = """SELECT fts.rowid, fts.rank FROM fts JOIN eng ON eng.n = fts.rowid
+            WHERE fts MATCH ?1 AND eng.hlc >= ?2
+                AND (?3 IS NULL OR eng.scope IN (SELECT value FROM json_each(?3)))
+            ORDER BY fts.rank LIMIT ?4"""
+        within = None if scopes is None else json.dumps(sorted(scopes))
+        return [(n, rank) for n, rank in self._sql.all(sql, (match, since_hlc, within, limit))]
 
     def document_frequency(self, term: str) -> int:
         # The vocabulary holds stems; the index's own tokeniser makes them.  A term of several
         # tokens is a phrase and at most as frequent as its rarest token.
         tokenise = self._sql.connection.fts5_tokenizer("porter", ["unicode61"])
-        tokens = tokenise(
-            term.encode(), apsw.FTS5_TOKENIZE_QUERY, None, include_offsets=False
-        )
+        tokens = tokenise(term.encode(), apsw.FTS5_TOKENIZE_QUERY, None, include_offsets=False)
         frequencies: list[int] = []
         for token in {colocated for group in tokens for colocated in group}:
             row = self._sql.one("SELECT doc FROM vocabulary WHERE term = ?", (token,))

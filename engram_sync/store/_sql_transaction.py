@@ -1,6 +1,6 @@
 """``Transaction`` in SQL."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 
 from engram_wire.records import Record
@@ -11,7 +11,7 @@ from ._sql_reader import EMPTY_LIST, UNCHANGED, SqlReader
 from ._statements import Statements
 
 
-class RollbackBroken(Exception):
+class RollbackBrokenError(Exception):
     """A rollback callback raised: memory and store may disagree from now on.  Our bug."""
 
 
@@ -28,7 +28,7 @@ class SqlTransaction(SqlReader):
         self._undo.append(callback)
 
     @contextmanager
-    def savepoint(self) -> Iterator[None]:
+    def savepoint(self) -> Generator[None]:
         mark = len(self._undo)
         self._sql.run("SAVEPOINT block")
         try:
@@ -46,17 +46,17 @@ class SqlTransaction(SqlReader):
         """Forget what was cached and call back, newest first, down to the callback ``mark``.
 
         Raises:
-            RollbackBroken: A callback raised; the others were called all the same.
+            RollbackBrokenError: A callback raised; the others were called all the same.
         """
         self._sql.shapes.forget()
         problems: list[BaseException] = []
         while len(self._undo) > mark:
             try:
                 self._undo.pop()()
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001 - raised below, after the rest
                 problems.append(error)
         if problems:
-            raise RollbackBroken("a rollback callback raised") from problems[0]
+            raise RollbackBrokenError("a rollback callback raised") from problems[0]
 
     def end(self) -> None:
         """Refuse every further use: the job has ended."""
@@ -70,11 +70,11 @@ class SqlTransaction(SqlReader):
     def delete_meta(self, key: str) -> None:
         self._sql.run("DELETE FROM meta WHERE key = ?", (key,))
 
-    def put_scope(self, id: bytes, kind: str, secret: bytes, *, current: bool = False) -> int:
+    def put_scope(self, scope_id: bytes, kind: str, secret: bytes, *, current: bool = False) -> int:
         sql = """INSERT INTO scope
             (id, kind, secret, current, materialised, digest, live, deleted, records)
             VALUES (?, ?, ?, ?, 0, zeroblob(32), 0, 0, 0) RETURNING n"""
-        return self._sql.number(sql, (id, kind, secret, int(current)))
+        return self._sql.number(sql, (scope_id, kind, secret, int(current)))
 
     def update_scope(self, row: ScopeRow) -> None:
         sql = """UPDATE scope SET kind = ?, secret = ?, current = ?, materialised = ?, digest = ?,
@@ -84,11 +84,11 @@ class SqlTransaction(SqlReader):
         self._sql.run(sql, (*changed, row.live, row.deleted, row.records, row.n))
 
     def put_log(
-        self, scope: int, id: bytes, domain: int, author: bytes, incarnation: bytes
+        self, scope: int, log_id: bytes, domain: int, author: bytes, incarnation: bytes
     ) -> int:
         sql = """INSERT INTO log (id, scope, domain, author, incarnation, seq, head, hlc)
             VALUES (?, ?, ?, ?, ?, 0, ?, 0) RETURNING n"""
-        return self._sql.number(sql, (id, scope, domain, author, incarnation, id))
+        return self._sql.number(sql, (log_id, scope, domain, author, incarnation, log_id))
 
     def set_head(self, log: int, seq: int, head: bytes, hlc: int) -> None:
         self._sql.run(
@@ -108,11 +108,11 @@ class SqlTransaction(SqlReader):
                 shapes.get(shape) or self._shape_number(shape),
                 None if superseded == EMPTY_LIST else superseded,
                 payload,
-                hash if payload is None else None,
+                digest if payload is None else None,
                 None if deps == EMPTY_LIST else deps,
                 None if auth == UNCHANGED else auth,
             )
-            for seq, engram, hlc, shape, superseded, payload, hash, deps, auth in records
+            for seq, engram, hlc, shape, superseded, payload, digest, deps, auth in records
         ]
         self._sql.many("INSERT INTO rec VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
@@ -125,12 +125,12 @@ class SqlTransaction(SqlReader):
         self._sql.shapes.by_bytes[shape] = number
         return number
 
-    def put_run(
-        self, scope: int, log: int, first: int, last: int, head: bytes, signature: bytes
-    ) -> int:
-        sql = """INSERT INTO run (scope, log, first, last, head, sig)
-            VALUES (?, ?, ?, ?, ?, ?) RETURNING arrival"""
-        return self._sql.number(sql, (scope, log, first, last, head, signature))
+    def put_run(self, log: int, first: int, last: int, head: bytes, signature: bytes) -> int:
+        scope = self._sql.number("SELECT scope FROM log WHERE n = ?", (log,))
+        arrival = self.last_arrival(scope) + 1
+        row = (log << LOG_SEQ_BITS | last, scope, arrival, first, head, signature)
+        self._sql.run("INSERT INTO run VALUES (?, ?, ?, ?, ?, ?)", row)
+        return arrival
 
     def put_past(self, log: int, seq: int, vector: bytes) -> None:
         sql = "INSERT OR REPLACE INTO past (id, vector) VALUES (?, ?)"

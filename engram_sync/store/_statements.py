@@ -3,11 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import apsw
-
+from ._database import Connection, Row
 from ._faults import closed_error, lost_error
-
-Row = tuple[Any, ...]
 
 
 class Shapes:
@@ -26,12 +23,12 @@ class Shapes:
 class Statements:
     """A connection that can be taken away from whoever kept a reference to it."""
 
-    def __init__(self, connection: apsw.Connection, shapes: Shapes) -> None:
-        self._connection: apsw.Connection | None = connection
+    def __init__(self, connection: Connection, shapes: Shapes) -> None:
+        self._connection: Connection | None = connection
         self.shapes = shapes
 
     @property
-    def connection(self) -> apsw.Connection:
+    def connection(self) -> Connection:
         """The connection.
 
         Raises:

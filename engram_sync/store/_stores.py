@@ -5,13 +5,13 @@ from functools import partial
 from pathlib import Path
 from typing import Self, TypeVar
 
-import apsw
 import trio
 
 from engram_sync.host import Executor
 
 from ._commit import Committer
 from ._connection import open_file, open_file_for_reading, open_memory
+from ._database import Connection
 from ._executors import ThreadExecutor
 from ._faults import closed_error, local_errors
 from ._interface import Reader, Transaction
@@ -25,7 +25,7 @@ T = TypeVar("T")
 class _Snapshots:
     """Runs read jobs on one connection, each in a transaction of its own."""
 
-    def __init__(self, connection: apsw.Connection, executor: Executor, place: str) -> None:
+    def __init__(self, connection: Connection, executor: Executor, place: str) -> None:
         self._connection = connection
         self._executor = executor
         self._place = place
@@ -57,9 +57,7 @@ class _SqlStore:
         self._close = close
         self._closed = False
 
-    async def serve(
-        self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
-    ) -> None:
+    async def serve(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """See ``Store.serve``."""
         await self._writer.serve(task_status=task_status)
 
@@ -116,7 +114,7 @@ class SqliteStore(_SqlStore):
             read_executor = executor or ThreadExecutor()
         executor = executor or ThreadExecutor()
 
-        def connect() -> tuple[apsw.Connection, apsw.Connection]:
+        def connect() -> tuple[Connection, Connection]:
             with local_errors(place):
                 writing = open_file(path, vfs=vfs)
                 try:
@@ -155,7 +153,10 @@ class MemoryStore(_SqlStore):
         connection = await executor.run(partial(_open_named, name))
         place = f"memory store {name}"
         writer = Writer(Committer(connection, place), executor)
-        close = partial(executor.run, connection.close)
+
+        async def close() -> None:
+            await executor.run(connection.close)
+
         return cls(writer, _Snapshots(connection, executor, place), close)
 
     @staticmethod
@@ -166,11 +167,11 @@ class MemoryStore(_SqlStore):
             anchor.close()
 
 
-_anchors: dict[str, apsw.Connection] = {}
+_anchors: dict[str, Connection] = {}
 """By name: the connection that keeps an in-memory database alive while no store has it open."""
 
 
-def _open_named(name: str) -> apsw.Connection:
+def _open_named(name: str) -> Connection:
     with local_errors(f"memory store {name}"):
         connection = open_memory(name)
         if name not in _anchors:

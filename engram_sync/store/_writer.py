@@ -37,7 +37,8 @@ class Writer:
     Args:
         committer: Runs the jobs.
         executor: Where the committer runs.
-        queue_weight_max: Weight that may wait; ``submit`` waits beyond it.
+        queue_weight_max: Weight that is accepted and not yet committed, which bounds the time
+            that a draining close takes; further jobs wait outside in order.
         commit_weight_max: Weight of one commit; a heavier job goes alone.
     """
 
@@ -53,12 +54,11 @@ class Writer:
         self._executor = executor
         self._queue_weight_max = queue_weight_max
         self._commit_weight_max = commit_weight_max
+        self._outside: deque[_Entry] = deque()
         self._queue: deque[_Entry] = deque()
         self._queued_weight = 0
         self._closing = False
         self._serving = False
-        self._entrance = trio.Lock()  # First come, first served, whatever the weights.
-        self._room = trio.lowlevel.ParkingLot()
         self._work = trio.lowlevel.ParkingLot()
         self._ended = trio.Event()
 
@@ -67,9 +67,7 @@ class Writer:
         """Weight of the jobs that wait for a commit to begin."""
         return self._queued_weight
 
-    async def serve(
-        self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
-    ) -> None:
+    async def serve(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Commit until ``aclose``; see ``Store.serve``."""
         self._serving = True
         task_status.started()
@@ -79,20 +77,17 @@ class Writer:
         finally:
             self._closing = True
             self._serving = False
+            self._refuse_outside()
             self._drop_queued()
             self._ended.set()
 
     async def submit(self, job: Callable[[Transaction], T], *, weight: int = 1) -> T:
         """Run ``job`` and return its result once it is durable; see ``Store.submit``."""
-        async with self._entrance:
-            while not self._closing and not self._has_room(weight):
-                await self._room.park()
-            if self._closing:
-                raise closed_error()
-            entry = _Entry(job, weight, trio.lowlevel.current_task())
-            self._queue.append(entry)
-            self._queued_weight += weight
-            self._work.unpark()
+        if self._closing:
+            raise closed_error()
+        entry = _Entry(job, weight, trio.lowlevel.current_task())
+        self._outside.append(entry)
+        self._admit()
         await trio.lowlevel.wait_task_rescheduled(partial(self._withdraw, entry))
         if isinstance(entry.outcome, Done):
             # ``job`` made it; the queue does not know its type.
@@ -104,10 +99,10 @@ class Writer:
         """Stop; see ``Store.aclose``."""
         self._closing = True
         dropped = 0
+        self._refuse_outside()
         if not drain or not self._serving:
             dropped = self._drop_queued()
         self._work.unpark_all()
-        self._room.unpark_all()
         if self._serving:
             try:
                 await self._ended.wait()
@@ -120,16 +115,26 @@ class Writer:
                 raise
         return dropped
 
-    def _has_room(self, weight: int) -> bool:
-        return not self._queue or self._queued_weight + weight <= self._queue_weight_max
+    def _admit(self) -> None:
+        """Let in whoever fits, in order: a heavy job is not overtaken by light ones."""
+        while self._outside:
+            weight = self._outside[0].weight
+            if self._queue and self._queued_weight + weight > self._queue_weight_max:
+                return
+            self._queue.append(self._outside.popleft())
+            self._queued_weight += weight
+            self._work.unpark()
 
     def _withdraw(self, entry: _Entry, _: object) -> trio.lowlevel.Abort:
         """A cancelled submitter takes its job back, unless a commit has begun it."""
-        if entry not in self._queue:
+        if entry in self._outside:
+            self._outside.remove(entry)
+        elif entry in self._queue:
+            self._queue.remove(entry)
+            self._queued_weight -= entry.weight
+        else:
             return trio.lowlevel.Abort.FAILED
-        self._queue.remove(entry)
-        self._queued_weight -= entry.weight
-        self._room.unpark()
+        self._admit()
         return trio.lowlevel.Abort.SUCCEEDED
 
     async def _wait_for_work(self) -> bool:
@@ -149,12 +154,13 @@ class Writer:
             # Whoever waits in ``batch`` can no longer withdraw, so the answer must come.
             with trio.CancelScope(shield=True):
                 outcomes = await self._executor.run(partial(self._committer.commit, jobs))
+                for entry, outcome in zip(batch, outcomes, strict=True):
+                    self._finish(entry, outcome)
         except BaseException:
             for entry in batch:
-                self._finish(entry, Failed(closed_error()))
+                if entry.outcome is None:
+                    self._finish(entry, Failed(closed_error()))
             raise
-        for entry, outcome in zip(batch, outcomes, strict=True):
-            self._finish(entry, outcome)
 
     def _take_batch(self) -> list[_Entry]:
         batch: list[_Entry] = []
@@ -166,12 +172,16 @@ class Writer:
             entry = self._queue.popleft()
             self._queued_weight -= entry.weight
             batch.append(entry)
-        self._room.unpark()
+        self._admit()
         return batch
 
     def _finish(self, entry: _Entry, outcome: Outcome) -> None:
         entry.outcome = outcome
         trio.lowlevel.reschedule(entry.task)
+
+    def _refuse_outside(self) -> None:
+        while self._outside:
+            self._finish(self._outside.popleft(), Failed(closed_error()))
 
     def _drop_queued(self) -> int:
         dropped = len(self._queue)
