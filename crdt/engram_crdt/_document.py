@@ -65,7 +65,7 @@ class EngramDocument:
         state = decode_blob(engram, blob)
         document._logs = state.logs
         document._awaited = state.awaited
-        document._rebuild(state.elements, state.logs)
+        document._fill(document._doc, state.elements, state.logs)
         return document
 
     def dump(self) -> bytes:
@@ -172,13 +172,13 @@ class EngramDocument:
         """Give a new log its client id, and others new ones where theirs collide with it."""
         client = self._client_of(self._engram, log)
         if client in self._clients.values():
-            self._rebuild(self._live(), {*self._clients, log})
+            self._fill(_empty_doc(), self._live(), {*self._clients, log})
         else:
             # Nobody probed this id, so nobody's choice changes by its being taken.
             self._clients[log] = client
 
-    def _rebuild(self, elements: list[Element], logs: Iterable[bytes]) -> None:
-        """Make the Yjs document anew from the live elements."""
+    def _fill(self, doc: "Doc[Map[bytes]]", elements: list[Element], logs: Iterable[bytes]) -> None:
+        """Make an empty Yjs document the one of this state, with freshly assigned clients."""
         clients = assign_clients(self._engram, logs, self._client_of)
         of_log: dict[bytes, list[Element]] = {}
         for element in elements:
@@ -187,7 +187,6 @@ class EngramDocument:
             Block(clients[log], 0, _structs(clients[log], position.clock, of_log.get(log, [])))
             for log, position in self._logs.items()
         ]
-        doc = _empty_doc()
         cross(doc.apply_update, encode_update(blocks, {}))
         self._doc, self._clients, self._elements = doc, clients, elements
 
