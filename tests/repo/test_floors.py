@@ -1,5 +1,7 @@
 """What import-linter cannot see: folders that are no packages, and imports inside functions."""
 
+import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -72,3 +74,16 @@ def test_rooms_name_each_other_in_full_so_that_a_reader_can_search_for_them() ->
         if module == "engram_sync"
     ]
     assert through_the_front_door == []
+
+
+def test_every_room_of_the_program_stands_on_a_floor() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    (floors,) = (
+        contract["layers"]
+        for contract in project["tool"]["importlinter"]["contracts"]
+        if contract["id"] == "floors"
+    )
+    named = set(re.findall(r"engram_sync\.(\w+)", " ".join(floors)))
+    rooms = {path.relative_to(SYNC).parts[0] for path in product_files() if SYNC in path.parents}
+    rooms = {room.removesuffix(".py") for room in rooms if not room.startswith("__")}
+    assert rooms - named == set()
