@@ -57,6 +57,9 @@ from ._limits import SUMMARIES_MAX as SUMMARIES_MAX
 from ._limits import SUPERSEDED_BYTES_MAX as SUPERSEDED_BYTES_MAX
 from ._limits import SUPERSEDED_MAX as SUPERSEDED_MAX
 from ._limits import VERSIONS_MAX as VERSIONS_MAX
+from ._state import TRANSITIONS as TRANSITIONS
+from ._state import Input as Input
+from ._state import State as State
 from .errors import CloseCode as CloseCode
 from .errors import DuplicateError as DuplicateError
 from .errors import InvalidRecordError as InvalidRecordError
@@ -72,6 +75,8 @@ from .frames import decode_frame_untrusted as decode_frame_untrusted
 from .frames import encode_frame as encode_frame
 from .frames import split_runs as split_runs
 from .frames import verify_frame_untrusted as verify_frame_untrusted
+from .handshake import Identity as Identity
+from .handshake import Role as Role
 from .messages import Announcement as Announcement
 from .messages import ClockEntry as ClockEntry
 from .messages import Credential as Credential
@@ -120,6 +125,9 @@ from .records import split_payload_untrusted as split_payload_untrusted
 from .records import statement_shape as statement_shape
 from .records import verify_head_untrusted as verify_head_untrusted
 from .records import verify_signature_untrusted as verify_signature_untrusted
+from .session import NEED_DATA as NEED_DATA
+from .session import Established as Established
+from .session import Session as Session
 
 __all__ = [
     "ACK_ENTRIES_MAX",
@@ -155,6 +163,7 @@ __all__ = [
     "LENGTH_PREFIX_BYTES",
     "MEMBERSHIP_KIND_MIN",
     "MESSAGE_BYTES_MAX",
+    "NEED_DATA",
     "NONCE_BYTES",
     "NO_IDS",
     "NO_SUPERSEDED",
@@ -174,16 +183,20 @@ __all__ = [
     "SUMMARIES_MAX",
     "SUPERSEDED_BYTES_MAX",
     "SUPERSEDED_MAX",
+    "TRANSITIONS",
     "VERSIONS_MAX",
     "Announcement",
     "ClockEntry",
     "CloseCode",
     "Credential",
     "DuplicateError",
+    "Established",
     "Frame",
     "Goodbye",
     "Hello",
     "HelloAck",
+    "Identity",
+    "Input",
     "InvalidRecordError",
     "JoinRequest",
     "JoinResponse",
@@ -198,8 +211,11 @@ __all__ = [
     "Record",
     "RecordKind",
     "Rejection",
+    "Role",
+    "Session",
     "Shape",
     "SignatureError",
+    "State",
     "StrangerError",
     "Summary",
     "Superseded",

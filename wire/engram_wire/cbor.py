@@ -27,8 +27,22 @@ _INT_MAX = (1 << 64) - 1
 
 # Every tag that cbor2 decodes by itself.  Others go to its tag hook.  A tag that a later cbor2
 # learns would still be stopped by the allow-list of types below.
-_TAGS_OF_CBOR2 = [*range(6), 25, *range(28, 31), *range(35, 38), 52, 54]
-_TAGS_OF_CBOR2 += [100, 256, 258, 260, 261, 1004, 43000, 55799]
+_TAGS = [
+    *range(6),
+    25,
+    *range(28, 31),
+    *range(35, 38),
+    52,
+    54,
+    100,
+    256,
+    258,
+    260,
+    261,
+    1004,
+    43000,
+    55799,
+]
 
 
 class _TagError(Exception):
@@ -39,7 +53,7 @@ def _refuse_tag(*_: object) -> NoReturn:
     raise _TagError
 
 
-_NO_TAGS: dict[int, Any] = dict.fromkeys(_TAGS_OF_CBOR2, _refuse_tag)
+_NO_TAGS: dict[int, Any] = dict.fromkeys(_TAGS, _refuse_tag)
 
 
 _PLAIN = frozenset({bytes, str, bool, type(None)})
