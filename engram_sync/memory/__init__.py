@@ -1,0 +1,86 @@
+"""Memory: remember, recall, forget, history over the record log.
+
+Holds what turns wishes into drafts of records, records into engrams, and questions into answers;
+and the importers, the only part that reads files or starts programs.  Must never contain a socket,
+SQL, a clock, entropy, a signature, or a decision about who may read.
+"""
+
+from ._authors import Authors as Authors
+from ._drafts import Changes as Changes
+from ._drafts import archive as archive
+from ._drafts import forget as forget
+from ._drafts import remember as remember
+from ._drafts import restore as restore
+from ._drafts import satisfies as satisfies
+from ._drafts import update as update
+from ._fields import check_source_key as check_source_key
+from ._git import read_git as read_git
+from ._ids import engram_text as engram_text
+from ._ids import node_text as node_text
+from ._imports import ImportProblem as ImportProblem
+from ._instant import InstantMemories as InstantMemories
+from ._limits import CONTENT_BYTES_MAX as CONTENT_BYTES_MAX
+from ._limits import FLUSH_ROWS as FLUSH_ROWS
+from ._limits import SLICE_RECORDS as SLICE_RECORDS
+from ._markdown import read_markdown as read_markdown
+from ._materialiser import Materialiser as Materialiser
+from ._materialiser import Swept as Swept
+from ._observed import Observed as Observed
+from ._observed import observe as observe
+from ._planner import Planner as Planner
+from ._queries import Filters as Filters
+from ._queries import engram_history as engram_history
+from ._queries import find_exact as find_exact
+from ._queries import get as get
+from ._queries import list_engrams as list_engrams
+from ._queries import open_conflicts as open_conflicts
+from ._queries import resolve as resolve
+from ._queries import select_scopes as select_scopes
+from ._recall import recall as recall
+from ._state import EngramState as EngramState
+from ._state import load_state as load_state
+from ._texts import flush_index as flush_index
+from ._versions import version_token as version_token
+from ._views import conflicts_of as conflicts_of
+from ._views import show as show
+
+__all__ = [
+    "CONTENT_BYTES_MAX",
+    "FLUSH_ROWS",
+    "SLICE_RECORDS",
+    "Authors",
+    "Changes",
+    "EngramState",
+    "Filters",
+    "ImportProblem",
+    "InstantMemories",
+    "Materialiser",
+    "Observed",
+    "Planner",
+    "Swept",
+    "archive",
+    "check_source_key",
+    "conflicts_of",
+    "engram_history",
+    "engram_text",
+    "find_exact",
+    "flush_index",
+    "forget",
+    "get",
+    "list_engrams",
+    "load_state",
+    "node_text",
+    "observe",
+    "open_conflicts",
+    "read_git",
+    "read_markdown",
+    "recall",
+    "remember",
+    "resolve",
+    "restore",
+    "satisfies",
+    "select_scopes",
+    "show",
+    "update",
+    "version_token",
+]

@@ -1,0 +1,102 @@
+"""Whose key wrote which log: what views need to name the author of a value."""
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from engram_sync.errors import CorruptError
+from engram_sync.results import Provenance
+from engram_sync.store import LogRow, Reader
+
+from ._ids import node_text
+
+
+class _Log(NamedTuple):
+    n: int
+    id: bytes
+    author: bytes
+
+
+def _no_label(_scope: bytes, _key: bytes) -> str:
+    return ""
+
+
+def _full_trust(_key: bytes) -> float:
+    return 1.0
+
+
+class Authors:
+    """The logs this node has met, by number and by id.
+
+    What it knows of a committed log never changes, so the writer and the readers of one node may
+    share it between threads.
+
+    Args:
+        label: The display name of a key in a scope, from the scope's membership.
+        trust: This node's trust in a key, in [0, 1].
+    """
+
+    def __init__(
+        self,
+        *,
+        label: Callable[[bytes, bytes], str] = _no_label,
+        trust: Callable[[bytes], float] = _full_trust,
+    ) -> None:
+        self._label = label
+        self._trust = trust
+        self._by_n: dict[int, _Log] = {}
+        self._by_id: dict[bytes, _Log] = {}
+
+    def learn(self, rows: Iterable[LogRow]) -> None:
+        """Remember these logs."""
+        for row in rows:
+            log = _Log(row.n, row.id, row.author)
+            self._by_n[row.n] = log
+            self._by_id[row.id] = log
+
+    def forget(self) -> None:
+        """Forget all logs; they are learnt again from the store when somebody asks."""
+        self._by_n = {}
+        self._by_id = {}
+
+    def log_id(self, reader: Reader, n: int) -> bytes:
+        """The id of the log with this number in the store."""
+        if n not in self._by_n:
+            self.learn(reader.logs())
+        if n not in self._by_n:
+            raise CorruptError(
+                f"the store names a log {n} that it does not hold", hint="engram-sync doctor"
+            )
+        return self._by_n[n].id
+
+    def log_number(self, reader: Reader, log: bytes) -> int:
+        """The number in the store of the log with this id."""
+        return self._log(reader, log).n
+
+    def author(self, reader: Reader, log: bytes) -> bytes:
+        """The public key that signs a log."""
+        return self._log(reader, log).author
+
+    def _log(self, reader: Reader, log: bytes) -> _Log:
+        if log not in self._by_id:
+            self.learn(reader.logs())
+        if log not in self._by_id:
+            raise CorruptError(
+                f"the store names a log {log.hex()[:16]} that it does not hold",
+                hint="engram-sync doctor",
+            )
+        return self._by_id[log]
+
+    def label(self, scope: bytes, key: bytes) -> str:
+        """The display name of a key in a scope; empty when it has none."""
+        return self._label(scope, key)
+
+    def provenance(self, reader: Reader, scope: bytes, log: bytes, hlc: int) -> Provenance:
+        """Who wrote a record of ``log`` at ``hlc``, for people to read."""
+        key = self.author(reader, log)
+        return Provenance(
+            node=node_text(key),
+            label=self._label(scope, key),
+            agent=scope.hex(),
+            written_at_ms=hlc >> 16,
+            trust=self._trust(key),
+        )

@@ -1,0 +1,75 @@
+"""Collecting the puts of one record and the dots that each of them supersedes."""
+
+from collections.abc import Iterable, Sequence
+
+from engram_crdt import Dot, Element, superseded_by_put
+from engram_sync.errors import PreconditionError
+from engram_sync.log import Draft
+from engram_wire import RecordKind, Superseded
+
+from ._fields import Put, check_count
+from ._limits import SUPERSEDED_MAX
+
+
+class DraftParts:
+    """One record in the making.
+
+    Args:
+        engram: The 16 bytes of the engram's id.
+        observed: The live elements the caller's view contained.
+        own_log: Id of the log that will carry the record.
+    """
+
+    def __init__(self, engram: bytes, observed: Sequence[Element], own_log: bytes) -> None:
+        self._engram = engram
+        self._observed = list(observed)
+        self._own_log = own_log
+        self._puts: list[Put] = []
+        self._replaced: dict[Dot, int] = {}
+        self._removed: dict[Dot, None] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._puts or self._removed)
+
+    def put(self, collection: str, value: bytes) -> None:
+        """Put a value; it supersedes what the collection's rule says, of what was observed."""
+        # Both scopes that exist belong to one agent, so every observed own slot is the author's.
+        dots = superseded_by_put(collection, value, self._observed, same_author=lambda _dot: True)
+        for dot in dots:
+            self._replaced.setdefault(dot, len(self._puts))
+        self._puts.append((collection, value))
+
+    def restate(self, collection: str, value: bytes) -> None:
+        """Put a value beside whatever is there."""
+        self._puts.append((collection, value))
+
+    def remove(self, elements: Iterable[Element]) -> None:
+        """Remove observed elements and put nothing in their place."""
+        for element in elements:
+            self._removed.setdefault(element.dot)
+
+    def draft(self, kind: RecordKind) -> Draft:
+        """The record, ready to be authored.
+
+        Raises:
+            UsageError: One record cannot hold that many values.
+            PreconditionError: It would supersede more values than one record may.
+        """
+        puts = check_count(self._puts)
+        names = [self._name(op, dot) for dot, op in self._replaced.items()]
+        names += [self._name(len(puts), dot) for dot in self._removed if dot not in self._replaced]
+        return Draft(kind, self._engram, puts, sort_superseded(names))
+
+    def _name(self, op: int, dot: Dot) -> Superseded:
+        return Superseded(op, None if dot.log == self._own_log else dot.log, dot.clock)
+
+
+def sort_superseded(names: Iterable[Superseded]) -> tuple[Superseded, ...]:
+    """The names in the order the record format asks for: by put, own log first, clock."""
+    ordered = tuple(sorted(names, key=lambda n: (n.op, n.log or b"", n.clock)))
+    if len(ordered) > SUPERSEDED_MAX:
+        raise PreconditionError(
+            f"one write would replace {len(ordered)} values; at most {SUPERSEDED_MAX} are possible",
+            hint="remove some tags or metadata first, in steps",
+        )
+    return ordered

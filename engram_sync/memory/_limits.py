@@ -1,0 +1,37 @@
+"""Limits of what one memory may hold, and of what one question may cost.
+
+Those on values are constants of the protocol: a value beyond one of them fails its schema on
+every node, so they are enforced before anything is written.
+"""
+
+CONTENT_BYTES_MAX = 256 << 10  # One memory is a note, not a file; one always fits in a record.
+TITLE_BYTES_MAX = 1024  # One line of text in any script.
+LABEL_BYTES_MAX = 256  # Types, categories, tags: words that are compared, listed and typed.
+KEY_BYTES_MAX = 255  # A metadata key; its CBOR header stays within two bytes.
+ENTRY_BYTES_MAX = 16 << 10  # One metadata value, event or belief: a datum, not a document.
+REASON_BYTES_MAX = 1024  # Why something was deleted or archived: a sentence.
+SOURCE_KEY_BYTES_MAX = 4096  # The longest path a file system gives us, with its section.
+PUTS_MAX = 64  # Puts of one record, fixed by the record format.
+SUPERSEDED_MAX = 4096  # Dots one record may supersede, fixed by the record format.
+PAYLOAD_BYTES_MAX = 512 << 10  # The wire refuses a larger payload.
+
+VERSION_CHARS_MAX = 64 << 10  # Some 4,000 logs wrote to this one engram; beyond is no version.
+VIEW_BYTES_MAX = 64 << 20  # Our own stored view; only a damaged file exceeds it.
+
+QUERY_CHARS_MAX = 10_000  # A question may quote a page; a book is a mistake.
+QUERY_TERMS_MAX = 64  # Each distinct term costs a dictionary look-up.
+MATCHES_EXPECTED_MAX = 5_000  # Scoring this many documents takes about one millisecond.
+RESULTS_MAX = 10_000  # One answer that still fits in a message of the control connection.
+CANDIDATES_MIN = 64  # Matches fetched per round, so that filters rarely need a second one.
+REF_CHARS_MIN = 8  # 32 bits of an id: unique among some thousands, short enough to type.
+
+SLICE_RECORDS = 1024  # Records materialised per transaction; others wait ~30 ms at most.
+DIRECT_INDEX_RECORDS_MIN = 16  # From here on one full-text update serves many rows.
+FLUSH_ROWS = 256  # Rows indexed per flush.
+INSTANT_MEMORIES_MAX = 10_000  # They live in memory only; beyond it the oldest goes.
+
+IMPORT_FILE_BYTES_MAX = 16 << 20  # A text this long is a data set; read it in parts.
+IMPORT_FILES_MAX = 64  # Files named per commit; a mass change is told by their number.
+
+assert 2 * CONTENT_BYTES_MAX <= PAYLOAD_BYTES_MAX
+assert KEY_BYTES_MAX < 256

@@ -1,0 +1,83 @@
+"""What a caller's view of an engram contained: the only thing a write may supersede."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from engram_crdt import Element
+from engram_sync.conflicts import bits, life_of, tombstones
+from engram_sync.errors import PreconditionError
+from engram_sync.results import Life
+
+from ._fields import LIFE
+from ._ids import engram_text
+from ._state import EngramState
+from ._versions import resolve_version
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """The part of an engram's state that a caller has seen."""
+
+    state: EngramState
+    """The engram as it is now, with what the caller has not seen."""
+    clock: Mapping[bytes, int]
+    """Of each log, how many puts the caller has seen."""
+    elements: Sequence[Element]
+    """The live elements that the caller has seen."""
+    by_version: bool
+    """Whether the caller named a version; without one the current state was meant."""
+
+    @property
+    def text(self) -> str:
+        """The id of the engram, for messages."""
+        return engram_text(self.state.engram)
+
+    def live(self, collection: str) -> list[Element]:
+        """The seen live elements of one collection."""
+        return [e for e in self.elements if e.collection == collection]
+
+    def tombstones(self) -> list[Element]:
+        """The seen elements that say it is deleted."""
+        return tombstones(self.elements)
+
+    def is_deleted(self) -> bool:
+        """Whether the caller saw a deleted engram and nothing live beside the tombstone."""
+        dead = len(self.tombstones())
+        return dead > 0 and dead == len(self.elements)
+
+    def is_archived(self) -> bool:
+        """Whether the caller saw an element that says it is archived."""
+        return any(life_of(e)[0] == Life.ARCHIVED for e in self.live(LIFE))
+
+
+def observe(state: EngramState, if_version: str | None) -> Observed:
+    """What the view named by ``if_version`` contained; the current state without one.
+
+    An element that was seen but has been superseded since is not live any more and needs no
+    second superseding.
+
+    Raises:
+        UsageError: ``if_version`` is not a version.
+        PreconditionError: It names changes this node does not have.
+    """
+    if if_version is None:
+        return Observed(state, state.clock, state.elements, by_version=False)
+    clock = resolve_version(if_version, state.clock)
+    seen = [e for e in state.elements if e.dot.clock < clock.get(e.dot.log, 0)]
+    return Observed(state, clock, seen, by_version=True)
+
+
+def refuse_open_conflicts(observed: Observed) -> None:
+    """Refuse a write that names no version while concurrent edits are open.
+
+    Such a write would settle them unseen.
+
+    Raises:
+        PreconditionError: There are open conflicts and no version was named.
+    """
+    if not observed.by_version and bits(observed.state.elements):
+        raise PreconditionError(
+            f"memory {observed.text} has concurrent edits that nobody has resolved",
+            hint="look at them with `engram-sync conflicts`, then repeat with"
+            " --if-version and the version shown there",
+        )

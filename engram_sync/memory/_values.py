@@ -1,0 +1,89 @@
+"""Encoded values as plain Python values, for people and for JSON."""
+
+from collections.abc import Iterable, Sequence
+from typing import cast
+
+from engram_crdt import Element, latest
+from engram_wire import WireError
+from engram_wire.cbor import decode_untrusted, is_list
+
+from . import _fields as fields
+
+NOT_HELD = "(not held here)"
+"""Shown in place of a value whose payload has not arrived."""
+
+
+def plain(value: bytes) -> object:
+    """The decoded value of an element; its payload fitted its schema when it was applied."""
+    try:
+        return decode_untrusted(value)
+    except WireError:
+        return None
+
+
+def as_text(value: bytes | None) -> str:
+    """The value as one text: itself when it is text, JSON otherwise."""
+    if value is None:
+        return NOT_HELD
+    decoded = plain(value)
+    return decoded if isinstance(decoded, str) else json_text(decoded)
+
+
+def json_text(value: object) -> str:
+    """Any plain value as compact JSON; byte strings as hexadecimal."""
+    import msgspec
+
+    return msgspec.json.encode(value, enc_hook=repr).decode()
+
+
+def text_of(elements: Sequence[Element]) -> str:
+    """The newest live text of a register; empty without one, a marker when it is owed."""
+    newest = latest([e for e in elements if e.value is not None])
+    if newest is None:
+        return NOT_HELD if elements else ""
+    value = plain(cast(bytes, newest.value))
+    return value if isinstance(value, str) else ""
+
+
+def unique(elements: Iterable[Element]) -> list[bytes]:
+    """The held values, each once, oldest first.
+
+    Two nodes that restore one memory at the same time both restate its list entries; counting
+    equal values once keeps such a list as it was.
+    """
+    ordered = sorted(elements, key=lambda e: (e.hlc, e.dot))
+    return list(dict.fromkeys(e.value for e in ordered if e.value is not None))
+
+
+def belief_of(value: bytes) -> dict[str, object]:
+    """A belief by the names of its parts."""
+    parts = plain(value)
+    return dict(zip(fields.BELIEF_PARTS, parts, strict=False)) if is_list(parts) else {}
+
+
+def entry_of(value: bytes) -> tuple[str, object]:
+    """Key and value of a metadata entry."""
+    parts = plain(value)
+    if is_list(parts) and len(parts) == 2 and isinstance(parts[0], str):
+        return parts[0], parts[1]
+    return "", None
+
+
+def field_values(collection: str, values: list[bytes]) -> dict[str, object]:
+    """The values one record put into one collection, under the names people use."""
+    if collection == fields.LIFE:
+        parts = plain(values[-1])
+        if is_list(parts) and len(parts) == 2:
+            return {"life": parts[0], "reason": parts[1]}
+        return {"life": None}
+    if collection == fields.TAGS:
+        return {"tags": [plain(value) for value in values]}
+    if collection == fields.METADATA:
+        return {"metadata": dict(entry_of(value) for value in values)}
+    if collection == fields.BELIEF:
+        return {"belief": [belief_of(value) for value in values]}
+    if collection == fields.EVENTS:
+        return {"events": [plain(value) for value in values]}
+    name = collection.partition("/")[2]
+    decoded = [plain(value) for value in values]
+    return {name: decoded[0] if len(decoded) == 1 else decoded}
