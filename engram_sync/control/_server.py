@@ -4,9 +4,7 @@ Whatever a client sends or fails to send, and however slowly, ends at most its o
 """
 
 import hmac
-import logging
 import os
-import traceback
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from math import inf
@@ -15,6 +13,7 @@ from typing import Literal
 import trio
 
 from engram_sync.errors import DegradedError, DeniedError, EngramError, LocalError, UsageError
+from engram_sync.observe import Log
 
 from ._api import NodeApi
 from ._endpoint import Endpoint, Listening
@@ -39,7 +38,7 @@ from ._messages import (
 )
 from ._methods import METHODS, Served
 
-log = logging.getLogger("engram_sync.control")
+log = Log("control")
 
 NO_REQUEST = 0
 """The id in a reply to something that was not a request."""
@@ -108,7 +107,7 @@ class _Server:
             else:
                 await self._converse(frames)
         except (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError) as error:
-            log.debug("control connection ended: %s", type(error).__name__)
+            log.debug("a control connection ended", reason=type(error).__name__)
         finally:
             self._connections -= 1
             with trio.move_on_after(0, shield=True):
@@ -169,12 +168,8 @@ class _Server:
         except EngramError as error:
             return encode_failure(request.id, error)
         except Exception as error:  # noqa: BLE001 - reported and answered
-            # A bug in one request must not take the node away from everybody else.  The text of
-            # the exception may quote a memory, so only its type and place are logged.
-            place = "".join(traceback.format_tb(error.__traceback__))
-            log.error(  # noqa: TRY400 - no text of the exception
-                "%s failed with %s\n%s", request.method, type(error).__name__, place
-            )
+            # A bug in one request must not take the node away from everybody else.
+            log.error("a control request failed", cause=error, method=request.method)
             return encode_failure(
                 request.id,
                 LocalError(

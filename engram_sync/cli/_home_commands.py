@@ -1,0 +1,110 @@
+"""Commands about the node itself."""
+
+from functools import partial
+
+import click
+
+from ._attach import attached_or, call, opened, run
+from ._output import print_json, print_line, print_table
+from ._state import State, global_options, pass_state
+from ._views import print_status
+
+
+@click.command()
+@click.option("--label", help="What other nodes call this one; by default the machine's name.")
+@global_options
+@pass_state
+def init(state: State, *, label: str | None) -> None:
+    """Create the home: key, identity, agent and store; print the node's id.
+
+    Running it again changes nothing and prints the same id.
+    """
+    from engram_sync.results import Identity
+
+    home = state.home
+    # Only what is written down already is used: init itself talks to nobody.
+    config = state.config(network_enabled=False)
+
+    async def identity() -> Identity:
+        async with attached_or(home, partial(opened, home, config, label=label)) as node:
+            return await node.identity()
+
+    found = run(state, identity)
+    if state.json:
+        print_json("init", found, node_id=found.node)
+    else:
+        print_line(found.node)
+
+
+@click.command("id")
+@global_options
+@pass_state
+def id_command(state: State) -> None:
+    """Print who this node is."""
+    found = call(state, lambda node: node.identity())
+    if state.json:
+        print_json("id", found, node_id=found.node)
+    else:
+        print_line(found.node)
+
+
+@click.command()
+@global_options
+@pass_state
+def status(state: State) -> None:
+    """Show the truth about this node: memories, peers, problems, and what is synced."""
+    found = call(state, lambda node: node.status())
+    if state.json:
+        print_json("status", found)
+    else:
+        print_status(found)
+
+
+@click.group(invoke_without_command=True)
+@global_options
+@click.pass_context
+def config(ctx: click.Context) -> None:
+    """Show the settings and where each of them comes from."""
+    if ctx.invoked_subcommand is None:
+        _print_config(ctx.ensure_object(State))
+
+
+@config.command()
+@global_options
+@pass_state
+def show(state: State) -> None:
+    """Show the settings and where each of them comes from."""
+    _print_config(state)
+
+
+def _print_config(state: State) -> None:
+    from engram_sync.config import SETTINGS
+
+    settings = state.config()
+    rows = {
+        name: (settings.value(name), settings.origins.get(name, "default"), setting)
+        for name, setting in SETTINGS.items()
+    }
+    if state.json:
+        print_json(
+            "config",
+            home=str(state.home),
+            settings={
+                name: {"value": value, "origin": origin}
+                for name, (value, origin, _) in rows.items()
+            },
+        )
+        return
+    print_table(
+        ("setting", "value", "from", "meaning"),
+        (
+            (name, _value(value), origin, f"{setting.about} ({setting.kind.value})")
+            for name, (value, origin, setting) in rows.items()
+        ),
+    )
+
+
+def _value(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)

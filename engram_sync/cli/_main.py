@@ -1,0 +1,152 @@
+"""The program: runs one command and turns how it ended into an exit code."""
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from typing import NoReturn, cast
+
+import click
+
+from engram_sync.errors import EngramError, LocalError, UsageError
+
+from ._home_commands import config, id_command, init, status
+from ._import_command import import_command
+from ._memory_commands import (
+    archive,
+    conflicts,
+    forget,
+    get,
+    history,
+    list_command,
+    recall,
+    remember,
+    restore,
+    update,
+)
+from ._network_commands import down, invite, join, offline, online, peers, sync
+from ._output import print_error
+from ._state import State, global_options
+from ._up_command import up
+
+EXIT_INTERRUPTED = 130
+EXIT_PIPE_CLOSED = 1
+
+
+def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if not wanted:
+        return
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        number = version("engram-sync")
+    except PackageNotFoundError:
+        number = "of a checkout that is not installed"
+    click.echo(f"engram-sync {number}")
+    ctx.exit()
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 ok, 1 error, 2 usage, 3 not found, 4 conflict or precondition, "
+    "5 denied, 6 degraded or partial, 7 timeout, 8 corruption, 130 interrupted.",
+)
+@global_options
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version)
+def cli() -> None:
+    """Memories that AI agents share without a server."""
+
+
+for command in (
+    init,
+    id_command,
+    up,
+    down,
+    offline,
+    online,
+    remember,
+    recall,
+    get,
+    list_command,
+    update,
+    forget,
+    archive,
+    restore,
+    history,
+    conflicts,
+    import_command,
+    invite,
+    join,
+    peers,
+    sync,
+    status,
+    config,
+):
+    cli.add_command(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the program and leave the process with its exit code.
+
+    Args:
+        arguments: What was typed after the program's name; ``sys.argv`` when None.
+    """
+    sys.exit(run_command(sys.argv[1:] if arguments is None else arguments))
+
+
+def run_command(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code; prints whatever there is to say.
+
+    Exceptions that are not ours leave as they are: they are bugs, and their place matters.
+    """
+    state = State()
+    # A usage error may come before click has seen the flag.
+    json = "--json" in arguments
+    try:
+        code = cli.main(list(arguments), "engram-sync", standalone_mode=False, obj=state)
+        return code if isinstance(code, int) else 0
+    except click.ClickException as error:
+        print_error(_usage_error(error), json=json)
+        return UsageError.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        return _pipe_closed()
+    except EngramError as error:
+        print_error(error, json=json)
+        return error.exit_code
+    except BaseExceptionGroup as group:
+        return _report_group(group, json=json)
+
+
+def _report_group(group: BaseExceptionGroup[BaseException], *, json: bool) -> int:
+    """What trio's nurseries wrapped: an interruption, an error of ours, or a bug."""
+    leaves = list(_leaves(group))
+    if any(isinstance(leaf, KeyboardInterrupt) for leaf in leaves):
+        return EXIT_INTERRUPTED
+    ours = [leaf for leaf in leaves if isinstance(leaf, EngramError)]
+    if len(ours) < len(leaves):
+        raise group
+    for error in ours:
+        print_error(error, json=json)
+    return ours[0].exit_code
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(cast("BaseExceptionGroup[BaseException]", error))
+        else:
+            yield error
+
+
+def _usage_error(error: click.ClickException) -> LocalError:
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    path = context.command_path if context is not None else "engram-sync"
+    return UsageError(error.format_message().rstrip("."), hint=f"see: {path} --help")
+
+
+def _pipe_closed() -> int:
+    """The reader of our output has gone, as in ``engram-sync list | head``."""
+    # Otherwise the interpreter writes what is buffered at exit, and complains.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return EXIT_PIPE_CLOSED
