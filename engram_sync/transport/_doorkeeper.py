@@ -5,6 +5,8 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
+import trio
+
 from engram_sync.address import Address
 
 from ._link import Link, TransportStatistics
@@ -70,6 +72,8 @@ class Doorkeeper:
             await handler(link)
         # A star, because a handler with a nursery that is cancelled while it fails raises a group
         # of both; the cancellation must pass and the failure must not.
+        except* trio.BrokenResourceError:
+            self.statistics.cut += 1
         except* Exception:
             self.statistics.handlers_failed += 1
             logger.exception("the handler of a link from %s failed", link.remote)

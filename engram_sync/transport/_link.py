@@ -59,8 +59,10 @@ class TransportStatistics:
     """Closed at once: their address had all the places one address may have."""
     handshakes_failed: int = 0
     """Sent something that is not our channel's handshake, or nothing in time."""
+    cut: int = 0
+    """Ended because the connection broke, and the handler left it at that."""
     handlers_failed: int = 0
-    """Ended by an exception of the handler."""
+    """Ended by any other exception of the handler."""
 
 
 class Transport(Protocol):

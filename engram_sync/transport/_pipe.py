@@ -3,6 +3,7 @@
 import math
 from collections import deque
 from collections.abc import Callable
+from operator import index
 
 import trio
 from trio.abc import Stream
@@ -161,11 +162,13 @@ class MemoryStream(Stream):
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """See `trio.abc.ReceiveStream`."""
         with self._receiving:
-            if max_bytes is not None and max_bytes < 1:
+            limit = self._read_bytes_max()
+            if max_bytes is not None:
+                limit = min(limit, index(max_bytes))
+            if limit < 1:
                 raise ValueError(f"max_bytes is {max_bytes}, must be at least 1")
             await trio.lowlevel.checkpoint()
-            limit = self._read_bytes_max()
-            return await self._incoming.get(limit if max_bytes is None else min(limit, max_bytes))
+            return await self._incoming.get(limit)
 
     async def aclose(self) -> None:
         """Close; the peer sees an end, or a cut when this was cancelled."""

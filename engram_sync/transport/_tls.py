@@ -117,7 +117,7 @@ class _WideStream(Stream):
         await self._tcp.wait_send_all_might_not_block()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
-        return await self._tcp.receive_some(max_bytes or RECEIVE_BYTES)
+        return await self._tcp.receive_some(RECEIVE_BYTES if max_bytes is None else max_bytes)
 
     async def aclose(self) -> None:
         await self._tcp.aclose()
@@ -151,7 +151,7 @@ class TlsStream(Stream):
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
         """See `trio.abc.ReceiveStream`."""
-        return await self._tls.receive_some(max_bytes or RECEIVE_BYTES)
+        return await self._tls.receive_some(RECEIVE_BYTES if max_bytes is None else max_bytes)
 
     async def aclose(self) -> None:
         """Tell the peer, then close; without telling after `CLOSE_S_MAX` seconds."""

@@ -1,7 +1,7 @@
 """What every transport promises, whatever carries the bytes."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -69,6 +69,15 @@ async def serving(
         nursery.cancel_scope.cancel()
 
 
+@asynccontextmanager
+async def dialled(transport: Transport, address: Address) -> AsyncGenerator[Link]:
+    link = await transport.connect(address)
+    try:
+        yield link
+    finally:
+        await trio.aclose_forcefully(link.stream)
+
+
 async def echo(link: Link) -> None:
     async for data in link.stream:
         await link.stream.send_all(data)
@@ -107,19 +116,21 @@ class Pair:
 @asynccontextmanager
 async def connected(world: World) -> AsyncGenerator[Pair]:
     kept = Kept()
-    async with serving(world.host("far"), [world.address("far")], kept) as [address]:
-        near = await world.host("near").connect(address)
+    async with (
+        serving(world.host("far"), [world.address("far")], kept) as [address],
+        dialled(world.host("near"), address) as near,
+    ):
         yield Pair(near, await kept.next(), address)
-        await trio.aclose_forcefully(near.stream)
 
 
 async def test_bytes_come_back_as_they_were_sent(world: World) -> None:
-    async with serving(world.host("far"), [world.address("far")], echo) as [address]:
-        link = await world.host("near").connect(address)
+    async with (
+        serving(world.host("far"), [world.address("far")], echo) as [address],
+        dialled(world.host("near"), address) as link,
+    ):
         await link.stream.send_all(b"Deploys go out on Tuesdays")
 
         assert await read_exactly(link, 26) == b"Deploys go out on Tuesdays"
-        await link.aclose()
 
 
 async def test_both_ends_know_who_dialled_and_where(world: World) -> None:
@@ -143,11 +154,8 @@ async def test_two_hosts_have_different_channel_bindings(world: World) -> None:
         serving(world.host("c"), [world.address("c")], echo) as [c],
     ):
         near = world.host("a")
-        to_b, to_c = await near.connect(b), await near.connect(c)
-
-        assert to_b.channel_binding != to_c.channel_binding
-        await to_b.aclose()
-        await to_c.aclose()
+        async with dialled(near, b) as to_b, dialled(near, c) as to_c:
+            assert to_b.channel_binding != to_c.channel_binding
 
 
 async def test_large_transfers_in_both_directions_at_once_arrive_whole(world: World) -> None:
@@ -244,7 +252,8 @@ async def test_all_addresses_are_listened_on_before_any_is_reported(world: World
         assert len({address.port for address in actual}) == 2
         assert all(address.port for address in actual)
         for address in actual:
-            await (await world.host("near").connect(address)).aclose()
+            async with dialled(world.host("near"), address):
+                pass
 
 
 async def test_a_port_in_use_is_named_and_no_other_address_stays_open(world: World) -> None:
@@ -279,17 +288,41 @@ async def test_a_failing_handler_ends_its_own_link_only(
             await link.stream.send_all(data)
 
     far, near = world.host("far"), world.host("near")
-    async with serving(far, [world.address("far")], fails_on_a_bad_byte) as [address]:
-        victim, other = await near.connect(address), await near.connect(address)
+    async with (
+        serving(far, [world.address("far")], fails_on_a_bad_byte) as [address],
+        dialled(near, address) as victim,
+        dialled(near, address) as other,
+    ):
         await victim.stream.send_all(b"bad")
         assert await victim.stream.receive_some() == b""
 
         await other.stream.send_all(b"good")
         assert await read_exactly(other, 4) == b"good"
-        await other.aclose()
 
     assert far.statistics.handlers_failed == 1
     assert "planted" in caplog.text
+
+
+async def test_a_cut_that_ends_a_handler_is_counted_without_noise(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    far, ended = world.host("far"), trio.Event()
+
+    async def echo_until_the_end(link: Link) -> None:
+        try:
+            await echo(link)
+        finally:
+            ended.set()
+
+    async with serving(far, [world.address("far")], echo_until_the_end) as [address]:
+        async with dialled(world.host("near"), address):
+            pass
+        await ended.wait()
+        await trio.testing.wait_all_tasks_blocked()
+
+    assert far.statistics.cut == 1
+    assert far.statistics.handlers_failed == 0
+    assert not caplog.records
 
 
 async def test_a_failure_while_the_node_stops_does_not_escape(
@@ -299,8 +332,8 @@ async def test_a_failure_while_the_node_stops_does_not_escape(
         async def fails() -> None:
             try:
                 await trio.sleep_forever()
-            finally:
-                raise RuntimeError("planted")
+            except trio.Cancelled:
+                raise RuntimeError("planted") from None
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(fails)
@@ -308,52 +341,48 @@ async def test_a_failure_while_the_node_stops_does_not_escape(
             await link.stream.send_all(b"ready")
 
     far = world.host("far")
-    async with serving(far, [world.address("far")], fails_when_cancelled) as [address]:
-        link = await world.host("near").connect(address)
+    async with (
+        serving(far, [world.address("far")], fails_when_cancelled) as [address],
+        dialled(world.host("near"), address) as link,
+    ):
         await read_exactly(link, 5)
-    await trio.aclose_forcefully(link.stream)
 
     assert far.statistics.handlers_failed == 1
 
 
 async def test_stopping_cuts_the_links_that_handlers_hold(world: World) -> None:
     kept = Kept()
-    async with serving(world.host("far"), [world.address("far")], kept) as [address]:
-        link = await world.host("near").connect(address)
-        await kept.next()
+    async with AsyncExitStack() as stack:
+        async with serving(world.host("far"), [world.address("far")], kept) as [address]:
+            link = await stack.enter_async_context(dialled(world.host("near"), address))
+            await kept.next()
 
-    with pytest.raises(trio.BrokenResourceError):
-        await link.stream.receive_some()
-    await link.aclose()
+        with pytest.raises(trio.BrokenResourceError):
+            await link.stream.receive_some()
 
 
 async def test_strangers_of_one_address_get_only_their_places(world: World) -> None:
     kept, far, near = Kept(), world.small("far"), world.host("near")
-    async with serving(far, [world.address("far")], kept) as [address]:
-        links = [await near.connect(address), await near.connect(address)]
-        await kept.next()
+    async with (
+        serving(far, [world.address("far")], kept) as [address],
+        dialled(near, address),
+        dialled(near, address),
+    ):
         with pytest.raises(UnreachableError):
             await near.connect(address)
         assert far.statistics.refused_for_address == 1
 
-        for link in links:
-            await link.aclose()
-
 
 async def test_an_authenticated_peer_makes_room_for_the_next_stranger(world: World) -> None:
     kept, far, near = Kept(), world.small("far"), world.host("near")
-    async with serving(far, [world.address("far")], kept) as [address]:
-        links: list[Link] = []
+    async with serving(far, [world.address("far")], kept) as [address], AsyncExitStack() as stack:
         for _ in range(6):
-            links.append(await near.connect(address))
+            await stack.enter_async_context(dialled(near, address))
             inbound = await kept.next()
             inbound.authenticated()
             inbound.authenticated()
         assert far.statistics.accepted == 6
         assert far.statistics.refused_for_address == 0
-
-        for link in links:
-            await link.aclose()
 
 
 async def test_a_link_that_ends_makes_room_for_the_next_stranger(world: World) -> None:
@@ -364,11 +393,11 @@ async def test_a_link_that_ends_makes_room_for_the_next_stranger(world: World) -
 
     async with serving(far, [world.address("far")], one_byte) as [address]:
         for _ in range(6):
-            link = await near.connect(address)
-            await read_exactly(link, 1)
-            assert await link.stream.receive_some() == b""
-            await link.aclose()
-            await trio.testing.wait_all_tasks_blocked()
+            async with dialled(near, address) as link:
+                await read_exactly(link, 1)
+                assert await link.stream.receive_some() == b""
+            # The place is free a moment after the peer sees the end.
+            await trio.testing.wait_all_tasks_blocked(0.01)
 
     assert far.statistics.accepted == 6
 
