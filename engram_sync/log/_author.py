@@ -1,0 +1,194 @@
+"""Own records: give drafts their place, clock, dependencies and signatures."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+from engram_crdt import hlc
+from engram_sync.errors import DeniedError, UsageError
+from engram_wire import (
+    AUTH_UNCHANGED,
+    DEPS_MAX,
+    NO_IDS,
+    NO_SUPERSEDED,
+    LogDomain,
+    Record,
+    RecordKind,
+    WireError,
+    encode_ids,
+    encode_payload,
+    encode_superseded,
+    payload_hash,
+    shape_of,
+    sign_head,
+    split_runs,
+    statement_shape,
+)
+
+from ._batches import AuthoredBatch, Draft, Run
+from ._check import RunCheck
+from ._ingest import commit
+from ._limits import HLC_SKEW_MS, JOIN_SALT, NO_ENGRAM
+from ._registry import Advance, LogState, Registry
+from ._resolve import follow
+from ._views import History, Rules
+
+_JOIN = Draft(RecordKind.JOIN, NO_ENGRAM)
+
+
+def frontier(registry: Registry, log: LogState, now_ms: int | None) -> list[bytes]:
+    """Sorted heads that the next record of ``log`` has to name so that all held is in its past.
+
+    Data logs name data, membership logs name membership; the membership behind data is named by
+    ``auth``.  A log from the future (beyond ``HLC_SKEW_MS``) is left out until the clock has
+    caught up, so that its clock does not infect ours.
+    """
+    latest = hlc.HLC_MAX if now_ms is None else _latest(now_ms)
+    return sorted(
+        tip.head
+        for tip in registry.tips(log.scope, log.domain)
+        if tip is not log and tip.hlc <= latest
+    )
+
+
+@dataclass(slots=True)
+class _Rows:
+    """The records of a batch as they take shape."""
+
+    seq: int
+    last: int
+    """The scope's hybrid clock so far."""
+    now_ms: int
+    records: list[Record] = field(default_factory=list[Record])
+
+    def add(self, draft: Draft, salt: bytes, deps: bytes, auth: bytes) -> None:
+        """Append one record.
+
+        Raises:
+            UsageError: The draft breaks a limit of the format.
+        """
+        try:
+            shape = (
+                shape_of(draft.kind, [collection for collection, _ in draft.puts])
+                if draft.statement is None
+                else statement_shape(draft.kind, draft.statement)
+            )
+            payload = encode_payload(salt, [value for _, value in draft.puts])
+            dots = NO_SUPERSEDED
+            if draft.superseded:
+                dots = encode_superseded(draft.superseded, kind=draft.kind)
+            self.last = hlc.tick(self.last, self.now_ms)
+        except ValueError as error:
+            raise UsageError(
+                f"this change is too large for one record: {error}",
+                hint="write less at once, or split it into several memories",
+            ) from error
+        self.seq += 1
+        hashed = payload_hash(payload)
+        row = (self.seq, draft.engram, self.last, shape, dots, payload, hashed, deps, auth)
+        self.records.append(Record(*row))
+
+
+def author(
+    registry: Registry,
+    rules: Rules,
+    log: LogState,
+    drafts: Sequence[Draft],
+    *,
+    now_ms: int,
+    salts: Sequence[bytes],
+    secret_key: bytes,
+    auth: Sequence[bytes],
+    history: History,
+) -> AuthoredBatch:
+    """Append ``drafts`` to an own log; see ``Ledger.author``."""
+    if not drafts or len(salts) != len(drafts):
+        raise UsageError(f"{len(drafts)} changes with {len(salts)} salts")
+    if secret_key[32:] != log.author:
+        raise UsageError("a log is continued with another key than its author's")
+    stated = _stated(rules, log, auth)
+    rows = _Rows(log.seq, _scope_clock(registry, log, now_ms), now_ms)
+    heads = frontier(registry, log, now_ms)
+    for names in _chunks(heads, keep=DEPS_MAX):
+        rows.add(_JOIN, JOIN_SALT, encode_ids(names), stated)
+        stated = AUTH_UNCHANGED
+    deps = encode_ids(heads[len(rows.records) * DEPS_MAX :])
+    for draft, salt in zip(drafts, salts, strict=True):
+        rows.add(draft, salt, deps, stated)
+        deps, stated = NO_IDS, AUTH_UNCHANGED
+    return _sign(registry, rules, log, rows.records, secret_key=secret_key, history=history)
+
+
+def _stated(rules: Rules, log: LogState, auth: Sequence[bytes]) -> bytes:
+    if log.domain == LogDomain.MEMBERS:
+        return AUTH_UNCHANGED
+    heads = tuple(sorted(auth))
+    encoded = encode_ids(heads)
+    if encoded == log.past.auth:
+        return AUTH_UNCHANGED
+    if not rules.may_write(log.scope, heads, log.author):
+        raise DeniedError(
+            "this node may not write to the scope",
+            hint="ask one of its leaders for an invite with the role member",
+        )
+    return encoded
+
+
+def _scope_clock(registry: Registry, log: LogState, now_ms: int) -> int:
+    latest = _latest(now_ms)
+    clock = log.hlc
+    for domain in LogDomain:
+        for tip in registry.tips(log.scope, domain):
+            if tip.hlc <= latest:
+                clock = hlc.observe(clock, tip.hlc)
+    return clock
+
+
+def _latest(now_ms: int) -> int:
+    """The largest clock that does not count as from the future."""
+    return (now_ms + HLC_SKEW_MS + 1 << hlc.COUNTER_BITS) - 1
+
+
+def _chunks(heads: list[bytes], *, keep: int) -> Iterator[list[bytes]]:
+    """Groups of ``keep`` heads for join records, until no more than ``keep`` are left."""
+    rest = iter(heads)
+    for _ in range((len(heads) - 1) // keep):
+        yield list(islice(rest, keep))
+
+
+def _sign(
+    registry: Registry,
+    rules: Rules,
+    log: LogState,
+    records: list[Record],
+    *,
+    secret_key: bytes,
+    history: History,
+) -> AuthoredBatch:
+    check = RunCheck.begin(registry, rules, history, log)
+    runs: list[Run] = []
+    head = log.head
+    try:
+        for part in split_runs(records):
+            check.check_untrusted(head, part)
+            head = follow(head, part)[-1]
+            runs.append(Run(part[0].seq, part[-1].seq, head, sign_head(secret_key, head)))
+    except WireError as error:
+        # An invalid record would end this log on every node, so it is never signed.
+        check.revert()
+        raise UsageError(f"this change breaks a rule of the log: {error}") from error
+    except Exception:
+        check.revert()
+        raise
+    new = commit(registry, log, check, Advance(records[-1].seq, head, check.hlc, check.past))
+    return AuthoredBatch(
+        log=log,
+        new_log=new,
+        records=records,
+        runs=tuple(runs),
+        pasts=tuple(check.pasts),
+        seq=log.seq,
+        head=log.head,
+        hlc=log.hlc,
+        auth=log.past.auth,
+    )

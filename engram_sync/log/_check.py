@@ -1,0 +1,217 @@
+"""Validity of records: from their bodies and their causal past, and from nothing else.
+
+``RunCheck`` walks the records of one frame (or of one batch of our own) in order.  Almost every
+record of a bulk transfer declares no dependencies and supersedes nothing; those are accepted as
+columns, without a look at the single record.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Self
+
+from engram_wire import (
+    AUTH_UNCHANGED,
+    MEMBERSHIP_KIND_MIN,
+    NO_IDS,
+    NO_SUPERSEDED,
+    InvalidRecordError,
+    LogDomain,
+    Record,
+    RecordKind,
+    decode_auth_untrusted,
+    decode_ids_untrusted,
+    parse_shape_untrusted,
+)
+
+from ._dots import DotCheck, PutIndex
+from ._past import Past, encode_past, merged
+from ._registry import LogState, Registry
+from ._resolve import Place, follow, place_of_untrusted
+from ._views import History, PlacedRecord, Rules
+
+_PLAIN = {NO_IDS}, {AUTH_UNCHANGED}, {NO_SUPERSEDED}
+_PLAIN_ROW = NO_IDS, AUTH_UNCHANGED, NO_SUPERSEDED
+
+
+@dataclass(slots=True)
+class RunCheck:
+    """The state of the walk; ``past``, ``hlc`` and ``pasts`` are those after the last good run."""
+
+    registry: Registry
+    rules: Rules
+    history: History
+    log: LogState
+    hlc: int
+    past: Past
+    failed_at: int = 0
+    """Position of the record that a failed ``check_untrusted`` stopped at."""
+    pasts: list[tuple[int, bytes]] = field(default_factory=list[tuple[int, bytes]])
+    _undo: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
+    _fresh: list[Record] = field(default_factory=list[Record])
+    """Records of this walk, which the store does not hold yet."""
+    _fresh_of: dict[bytes, list[Record]] | None = None
+    """The same by engram, once a record that supersedes something asks for them."""
+    _puts: dict[bytes, PutIndex] = field(default_factory=dict[bytes, PutIndex])
+
+    @classmethod
+    def begin(cls, registry: Registry, rules: Rules, history: History, log: LogState) -> Self:
+        """Start behind the newest position held of ``log``."""
+        return cls(registry, rules, history, log, hlc=log.hlc, past=log.past)
+
+    def check_untrusted(self, head: bytes, records: Sequence[Record]) -> None:
+        """Accept the records of one run, which follow ``head``; all of them or none.
+
+        The clocks of ``records`` ascend: decoding a frame and authoring a batch both see to it.
+
+        Raises:
+            MissingDependencyError: One names a position that is not held.
+            WireError: One is invalid, that at ``failed_at``.  The walk ends here.
+        """
+        past, count, applied = self.past, len(self.pasts), len(self._undo)
+        self._fresh += records
+        self._fresh_of = None
+        self.failed_at = records[0].seq
+        try:
+            if records[0].hlc <= self.hlc:
+                raise InvalidRecordError(f"clock {records[0].hlc} does not follow {self.hlc}")
+            if self.log.domain == LogDomain.MEMBERS:
+                self._statements_untrusted(head, records)
+            else:
+                self._changes_untrusted(records)
+        except Exception:
+            self.past = past
+            del self.pasts[count:]
+            self._revert(applied)
+            raise
+        self.hlc = records[-1].hlc
+
+    def take_undo(self) -> list[Callable[[], None]]:
+        """What undoes all that the rules applied, to be called in reverse order."""
+        return self._undo
+
+    def revert(self) -> None:
+        """Undo everything that the rules applied during this walk."""
+        self._revert(0)
+
+    def _revert(self, keep: int) -> None:
+        while len(self._undo) > keep:
+            self._undo.pop()()
+
+    def _changes_untrusted(self, records: Sequence[Record]) -> None:
+        for index in self._remarkable(records):
+            record = records[index]
+            self.failed_at = record.seq
+            self._context_untrusted(record)
+            self._change_untrusted(record)
+
+    def _remarkable(self, records: Sequence[Record]) -> Iterable[int]:
+        """Indices of the records that need a look of their own."""
+        columns = zip(*records, strict=True)
+        _, _, _, shapes, dots, _, _, deps, auths = columns
+        kinds = {shape[0] for shape in set(shapes)}
+        plain = not any(kind == RecordKind.JOIN or kind >= MEMBERSHIP_KIND_MIN for kind in kinds)
+        if not plain:
+            return range(len(records))
+        begun = self.past.auth != AUTH_UNCHANGED
+        if begun and (set(deps), set(auths), set(dots)) == _PLAIN:
+            return ()
+        return [
+            index
+            for index, row in enumerate(zip(deps, auths, dots, strict=True))
+            if row != _PLAIN_ROW or not (index or begun)
+        ]
+
+    # -- deps and auth -----------------------------------------------------------------------
+
+    def _context_untrusted(self, record: Record) -> None:
+        seen: list[Mapping[int, int]] = []
+        members = self.log.domain == LogDomain.MEMBERS
+        for head in decode_ids_untrusted(record.deps):
+            place = self._place_untrusted(record, head)
+            if members and place.log.domain != LogDomain.MEMBERS:
+                raise InvalidRecordError("a membership record depends on data")
+            if place.hlc(self.history) >= record.hlc:
+                raise InvalidRecordError(f"clock {record.hlc} is not above that of {head.hex()}")
+            seen.append(place.seen(self.history))
+        auth = self._auth_untrusted(record, seen)
+        if seen:
+            self.past = Past(merged(self.past.seen, *seen), auth)
+            self.pasts.append((record.seq, encode_past(self.past)))
+
+    def _auth_untrusted(self, record: Record, seen: list[Mapping[int, int]]) -> bytes:
+        heads = decode_auth_untrusted(record.auth)
+        if self.log.domain == LogDomain.MEMBERS:
+            if heads is not None:
+                raise InvalidRecordError("a membership record names its heads in deps")
+            return AUTH_UNCHANGED
+        if heads is None:
+            if self.past.auth == AUTH_UNCHANGED:
+                raise InvalidRecordError("the log's first record states no membership heads")
+            return self.past.auth
+        for head in heads:
+            place = self._place_untrusted(record, head)
+            if place.log.domain != LogDomain.MEMBERS:
+                raise InvalidRecordError("auth names a position of a data log")
+            seen.append(place.seen(self.history))
+        if not self.rules.may_write(self.log.scope, heads, self.log.author):
+            raise InvalidRecordError("the author may not write at the membership heads it names")
+        return record.auth
+
+    def _place_untrusted(self, record: Record, head: bytes) -> Place:
+        return place_of_untrusted(self.registry, self.history, self.log, record.seq, head)
+
+    # -- what the record does ----------------------------------------------------------------
+
+    def _statements_untrusted(self, head: bytes, records: Sequence[Record]) -> None:
+        log = self.log
+        for record, after in zip(records, follow(head, records), strict=True):
+            self.failed_at = record.seq
+            self._context_untrusted(record)
+            kind = record.shape[0]
+            if kind < MEMBERSHIP_KIND_MIN and kind != RecordKind.JOIN:
+                raise InvalidRecordError(f"a record of kind {kind} in a membership log")
+            if record.superseded != NO_SUPERSEDED:
+                raise InvalidRecordError("a membership record supersedes dots")
+            placed = PlacedRecord(log.scope, log.author, log.id, head, record, after)
+            self._undo.append(self.rules.apply_untrusted(placed))
+            head = after
+
+    def _change_untrusted(self, record: Record) -> None:
+        shape = parse_shape_untrusted(record.shape)
+        if shape.kind >= MEMBERSHIP_KIND_MIN:
+            raise InvalidRecordError(f"a record of kind {shape.kind} in a data log")
+        if shape.kind == RecordKind.JOIN and (
+            shape.collections or record.superseded != NO_SUPERSEDED
+        ):
+            raise InvalidRecordError("a join changes an engram")
+        if record.superseded == NO_SUPERSEDED or shape.statement is not None:
+            return  # Of unknown kinds only the chain and the context are known to this version.
+        check = DotCheck(self.log.id, seen=self._seen, same_agent=self._same_agent)
+        check.check_untrusted(record, shape, self._puts_before(record))
+
+    def _seen(self, log: bytes) -> int:
+        state = self.registry.log(log, self.log.scope)
+        return 0 if state is None else self.past.seen.get(state.n, 0)
+
+    def _same_agent(self, log: bytes) -> bool:
+        state = self.registry.log(log, self.log.scope)
+        agent_of, scope = self.rules.agent_of, self.log.scope
+        return state is not None and (
+            agent_of(scope, state.author) == agent_of(scope, self.log.author)
+        )
+
+    def _puts_before(self, record: Record) -> PutIndex:
+        """The puts of the record's engram, all that is stored and what this walk adds before it."""
+        if self._fresh_of is None:
+            self._fresh_of = {}
+            for fresh in self._fresh:
+                self._fresh_of.setdefault(fresh.engram, []).append(fresh)
+        puts = self._puts.get(record.engram)
+        if puts is None:
+            puts = PutIndex(self.history.records_of(self.log.scope, record.engram))
+            self._puts[record.engram] = puts
+        for fresh in self._fresh_of[record.engram]:
+            if fresh.seq == record.seq:
+                break
+            puts.add(self.log.id, fresh)
+        return puts

@@ -1,0 +1,16 @@
+"""Bounds and constants of the log that are not already the wire's."""
+
+from typing import Final
+
+HLC_SKEW_MS: Final = 60_000
+"""How far a record's clock may run ahead before it counts as from the future.  Machines without a
+time service drift by seconds a day; a minute also covers a resumed laptop."""
+
+NO_ENGRAM: Final = bytes(16)
+"""The engram of records that change none: joins and membership statements."""
+
+JOIN_SALT: Final = bytes(16)
+"""Salt of a join's payload.  It holds no value, so there is nothing to hide."""
+
+WITNESS_BYTES_MAX: Final = 1 << 20
+"""Size of a witness file; 100 bytes for each own log."""

@@ -1,0 +1,85 @@
+"""What the ledger asks of others: the store for the past, the charters for what is allowed."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
+
+from engram_wire import Record
+
+from ._errors import SignedPosition
+
+
+class History(Protocol):
+    """Reads of what is stored, inside the caller's transaction.
+
+    The caller stores every batch before the next call of the ledger, so the store holds exactly
+    what the ledger has handed out.  Logs are named by their local number.
+    """
+
+    def position_of(self, scope: bytes, head: bytes) -> tuple[int, int] | None:
+        """(log number, seq) of the signed position ``head`` of ``scope``; None when not held."""
+        ...
+
+    def signed_before(self, log: int, seq: int) -> SignedPosition | None:
+        """The newest signed position at or before ``seq``; None when there is none."""
+        ...
+
+    def signed_after(self, log: int, seq: int) -> SignedPosition | None:
+        """The oldest signed position at or after ``seq``; None when there is none."""
+        ...
+
+    def records(self, log: int, first: int, last: int) -> Sequence[Record]:
+        """Records ``first`` to ``last``, both included, in order."""
+        ...
+
+    def past(self, log: int, seq: int) -> bytes | None:
+        """The newest encoded past stored for ``log`` at or before ``seq``."""
+        ...
+
+    def records_of(self, scope: bytes, engram: bytes) -> Sequence[tuple[bytes, Record]]:
+        """(log id, record) of every record of ``engram``, those of one log in order.
+
+        Called only for records that supersede or delete.
+        """
+        ...
+
+
+class PlacedRecord(NamedTuple):
+    """A record of a membership log and its place in the chain."""
+
+    scope: bytes
+    author: bytes
+    """Key of the log's author."""
+    log: bytes
+    """Id of the log."""
+    previous: bytes
+    """Head before the record; the log's id when it is the first."""
+    record: Record
+    head: bytes
+    """Head after the record: its id."""
+
+
+class Rules(Protocol):
+    """What the charters of the scopes allow.
+
+    Every answer depends on the membership records that the named heads have in their past, never
+    on what else has arrived.
+    """
+
+    def may_write(self, scope: bytes, heads: tuple[bytes, ...], author: bytes) -> bool:
+        """Whether ``author`` is Member or Leader at those membership heads."""
+        ...
+
+    def agent_of(self, scope: bytes, author: bytes) -> bytes:
+        """The agent that ``author`` writes for; equal for all nodes of one agent."""
+        ...
+
+    def apply_untrusted(self, placed: PlacedRecord) -> Callable[[], None]:
+        """Take one record of a membership log, whose dependencies are applied already.
+
+        Returns:
+            What undoes exactly this; undone in reverse order.
+
+        Raises:
+            WireError: The record is not valid at its place.
+        """
+        ...

@@ -1,0 +1,200 @@
+"""The statements of a membership log: the charter that founds a scope, and admissions to it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final, Self, TypeGuard
+
+from engram_sync.log import NO_ENGRAM, Draft
+from engram_wire import (
+    HASH_BYTES,
+    KEY_BYTES,
+    SIGNATURE_BYTES,
+    InvalidRecordError,
+    RecordKind,
+    cbor,
+    keyed_hash,
+)
+
+from ._limits import LEADERS_MAX, NONCE_BYTES, SCOPE_KIND_CHARS_MAX, USES_MAX
+
+PERSON_SCOPE: Final = b"engram scope"
+_VERSION = 1
+
+
+class MemberRole(IntEnum):
+    """What a key may do in a scope; each role includes the ones below it."""
+
+    OBSERVER = 1
+    """Reads."""
+    MEMBER = 2
+    """Writes memories."""
+    LEADER = 3
+    """Writes the membership log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Charter:
+    """What a scope is founded on.  Its hash is the scope's id, so it can never change."""
+
+    kind: str
+    """``agent``, ``collective`` ..."""
+    founder: bytes
+    """The key that signs it."""
+    threshold: int
+    """Leaders that must agree on a membership record; 1 in this version."""
+    leaders: tuple[bytes, ...]
+    """Keys that lead from the start, sorted; the founder is one of them."""
+    recovery: bytes | None
+    """A key kept offline that may appoint new leaders."""
+    nonce: bytes
+    """16 random bytes."""
+
+    def statement(self) -> list[object]:
+        """The array that the charter's record carries."""
+        leaders = list(self.leaders)
+        return [
+            _VERSION, self.kind, self.founder, self.threshold, leaders, self.recovery, self.nonce
+        ]  # fmt: skip
+
+    def scope_id(self) -> bytes:
+        """The scope's id, 32 bytes."""
+        return keyed_hash(PERSON_SCOPE, cbor.dump_canonical(self.statement()))
+
+    @classmethod
+    def parse_untrusted(cls, statement: Sequence[object] | None) -> Self:
+        """Read the statement of a charter record.
+
+        Raises:
+            InvalidRecordError: It is none, or asks for something this version cannot enforce.
+        """
+        match statement:
+            case [1, str() as kind, founder, int() as threshold, leaders, recovery, nonce]:
+                pass
+            case _:
+                raise InvalidRecordError("not the statement of a charter")
+        if not 0 < len(kind) <= SCOPE_KIND_CHARS_MAX:
+            raise InvalidRecordError(f"a scope kind of {len(kind)} characters")
+        if threshold != 1 or type(threshold) is not int:
+            raise InvalidRecordError("leaders that decide together need a newer version")
+        if not _is_bytes(founder, KEY_BYTES) or not _is_bytes(nonce, NONCE_BYTES):
+            raise InvalidRecordError("a charter without a founder's key or a nonce")
+        if recovery is not None and not _is_bytes(recovery, KEY_BYTES):
+            raise InvalidRecordError("the recovery key of a charter is no key")
+        keys = _keys_untrusted(leaders)
+        if founder not in keys:
+            raise InvalidRecordError("the founder of a charter is not among its leaders")
+        return cls(kind, founder, threshold, keys, recovery, nonce)
+
+
+def _keys_untrusted(value: object) -> tuple[bytes, ...]:
+    if not cbor.is_list(value) or not 0 < len(value) <= LEADERS_MAX:
+        raise InvalidRecordError(f"a charter names 1 to {LEADERS_MAX} leaders")
+    keys = tuple(key for key in value if _is_bytes(key, KEY_BYTES))
+    if len(keys) != len(value) or list(keys) != sorted(set(keys)):
+        raise InvalidRecordError("the leaders of a charter are not sorted keys")
+    return keys
+
+
+def _is_bytes(value: object, size: int) -> TypeGuard[bytes]:
+    return type(value) is bytes and len(value) == size
+
+
+def found(
+    kind: str,
+    founder: bytes,
+    *,
+    nonce: bytes,
+    leaders: Sequence[bytes] = (),
+    recovery: bytes | None = None,
+) -> Charter:
+    """A new charter.
+
+    Args:
+        kind: The scope's kind.
+        founder: The key that will sign it; always a leader.
+        nonce: 16 fresh bytes.
+        leaders: Further leaders.
+        recovery: A key kept offline.
+
+    Raises:
+        InvalidRecordError: No node would accept it.
+    """
+    keys = tuple(sorted({founder, *leaders}))
+    charter = Charter(kind, founder, 1, keys, recovery, nonce)
+    return Charter.parse_untrusted(charter.statement())
+
+
+@dataclass(frozen=True, slots=True)
+class Admit:
+    """A key's admission by a leader."""
+
+    key: bytes
+    role: MemberRole
+    agent: bytes
+    """Scope id of the agent the key writes for."""
+    invite: bytes | None = None
+    """Public key of the invite that was redeemed; None when a leader admits by hand."""
+    uses: int = 0
+    """How many keys that invite admits; 0 without one."""
+    proof: bytes | None = None
+    """The invite's signature, as ``make_proof`` makes it."""
+    session: bytes | None = None
+    """Id of the session in which the proof was given."""
+
+    def statement(self) -> list[object]:
+        """The array that the record carries."""
+        return [
+            self.key, int(self.role), self.agent, self.invite, self.uses, self.proof, self.session
+        ]  # fmt: skip
+
+    @classmethod
+    def parse_untrusted(cls, statement: Sequence[object] | None) -> Self:
+        """Read the statement of an admit record; the proof is not verified yet.
+
+        Raises:
+            InvalidRecordError: It is none.
+        """
+        match statement:
+            case [key, int() as role, agent, invite, int() as uses, proof, session]:
+                pass
+            case _:
+                raise InvalidRecordError("not the statement of an admission")
+        if not _is_bytes(key, KEY_BYTES) or not _is_bytes(agent, HASH_BYTES):
+            raise InvalidRecordError("an admission without a key or an agent")
+        if type(role) is not int or role not in (1, 2, 3):
+            raise InvalidRecordError(f"an admission with role {role}")
+        if invite is None and proof is None and session is None and uses == 0:
+            return cls(key, MemberRole(role), agent)
+        if type(uses) is not int or not 1 <= uses <= USES_MAX:
+            raise InvalidRecordError(f"an admission by an invite for {uses} keys")
+        if not _is_bytes(invite, KEY_BYTES) or not _is_bytes(session, HASH_BYTES):
+            raise InvalidRecordError("an admission by an invite without its key or session")
+        if not _is_bytes(proof, SIGNATURE_BYTES):
+            raise InvalidRecordError("an admission by an invite without a proof")
+        return cls(key, MemberRole(role), agent, invite, uses, proof, session)
+
+
+def charter_draft(charter: Charter, label: str) -> Draft:
+    """The record that founds a scope: the first of the founder's membership log.
+
+    Args:
+        charter: The charter.
+        label: What the founder's node is called; shown to people, never an identity.
+    """
+    return _draft(RecordKind.CHARTER, charter.statement(), label)
+
+
+def admit_draft(admit: Admit, label: str) -> Draft:
+    """The record of an admission.
+
+    Args:
+        admit: The admission.
+        label: What the admitted node is called.
+    """
+    return _draft(RecordKind.ADMIT, admit.statement(), label)
+
+
+def _draft(kind: RecordKind, statement: list[object], label: str) -> Draft:
+    puts = (("label", cbor.encode(label)),)
+    return Draft(kind, NO_ENGRAM, puts, statement=tuple(statement))

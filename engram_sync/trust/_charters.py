@@ -1,0 +1,67 @@
+"""The memberships of all scopes, as the ledger asks for them."""
+
+from collections.abc import Callable, Iterable
+
+from engram_sync.errors import CorruptError
+from engram_sync.log import PlacedRecord
+from engram_wire import Record, WireError, extend
+
+from ._charter import MemberRole
+from ._membership import Membership
+
+
+class Charters:
+    """Implements ``engram_sync.log.Rules``: the ledger applies membership records as it takes them.
+
+    After a restart the stored ones are given back through ``restore``.
+    """
+
+    def __init__(self) -> None:
+        self._memberships: dict[bytes, Membership] = {}
+        self._tips: dict[bytes, bytes] = {}
+        """Log id to the newest head that ``restore`` has seen."""
+
+    def of(self, scope: bytes) -> Membership:
+        """The membership of a scope; empty while nothing of it is held."""
+        membership = self._memberships.get(scope)
+        if membership is None:
+            membership = self._memberships[scope] = Membership(scope)
+        return membership
+
+    def may_write(self, scope: bytes, heads: tuple[bytes, ...], author: bytes) -> bool:
+        """Whether ``author`` is Member or Leader at those heads."""
+        role = self.of(scope).role_at(heads, author)
+        return role is not None and role >= MemberRole.MEMBER
+
+    def agent_of(self, scope: bytes, author: bytes) -> bytes:
+        """The agent that ``author`` writes for."""
+        return self.of(scope).agent_of(author)
+
+    def apply_untrusted(self, placed: PlacedRecord) -> Callable[[], None]:
+        """Take one record; see ``Membership.apply_untrusted``."""
+        return self.of(placed.scope).apply_untrusted(placed)
+
+    def restore(self, scope: bytes, author: bytes, log: bytes, records: Iterable[Record]) -> None:
+        """Give back stored records of a membership log, in the order in which they arrived.
+
+        Args:
+            scope: The scope.
+            author: The log's author.
+            log: The log's id.
+            records: Those that follow what was restored of the log before.
+
+        Raises:
+            CorruptError: They are not what the ledger once accepted.
+        """
+        for record in records:
+            previous = self._tips.get(log, log)
+            head = extend(previous, record)
+            try:
+                self.apply_untrusted(PlacedRecord(scope, author, log, previous, record, head))
+            except WireError as error:
+                raise CorruptError(
+                    f"stored membership record {record.seq} of log {log.hex()[:16]} is not valid: "
+                    f"{error}",
+                    hint="engram-sync doctor shows what is damaged; restore a backup",
+                ) from error
+            self._tips[log] = head

@@ -1,0 +1,73 @@
+"""The decision of a leader about a join request."""
+
+from dataclasses import dataclass
+
+from engram_wire import JoinRequest
+
+from ._charter import Admit, MemberRole
+from ._invite import SignedGrant
+from ._membership import Membership
+from ._proof import verify_proof_untrusted
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What to do about a join request."""
+
+    accepted: bool
+    admit: Admit | None = None
+    """The record to write; None when the key is admitted already, and when it is refused."""
+    reason: str | None = None
+    """For the person at the other end; None when accepted."""
+
+
+def judge_join_untrusted(
+    membership: Membership,
+    request: JoinRequest,
+    *,
+    key: bytes,
+    session: bytes,
+    agent: bytes,
+    now_ms: int,
+) -> Verdict:
+    """Decide whether ``key`` may join.
+
+    A key that redeems its invite again is accepted without a new record, however late: its first
+    answer may have been lost.
+
+    Args:
+        membership: Of the requested scope.
+        request: What the peer sent.
+        key: The peer's proven key.
+        session: Id of the session.
+        agent: Scope id of the agent the key will write for.
+        now_ms: Wall time.
+
+    Raises:
+        WireError: The grant is garbled, or the proof was not made for this key and session.
+    """
+    signed = SignedGrant.decode_untrusted(request.grant)
+    grant = signed.open_untrusted()
+    verify_proof_untrusted(
+        grant.invite, request.proof, scope=request.scope, key=key, session=session
+    )
+    if grant.scope != membership.scope or request.scope != membership.scope:
+        return _refused("this invite leads into another scope")
+    used = membership.used(grant.invite)
+    role = membership.role(key)
+    if role is not None and (key in used or role >= grant.role):
+        return Verdict(accepted=True)
+    if membership.role(signed.issuer) is not MemberRole.LEADER:
+        return _refused("who issued this invite may not invite")
+    if now_ms > grant.expires_ms:
+        return _refused("this invite has expired; ask for a new one")
+    if len(used) >= grant.uses:
+        return _refused("this invite was used already; ask for a new one")
+    proof, uses = request.proof, grant.uses
+    return Verdict(
+        accepted=True, admit=Admit(key, grant.role, agent, grant.invite, uses, proof, session)
+    )
+
+
+def _refused(reason: str) -> Verdict:
+    return Verdict(accepted=False, reason=reason)
