@@ -1,0 +1,34 @@
+"""A store of each kind, running."""
+
+import itertools
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import trio
+
+from engram_sync.host import Executor
+from engram_sync.store import InlineExecutor, MemoryStore, SqliteStore, Store, ThreadExecutor
+
+_names = itertools.count(1)
+
+
+@pytest.fixture(params=["inline", "thread"])
+def executor(request: pytest.FixtureRequest) -> Executor:
+    return InlineExecutor() if request.param == "inline" else ThreadExecutor()
+
+
+@pytest.fixture(params=["sqlite", "memory"])
+async def store(
+    request: pytest.FixtureRequest, tmp_path: Path, executor: Executor, nursery: trio.Nursery
+) -> AsyncIterator[Store]:
+    name = f"test-{next(_names)}"
+    opened: Store
+    if request.param == "sqlite":
+        opened = await SqliteStore.open(tmp_path / "home" / "store.db", executor=executor)
+    else:
+        opened = await MemoryStore.open(name, executor)
+    await nursery.start(opened.serve)
+    yield opened
+    await opened.aclose()
+    MemoryStore.discard(name)
