@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from enum import Enum
+from typing import assert_never
 
 from ._dots import Dot, Element
 from ._limits import COLLECTION_NAME
@@ -57,10 +58,11 @@ def superseded_by_put(
         same_author: Tells whether the agent that puts also put the element with this dot.
 
     Returns:
-        Dots of ``observed``, in its order.  An entry whose value is owed equals no value.
+        Dots of ``observed``, in its order.  An entry whose value is owed or has no key
+        equals no other.
 
     Raises:
-        ValueError: The collection has no rule.
+        ValueError: The collection has no rule, or the value lacks the key that its rule needs.
     """
     rule = rule_of(collection)
     peers = [element for element in observed if element.collection == collection]
@@ -77,11 +79,15 @@ def superseded_by_put(
             peers = [peer for peer in _equal_lead(peers, value, 2) if same_author(peer.dot)]
         case SupersedeRule.EVENTS:
             peers = []
+        case _:
+            assert_never(rule)
     return [peer.dot for peer in peers]
 
 
 def _equal_lead(peers: list[Element], value: bytes, count: int) -> list[Element]:
     lead = leading_items(value, count)
+    if lead is None:
+        raise ValueError(f"a value of {len(value)} bytes does not begin with {count} scalars")
     return [
         peer
         for peer in peers

@@ -44,13 +44,14 @@ def by_key(elements: Iterable[Element], items: int = 1) -> dict[bytes, list[Elem
     """Group the entries of a map by their encoded key, in the order of the keys.
 
     Args:
-        elements: Elements of one collection; owed ones are left out.
+        elements: Elements of one collection; those that are owed or have no key are left out.
         items: How many leading items of a value are its key: 1 for metadata, 2 for beliefs.
     """
     groups: dict[bytes, list[Element]] = {}
     for element in elements:
-        if element.value is not None:
-            groups.setdefault(leading_items(element.value, items), []).append(element)
+        key = None if element.value is None else leading_items(element.value, items)
+        if key is not None:
+            groups.setdefault(key, []).append(element)
     return dict(sorted(groups.items()))
 
 

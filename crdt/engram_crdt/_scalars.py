@@ -6,7 +6,7 @@ _BYTES, _TEXT = 2, 3
 _SCALARS = frozenset((0, 1, _BYTES, _TEXT, 7))
 
 
-def leading_items(value: bytes, count: int) -> bytes:
+def leading_items(value: bytes, count: int) -> bytes | None:
     """Return the encoded first ``count`` items of an array of scalars.
 
     Args:
@@ -15,15 +15,14 @@ def leading_items(value: bytes, count: int) -> bytes:
 
     Returns:
         The bytes of these items: equal bytes mean equal items, because the encoding is
-        deterministic.  The whole value where it has no such items (values come from peers):
-        a malformed value is a key of its own.
+        deterministic.  None where the value has no such items: values come from peers.
     """
     if not value or not _ARRAY + count <= value[0] < _ARRAY + 24:
-        return value
+        return None
     offset = 1
     for _ in range(count):
         offset = _end_of_scalar(value, offset)
-    return value[1:offset] if 1 < offset <= len(value) else value
+    return value[1:offset] if offset <= len(value) else None
 
 
 def _end_of_scalar(value: bytes, offset: int) -> int:
