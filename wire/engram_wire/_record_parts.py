@@ -228,9 +228,15 @@ def _dot_untrusted(op: object, log: object, clock: object, puts: int) -> Superse
 
 
 def encode_ids(ids: Iterable[bytes]) -> bytes:
-    """The one encoding of a set of 32-byte ids: sorted, each once."""
+    """The one encoding of a set of 32-byte ids: sorted, each once.
+
+    Raises:
+        ValueError: an id of another size.
+    """
     ordered = sorted(set(ids))
-    return array_head(len(ordered)) + b"".join([b"\x58\x20" + item for item in ordered])
+    if any(len(item) != _limits.HASH_BYTES for item in ordered):
+        raise ValueError(f"an id that is not {_limits.HASH_BYTES} bytes")
+    return encode(ordered)
 
 
 def decode_ids_untrusted(data: bytes, *, count_max: int = _limits.DEPS_MAX) -> tuple[bytes, ...]:
@@ -244,10 +250,11 @@ def decode_ids_untrusted(data: bytes, *, count_max: int = _limits.DEPS_MAX) -> t
         return ()
     if len(data) > 3 + 34 * count_max:
         raise LimitError(f"{len(data)} bytes of ids, at most {count_max} ids allowed")
-    # Each id has a fixed size, so the only canonical bytes are these; no need to decode at all.
+    # Each id has a fixed size, so it is cut out where it must be.  Encoding it again shows whether
+    # it was there: a head that is missing or an id of another size gives other bytes.
     first = 4 if data[:1] == b"\x98" else 3
     ids = [data[at : at + 32] for at in range(first, len(data), 34)]
-    if encode_ids(ids) != data:
+    if encode(sorted(set(ids))) != data:
         raise InvalidRecordError(f"{len(data)} bytes are not sorted ids of 32 bytes")
     if len(ids) > count_max:
         raise LimitError(f"{len(ids)} ids, at most {count_max} allowed")
