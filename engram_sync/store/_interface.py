@@ -285,9 +285,10 @@ class Store(Protocol):
         """Accept nothing more, finish or drop what is queued, and close.
 
         Args:
-            drain: Whether queued jobs are still committed (as long as ``serve`` runs).
+            drain: Whether accepted jobs are still committed (as long as ``serve`` runs).  Those
+                that wait outside a full queue are dropped in any case.
 
         Returns:
-            How many queued jobs were dropped; each of their submitters gets ``DegradedError``.
+            How many jobs were dropped; each of their submitters gets ``DegradedError``.
         """
         ...

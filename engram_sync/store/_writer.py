@@ -77,8 +77,8 @@ class Writer:
         finally:
             self._closing = True
             self._serving = False
-            self._refuse_outside()
-            self._drop_queued()
+            self._drop(self._outside)
+            self._drop(self._queue)
             self._ended.set()
 
     async def submit(self, job: Callable[[Transaction], T], *, weight: int = 1) -> T:
@@ -98,10 +98,9 @@ class Writer:
     async def aclose(self, *, drain: bool = True) -> int:
         """Stop; see ``Store.aclose``."""
         self._closing = True
-        dropped = 0
-        self._refuse_outside()
+        dropped = self._drop(self._outside)
         if not drain or not self._serving:
-            dropped = self._drop_queued()
+            dropped += self._drop(self._queue)
         self._work.unpark_all()
         if self._serving:
             try:
@@ -109,7 +108,7 @@ class Writer:
             except trio.Cancelled:
                 # Not even a cancelled close leaves a commit running on a connection that is
                 # about to be closed: drop what waits, and wait for what runs.
-                self._drop_queued()
+                self._drop(self._queue)
                 with trio.CancelScope(shield=True):
                     await self._ended.wait()
                 raise
@@ -138,8 +137,10 @@ class Writer:
         return trio.lowlevel.Abort.SUCCEEDED
 
     async def _wait_for_work(self) -> bool:
-        # Once through the scheduler even when there is work: those whose job was just
-        # acknowledged can then join the next commit instead of waiting for the one after it.
+        # Those whose job was just acknowledged run in the coming round of the scheduler, in any
+        # order with this task.  One round later all that submit again at once are queued, and
+        # join the next commit instead of waiting for the one after it.
+        await trio.lowlevel.checkpoint()
         await trio.lowlevel.checkpoint()
         while not self._queue:
             if self._closing:
@@ -179,13 +180,9 @@ class Writer:
         entry.outcome = outcome
         trio.lowlevel.reschedule(entry.task)
 
-    def _refuse_outside(self) -> None:
-        while self._outside:
-            self._finish(self._outside.popleft(), Failed(closed_error()))
-
-    def _drop_queued(self) -> int:
-        dropped = len(self._queue)
-        while self._queue:
-            self._finish(self._queue.popleft(), Failed(dropped_error()))
-        self._queued_weight = 0
+    def _drop(self, entries: deque[_Entry]) -> int:
+        dropped = len(entries)
+        while entries:
+            self._finish(entries.popleft(), Failed(dropped_error()))
+        self._queued_weight = sum(entry.weight for entry in self._queue)
         return dropped
