@@ -137,29 +137,27 @@ async def attached_or(
 
     While another command holds the home without serving it, this waits for its end.
     """
-    import trio
-
-    deadline = trio.current_time() + BUSY_SECONDS_MAX
     async with AsyncExitStack() as stack:
-        while True:
-            try:
-                node = await _enter(stack, home, open_store)
-                break
-            except DegradedError:
-                if trio.current_time() > deadline:
-                    raise
-            await trio.sleep(BUSY_POLL_SECONDS)
-        yield node
+        yield await _enter_when_free(stack, home, open_store)
 
 
-async def _enter(
+async def _enter_when_free(
     stack: AsyncExitStack,
     home: Path,
     open_store: "Callable[[], AbstractAsyncContextManager[NodeApi]]",
 ) -> "NodeApi":
+    import trio
+
     from engram_sync.control import find_node
 
-    client = await find_node(home)
-    if client is not None:
-        return await stack.enter_async_context(client)
-    return await stack.enter_async_context(open_store())
+    deadline = trio.current_time() + BUSY_SECONDS_MAX
+    while True:
+        client = await find_node(home)
+        if client is not None:
+            return await stack.enter_async_context(client)
+        try:
+            return await stack.enter_async_context(open_store())
+        except DegradedError:
+            if trio.current_time() > deadline:
+                raise
+        await trio.sleep(BUSY_POLL_SECONDS)

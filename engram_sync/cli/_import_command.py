@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,13 +49,13 @@ def import_command(
     if not path.exists():
         raise NotFoundError(f"no such file or directory: {path}", hint="check the path")
     chosen = format_ or ("git" if (path / ".git").exists() else "markdown")
-    memories, problems = _read(path, chosen, part or (1, 1))
-    if not memories and not problems:
+    memories, problems = read_source(path, chosen, part)
+    if part is None and not memories and not problems:
         raise NotFoundError(
             f"nothing to import as {chosen} in {path}", hint=f"allowed: {' or '.join(FORMATS)}"
         )
     with _progress(f"importing {chosen}", len(memories)) as advance:
-        refused = call(state, lambda node: _write(node, memories, advance))
+        refused = call(state, lambda node: write_batches(node, memories, advance))
     places = [(problem.place, problem.message) for problem in problems] + refused
     imported = len(memories) - len(refused)
     if state.json:
@@ -74,17 +73,17 @@ def import_command(
     return DegradedError.exit_code if places else 0
 
 
-def _read(
-    path: Path, chosen: str, part: tuple[int, int]
+def read_source(
+    path: Path, chosen: str, part: tuple[int, int] | None
 ) -> "tuple[list[NewMemory], list[ImportProblem]]":
-    """Everything that belongs to this part, and what could not be read of it."""
+    """The memories of a source that belong to a part of it, and what could not be read."""
     from engram_sync.node import ImportProblem, read_git, read_markdown
 
-    index, parts = part
-    items = read_git(path) if chosen == "git" else read_markdown(path)
+    slot = None if part is None else (part[0] - 1, part[1])
+    items = read_git(path, shard=slot) if chosen == "git" else read_markdown(path, shard=slot)
     memories: list[NewMemory] = []
     problems: list[ImportProblem] = []
-    for item in islice(items, index - 1, None, parts):
+    for item in items:
         if isinstance(item, ImportProblem):
             problems.append(item)
         else:
@@ -92,7 +91,7 @@ def _read(
     return memories, problems
 
 
-async def _write(
+async def write_batches(
     node: "NodeApi", memories: "Sequence[NewMemory]", advance: Advance
 ) -> list[tuple[str, str]]:
     """Write all memories in order; returns place and reason of each that was refused."""

@@ -9,6 +9,7 @@ import click
 
 from engram_sync.errors import EngramError, LocalError, UsageError
 
+from ._demo_command import demo
 from ._home_commands import config, id_command, init, status
 from ._import_command import import_command
 from ._memory_commands import (
@@ -80,6 +81,7 @@ for command in (
     sync,
     status,
     config,
+    demo,
 ):
     cli.add_command(command)
 

@@ -66,20 +66,21 @@ def print_text(text: str, *, indent: str = "") -> None:
         print(indent + shown(line.expandtabs(4)))
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, title: str = "") -> None:
+def print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], *, file: TextIO | None = None
+) -> None:
     """Print a table; its cells may come from peers."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(
-        *columns, box=SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False
-    )
+    output = file if file is not None else sys.stdout
+    table = Table(*columns, box=SIMPLE_HEAD, pad_edge=False)
     for row in rows:
         table.add_row(*(Text(shown(cell)) for cell in row))
-    width = None if sys.stdout.isatty() else PIPE_COLUMNS
-    Console(file=sys.stdout, width=width, highlight=False).print(table)
+    width = None if output.isatty() else PIPE_COLUMNS
+    Console(file=output, width=width, highlight=False).print(table)
 
 
 def shown(text: str) -> str:

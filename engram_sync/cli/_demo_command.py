@@ -1,0 +1,90 @@
+"""``demo``: three nodes on this machine live through a day, and every claim is checked."""
+
+import shutil
+import sys
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+from typing import TextIO
+
+import click
+
+from engram_sync.errors import EngramError, NotFoundError
+
+from ._attach import run
+from ._output import print_json, print_line
+from ._state import State, global_options, pass_state
+
+NAMES = ("A", "B", "C")
+
+
+@click.command()
+@click.option("--keep", is_flag=True, help="Leave the nodes up and print how to talk to them.")
+@global_options
+@pass_state
+def demo(state: State, *, keep: bool) -> None:
+    """Watch three nodes find each other, share, disagree and agree again.
+
+    Three processes with homes of their own, on the loopback interface, import this checkout's
+    history.  Whatever is shown is verified; the exit code is 0 only when all of it held.
+    """
+    source = _checkout()
+    folder = Path(tempfile.mkdtemp(prefix="engram-demo-"))
+    output = sys.stderr if state.json else sys.stdout
+    started = time.monotonic()
+    try:
+        run(state, partial(_play, source, folder, keep, output))
+    except EngramError as error:
+        error.hint = f"{error.hint}; " * bool(error.hint) + f"the nodes' own words: {folder}/*.log"
+        raise
+    seconds = time.monotonic() - started
+    if not keep:
+        shutil.rmtree(folder)
+    print_line(f"All of this was checked, in {seconds:.0f} s.", file=output)
+    if state.json:
+        print_json("ok", done="demo", seconds=round(seconds, 1))
+
+
+async def _play(source: Path, folder: Path, keep: bool, output: TextIO) -> None:
+    from ._demo_nodes import DemoNode
+    from ._demo_story import Story
+
+    nodes = [DemoNode(name, folder) for name in NAMES]
+    kept = False
+    try:
+        story = Story(nodes, source, output)
+        await story.tell()
+        kept = keep
+    finally:
+        for node in nodes:
+            if not kept:
+                await node.kill()
+    if keep:
+        _print_kept(folder, nodes[0].program, output)
+
+
+def _print_kept(folder: Path, program: str, output: TextIO) -> None:
+    print_line("The nodes are still up.  Talk to them, then stop them:", file=output)
+    print_line(f"  cd {folder}", file=output)
+    print_line(f"  {program} --home A recall how do deploys go out", file=output)
+    print_line(f"  {program} --home B peers", file=output)
+    print_line(
+        f"  for node in {' '.join(NAMES)}; do {program} --home $node down; done", file=output
+    )
+
+
+def _checkout() -> Path:
+    """The git checkout that this program runs from, else the one it was started in.
+
+    Raises:
+        NotFoundError: There is neither.
+    """
+    here = Path(__file__).resolve().parents[2]
+    for folder in (here, *Path.cwd().parents, Path.cwd()):
+        if (folder / ".git").exists():
+            return folder
+    raise NotFoundError(
+        "the demo imports a git history, and there is no checkout here",
+        hint="run it inside any git repository",
+    )
