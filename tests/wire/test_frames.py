@@ -273,7 +273,8 @@ def test_a_column_with_another_content_is_refused(column: int, value: cbor.Value
 def test_a_frame_of_one_record_has_no_steps_and_one_shape() -> None:
     single = frame_of([record(1)])
     assert len(decode_frame_untrusted(single).records) == 1
-    for column, value in ((5, b"\x00"), (4, [SHAPE, SHAPE]), (8, [1]), (5, None)):
+    others: list[tuple[int, cbor.Value]] = [(5, b"\x00"), (4, [SHAPE, SHAPE]), (8, [1]), (5, None)]
+    for column, value in others:
         with pytest.raises(WireError):
             decode_frame_untrusted(spliced(column, value, single))
 

@@ -1,4 +1,4 @@
-"""Records: their bytes, their chain, their signatures, and what no honest author can have written."""
+"""Records: their bytes, their chain, their signatures, and what no honest author can write."""
 
 from hashlib import blake2b
 

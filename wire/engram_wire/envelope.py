@@ -45,7 +45,8 @@ class Place(NamedTuple):
     """Envelopes this side sent before, in this session."""
 
 
-def _signed_bytes(place: Place, items: bytes) -> bytes:
+def signed_bytes(place: Place, items: bytes) -> bytes:
+    """What the signature of an envelope with these five items at this place covers."""
     # Ed25519 hashes its message twice to sign and once to verify, with SHA-512; hashing it once
     # with BLAKE2b first saves a third of a millisecond on a frame of 115 kB.
     prefix = place.session_id + place.sender.byte + place.counter.to_bytes(8, "big")
@@ -66,7 +67,7 @@ def seal(identity: Identity, place: Place, envelope: Envelope) -> bytes:
         )
     sender = identity.public_key[: _limits.SENDER_BYTES]
     items = encode([ENVELOPE_VERSION, kind, sender, timestamp_ms, payload])[1:]
-    signature = nacl.bindings.crypto_sign(_signed_bytes(place, items), identity.secret_key)[:64]
+    signature = nacl.bindings.crypto_sign(signed_bytes(place, items), identity.secret_key)[:64]
     return b"".join((_HEAD_OF_SIX, items, _HEAD_OF_SIGNATURE, signature))
 
 
@@ -87,7 +88,7 @@ def open_untrusted(data: bytes, place: Place, peer: bytes) -> Envelope:
         raise ProtocolError(f"a frame of {len(data)} bytes is not an envelope")
     if data[1] != ENVELOPE_VERSION:
         raise VersionError(f"envelope version {data[1]}, not {ENVELOPE_VERSION}")
-    message = _signed_bytes(place, data[1:-_TAIL_BYTES])
+    message = signed_bytes(place, data[1:-_TAIL_BYTES])
     what = f"signature of envelope {place.counter}"
     verify_signature_untrusted(peer, message, data[-64:], what)
     return _decode_untrusted(data, peer)

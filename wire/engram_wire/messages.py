@@ -1,7 +1,7 @@
 """The canonical encodings of the messages, and how peer bytes become messages."""
 
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import Final, assert_never
 
 from . import _limits
 from ._fields import (
@@ -103,6 +103,8 @@ def _fields_of(message: Message) -> tuple[MessageType, list[Encodable]]:
             return MessageType.PONG, [nonce, _summaries(summaries)]
         case Goodbye(code, reason):
             return MessageType.GOODBYE, [int(code), reason]
+        case _:
+            assert_never(message)
 
 
 def encode_message(message: Message) -> tuple[int, bytes]:
