@@ -29,7 +29,7 @@ def create_private_file(path: Path) -> None:
         else:
             with suppress(OSError):  # A file system without permissions has none to tighten.
                 path.chmod(0o600)
-    except (IsADirectoryError, NotADirectoryError) as error:
+    except (FileExistsError, IsADirectoryError, NotADirectoryError) as error:
         raise not_a_store_error(str(path)) from error
     except PermissionError as error:
         raise DeniedError(

@@ -43,9 +43,7 @@ from typing import Any, Self
 import apsw
 
 SECTOR_BYTES = 512
-_JOURNALS = (
-    apsw.SQLITE_OPEN_MAIN_JOURNAL | apsw.SQLITE_OPEN_SUPER_JOURNAL | apsw.SQLITE_OPEN_WAL
-)
+_JOURNALS = apsw.SQLITE_OPEN_MAIN_JOURNAL | apsw.SQLITE_OPEN_SUPER_JOURNAL | apsw.SQLITE_OPEN_WAL
 _names = itertools.count(1)
 
 
@@ -199,6 +197,7 @@ class CrashDisk(apsw.VFS):
         self._failing_after: int | None = None
         self._failing_count = 0
         self._failure: type[apsw.Error] = apsw.FullError
+        self._open_failure: type[apsw.Error] | None = None
         self.failures = 0
         """How many operations have failed on request."""
         super().__init__(self.name, "")
@@ -218,17 +217,20 @@ class CrashDisk(apsw.VFS):
         """From now on a sync reports success and makes nothing durable."""
         self._lying = True
 
-    def fail(
-        self, *, after: int, times: int = 1, error: type[apsw.Error] = apsw.FullError
-    ) -> None:
+    def fail(self, *, after: int, times: int = 1, error: type[apsw.Error] = apsw.FullError) -> None:
         """Let ``after`` writes and syncs pass, then fail ``times`` of them with ``error``."""
         self._failing_after = after
         self._failing_count = times
         self._failure = error
 
+    def fail_to_open(self, error: type[apsw.Error]) -> None:
+        """From now on no file can be opened."""
+        self._open_failure = error
+
     def heal(self) -> None:
         """Fail no more."""
         self._failing_after = None
+        self._open_failure = None
 
     def crashes(
         self, *, seed: int, start: int = 0, stop: int | None = None, torn: int = 1
@@ -283,6 +285,8 @@ class CrashDisk(apsw.VFS):
         path = Path(name.filename() if isinstance(name, apsw.URIFilename) else str(name))
         if path.parent.resolve() != self._directory:
             return apsw.VFSFile("", name, flags)  # SQLite's own temporary files.
+        if self._open_failure is not None:
+            raise self._open_failure("the test's disk opens nothing")
         if not path.exists() and flags[0] & apsw.SQLITE_OPEN_CREATE:
             self.record(Operation("create", path.name))
             if flags[0] & _JOURNALS:
@@ -310,7 +314,7 @@ class _CrashFile(apsw.VFSFile):
     def xWrite(self, data: Any, offset: int) -> None:
         content = bytes(data)
         self._disk.record(Operation("write", self._file, offset, content))
-        super().xWrite(content, offset)
+        super().xWrite(content, offset)  # pyright: ignore[reportUnknownMemberType] - needs 3.12
 
     def xTruncate(self, newsize: int) -> None:
         self._disk.record(Operation("truncate", self._file, newsize))

@@ -42,10 +42,11 @@ def record(
     )
 
 
-def engram_row(scope: int, engram: bytes, hlc: int, **columns: int) -> EngramRow:
+def engram_row(
+    scope: int, engram: bytes, hlc: int, *, life: int = 0, conflict: int = 0
+) -> EngramRow:
     """A row of an engram with one record."""
-    row = EngramRow(0, scope, engram, 1, 1, 1, hlc, 0, 0, None, None, None)
-    return row._replace(**columns)
+    return EngramRow(0, scope, engram, 1, 1, 1, hlc, life, conflict, None, None, None)
 
 
 def add_scope(tx: Transaction, name: str = "scope") -> int:

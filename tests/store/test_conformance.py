@@ -212,9 +212,7 @@ async def test_listing_is_newest_first_and_pages_without_gap_or_repetition(store
 
     def pages(reader: Reader, scope: int | None, life: tuple[int, ...]) -> list[EngramRow]:
         found: list[EngramRow] = []
-        while page := reader.engrams(
-            scope, after=found[-1] if found else None, limit=3, life=life
-        ):
+        while page := reader.engrams(scope, after=found[-1] if found else None, limit=3, life=life):
             found += page
         return found
 
