@@ -169,7 +169,9 @@ def open_conflicts(reader: Reader, authors: Authors, *, scope: str | None = None
     """Every open conflict, of the most recently changed engram first."""
     found: list[Conflict] = []
     for scope_row in select_scopes(reader, scope):
-        for row in reader.conflicted(scope_row.n):
+        rows = reader.conflicted(scope_row.n)
+        # The numbers by which the store settles equal clocks differ between replicas.
+        for row in sorted(rows, key=lambda r: (-r.hlc, r.engram)):
             found += conflicts_of(reader, authors, load_state(reader, authors, scope_row, row))
     return found
 

@@ -8,7 +8,6 @@ import trio
 
 from engram_sync.host import Clock
 from engram_sync.node._limits import (
-    GOODBYE_S,
     INBOX_FRAMES_MAX,
     INGEST_FRAMES_MAX,
     OUTBOUND_BYTES_MAX,
@@ -30,7 +29,8 @@ from engram_sync.replication import (
 )
 from engram_sync.transport import Link
 from engram_wire import (
-    HANDSHAKE_S,
+    GOODBYE_DEADLINE_S,
+    HANDSHAKE_DEADLINE_S,
     NEED_DATA,
     CloseCode,
     Established,
@@ -58,7 +58,7 @@ async def authenticate(link: Link, session: Session) -> Established:
     Raises:
         ConnectionEnded: The peer is too slow, goes away or fails to prove its key.
     """
-    with trio.move_on_after(HANDSHAKE_S):
+    with trio.move_on_after(HANDSHAKE_DEADLINE_S):
         try:
             await _send(link, session.start())
             while True:
@@ -76,7 +76,7 @@ async def authenticate(link: Link, session: Session) -> Established:
             raise ConnectionEnded(error.code, str(error)) from error
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             raise ConnectionEnded(CloseCode.OK, "the connection broke") from error
-    raise ConnectionEnded(CloseCode.TIMEOUT, f"no handshake within {HANDSHAKE_S:g} s")
+    raise ConnectionEnded(CloseCode.TIMEOUT, f"no handshake within {HANDSHAKE_DEADLINE_S:g} s")
 
 
 async def _send(link: Link, data: bytes) -> None:
@@ -90,9 +90,7 @@ class Services:
 
     ingest: Callable[["Connection", Sequence[Ingest]], Awaitable[list[Effect]]]
     read_runs: Callable[["Connection", ReadRuns], Awaitable[list[Effect]]]
-    other: Callable[
-        ["Connection", Present | CollectCredentials | Admit], Awaitable[list[Effect]]
-    ]
+    other: Callable[["Connection", Present | CollectCredentials | Admit], Awaitable[list[Effect]]]
     diverged: Callable[["Connection", bytes], None]
     changed: Callable[[], None]
     """Something that ``status`` or ``sync`` shows may have changed."""
@@ -270,7 +268,7 @@ class Connection:
             self.perform(self.exchange.on_tick(trio.current_time()))
 
     async def _say_goodbye(self, ended: ConnectionEnded) -> None:
-        with trio.CancelScope(shield=True, deadline=trio.current_time() + GOODBYE_S):
+        with trio.CancelScope(shield=True, deadline=trio.current_time() + GOODBYE_DEADLINE_S):
             if self._sending:
                 # A send was cut half-way; anything after it would be garbage to the peer.
                 await trio.aclose_forcefully(self.link.stream)

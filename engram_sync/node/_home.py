@@ -4,6 +4,8 @@ import base64
 import binascii
 import contextlib
 import os
+import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -151,7 +153,14 @@ def runtime_directory() -> Path:
     ``ENGRAM_SYNC_RUNTIME_DIR`` overrides it.
     """
     override = os.environ.get("ENGRAM_SYNC_RUNTIME_DIR")
-    return Path(override) if override else Path(platformdirs.user_runtime_dir("engram-sync"))
+    if override:
+        return Path(override)
+    if sys.platform == "linux" and not os.environ.get("XDG_RUNTIME_DIR"):
+        # No login session: a service, a container, cron.
+        session = Path(f"/run/user/{os.getuid()}")
+        base = session if session.is_dir() else Path(tempfile.gettempdir())
+        return base / f"engram-sync-{os.getuid()}"
+    return Path(platformdirs.user_runtime_dir("engram-sync"))
 
 
 def boot_id() -> str:
@@ -179,6 +188,8 @@ class WitnessFile:
     def take(self) -> bytes | None:
         """Read and remove the witness."""
         try:
+            if not _is_private(self._path.parent):
+                return None
             data = self._path.read_bytes()
             self._path.unlink()
         except OSError:
@@ -190,4 +201,14 @@ class WitnessFile:
         """Write the witness; failing to only costs a new incarnation."""
         with contextlib.suppress(OSError, DeniedError):
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not _is_private(self._path.parent):
+                return
             write_private(self._path, data)
+
+
+def _is_private(directory: Path) -> bool:
+    """Whether only we can write there; in a shared temporary directory others came first."""
+    if sys.platform == "win32":
+        return True
+    found = directory.stat()
+    return found.st_uid == os.getuid() and not found.st_mode & 0o022

@@ -18,10 +18,10 @@ SWEEP_INLINE_RECORDS = 64
 """Up to this many received records are materialised in the commit that stores them."""
 INDEX_IDLE_S = 0.1
 """Idle time after which deferred index entries are flushed."""
-GOODBYE_S = 1.0
-"""Time a peer gets to take our goodbye."""
 SHUTDOWN_S = 5.0
 """Time a stopping node gives its tasks before it cancels them."""
+JOIN_S = 30.0
+"""Time an issuer gets to answer a join request; it writes one record."""
 CONNECTIONS_MAX = 256
 """Authenticated connections per node."""
 SYNC_POLL_S = 5.0

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 import trio
 
 from engram_sync.discovery import Discovery, Sighting
-from engram_sync.errors import EngramError, LocalError
+from engram_sync.errors import DegradedError, EngramError
 from engram_sync.host import Clock, Entropy
 from engram_sync.node._connection import Connection, ConnectionEnded, Services, authenticate
 from engram_sync.node._home import NodeKey
 from engram_sync.node._limits import CONNECTIONS_MAX
-from engram_sync.replication import Contact, Exchange, PeerTable, ScopeView
+from engram_sync.replication import Contact, Exchange, Intervals, PeerTable, ScopeView
 from engram_sync.transport import Address, Link, Transport
 from engram_wire import CloseCode, Identity, Role, Session
 
@@ -24,9 +24,11 @@ class NetworkParts:
     """The interfaces a network runs on."""
 
     transport: Transport
-    discovery: Sequence[Discovery]
+    discovery: Callable[[], Sequence[Discovery]]
+    """Fresh ones for each start; each can run once."""
     clock: Clock
     entropy: Entropy
+    intervals: Intervals
 
 
 @dataclass(slots=True)
@@ -39,6 +41,15 @@ class PeerMemory:
     failures: int = 0
     last_error: str = ""
     clock_digests: dict[bytes, bytes] = field(default_factory=dict[bytes, bytes])
+
+
+@dataclass(slots=True)
+class _Opened:
+    """How a connection that somebody waits for turned out."""
+
+    event: trio.Event = field(default_factory=trio.Event)
+    connection: Connection | None = None
+    error: Exception | None = None
 
 
 class Network:
@@ -76,9 +87,14 @@ class Network:
         self,
         listen: Sequence[Address],
         *,
+        discover: bool,
         task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
     ) -> None:
         """Listen, discover and dial until cancelled.
+
+        Args:
+            listen: Addresses to accept peers on; none to dial only.
+            discover: Whether to announce this node and look for others.
 
         Resource handling: every connection is closed with a goodbye before it returns.
         Error handling: a peer's error ends that peer's connection; an address that cannot be
@@ -92,26 +108,29 @@ class Network:
                         self._parts.transport.serve, listen, self._serve_link
                     )
                     self.listening = tuple(addresses)
-                for discovery in self._parts.discovery:
+                for discovery in self._parts.discovery() if discover else ():
                     await self._start_discovery(nursery, discovery)
                 nursery.start_soon(self._dial_loop)
                 task_status.started()
         finally:
             self._nursery = None
             self.listening = ()
+            self.problems.clear()
 
     async def _start_discovery(self, nursery: trio.Nursery, discovery: Discovery) -> None:
         send, receive = trio.open_memory_channel[Sighting](SIGHTINGS_MAX)
         nursery.start_soon(self._take_sightings, receive)
         state = await nursery.start(discovery.run, self.listening, send)
-        if state is not None and not state.available:
-            self.problems.append(state.detail)
+        if not state.available:
+            self.problems.append(f"{state.kind}: {state.reason}")
 
     async def _take_sightings(self, sightings: trio.MemoryReceiveChannel[Sighting]) -> None:
         own = {str(address) for address in self.listening}
         async for sighting in sightings:
             address = str(sighting.address)
-            if address not in own:
+            if sighting.gone:
+                self.table.gone(address)
+            elif address not in own:
                 self.sight(address, via=sighting.via)
 
     # -- dialling ----------------------------------------------------------------------------
@@ -129,6 +148,35 @@ class Network:
         """Forget every backoff: the user asked."""
         self.table.retry_all(trio.current_time())
         self.dial_soon()
+
+    async def connect(self, address: Address, *, via: str, expected: bytes) -> Connection:
+        """Dial and return the authenticated connection, which goes on being served.
+
+        Raises:
+            ConnectionEnded: Nobody with that key answered.
+            EngramError: The address cannot be reached.
+        """
+        connected = self.connections.get(expected)
+        if connected is not None:
+            return connected
+        if self._nursery is None:
+            raise DegradedError("this node is offline", hint="engram-sync online")
+        opened = _Opened()
+        self._nursery.start_soon(self._connect, address, via, expected, opened)
+        await opened.event.wait()
+        if opened.error is not None:
+            raise opened.error
+        assert opened.connection is not None
+        return opened.connection
+
+    async def _connect(
+        self, address: Address, via: str, expected: bytes, opened: "_Opened"
+    ) -> None:
+        try:
+            await self.dial(address, via=via, expected=expected, opened=opened)
+        except (ConnectionEnded, EngramError) as error:
+            opened.error = error
+        opened.event.set()
 
     async def _dial_loop(self) -> None:
         assert self._nursery is not None
@@ -164,12 +212,13 @@ class Network:
         *,
         via: str,
         expected: bytes | None = None,
-        task_status: trio.TaskStatus[Connection] = trio.TASK_STATUS_IGNORED,
+        opened: "_Opened | None" = None,
     ) -> None:
         """Connect, prove, and serve the connection until it ends.
 
         Args:
             expected: The key that must answer; nothing is said to any other.
+            opened: Told of the connection as soon as it is authenticated.
 
         Raises:
             ConnectionEnded: It ended without a useful session.
@@ -177,7 +226,7 @@ class Network:
         """
         link = await self._parts.transport.connect(address)
         session = self._session(Role.INITIATOR, link, expected)
-        await self._establish(link, session, via=via, address=str(address), started=task_status)
+        await self._establish(link, session, via=via, address=str(address), opened=opened)
 
     # -- connections -------------------------------------------------------------------------
 
@@ -204,23 +253,29 @@ class Network:
         *,
         via: str,
         address: str,
-        started: trio.TaskStatus[Connection] = trio.TASK_STATUS_IGNORED,
+        opened: "_Opened | None" = None,
     ) -> None:
         try:
             established = await authenticate(link, session)
-            self.table.connected(established.peer, address=None if via == "inbound" else address)
-            if established.peer == self._key.public:
-                raise ConnectionEnded(CloseCode.DUPLICATE, "that address is this node")
-        except BaseException:
-            with trio.CancelScope(shield=True):
-                await trio.aclose_forcefully(link.stream)
+        except BaseException as error:
+            if isinstance(error, ConnectionEnded) and error.code is CloseCode.DUPLICATE:
+                # This node itself answered: its own announcement, or a proxy in front of it.
+                self.table.connected(self._key.public, address=address)
+            await trio.aclose_forcefully(link.stream)
             raise
+        link.authenticated()
+        self.table.connected(established.peer, address=None if via == "inbound" else address)
         memory = self.memory.setdefault(established.peer, PeerMemory())
+        if via != "inbound":
+            memory.via, memory.address = via, address
+        elif not memory.via:
+            memory.via = via
         exchange = Exchange(
             established.peer,
             self._scopes,
             now=trio.current_time(),
             remembered=memory.clock_digests,
+            intervals=self._parts.intervals,
         )
         connection = Connection(
             link=link,
@@ -233,11 +288,9 @@ class Network:
             address=address,
             initiator=link.initiator,
         )
-        await self._run_connection(connection, started)
+        await self._run_connection(connection, opened)
 
-    async def _run_connection(
-        self, connection: Connection, started: trio.TaskStatus[Connection]
-    ) -> None:
+    async def _run_connection(self, connection: Connection, opened: "_Opened | None") -> None:
         rival = self.connections.get(connection.peer)
         if rival is None and len(self.connections) >= CONNECTIONS_MAX:
             connection.close(CloseCode.BUSY, "too many connections")
@@ -248,7 +301,9 @@ class Network:
                 rival.close(CloseCode.DUPLICATE, "a newer connection replaces this one")
             self.connections[connection.peer] = connection
         self._changed()
-        started.started(connection)
+        if opened is not None:
+            opened.connection = self.connections.get(connection.peer, connection)
+            opened.event.set()
         ended: ConnectionEnded | None = None
         try:
             ended = await connection.run()
@@ -280,8 +335,3 @@ class Network:
                 memory.last_error = ended.reason
         self.dial_soon()
         self._changed()
-
-
-def unreachable_detail(error: LocalError | ConnectionEnded) -> str:
-    """One line about why a peer could not be reached."""
-    return error.message if isinstance(error, LocalError) else error.reason

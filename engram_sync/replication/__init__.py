@@ -6,22 +6,56 @@ randomness, storage or cryptography: the node performs the effects.
 
 from engram_sync.replication._effects import (
     Admit as Admit,
+)
+from engram_sync.replication._effects import (
     Close as Close,
+)
+from engram_sync.replication._effects import (
     CollectCredentials as CollectCredentials,
+)
+from engram_sync.replication._effects import (
     Diverged as Diverged,
+)
+from engram_sync.replication._effects import (
     Effect as Effect,
+)
+from engram_sync.replication._effects import (
     Ingest as Ingest,
+)
+from engram_sync.replication._effects import (
     Joined as Joined,
+)
+from engram_sync.replication._effects import (
     Present as Present,
+)
+from engram_sync.replication._effects import (
     ReadRuns as ReadRuns,
+)
+from engram_sync.replication._effects import (
     Send as Send,
 )
 from engram_sync.replication._exchange import Exchange as Exchange
 from engram_sync.replication._feed import PageEntry as PageEntry
-from engram_sync.replication._peer_table import Contact as Contact, PeerTable as PeerTable
+from engram_sync.replication._limits import Intervals as Intervals
+from engram_sync.replication._peer_table import Contact as Contact
+from engram_sync.replication._peer_table import PeerTable as PeerTable
 from engram_sync.replication._view import ScopeView as ScopeView
 
 __all__ = [
-    "Admit", "Close", "CollectCredentials", "Contact", "Diverged", "Effect", "Exchange", "Ingest",
-    "Joined", "PageEntry", "PeerTable", "Present", "ReadRuns", "ScopeView", "Send",
+    "Admit",
+    "Close",
+    "CollectCredentials",
+    "Contact",
+    "Diverged",
+    "Effect",
+    "Exchange",
+    "Ingest",
+    "Intervals",
+    "Joined",
+    "PageEntry",
+    "PeerTable",
+    "Present",
+    "ReadRuns",
+    "ScopeView",
+    "Send",
 ]

@@ -81,6 +81,4 @@ class Close:
     reason: str
 
 
-Effect = (
-    Send | Ingest | Present | ReadRuns | CollectCredentials | Admit | Joined | Diverged | Close
-)
+Effect = Send | Ingest | Present | ReadRuns | CollectCredentials | Admit | Joined | Diverged | Close

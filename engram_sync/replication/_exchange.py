@@ -16,7 +16,7 @@ from engram_sync.replication._effects import (
     Send,
 )
 from engram_sync.replication._feed import Feed, PageEntry
-from engram_sync.replication._limits import DEAD_S, PING_S, REQUESTS_MAX, STRANGER_S
+from engram_sync.replication._limits import REQUESTS_MAX, STRANGER_S, Intervals
 from engram_sync.replication._pull import Pull, PullState, agrees, contradicts
 from engram_sync.replication._view import ScopeView
 from engram_wire import (
@@ -24,16 +24,17 @@ from engram_wire import (
     Credential,
     JoinRequest,
     JoinResponse,
+    LimitError,
     Message,
     Ping,
     Pong,
+    ProtocolError,
     Rejection,
     Summary,
     SyncAck,
     SyncRequest,
     SyncResponse,
     SyncStatus,
-    WireError,
 )
 
 
@@ -54,7 +55,9 @@ class Exchange:
         *,
         now: float,
         remembered: Mapping[bytes, bytes] | None = None,
+        intervals: Intervals | None = None,
     ) -> None:
+        self._intervals = intervals or Intervals()
         self.peer = peer
         self._scopes = scopes
         self._remembered = dict(remembered or {})
@@ -137,11 +140,12 @@ class Exchange:
     def on_materialised(self, scope: bytes) -> list[Effect]:
         """The state digest of ``scope`` caught up with its clock: tell the peer that fed us."""
         view = self._scopes[scope]
-        effects: list[Effect] = []
-        for pull in self._pulls.values():
-            if pull.scope == scope and pull.state is PullState.COMPLETE and not pull.pending:
-                effects.append(Send(SyncAck(pull.request, (), view.summary(), ())))
-        return effects + self._compared(scope)
+        acks = [
+            Send(SyncAck(pull.request, (), view.summary(), ()))
+            for pull in self._pulls.values()
+            if pull.scope == scope and pull.state is PullState.COMPLETE and not pull.pending
+        ]
+        return [*acks, *self._compared(scope)]
 
     def on_stored(
         self,
@@ -195,20 +199,24 @@ class Exchange:
 
     def on_tick(self, now: float) -> list[Effect]:
         """Time passed: probe a silent peer, give up a dead one, leave a stranger."""
-        if now - self._heard_at >= DEAD_S:
-            return [Close(CloseCode.TIMEOUT, f"nothing heard for {DEAD_S:.0f} s")]
+        dead_s = self._intervals.dead_s
+        if now - self._heard_at >= dead_s:
+            return [Close(CloseCode.TIMEOUT, f"nothing heard for {dead_s:g} s")]
         if not self.shared() and not self._joining and now - self._opened_at >= STRANGER_S:
             return [Close(CloseCode.STRANGER, "no scope in common")]
-        if now - max(self._heard_at, self._pinged_at) >= PING_S:
-            return self.probe(0, now)
-        return []
+        return self.probe(0, now) if now >= self._probe_at() else []
 
     def next_deadline(self) -> float:
         """When ``on_tick`` must be called at the latest."""
-        probe = max(self._heard_at, self._pinged_at) + PING_S
+        deadline = min(self._probe_at(), self._heard_at + self._intervals.dead_s)
         if not self.shared() and not self._joining:
-            probe = min(probe, self._opened_at + STRANGER_S)
-        return min(probe, self._heard_at + DEAD_S)
+            deadline = min(deadline, self._opened_at + STRANGER_S)
+        return deadline
+
+    def _probe_at(self) -> float:
+        # A silent peer is asked whether it lives; a talking one, at leisure, whether it agrees.
+        idle = max(self._heard_at, self._pinged_at) + self._intervals.ping_s
+        return min(idle, self._pinged_at + self._intervals.compare_s)
 
     # -- what the peer said ------------------------------------------------------------------
 
@@ -236,7 +244,7 @@ class Exchange:
                 return [Admit(message)]
             case JoinResponse():
                 if not self._joining:
-                    raise WireError("an unsolicited JoinResponse", code=CloseCode.PROTOCOL)
+                    raise ProtocolError("an unsolicited JoinResponse")
                 self._joining = False
                 self._opened_at = now
                 return [Joined(message)]
@@ -246,7 +254,7 @@ class Exchange:
 
     def _on_request_untrusted(self, message: SyncRequest) -> list[Effect]:
         if message.request not in self._feeds and len(self._feeds) >= REQUESTS_MAX:
-            raise WireError(f"more than {REQUESTS_MAX} requests", code=CloseCode.LIMIT)
+            raise LimitError(f"more than {REQUESTS_MAX} requests")
         view = self._scopes.get(message.scope)
         if view is not None and self.peer not in view.readers and message.credentials:
             return [Present(message)]
@@ -270,7 +278,7 @@ class Exchange:
     def _on_response_untrusted(self, message: SyncResponse) -> list[Effect]:
         pull = self._pulls.get(message.request)
         if pull is None:
-            raise WireError(f"no request {message.request}", code=CloseCode.PROTOCOL)
+            raise ProtocolError(f"no request {message.request}")
         view = self._scopes[pull.scope]
         if message.status is SyncStatus.REFUSED:
             pull.state = PullState.REFUSED
@@ -286,7 +294,7 @@ class Exchange:
     def _on_ack_untrusted(self, message: SyncAck) -> list[Effect]:
         feed = self._feeds.get(message.request)
         if feed is None:
-            raise WireError(f"no feed {message.request}", code=CloseCode.PROTOCOL)
+            raise ProtocolError(f"no feed {message.request}")
         feed.acked([(log, seq) for log, seq in message.received])
         if message.summary is None:
             return []

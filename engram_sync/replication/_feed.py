@@ -45,18 +45,17 @@ class Feed:
 
     def next_read(self, view: ScopeView) -> list[Effect]:
         """Ask for the next page unless one is being read or nothing is new."""
-        if self.reading or (self.caught_up and self.after is not None
-                            and self.after >= view.arrival):
+        if self.reading or (
+            self.caught_up and self.after is not None and self.after >= view.arrival
+        ):
             return []
         self.reading = True
-        return [
-            ReadRuns(self.request, self.scope, self.after, dict(self.known), dict(self.refs))
-        ]
+        return [ReadRuns(self.request, self.scope, self.after, dict(self.known), dict(self.refs))]
 
     def page(
         self, entries: Sequence[PageEntry], *, after: int, exhausted: bool, view: ScopeView
     ) -> list[Effect]:
-        """Turn a page into responses; the last one completes the backlog and carries our summary."""
+        """Turn a page into responses; the last one of a backlog carries our summary."""
         self.reading = False
         self.after = after
         first_completion = exhausted and not self.caught_up

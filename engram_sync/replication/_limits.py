@@ -1,15 +1,10 @@
 """Bounds and intervals of replication, each with its reason."""
 
-PING_S = 15.0
-"""Idle time after which a connection is probed."""
-DEAD_S = 45.0
-"""Silence after which a peer is given up: three probes unanswered."""
+from dataclasses import dataclass
+
 STRANGER_S = 5.0
 """How long a connection may live without any shared scope; as long as a handshake."""
-BACKOFF_S_MIN = 0.5
-"""First pause after a failure: shorter than a person notices."""
-BACKOFF_S_MAX = 300.0
-"""Longest pause: a laptop that returns is found within five minutes without any event."""
+
 CONTACTS_MAX = 1024
 """Addresses kept; mDNS floods are dropped and counted beyond it."""
 SIGHTING_FAILURES_MAX = 8
@@ -22,5 +17,18 @@ CLOCK_INLINE_MAX = 16
 """Logs up to which a request carries the whole clock at once (70 bytes each, about 1 KiB);
 beyond it the digest goes first and equal scopes cost one small round trip."""
 
-assert DEAD_S >= 3 * PING_S
-assert BACKOFF_S_MIN < BACKOFF_S_MAX
+
+@dataclass(frozen=True, slots=True)
+class Intervals:
+    """How often a node looks after its peers; all in seconds."""
+
+    ping_s: float = 15.0
+    """Idle time after which a connection is probed."""
+    dead_s: float = 45.0
+    """Silence after which a peer is given up: three probes unanswered."""
+    compare_s: float = 30.0
+    """Between two comparisons of summaries with a connected peer, pushes or not."""
+    backoff_min_s: float = 0.5
+    """First pause after a failure: shorter than a person notices."""
+    backoff_max_s: float = 300.0
+    """Longest pause: a laptop that returns is found within five minutes without any event."""

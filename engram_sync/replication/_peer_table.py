@@ -6,12 +6,7 @@ Pure: the driver says what happened and when, and asks what is due.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from engram_sync.replication._limits import (
-    BACKOFF_S_MAX,
-    BACKOFF_S_MIN,
-    CONTACTS_MAX,
-    SIGHTING_FAILURES_MAX,
-)
+from engram_sync.replication._limits import CONTACTS_MAX, SIGHTING_FAILURES_MAX, Intervals
 
 
 @dataclass(slots=True)
@@ -37,7 +32,10 @@ class PeerTable:
         jitter: Draws from [0, 1); supplied from outside so that a simulation repeats.
     """
 
-    def __init__(self, own_key: bytes, *, jitter: Callable[[], float]) -> None:
+    def __init__(
+        self, own_key: bytes, *, jitter: Callable[[], float], intervals: Intervals | None = None
+    ) -> None:
+        self._intervals = intervals or Intervals()
         self._own_key = own_key
         self._jitter = jitter
         self._contacts: dict[str, Contact] = {}
@@ -105,7 +103,15 @@ class PeerTable:
             # The announcement outlived its node; a living one announces itself again.
             del self._contacts[address]
             return
-        contact.due_at = now + (BACKOFF_S_MAX if stranger else self._backoff(contact.failures))
+        contact.due_at = now + (
+            self._intervals.backoff_max_s if stranger else self._backoff(contact.failures)
+        )
+
+    def gone(self, address: str) -> None:
+        """An announcement was taken back; a contact that nothing else knows is forgotten."""
+        contact = self._contacts.get(address)
+        if contact is not None and contact.via == "mdns" and not contact.dialing:
+            del self._contacts[address]
 
     def retry_all(self, now: float) -> None:
         """Make every contact due, whatever its backoff (the user asked, or we are back online)."""
@@ -125,5 +131,6 @@ class PeerTable:
 
     def _backoff(self, failures: int) -> float:
         # Full jitter over the upper half keeps two nodes from calling each other in step.
-        ceiling = min(BACKOFF_S_MAX, BACKOFF_S_MIN * 2.0 ** min(failures - 1, 16))
+        doubled = self._intervals.backoff_min_s * 2.0 ** min(failures - 1, 16)
+        ceiling = min(self._intervals.backoff_max_s, doubled)
         return ceiling * (0.5 + 0.5 * self._jitter())

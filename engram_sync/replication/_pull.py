@@ -8,13 +8,13 @@ from engram_sync.replication._limits import ANNOUNCEMENTS_MAX, CLOCK_INLINE_MAX
 from engram_sync.replication._view import ScopeView
 from engram_wire import (
     Announcement,
-    CloseCode,
     Credential,
+    LimitError,
+    ProtocolError,
     Summary,
     SyncRequest,
     SyncResponse,
     SyncStatus,
-    WireError,
 )
 
 
@@ -75,16 +75,12 @@ class Pull:
         """
         for announcement in response.announcements:
             if announcement.ref in self.announcements:
-                raise WireError(
-                    f"log {announcement.ref} of request {self.request} announced twice",
-                    code=CloseCode.PROTOCOL,
+                raise ProtocolError(
+                    f"log {announcement.ref} of request {self.request} announced twice"
                 )
             self.announcements[announcement.ref] = announcement
         if len(self.announcements) > ANNOUNCEMENTS_MAX:
-            raise WireError(
-                f"more than {ANNOUNCEMENTS_MAX} logs announced for one request",
-                code=CloseCode.LIMIT,
-            )
+            raise LimitError(f"more than {ANNOUNCEMENTS_MAX} logs announced for one request")
         if response.status is SyncStatus.COMPLETE:
             self.state = PullState.COMPLETE
         if response.frame is None:

@@ -25,6 +25,8 @@ class ScopeView:
     engrams: int
     readers: frozenset[bytes]
     """Keys that may read the scope, by its newest membership state."""
+    generation: int = 0
+    """Grows with every view taken; an older view never replaces a newer one."""
 
     def summary(self) -> Summary:
         """What a peer needs to know to tell whether it holds the same."""

@@ -1,0 +1,14 @@
+"""The node: owns the tasks of an open home and performs the effects that the pure parts decide.
+
+Holds the one write path, the connections and the public ``Node``.  It must never contain how a
+document merges, how a record is encoded or what a peer may see: it asks the rooms below.
+"""
+
+from engram_sync.node._machine import HomePremises as HomePremises
+from engram_sync.node._machine import Machine as Machine
+from engram_sync.node._machine import Premises as Premises
+from engram_sync.node._machine import SystemClock as SystemClock
+from engram_sync.node._node import Node as Node
+from engram_sync.node._node import Service as Service
+
+__all__ = ["HomePremises", "Machine", "Node", "Premises", "Service", "SystemClock"]

@@ -1,0 +1,178 @@
+"""What the parts of one open node share: store, write path, scope views, and who hears of them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import trio
+
+from engram_sync.config import Config
+from engram_sync.errors import DegradedError, EngramError
+from engram_sync.memory import FLUSH_ROWS, InstantMemories, Planner, flush_index
+from engram_sync.node._home import NodeKey
+from engram_sync.node._limits import INDEX_IDLE_S, SWEEP_RECORDS
+from engram_sync.node._machine import Machine
+from engram_sync.node._write_path import WritePath
+from engram_sync.observe import Log
+from engram_sync.replication import ScopeView
+from engram_sync.results import Scope
+from engram_sync.store import Reader, Store, Transaction
+
+T = TypeVar("T")
+log = Log("node")
+
+
+@dataclass(slots=True)
+class Facts:
+    """What never changes while a node is open, except its current agent."""
+
+    label: str
+    instance_id: str
+    created_at_ms: int
+    instance_scope: bytes
+    agent_scope: bytes
+
+
+@dataclass(slots=True, eq=False)
+class Core:
+    """One open node's store and everything derived from it."""
+
+    home: Path
+    key: NodeKey
+    config: Config
+    machine: Machine
+    store: Store
+    path: WritePath
+    facts: Facts
+    instant: InstantMemories
+    planner: Planner = field(default_factory=Planner)
+    scopes: dict[bytes, ScopeView] = field(default_factory=dict[bytes, ScopeView])
+    """Newest view of every scope held."""
+    listeners: list[Callable[[ScopeView | None, ScopeView], None]] = field(
+        default_factory=list[Callable[[ScopeView | None, ScopeView], None]]
+    )
+    problems: dict[str, str] = field(default_factory=dict[str, str])
+    """Open problems by name, in words for ``status``."""
+    _lagging: trio.Event = field(default_factory=trio.Event)
+    _unindexed: trio.Event = field(default_factory=trio.Event)
+    _changed: trio.Event = field(default_factory=trio.Event)
+
+    # -- reading and writing -----------------------------------------------------------------
+
+    async def read(self, job: Callable[[Reader], T]) -> T:
+        """Run ``job`` on one consistent state of the store."""
+        return await self.store.read(job)
+
+    async def write(self, job: Callable[[Transaction], T], *, weight: int = 1) -> T:
+        """Run ``job`` in a transaction; returns once it is durable and its effects are visible.
+
+        Raises:
+            LocalError: Nothing was written.
+        """
+
+        def guarded(tx: Transaction) -> tuple[T, list[ScopeView]]:
+            with self.path.within(tx) as views:
+                result = job(tx)
+            return result, views
+
+        try:
+            result, views = await self.store.submit(guarded, weight=weight)
+        except DegradedError as error:
+            self.problems["store"] = error.message
+            self.announce_change()
+            raise
+        self.problems.pop("store", None)
+        for view in views:
+            self._publish(view)
+        return result
+
+    def _publish(self, view: ScopeView) -> None:
+        before = self.scopes.get(view.scope)
+        if before is not None and before.generation > view.generation:
+            return
+        self.scopes[view.scope] = view
+        if view.state_digest is None:
+            self._lagging.set()
+        self._unindexed.set()
+        for listener in tuple(self.listeners):
+            listener(before, view)
+        self.announce_change()
+
+    # -- waiting for change ------------------------------------------------------------------
+
+    def announce_change(self) -> None:
+        """Wake whoever waits for something visible to change."""
+        self._changed.set()
+        self._changed = trio.Event()
+
+    async def wait_change(self) -> None:
+        """Return after the next change of anything that ``status`` or ``sync`` shows."""
+        await self._changed.wait()
+
+    def resume(self) -> None:
+        """Look for work that an earlier run of the node left undone."""
+        self._lagging.set()
+        self._unindexed.set()
+
+    # -- background work ---------------------------------------------------------------------
+
+    async def materialise_forever(self) -> None:
+        """Keep the documents up with the records, in slices, so that writes get their turn."""
+        while True:
+            await self._lagging.wait()
+            self._lagging = trio.Event()
+            lagging = [v.scope for v in self.scopes.values() if v.state_digest is None]
+            for scope in lagging:
+                await self._sweep(scope)
+
+    async def _sweep(self, scope: bytes) -> None:
+        try:
+            await self.write(
+                lambda tx: self.path.sweep(tx, scope, limit=SWEEP_RECORDS), weight=SWEEP_RECORDS
+            )
+        except EngramError as error:
+            self.problems["materialise"] = error.message
+            log.error("records cannot be materialised", reason=error.message)
+            await trio.sleep(1.0)
+            self._lagging.set()
+        else:
+            self.problems.pop("materialise", None)
+
+    async def index_forever(self) -> None:
+        """Flush deferred index entries once writing pauses."""
+        while True:
+            await self._unindexed.wait()
+            self._unindexed = trio.Event()
+            with trio.move_on_after(INDEX_IDLE_S):
+                await self._unindexed.wait()
+                continue
+            try:
+                await self.flush_index()
+            except EngramError as error:
+                log.error("the search index cannot be updated", reason=error.message)
+
+    async def flush_index(self) -> None:
+        """Index everything that waits for it; recall then finds every durable memory."""
+        if not await self.read(lambda reader: reader.unindexed()):
+            return
+        done = FLUSH_ROWS
+        while done == FLUSH_ROWS:
+            done = await self.store.submit(
+                lambda tx: flush_index(tx, self.path.authors, limit=FLUSH_ROWS), weight=FLUSH_ROWS
+            )
+
+    def scope_for(self, wanted: str) -> bytes:
+        """The id of this node's scope of that kind.
+
+        Raises:
+            DegradedError: The node has no such scope yet.
+        """
+        if wanted == Scope.INSTANCE:
+            return self.facts.instance_scope
+        if wanted == Scope.AGENT:
+            return self.facts.agent_scope
+        raise DegradedError(
+            f"this node belongs to no {wanted} scope",
+            hint="use --scope agent or --scope instance",
+        )

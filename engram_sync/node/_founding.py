@@ -1,0 +1,105 @@
+"""The first opening of a home: identity, the instance's own scope, and the agent it founds."""
+
+import uuid
+
+from engram_sync.errors import CorruptError, UsageError
+from engram_sync.host import Clock, Entropy
+from engram_sync.node._core import Facts
+from engram_sync.node._home import NodeKey
+from engram_sync.node._write_path import WritePath
+from engram_sync.observe import printable
+from engram_sync.results import Scope
+from engram_sync.store import Reader, Transaction
+from engram_sync.trust import charter_draft, found
+from engram_wire import LABEL_BYTES_MAX, LogDomain
+
+SECRET_BYTES = 32
+NONCE_BYTES = 16
+STORE_ID_BYTES = 16
+
+META_KEY = "node_key"
+META_STORE = "store_id"
+META_INSTANCE = "instance_id"
+META_CREATED = "instance_created_at"
+META_LABEL = "instance_label"
+
+
+def checked_label(label: str) -> str:
+    """A display name that is safe to show.
+
+    Raises:
+        UsageError: It is empty, too long, or holds control characters.
+    """
+    if not label or len(label.encode()) > LABEL_BYTES_MAX or printable(label) != label:
+        raise UsageError(
+            f"{printable(label)!r} cannot be a label",
+            hint=f"use 1 to {LABEL_BYTES_MAX} bytes of printable text",
+        )
+    return label
+
+
+def store_id(reader: Reader) -> bytes | None:
+    """What names this store to its witness; None before it was founded."""
+    return reader.meta(META_STORE)
+
+
+def found_node(
+    tx: Transaction, path: WritePath, key: NodeKey, label: str, clock: Clock, entropy: Entropy
+) -> None:
+    """Write who this node is and found its two scopes, all in one transaction.
+
+    The identity is written with the first records, so that no store ever exists without one.
+    """
+    tx.put_meta(META_KEY, key.public)
+    tx.put_meta(META_STORE, entropy(STORE_ID_BYTES))
+    tx.put_meta(META_INSTANCE, uuid.UUID(bytes=entropy(16), version=4).bytes)
+    tx.put_meta(META_CREATED, clock.now_ms().to_bytes(8, "big"))
+    tx.put_meta(META_LABEL, label.encode())
+    for kind in (Scope.INSTANCE, Scope.AGENT):
+        found_scope(tx, path, key, kind, label, entropy)
+
+
+def found_scope(
+    tx: Transaction, path: WritePath, key: NodeKey, kind: Scope, label: str, entropy: Entropy
+) -> bytes:
+    """Found a scope with this node as its leader; returns its id."""
+    charter = found(str(kind), key.public, nonce=entropy(NONCE_BYTES))
+    scope = charter.scope_id()
+    add_scope(tx, path, scope, kind, entropy(SECRET_BYTES), current=True)
+    path.write(tx, scope, [charter_draft(charter, label)], LogDomain.MEMBERS)
+    return scope
+
+
+def add_scope(
+    tx: Transaction, path: WritePath, scope: bytes, kind: Scope, secret: bytes, *, current: bool
+) -> int:
+    """Add an empty scope to the store and the ledger under one number."""
+    number = tx.put_scope(scope, str(kind), secret, current=current)
+    if path.ledger.add_scope(scope, number) != number:
+        raise CorruptError(f"scope {number} of the store has another number in the ledger")
+    return number
+
+
+def facts_of(reader: Reader, key: NodeKey) -> Facts:
+    """Who this node is, as its store says.
+
+    Raises:
+        CorruptError: The store belongs to another key, or is incomplete.
+    """
+    stored = {name: reader.meta(name) for name in (META_KEY, META_INSTANCE, META_CREATED)}
+    if stored[META_KEY] != key.public:
+        raise CorruptError(
+            "the store in this home belongs to another node key",
+            hint="put the node.key and store.db of one backup together",
+        )
+    scopes = {row.kind: row.id for row in reader.scopes() if row.current}
+    instance, created = stored[META_INSTANCE], stored[META_CREATED]
+    if instance is None or created is None or not {"instance", "agent"} <= scopes.keys():
+        raise CorruptError("the store holds no identity", hint="restore the home from a backup")
+    return Facts(
+        label=(reader.meta(META_LABEL) or b"").decode(),
+        instance_id=str(uuid.UUID(bytes=instance)),
+        created_at_ms=int.from_bytes(created, "big"),
+        instance_scope=scopes[Scope.INSTANCE],
+        agent_scope=scopes[Scope.AGENT],
+    )

@@ -1,0 +1,304 @@
+"""Invite, admit, join: how a node becomes a member of an agent."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from engram_sync.errors import (
+    DegradedError,
+    DeniedError,
+    PreconditionError,
+    RemoteError,
+    UsageError,
+)
+from engram_sync.log import keyed_id
+from engram_sync.memory import Filters, find_exact, list_engrams, remember
+from engram_sync.node._connection import Connection
+from engram_sync.node._core import Core
+from engram_sync.node._founding import add_scope
+from engram_sync.node._pages import read_credentials
+from engram_sync.node._write_path import Arrival
+from engram_sync.observe import printable
+from engram_sync.results import Engram, NewMemory, Scope
+from engram_sync.store import Reader, ScopeRow, Transaction
+from engram_sync.trust import (
+    InviteToken,
+    MemberRole,
+    admit_draft,
+    judge_join_untrusted,
+    make_invite,
+)
+from engram_wire import (
+    LABEL_BYTES_MAX,
+    CloseCode,
+    Credential,
+    JoinRequest,
+    JoinResponse,
+    LogDomain,
+    ProtocolError,
+    SyncRequest,
+)
+
+SEED_BYTES = 32
+PAGE_ENGRAMS = 256
+META_BROUGHT = "brought "
+"""Prefix of the meta key that says that an earlier agent's memories were re-created."""
+
+
+def invite(
+    core: Core, addresses: Sequence[str], *, ttl_s: float, role: str, uses: int
+) -> InviteToken:
+    """Issue an invite into the current agent.
+
+    Raises:
+        DeniedError: This node does not lead its agent.
+        UsageError: There is no such role, or the numbers make no sense.
+    """
+    roles = {r.name.lower(): r for r in MemberRole}
+    if role not in roles:
+        raise UsageError(f"{role!r} is no role", hint=f"use one of: {', '.join(roles)}")
+    if not ttl_s > 0:
+        raise UsageError("an invite that has expired already", hint="use a longer --ttl")
+    scope = core.facts.agent_scope
+    if core.path.charters.of(scope).role(core.key.public) is not MemberRole.LEADER:
+        raise DeniedError(
+            "only a leader of the agent may invite", hint="run invite on the node that founded it"
+        )
+    return make_invite(
+        scope,
+        issuer=core.key.public,
+        secret_key=core.key.secret,
+        seed=core.machine.entropy(SEED_BYTES),
+        role=roles[role],
+        expires_ms=core.machine.clock.now_ms() + round(ttl_s * 1000),
+        uses=uses,
+        addresses=addresses,
+    )
+
+
+# -- the inviting side -----------------------------------------------------------------------------
+
+
+async def admit(core: Core, connection: Connection, request: JoinRequest) -> JoinResponse:
+    """Decide about a join request and write the admission before answering.
+
+    Raises:
+        WireError: The request is not one that any invite allows.
+    """
+    session = connection.session.session_id
+    assert session is not None
+
+    def job(tx: Transaction) -> JoinResponse:
+        scope = request.scope
+        leads = (
+            scope != core.facts.instance_scope
+            and scope in core.scopes
+            and core.path.charters.of(scope).role(core.key.public) is MemberRole.LEADER
+        )
+        if not leads:
+            # Absent, private and led by others look alike.
+            return JoinResponse(accepted=False, reason="this node cannot admit you there")
+        verdict = judge_join_untrusted(
+            core.path.charters.of(scope),
+            request,
+            key=connection.peer,
+            session=session,
+            agent=scope,
+            now_ms=core.machine.clock.now_ms(),
+        )
+        if not verdict.accepted:
+            return JoinResponse(accepted=False, reason=verdict.reason)
+        if verdict.admit is not None:
+            draft = admit_draft(verdict.admit, shown_label(request.label))
+            core.path.write(tx, scope, [draft], LogDomain.MEMBERS)
+        row = _scope_row(tx, core, scope)
+        credentials = read_credentials(tx, row.n)
+        return JoinResponse(accepted=True, secret=row.secret, credentials=credentials)
+
+    return await core.write(job)
+
+
+def shown_label(label: str) -> str:
+    """A label that a peer chose, as it may be shown: escaped and cut."""
+    text = printable(label)
+    while len(text.encode()) > LABEL_BYTES_MAX:
+        text = text[:-1]
+    return text
+
+
+async def present(core: Core, request: SyncRequest) -> None:
+    """Take the membership records that a peer shows in its favour.
+
+    Raises:
+        WireError: They are not valid, or not membership records.
+    """
+    arrivals = _arrivals(request.scope, request.credentials)
+    intake = await core.write(lambda tx: core.path.ingest(tx, arrivals), weight=len(arrivals))
+    if intake.error is not None:
+        raise intake.error
+
+
+def _arrivals(scope: bytes, credentials: Iterable[Credential]) -> list[Arrival]:
+    arrivals: list[Arrival] = []
+    for credential in credentials:
+        announcement = credential.announcement
+        if announcement.domain != LogDomain.MEMBERS:
+            raise ProtocolError("a credential that is no membership record")
+        arrivals.append(Arrival(scope, {announcement.ref: announcement}, credential.frame))
+    return arrivals
+
+
+# -- the joining side ------------------------------------------------------------------------------
+
+
+def join_request(core: Core, connection: Connection, token: InviteToken) -> JoinRequest:
+    """The request that redeems ``token`` on an authenticated connection to its issuer."""
+    session = connection.session.session_id
+    assert session is not None
+    return JoinRequest(
+        scope=token.scope,
+        grant=token.signed.encode(),
+        proof=token.proof(key=core.key.public, session=session),
+        label=core.facts.label,
+    )
+
+
+async def accept_join(core: Core, token: InviteToken, response: JoinResponse) -> None:
+    """Take the answer to a join request: from here on the inviting agent is the current one.
+
+    Raises:
+        DeniedError: The issuer refused.
+        RemoteError: It accepted without showing that it could.
+    """
+    if not response.accepted:
+        reason = printable(response.reason or "no reason given")
+        raise DeniedError(f"the invite was refused: {reason}", hint="ask for a new invite")
+    secret = response.secret
+    if secret is None:
+        raise _unproven("it sent no secret of the scope")
+
+    def job(tx: Transaction) -> None:
+        if token.scope not in core.path.ledger.scopes():
+            add_scope(tx, core.path, token.scope, Scope.AGENT, secret, current=False)
+        intake = core.path.ingest(tx, _arrivals(token.scope, response.credentials))
+        if intake.error is not None:
+            raise _unproven(str(intake.error))
+        membership = core.path.charters.of(token.scope)
+        if membership.role(core.key.public) is None or membership.charter is None:
+            raise _unproven("its membership records do not admit this node")
+        if membership.charter.kind != Scope.AGENT:
+            raise _unproven(f"the invite leads into a {membership.charter.kind!r} scope")
+        make_current(tx, token.scope)
+
+    try:
+        await core.write(job)
+    except ProtocolError as error:
+        raise _unproven(str(error)) from error
+    core.facts.agent_scope = token.scope
+
+
+def make_current(tx: Transaction, scope: bytes) -> None:
+    """Make ``scope`` the agent that ``remember`` means; the others keep what they hold."""
+    for row in tx.scopes():
+        if row.kind == Scope.AGENT and row.current != (row.id == scope):
+            tx.update_scope(row._replace(current=row.id == scope))
+
+
+def _unproven(why: str) -> RemoteError:
+    return RemoteError(
+        f"the issuer accepted the invite, but {why}",
+        code=CloseCode.PROTOCOL,
+        hint="ask for a new invite; nothing was changed here",
+    )
+
+
+def refused_offline() -> DegradedError:
+    """The error of a join that reaches nobody."""
+    return DegradedError(
+        "no address in the invite answers as its issuer",
+        hint="check that the inviting node is up and reachable, then join again",
+    )
+
+
+# -- memories of earlier agents --------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """Agents this node belonged to before, and what it remembers from them."""
+
+    scopes: tuple[ScopeRow, ...]
+    memories: int
+
+
+def earlier(reader: Reader) -> Earlier:
+    """The earlier agents whose memories were not re-created in the current one."""
+    rows = tuple(
+        row
+        for row in reader.scopes()
+        if row.kind == Scope.AGENT
+        and not row.current
+        and reader.meta(META_BROUGHT + row.id.hex()) is None
+    )
+    return Earlier(rows, sum(row.live for row in rows))
+
+
+async def bring(core: Core) -> int:
+    """Re-create the live memories of earlier agents in the current one; returns how many.
+
+    Each gets an id derived from its old one, so doing it again changes nothing.
+    """
+    brought = 0
+    for scope in (await core.read(earlier)).scopes:
+        after: str | None = None
+        while True:
+            filters = Filters(scope=scope.id.hex(), life="active")
+            page = await core.read(partial(_page, core, filters, after))
+            if not page:
+                break
+            brought += await core.write(partial(_recreate, core, page), weight=len(page))
+            after = page[-1].id
+        await core.write(partial(_mark_brought, scope.id))
+    return brought
+
+
+def _page(core: Core, filters: Filters, after: str | None, reader: Reader) -> list[Engram]:
+    return list_engrams(reader, core.path.authors, limit=PAGE_ENGRAMS, filters=filters, after=after)
+
+
+def _mark_brought(scope: bytes, tx: Transaction) -> None:
+    tx.put_meta(META_BROUGHT + scope.hex(), b"\x01")
+
+
+def _recreate(core: Core, page: Sequence[Engram], tx: Transaction) -> int:
+    row = _scope_row(tx, core, core.facts.agent_scope)
+    drafts = [
+        remember(engram, _memory_of(old))
+        for old in page
+        for engram in [keyed_id(row.secret, row.id, "bring", old.id.encode())]
+        if find_exact(tx, core.path.authors, row, engram) is None
+    ]
+    if drafts:
+        core.path.write(tx, row.id, drafts)
+    return len(drafts)
+
+
+def _memory_of(old: Engram) -> NewMemory:
+    return NewMemory(
+        content=old.content,
+        type=old.type,
+        title=old.title,
+        category=old.category,
+        tags=old.tags,
+        confidence=old.confidence,
+        metadata=dict(old.metadata),
+        belief=dict(old.belief[0]) if old.belief else None,
+        events=old.events,
+    )
+
+
+def _scope_row(reader: Reader, core: Core, scope: bytes) -> ScopeRow:
+    row = reader.scope(core.path.ledger.scope_number(scope))
+    if row is None:
+        raise PreconditionError(f"scope {scope.hex()[:16]} is not held here")
+    return row

@@ -1,0 +1,146 @@
+"""Where a node lives and what it runs on: the real machine, or one that a simulation supplies."""
+
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import SystemRandom
+from typing import Protocol
+
+import trio
+
+from engram_sync.config import NetworkConfig
+from engram_sync.discovery import Discovery, MdnsDiscovery
+from engram_sync.errors import CorruptError, DegradedError
+from engram_sync.host import Clock, Entropy
+from engram_sync.node._home import Home, NodeKey, WitnessFile, boot_id, runtime_directory
+from engram_sync.store import HomeLock, SqliteStore, Store
+from engram_sync.transport import TcpTransport, Transport
+
+LOCK_RETRY_S = 0.05
+
+
+class Premises(Protocol):
+    """What a node owns: one key, one store, one lock, and a witness kept elsewhere."""
+
+    @property
+    def path(self) -> Path:
+        """The home directory, or a name for it."""
+        ...
+
+    @property
+    def boot_id(self) -> str:
+        """Differs after a reboot."""
+        ...
+
+    async def acquire(self, wait_s: float) -> None:
+        """Become the only process here, within ``wait_s`` seconds.
+
+        Raises:
+            DegradedError: Another process has the home; the message names it.
+        """
+        ...
+
+    def release(self) -> None:
+        """Let others in."""
+        ...
+
+    def key(self, entropy: Entropy) -> NodeKey:
+        """The node's key, drawn and stored when there is none."""
+        ...
+
+    async def open_store(self) -> Store:
+        """The node's store, created when there is none."""
+        ...
+
+    def take_witness(self, store_id: bytes) -> bytes | None:
+        """Read and remove the witness of continuity."""
+        ...
+
+    def leave_witness(self, store_id: bytes, data: bytes) -> None:
+        """Leave a witness for the next opening."""
+        ...
+
+
+class HomePremises:
+    """A directory on this machine.
+
+    Args:
+        home: The directory.
+        vfs: Name of the SQLite file system layer to use; None means the system's.
+    """
+
+    def __init__(self, home: Home, *, vfs: str | None = None) -> None:
+        self._home = home
+        self._vfs = vfs
+        self._lock = HomeLock(home.lock)
+        self.boot_id = boot_id()
+
+    @property
+    def path(self) -> Path:
+        """The home directory."""
+        return self._home.path
+
+    async def acquire(self, wait_s: float) -> None:
+        """See ``Premises.acquire``."""
+        self._home.create()
+        deadline = trio.current_time() + wait_s
+        while True:
+            try:
+                self._lock.acquire()
+                return
+            except DegradedError:
+                if trio.current_time() >= deadline:
+                    raise
+            await trio.sleep(LOCK_RETRY_S)
+
+    def release(self) -> None:
+        """See ``Premises.release``."""
+        self._lock.release()
+
+    def key(self, entropy: Entropy) -> NodeKey:
+        """See ``Premises.key``."""
+        key = self._home.load_key()
+        if key is None and self._home.store.exists():
+            raise CorruptError(
+                f"{self._home.path} has a store but no node.key",
+                hint="restore node.key from a backup, or choose another --home",
+            )
+        return key or self._home.create_key(entropy)
+
+    async def open_store(self) -> Store:
+        """See ``Premises.open_store``."""
+        return await SqliteStore.open(self._home.store, vfs=self._vfs)
+
+    def take_witness(self, store_id: bytes) -> bytes | None:
+        """See ``Premises.take_witness``."""
+        return WitnessFile(runtime_directory(), store_id).take()
+
+    def leave_witness(self, store_id: bytes, data: bytes) -> None:
+        """See ``Premises.leave_witness``."""
+        WitnessFile(runtime_directory(), store_id).leave(data)
+
+
+class SystemClock:
+    """The machine's wall clock."""
+
+    def now_ms(self) -> int:
+        """Milliseconds since 1970-01-01 UTC."""
+        return time.time_ns() // 1_000_000
+
+
+def discoveries(network: NetworkConfig) -> Sequence[Discovery]:
+    """What finds peers beside the configured addresses; fresh for each time the network starts."""
+    return (MdnsDiscovery(),) if network.mdns else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Time, entropy and network of a node.  The defaults are the real ones."""
+
+    clock: Clock = field(default_factory=SystemClock)
+    entropy: Entropy = secrets.token_bytes
+    jitter: Callable[[], float] = field(default_factory=lambda: SystemRandom().random)
+    transport: Callable[[], Transport] = TcpTransport
+    discovery: Callable[[NetworkConfig], Sequence[Discovery]] = discoveries

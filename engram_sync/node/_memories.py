@@ -1,0 +1,294 @@
+"""Remember, recall, update, forget: the calls of a node that concern memories."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
+from typing import TypeVar
+
+from engram_sync.errors import DegradedError, UsageError
+from engram_sync.log import Draft, keyed_id, uuid7
+from engram_sync.memory import (
+    Changes,
+    EngramState,
+    Filters,
+    Observed,
+    archive,
+    check_source_key,
+    engram_history,
+    engram_text,
+    find_exact,
+    forget,
+    get,
+    list_engrams,
+    observe,
+    open_conflicts,
+    recall,
+    remember,
+    resolve,
+    restore,
+    satisfies,
+    show,
+    update,
+)
+from engram_sync.node._core import Core
+from engram_sync.results import Conflict, Engram, HistoryEntry, Hit, MemoryType, NewMemory, Scope
+from engram_sync.store import Reader, ScopeRow, Transaction
+
+T = TypeVar("T")
+Ref = Engram | str
+
+DEFAULT_SCOPES: Mapping[str, Scope] = {
+    MemoryType.INSTANT: Scope.INSTANCE,
+    MemoryType.EPISODIC: Scope.INSTANCE,
+    MemoryType.SEMANTIC: Scope.AGENT,
+    MemoryType.PROCEDURAL: Scope.AGENT,
+}
+ID_ENTROPY_BYTES = 10
+BATCH_RECORDS = 4_096
+"""Memories of one ``remember_many`` that become durable in one commit."""
+
+
+class Memories:
+    """The memories of one open node.
+
+    Args:
+        running: Whether instant memories make sense: the node outlives the call.
+    """
+
+    def __init__(self, core: Core, *, running: bool) -> None:
+        self._core = core
+        self._running = running
+
+    # -- writing -----------------------------------------------------------------------------
+
+    async def remember(self, memory: NewMemory) -> Engram:
+        """Write one memory and return it as every later reader sees it."""
+        if memory.type == MemoryType.INSTANT:
+            return self._remember_instant(memory)
+        scope = self._scope_of(memory)
+
+        def job(tx: Transaction) -> Engram:
+            row = self._row(tx, scope)
+            engram = self._create(tx, row, [memory])[0]
+            return self._shown(tx, row, engram)
+
+        return await self._core.write(job)
+
+    async def remember_many(self, memories: Sequence[NewMemory]) -> list[str]:
+        """Write many memories in few commits; returns their ids in order.
+
+        Each batch of 4,096 is atomic; an error names a memory of the first batch that was not
+        written.
+        """
+        ids: list[str] = []
+        for start in range(0, len(memories), BATCH_RECORDS):
+            batch = memories[start : start + BATCH_RECORDS]
+            if any(memory.type == MemoryType.INSTANT for memory in batch):
+                raise UsageError("instant memories are remembered one by one")
+            ids += await self._core.write(partial(self._many, batch), weight=len(batch))
+        return ids
+
+    def _many(self, batch: Sequence[NewMemory], tx: Transaction) -> list[str]:
+        by_scope: dict[bytes, list[int]] = {}
+        for index, memory in enumerate(batch):
+            by_scope.setdefault(self._scope_of(memory), []).append(index)
+        ids = [b""] * len(batch)
+        for scope, indexes in by_scope.items():
+            row = self._row(tx, scope)
+            created = self._create(tx, row, [batch[i] for i in indexes])
+            for index, engram in zip(indexes, created, strict=True):
+                ids[index] = engram
+        return [engram_text(engram) for engram in ids]
+
+    def _create(
+        self, tx: Transaction, scope: ScopeRow, memories: Sequence[NewMemory]
+    ) -> list[bytes]:
+        core = self._core
+        now_ms = core.machine.clock.now_ms()
+        drafts: dict[bytes, Draft] = {}
+        first: dict[bytes, NewMemory] = {}
+        ids: list[bytes] = []
+        for memory in memories:
+            engram = self._id_for(scope, memory, now_ms)
+            ids.append(engram)
+            if memory.key is not None:
+                held = find_exact(tx, core.path.authors, scope, engram)
+                if held is not None:
+                    satisfies(tx, core.path.authors, held, memory)
+                    continue
+                if first.setdefault(engram, memory) != memory:
+                    raise UsageError(f"two different memories with the key {memory.key!r}")
+            drafts[engram] = remember(engram, memory)
+        if drafts:
+            core.path.write(tx, scope.id, list(drafts.values()))
+        return ids
+
+    def _id_for(self, scope: ScopeRow, memory: NewMemory, now_ms: int) -> bytes:
+        if memory.key is None:
+            return uuid7(now_ms, self._core.machine.entropy(ID_ENTROPY_BYTES))
+        check_source_key(memory.key)
+        return keyed_id(scope.secret, scope.id, "remember", memory.key.encode())
+
+    async def update(self, ref: Ref, changes: Changes, if_version: str | None) -> Engram:
+        """Supersede what the caller saw; what arrived since stays a sibling."""
+        instant = self._instant(ref)
+        if instant is not None:
+            now_ms = self._core.machine.clock.now_ms()
+            return self._core.instant.update(
+                instant.id, changes, now_ms=now_ms, if_version=if_version
+            )
+        authors = self._core.path.authors
+        return await self._change(
+            ref, if_version, lambda tx, seen, own: update(tx, authors, seen, changes, own)
+        )
+
+    async def forget(self, ref: Ref, reason: str, if_version: str | None) -> Engram:
+        """Delete what the caller saw; a concurrent edit survives and is reported."""
+        instant = self._instant(ref)
+        if instant is not None:
+            return self._core.instant.forget(instant.id, if_version=if_version)
+        return await self._change(
+            ref, if_version, lambda _tx, seen, own: [forget(seen, reason, own)]
+        )
+
+    async def archive(self, ref: Ref, reason: str, if_version: str | None) -> Engram:
+        """Take a memory out of recall and keep all it holds."""
+        self._refuse_instant(ref, "archived")
+        return await self._change(
+            ref, if_version, lambda _tx, seen, own: [archive(seen, reason, own)]
+        )
+
+    async def restore(self, ref: Ref, if_version: str | None) -> Engram:
+        """Bring back an archived or deleted memory with everything it held."""
+        self._refuse_instant(ref, "restored")
+        authors = self._core.path.authors
+        return await self._change(
+            ref, if_version, lambda tx, seen, own: restore(tx, authors, seen, own)
+        )
+
+    async def _change(
+        self,
+        ref: Ref,
+        if_version: str | None,
+        drafts_of: Callable[[Transaction, Observed, bytes], list[Draft]],
+    ) -> Engram:
+        core = self._core
+
+        def job(tx: Transaction) -> Engram:
+            state = self._resolve(tx, ref)
+            # What arrived and waits to be materialised belongs to the current state too.
+            if core.path.catch_up(tx, state.scope.id):
+                state = self._resolve(tx, ref)
+            seen = observe(state, _version_of(ref, if_version))
+            own = core.path.own_log(state.scope.id).id
+            drafts = drafts_of(tx, seen, own)
+            if drafts:
+                core.path.write(tx, state.scope.id, drafts)
+            return self._shown(tx, self._row(tx, state.scope.id), state.engram)
+
+        return await core.write(job)
+
+    # -- reading -----------------------------------------------------------------------------
+
+    async def recall(self, query: str, limit: int, filters: Filters) -> Sequence[Hit]:
+        """The memories that best answer ``query``, best first."""
+        core = self._core
+        await core.flush_index()
+        hits = await core.read(
+            lambda reader: recall(
+                reader, core.path.authors, core.planner, query, limit=limit, filters=filters
+            )
+        )
+        instant = core.instant.recall(query, limit=limit, filters=filters)
+        return sorted([*hits, *instant], key=lambda hit: -hit.score)[:limit] if instant else hits
+
+    async def get(self, ref: Ref) -> Engram:
+        """One memory as it is now."""
+        instant = self._instant(ref)
+        if instant is not None:
+            return instant
+        authors = self._core.path.authors
+        return await self._core.read(lambda reader: get(reader, authors, _text(ref)))
+
+    async def newest(self, limit: int, filters: Filters, after: str | None) -> list[Engram]:
+        """The newest memories first."""
+        authors = self._core.path.authors
+        found = await self._core.read(
+            lambda reader: list_engrams(reader, authors, limit=limit, filters=filters, after=after)
+        )
+        instant = [] if after else self._core.instant.list(limit=limit, filters=filters)
+        if not instant:
+            return found
+        return sorted([*instant, *found], key=lambda e: -e.updated_at_ms)[:limit]
+
+    async def history(self, ref: Ref) -> list[HistoryEntry]:
+        """Every record of a memory, oldest first."""
+        authors = self._core.path.authors
+        return await self._core.read(lambda reader: engram_history(reader, authors, _text(ref)))
+
+    async def conflicts(self) -> list[Conflict]:
+        """Every conflict that nobody has resolved."""
+        authors = self._core.path.authors
+        return await self._core.read(lambda reader: open_conflicts(reader, authors))
+
+    # -- parts -------------------------------------------------------------------------------
+
+    def _remember_instant(self, memory: NewMemory) -> Engram:
+        if not self._running:
+            raise DegradedError(
+                "an instant memory lives in a running node, and none runs for this home",
+                hint="start one with `engram-sync up`, or choose another --type",
+            )
+        now_ms = self._core.machine.clock.now_ms()
+        engram = uuid7(now_ms, self._core.machine.entropy(ID_ENTROPY_BYTES))
+        return self._core.instant.remember(engram, memory, now_ms=now_ms)
+
+    def _instant(self, ref: Ref) -> Engram | None:
+        return self._core.instant.find(_text(ref))
+
+    def _refuse_instant(self, ref: Ref, what: str) -> None:
+        if self._instant(ref) is not None:
+            raise UsageError(f"an instant memory cannot be {what}; it goes when the node stops")
+
+    def _scope_of(self, memory: NewMemory) -> bytes:
+        if memory.type not in DEFAULT_SCOPES:
+            raise UsageError(
+                f"{memory.type!r} is no type of memory",
+                hint=f"use one of: {', '.join(DEFAULT_SCOPES)}",
+            )
+        return self._core.scope_for(memory.scope or DEFAULT_SCOPES[memory.type])
+
+    def _row(self, reader: Reader, scope: bytes) -> ScopeRow:
+        row = reader.scope(self._core.path.ledger.scope_number(scope))
+        assert row is not None
+        return row
+
+    def _resolve(self, reader: Reader, ref: Ref) -> EngramState:
+        return resolve(reader, self._core.path.authors, _text(ref))
+
+    def _shown(self, reader: Reader, scope: ScopeRow, engram: bytes) -> Engram:
+        authors = self._core.path.authors
+        state = find_exact(reader, authors, scope, engram)
+        assert state is not None
+        return show(reader, authors, state)
+
+
+def filters_of(
+    *,
+    tags: Collection[str],
+    type: str | None,  # noqa: A002 - the word users know
+    scope: str | None,
+    since_ms: int | None,
+    life: str | None = "active",
+) -> Filters:
+    """The keywords of ``recall`` and ``list`` as one value."""
+    return Filters(tags=tuple(tags), type=type, scope=scope, since_ms=since_ms, life=life or "all")
+
+
+def _text(ref: Ref) -> str:
+    return ref if isinstance(ref, str) else ref.id
+
+
+def _version_of(ref: Ref, if_version: str | None) -> str | None:
+    if if_version is not None or isinstance(ref, str):
+        return if_version
+    return ref.version

@@ -1,0 +1,390 @@
+"""Node: what an agent embeds."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import ClassVar, Self
+
+import trio
+
+from engram_sync.config import Config
+from engram_sync.errors import DeadlineError, DegradedError
+from engram_sync.memory import Changes
+from engram_sync.node._connection import Connection, ConnectionEnded
+from engram_sync.node._core import Core
+from engram_sync.node._home import node_id_of
+from engram_sync.node._joining import (
+    accept_join,
+    earlier,
+    invite,
+    join_request,
+    make_current,
+    refused_offline,
+)
+from engram_sync.node._joining import bring as bring_earlier
+from engram_sync.node._limits import JOIN_S, SHUTDOWN_S
+from engram_sync.node._machine import Machine, Premises
+from engram_sync.node._memories import Memories, Ref, filters_of
+from engram_sync.node._opening import opened
+from engram_sync.node._reporting import identity, peers, status
+from engram_sync.node._sharing import Sharing
+from engram_sync.node._single_error import single_error
+from engram_sync.node._syncing import Sync
+from engram_sync.results import (
+    Conflict,
+    Engram,
+    HistoryEntry,
+    Hit,
+    Identity,
+    JoinResult,
+    MemoryType,
+    NewMemory,
+    PeerStatus,
+    Status,
+    SyncResult,
+)
+from engram_sync.transport import Address
+from engram_sync.trust import InviteToken, parse_token
+
+Service = Callable[..., Awaitable[object]]
+"""``async def serve(node, *, task_status)``: runs beside an open node until cancelled."""
+
+
+class Node:
+    """One agent's memories, and their replication.
+
+    Open it with ``async with Node.open(home) as node``.  Every method raises ``EngramError`` and
+    nothing else on purpose.  A write has reached the disk when its method returns, and is offered
+    to peers only then.
+    """
+
+    default_services: ClassVar[tuple[Service, ...]] = ()
+    """What every open node runs beside itself unless ``open`` is told otherwise."""
+
+    def __init__(self, core: Core, sharing: Sharing, *, running: bool) -> None:
+        self._core = core
+        self._sharing = sharing
+        self._memories = Memories(core, running=running)
+        self._running = running
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls,
+        home: str | Path | None = None,
+        *,
+        config: Config | None = None,
+        label: str | None = None,
+        services: Sequence[Service] | None = None,
+        running: bool = True,
+        machine: Machine | None = None,
+        premises: Premises | None = None,
+        lock_wait_s: float = 0.0,
+    ) -> AsyncGenerator[Self]:
+        """Open the node of ``home``, creating it on first use.
+
+        No socket is opened for the network unless ``config.network.enabled``.
+
+        Args:
+            home: The directory; by default the user's data directory for engram-sync.
+            config: Settings; by default those of the environment and the files.
+            label: Display name of a node that is created now.
+            services: What runs beside it; by default ``default_services``.
+            running: Whether the node outlives single calls, so that instant memories make sense.
+            machine: Time, entropy and network; by default the real ones.
+            premises: Where key and store are; by default the directory ``home``.
+            lock_wait_s: Seconds to wait for another process to leave the home.
+
+        Raises:
+            DegradedError: Another process has the home open, or an address cannot be listened on.
+            CorruptError: The home holds something else than a store of ours.
+            DeniedError: The home cannot be read or written.
+
+        Resource handling: on the way out connections get a goodbye, queued writes are committed
+        and the store is closed, all within a deadline.
+        Error handling: a peer's error ends that peer's connection; anything unexpected in a part
+        of the node leaves this block as an exception.
+        """
+        machine = machine or Machine()
+        with single_error():
+            async with (
+                opened(home, config, label, machine, premises, lock_wait_s) as core,
+                trio.open_nursery() as nursery,
+            ):
+                nursery.start_soon(core.materialise_forever)
+                nursery.start_soon(core.index_forever)
+                sharing = Sharing(core, nursery)
+                node = cls(core, sharing, running=running)
+                for service in cls.default_services if services is None else services:
+                    await nursery.start(service, node)
+                if core.config.network.enabled:
+                    await node._start_network()
+                try:
+                    yield node
+                finally:
+                    with trio.move_on_after(SHUTDOWN_S, shield=True):
+                        await sharing.stop()
+                    nursery.cancel_scope.cancel()
+
+    @property
+    def home(self) -> Path:
+        """The directory that holds the node's store and key."""
+        return self._core.home
+
+    async def identity(self) -> Identity:
+        """Who this node is."""
+        return identity(self._core)
+
+    # -- memories ----------------------------------------------------------------------------
+
+    async def remember(
+        self,
+        content: str,
+        *,
+        type: str = MemoryType.SEMANTIC,  # noqa: A002 - the word users know
+        scope: str | None = None,
+        title: str = "",
+        category: str = "",
+        tags: Iterable[str] = (),
+        confidence: float = 1.0,
+        metadata: Mapping[str, object] | None = None,
+        belief: Mapping[str, object] | None = None,
+        events: Iterable[object] = (),
+        key: str | None = None,
+    ) -> Engram:
+        """Write a memory; it is durable when this returns.
+
+        Args:
+            content: The memory itself, at most 256 KiB of UTF-8.
+            type: instant, episodic, semantic or procedural; it decides the default scope.
+            scope: instance or agent, if not the type's default.
+            title: A short name.
+            category: Free text for grouping.
+            tags: Words to filter by.
+            confidence: In [0, 1].
+            metadata: Names to JSON values.
+            belief: subject, relation, object, and optionally polarity and confidence.
+            events: What happened, in order.
+            key: Source key: the same key names the same memory, so that a retry changes nothing.
+
+        Raises:
+            UsageError: A value is malformed or too large.
+            PreconditionError: ``key`` was used for other content.
+        """
+        memory = NewMemory(
+            content=content,
+            type=type,
+            scope=scope,
+            title=title,
+            category=category,
+            tags=tuple(tags),
+            confidence=confidence,
+            metadata=dict(metadata or {}),
+            belief=None if belief is None else dict(belief),
+            events=tuple(events),
+            key=key,
+        )
+        return await self._memories.remember(memory)
+
+    async def remember_many(self, memories: Sequence[NewMemory]) -> list[str]:
+        """Write many memories in few commits; returns their ids in order."""
+        return await self._memories.remember_many(memories)
+
+    async def recall(
+        self,
+        query: str,
+        *,
+        limit: int = 10,
+        tags: Iterable[str] = (),
+        type: str | None = None,  # noqa: A002 - the word users know
+        scope: str | None = None,
+        since_ms: int | None = None,
+    ) -> Sequence[Hit]:
+        """The memories that best answer ``query``, best first."""
+        filters = filters_of(tags=tuple(tags), type=type, scope=scope, since_ms=since_ms)
+        return await self._memories.recall(query, limit, filters)
+
+    async def get(self, ref: Ref) -> Engram:
+        """One memory as it is now, deleted or not."""
+        return await self._memories.get(ref)
+
+    async def list(
+        self,
+        *,
+        limit: int = 50,
+        tags: Iterable[str] = (),
+        type: str | None = None,  # noqa: A002 - the word users know
+        scope: str | None = None,
+        since_ms: int | None = None,
+        life: str | None = "active",
+        after: str | None = None,
+    ) -> Sequence[Engram]:
+        """The newest memories first; ``life=None`` means all of them, deleted ones too."""
+        filters = filters_of(tags=tuple(tags), type=type, scope=scope, since_ms=since_ms, life=life)
+        return await self._memories.newest(limit, filters, after)
+
+    async def update(
+        self,
+        ref: Ref,
+        *,
+        content: str | None = None,
+        title: str | None = None,
+        category: str | None = None,
+        add_tags: Iterable[str] = (),
+        remove_tags: Iterable[str] = (),
+        confidence: float | None = None,
+        metadata: Mapping[str, object] | None = None,
+        if_version: str | None = None,
+    ) -> Engram:
+        """Supersede what ``ref`` (or ``if_version``) showed, and nothing newer.
+
+        Raises:
+            PreconditionError: A bare id was given while concurrent edits are open.
+        """
+        changes = Changes(
+            content=content,
+            title=title,
+            category=category,
+            add_tags=tuple(add_tags),
+            remove_tags=tuple(remove_tags),
+            confidence=confidence,
+            metadata=None if metadata is None else dict(metadata),
+        )
+        return await self._memories.update(ref, changes, if_version)
+
+    async def forget(self, ref: Ref, *, reason: str = "", if_version: str | None = None) -> Engram:
+        """Delete a memory; an edit concurrent with the delete survives and is reported."""
+        return await self._memories.forget(ref, reason, if_version)
+
+    async def archive(self, ref: Ref, *, reason: str = "", if_version: str | None = None) -> Engram:
+        """Take a memory out of recall and keep it."""
+        return await self._memories.archive(ref, reason, if_version)
+
+    async def restore(self, ref: Ref, *, if_version: str | None = None) -> Engram:
+        """Bring back an archived or deleted memory."""
+        return await self._memories.restore(ref, if_version)
+
+    async def history(self, ref: Ref) -> Sequence[HistoryEntry]:
+        """Every record of a memory, oldest first."""
+        return await self._memories.history(ref)
+
+    async def conflicts(self) -> Sequence[Conflict]:
+        """Concurrent edits that nobody has resolved."""
+        return await self._memories.conflicts()
+
+    # -- peers -------------------------------------------------------------------------------
+
+    async def sync(self, *, timeout_s: float = 30.0) -> SyncResult:
+        """Pull, push, and wait until clocks and digests agree with every reachable peer.
+
+        Raises:
+            DegradedError: The node was told to stay offline.
+        """
+        core = self._core
+        async with self._sharing.for_duration() as network:
+            members = core.scopes[core.facts.agent_scope].readers - {core.key.public}
+            return await Sync(core, network, frozenset(members)).run(timeout_s)
+
+    async def invite(self, *, ttl_s: float = 900.0, role: str = "member", uses: int = 1) -> str:
+        """A token that admits another node to this agent; whoever holds it can join.
+
+        Raises:
+            DegradedError: The node does not listen, so nobody could redeem it.
+            DeniedError: This node does not lead its agent.
+        """
+        addresses = [str(address) for address in self._sharing.network.listening]
+        if not addresses:
+            raise DegradedError(
+                "an invite names an address to join at, and this node listens on none",
+                hint="start it with: engram-sync up",
+            )
+        return invite(self._core, addresses, ttl_s=ttl_s, role=role, uses=uses).text()
+
+    async def join(self, token: str, *, bring: bool = False) -> JoinResult:
+        """Become a member of the agent that issued ``token``.
+
+        Args:
+            token: What ``invite`` printed.
+            bring: Re-create the memories of the agent this node belonged to so far.
+
+        Raises:
+            UsageError: It is no token.
+            DeniedError: It has expired, or the issuer refused.
+            DegradedError: The issuer cannot be reached.
+        """
+        core = self._core
+        parsed = parse_token(token, now_ms=core.machine.clock.now_ms())
+        if core.path.charters.of(parsed.scope).role(core.key.public) is None:
+            async with self._sharing.for_duration():
+                with trio.move_on_after(JOIN_S) as deadline:
+                    await self._redeem(parsed)
+                if deadline.cancelled_caught:
+                    raise DeadlineError(f"the issuer did not answer within {JOIN_S:g} s")
+        elif core.facts.agent_scope != parsed.scope:
+            await core.write(lambda tx: make_current(tx, parsed.scope))
+            core.facts.agent_scope = parsed.scope
+        return await self._joined(parsed, bring=bring)
+
+    async def _redeem(self, token: InviteToken) -> None:
+        connection = await self._reach(token)
+        connection.perform(connection.exchange.join(join_request(self._core, connection, token)))
+        network = self._sharing.network
+        while connection.join_response is None:
+            if network.connections.get(connection.peer) is not connection:
+                raise DegradedError(
+                    "the issuer closed the connection before it answered",
+                    hint="join again with the same token",
+                )
+            await self._core.wait_change()
+        await accept_join(self._core, token, connection.join_response)
+        connection.perform(connection.exchange.open())
+
+    async def _reach(self, token: InviteToken) -> Connection:
+        network = self._sharing.network
+        for text in token.addresses:
+            try:
+                address = Address.parse(text)
+                connection = await network.connect(address, via="token", expected=token.issuer)
+            except (ConnectionEnded, DegradedError):
+                continue
+            network.sight(text, via="token", key=token.issuer)
+            return connection
+        raise refused_offline()
+
+    async def _joined(self, token: InviteToken, *, bring: bool) -> JoinResult:
+        core = self._core
+        brought = await bring_earlier(core) if bring else 0
+        left = (await core.read(earlier)).memories
+        role = core.path.charters.of(token.scope).role(core.key.public)
+        assert role is not None
+        return JoinResult(
+            agent=token.scope.hex(),
+            node=node_id_of(token.issuer),
+            role=role.name.lower(),
+            brought=brought,
+            left_behind=left,
+        )
+
+    async def peers(self) -> Sequence[PeerStatus]:
+        """Every other member of this agent."""
+        return peers(self._core, self._sharing)
+
+    async def status(self) -> Status:
+        """The truth about this node, now."""
+        return await status(self._core, self._sharing, running=self._running)
+
+    async def go_offline(self) -> None:
+        """Drop and refuse the network; the node stays writable."""
+        self._sharing.offline = True
+        await self._sharing.stop()
+
+    async def go_online(self) -> None:
+        """Listen and dial again, as configured."""
+        self._sharing.offline = False
+        if not self._sharing.online:
+            await self._start_network()
+
+    async def _start_network(self) -> None:
+        network = self._core.config.network
+        listen = [Address.parse(text) for text in network.listen]
+        await self._sharing.start(listen, discover=bool(listen) and network.mdns)

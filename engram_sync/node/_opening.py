@@ -1,0 +1,102 @@
+"""Opening and closing: lock, key, store, witness, and everything rebuilt in memory."""
+
+import os
+import platform
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import trio
+
+from engram_sync.config import Config, load_config, resolve_home
+from engram_sync.log import decode_witnesses, encode_witnesses
+from engram_sync.memory import InstantMemories
+from engram_sync.node._core import Core
+from engram_sync.node._founding import checked_label, facts_of, found_node, store_id
+from engram_sync.node._home import Home, NodeKey
+from engram_sync.node._machine import HomePremises, Machine, Premises
+from engram_sync.node._write_path import WritePath
+from engram_sync.observe import printable
+from engram_sync.store import Store, Transaction
+from engram_wire import LABEL_BYTES_MAX
+
+
+@asynccontextmanager
+async def opened(
+    home: str | Path | None,
+    config: Config | None,
+    label: str | None,
+    machine: Machine,
+    premises: Premises | None,
+    lock_wait_s: float,
+) -> AsyncGenerator[Core]:
+    """The core of a node, for the time of the block; see ``Node.open``."""
+    if premises is None:
+        path = resolve_home(home, os.environ)
+        premises = HomePremises(Home(path))
+        config = config or load_config(path, {}, os.environ, Path.cwd())
+    if label is not None:
+        checked_label(label)
+    await premises.acquire(lock_wait_s)
+    try:
+        key = premises.key(machine.entropy)
+        store = await premises.open_store()
+        async with trio.open_nursery() as nursery:
+            await nursery.start(store.serve)
+            try:
+                core = await _core(premises, key, store, config or Config(), label, machine)
+                yield core
+                await _leave_witness(premises, core)
+            finally:
+                with trio.CancelScope(shield=True):
+                    await store.aclose()
+    finally:
+        premises.release()
+
+
+async def _core(
+    premises: Premises,
+    key: NodeKey,
+    store: Store,
+    config: Config,
+    label: str | None,
+    machine: Machine,
+) -> Core:
+    path = WritePath(key, machine.clock, machine.entropy)
+
+    def begin(tx: Transaction) -> Core:
+        known = store_id(tx)
+        witness = premises.take_witness(known) if known is not None else None
+        path.load(tx, decode_witnesses(witness), premises.boot_id)
+        if known is None:
+            with path.within(tx):
+                name = checked_label(label or default_label())
+                found_node(tx, path, key, name, machine.clock, machine.entropy)
+        facts = facts_of(tx, key)
+        instant = InstantMemories(node=key.node_id, label=facts.label)
+        core = Core(premises.path, key, config, machine, store, path, facts, instant)
+        core.scopes.update({row.id: path.view(tx, row.id) for row in tx.scopes()})
+        return core
+
+    core = await store.submit(begin)
+    core.resume()
+    return core
+
+
+async def _leave_witness(premises: Premises, core: Core) -> None:
+    """After the last write: the next opening may continue the own logs."""
+
+    def job(tx: Transaction) -> None:
+        known = store_id(tx)
+        assert known is not None
+        witnesses = core.path.witnesses(premises.boot_id)
+        premises.leave_witness(known, encode_witnesses(witnesses))
+
+    with trio.CancelScope(shield=True):
+        await core.store.submit(job)
+
+
+def default_label() -> str:
+    """The machine's name, as far as it can be shown."""
+    name = printable(platform.node().partition(".")[0])[: LABEL_BYTES_MAX // 4]
+    return name or "node"

@@ -1,0 +1,142 @@
+"""Reading what a peer lacks: signed runs in order of arrival, as frames.
+
+Arrival order is causal order, because nothing is stored before what it depends on.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from engram_sync.node._limits import PAGE_BYTES
+from engram_sync.replication import PageEntry, ReadRuns
+from engram_sync.store import LogRow, Reader, RunRow
+from engram_wire import (
+    RUN_BYTES_MAX,
+    RUN_RECORDS_MAX,
+    Announcement,
+    Credential,
+    LogDomain,
+    Record,
+    encode_frame,
+    record_bytes,
+)
+
+MEMBERSHIP_RUNS_MAX = 65_536
+"""Membership runs read per leader's log; a charter with more admissions needs seals first."""
+RUNS_PER_READ = 256
+"""Runs looked at in one query; a run of one record costs as much to look at as one of 256."""
+
+
+class Page(NamedTuple):
+    """Frames for one feed, and where the next page begins."""
+
+    entries: list[PageEntry]
+    after: int
+    exhausted: bool
+
+
+class _Frames:
+    """Collects consecutive runs of one log into frames."""
+
+    def __init__(self, reader: Reader, refs: Mapping[bytes, int]) -> None:
+        self._reader = reader
+        self._refs = dict(refs)
+        self._log: LogRow | None = None
+        self._records: list[Record] = []
+        self._signatures: list[tuple[int, bytes]] = []
+        self._bytes = 0
+        self.entries: list[PageEntry] = []
+        self.total_bytes = 0
+
+    def add(self, log: LogRow, run: RunRow, first: int) -> None:
+        records = self._reader.records(log.n, first, run.last)
+        size = sum(map(record_bytes, records))
+        full = (
+            len(self._records) + len(records) > RUN_RECORDS_MAX
+            or self._bytes + size > RUN_BYTES_MAX
+        )
+        follows = bool(self._records) and self._records[-1].seq == first - 1
+        if full or not follows or self._log is None or self._log.n != log.n:
+            self.flush()
+        self._log = log
+        self._records += records
+        self._signatures.append((run.last, run.signature))
+        self._bytes += size
+
+    def flush(self) -> None:
+        """Finish the frame that is being collected."""
+        log = self._log
+        if log is None or not self._records:
+            return
+        announcement = None
+        if log.id not in self._refs:
+            # Numbered per request: the store's own numbers would tell how many logs there are
+            # in scopes that the peer may not read.
+            ref = self._refs[log.id] = len(self._refs)
+            announcement = Announcement(ref, log.domain, log.author, log.incarnation)
+        frame = encode_frame(self._refs[log.id], self._records, self._signatures)
+        self.entries.append(PageEntry(announcement, frame, log.id, self._records[-1].seq))
+        self.total_bytes += len(frame)
+        self._records, self._signatures, self._bytes = [], [], 0
+
+
+def read_page(reader: Reader, scope: int, request: ReadRuns) -> Page:
+    """The next page of what the peer lacks.
+
+    Args:
+        scope: The store's number of ``request.scope``.
+    """
+    logs = {row.n: row for row in reader.logs() if row.scope == scope}
+    after = request.after
+    if after is None:
+        after = _start(reader, logs, request.known)
+    frames = _Frames(reader, request.refs)
+    while frames.total_bytes < PAGE_BYTES:
+        runs = reader.runs(scope, after, RUNS_PER_READ)
+        for run in runs:
+            log = logs[run.log]
+            known = request.known.get(log.id, 0)
+            if run.last > known:
+                frames.add(log, run, max(run.first, known + 1))
+            after = run.arrival
+            if frames.total_bytes >= PAGE_BYTES:
+                break
+        if len(runs) < RUNS_PER_READ and (not runs or after == runs[-1].arrival):
+            frames.flush()
+            return Page(frames.entries, after, exhausted=True)
+    frames.flush()
+    return Page(frames.entries, after, exhausted=False)
+
+
+def _start(reader: Reader, logs: Mapping[int, LogRow], known: Mapping[bytes, int]) -> int:
+    """The arrival number before the first run that the peer lacks."""
+    first: int | None = None
+    for log in logs.values():
+        seq = known.get(log.id, 0)
+        if seq >= log.seq:
+            continue
+        for run in reader.runs_of(log.n, seq, 1):
+            first = run.arrival if first is None else min(first, run.arrival)
+    if first is None:
+        return max((reader.last_arrival(log.scope) for log in logs.values()), default=0)
+    return first - 1
+
+
+def read_credentials(reader: Reader, scope: int) -> tuple[Credential, ...]:
+    """Every membership record of a scope, in order of arrival, as frames of one log each."""
+    logs = {
+        row.n: row
+        for row in reader.logs()
+        if row.scope == scope and row.domain == LogDomain.MEMBERS
+    }
+    runs = [run for n in logs for run in reader.runs_of(n, 0, MEMBERSHIP_RUNS_MAX)]
+    frames = _Frames(reader, {})
+    for run in sorted(runs):
+        frames.add(logs[run.log], run, run.first)
+    frames.flush()
+    announced: dict[bytes, Announcement] = {}
+    credentials: list[Credential] = []
+    for entry in frames.entries:
+        if entry.announcement is not None:
+            announced[entry.log] = entry.announcement
+        credentials.append(Credential(announced[entry.log], entry.frame))
+    return tuple(credentials)

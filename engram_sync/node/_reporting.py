@@ -1,0 +1,142 @@
+"""What a node says about itself: status and peers, from what is true now."""
+
+from engram_sync.node._core import Core
+from engram_sync.node._home import node_id_of
+from engram_sync.node._joining import earlier
+from engram_sync.node._sharing import Sharing
+from engram_sync.observe import printable
+from engram_sync.replication import ScopeView
+from engram_sync.results import Identity, PeerStatus, ScopeStatus, Status
+from engram_sync.store import Reader, ScopeRow
+
+
+def identity(core: Core) -> Identity:
+    """Who this node is."""
+    return Identity(
+        node=core.key.node_id,
+        label=core.facts.label,
+        instance_id=core.facts.instance_id,
+        created_at_ms=core.facts.created_at_ms,
+        agent=core.facts.agent_scope.hex(),
+        sharing_mode=core.config.sharing.mode,
+        home=str(core.home),
+    )
+
+
+def peers(core: Core, sharing: Sharing) -> list[PeerStatus]:
+    """Every other member of the current agent, sorted by node id."""
+    members = core.path.charters.of(core.facts.agent_scope).members()
+    found = [
+        _peer(core, sharing, member.key, member.role.name.lower())
+        for member in members
+        if member.key != core.key.public
+    ]
+    return sorted(found, key=lambda peer: peer.node)
+
+
+def _peer(core: Core, sharing: Sharing, key: bytes, role: str) -> PeerStatus:
+    network = sharing.network
+    connection = network.connections.get(key)
+    memory = network.memory.get(key)
+    contact = network.table.contact_of(key)
+    via, address = "", ""
+    if memory is not None:
+        via, address = memory.via, memory.address
+    if connection is not None:
+        via, address = connection.via, connection.address
+    if contact is not None and via in ("", "inbound"):
+        via, address = contact.via, contact.address
+    error = memory.last_error if memory else ""
+    return PeerStatus(
+        node=node_id_of(key),
+        label=printable(core.path.label(core.facts.agent_scope, key)),
+        role=role,
+        connected=connection is not None,
+        via=via,
+        address=address,
+        state=_peer_state(sharing, key),
+        last_success_ms=memory.last_success_ms if memory else None,
+        failures=memory.failures if memory else 0,
+        last_error=printable(error),
+    )
+
+
+def _peer_state(sharing: Sharing, key: bytes) -> str:
+    connection = sharing.network.connections.get(key)
+    memory = sharing.network.memory.get(key)
+    if connection is not None:
+        return "synced" if connection.exchange.settled() else "syncing"
+    if memory is None or memory.last_success_ms is None:
+        return "never"
+    return "unreachable" if memory.failures else "waiting"
+
+
+async def status(core: Core, sharing: Sharing, *, running: bool) -> Status:
+    """The truth about this node, now."""
+    scopes, before, lags = await core.read(
+        lambda reader: (reader.scopes(), earlier(reader).memories, _lags(reader))
+    )
+    conflicts = await core.read(
+        lambda reader: {row.n: len(reader.conflicted(row.n)) for row in scopes}
+    )
+    known = peers(core, sharing)
+    problems = [*core.problems.values(), *sharing.network.problems]
+    network = "online" if sharing.online else "offline" if sharing.offline else "off"
+    return Status(
+        identity=identity(core),
+        running=running,
+        network=network,
+        listen=tuple(str(address) for address in sharing.network.listening),
+        health="degraded" if problems else "ok",
+        problems=tuple(problems),
+        sync=_sync_state(known),
+        scopes=tuple(
+            _scope(core, sharing, row, core.scopes[row.id], lags[row.n], conflicts[row.n])
+            for row in scopes
+        ),
+        peers=tuple(known),
+        earlier_memories=before,
+    )
+
+
+def _sync_state(known: list[PeerStatus]) -> str:
+    """One word for all peers; "synced" only when every member agrees now."""
+    if not known:
+        return "alone"
+    states = {peer.state for peer in known}
+    if states == {"synced"}:
+        return "synced"
+    if "syncing" in states:
+        return "syncing"
+    return "never" if states == {"never"} else "behind"
+
+
+def _lags(reader: Reader) -> dict[int, int]:
+    lags: dict[int, int] = {}
+    for row in reader.scopes():
+        runs = reader.runs(row.n, row.materialised, 1 << 31)
+        lags[row.n] = sum(run.last - run.first + 1 for run in runs)
+    return lags
+
+
+def _scope(
+    core: Core, sharing: Sharing, row: ScopeRow, view: ScopeView, lag: int, conflicts: int
+) -> ScopeStatus:
+    connections = sharing.network.connections.values()
+    synced = sum(connection.exchange.synced(row.id) for connection in connections)
+    others = view.readers - {core.key.public}
+    return ScopeStatus(
+        id=row.id.hex(),
+        kind=row.kind,
+        current=row.current,
+        engrams=row.live,
+        deleted=row.deleted,
+        records=row.records,
+        logs=len(view.clock),
+        lag=lag,
+        digest=view.state_digest.hex() if view.state_digest is not None and not lag else "",
+        clock_digest=view.clock_digest.hex(),
+        conflicts=conflicts,
+        synced_peers=synced,
+        peers=len(others),
+    )

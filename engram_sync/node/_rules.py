@@ -1,0 +1,49 @@
+"""What the ledger asks of the charters and of the store, answered inside one transaction."""
+
+from collections.abc import Sequence
+
+from engram_sync.log import Ledger, SignedPosition
+from engram_sync.store import Reader, RunRow
+from engram_wire import Record
+
+
+class StoredHistory:
+    """``engram_sync.log.History`` over one transaction of the store."""
+
+    def __init__(self, reader: Reader, ledger: Ledger) -> None:
+        self._reader = reader
+        self._ledger = ledger
+
+    def position_of(self, scope: bytes, head: bytes) -> tuple[int, int] | None:
+        """See ``History.position_of``."""
+        run = self._reader.run_by_head(self._ledger.scope_number(scope), head)
+        return None if run is None else (run.log, run.last)
+
+    def signed_before(self, log: int, seq: int) -> SignedPosition | None:
+        """See ``History.signed_before``."""
+        return _position(self._reader.run_before(log, seq))
+
+    def signed_after(self, log: int, seq: int) -> SignedPosition | None:
+        """See ``History.signed_after``."""
+        runs = self._reader.runs_of(log, seq - 1, 1)
+        return _position(runs[0] if runs else None)
+
+    def records(self, log: int, first: int, last: int) -> Sequence[Record]:
+        """See ``History.records``."""
+        return self._reader.records(log, first, last)
+
+    def past(self, log: int, seq: int) -> bytes | None:
+        """See ``History.past``."""
+        return self._reader.past(log, seq)
+
+    def records_of(self, scope: bytes, engram: bytes) -> Sequence[tuple[bytes, Record]]:
+        """See ``History.records_of``."""
+        number = self._ledger.scope_number(scope)
+        return [
+            (self._ledger.log_by_number(log).id, record)
+            for log, record in self._reader.records_of(number, engram)
+        ]
+
+
+def _position(run: RunRow | None) -> SignedPosition | None:
+    return None if run is None else SignedPosition(run.last, run.head, run.signature)

@@ -1,0 +1,285 @@
+"""Replication between this node and its peers: performs what exchanges ask, and syncs on demand."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import trio
+
+from engram_sync.errors import DegradedError, EngramError
+from engram_sync.node._connection import Connection, Services
+from engram_sync.node._core import Core
+from engram_sync.node._joining import admit, present
+from engram_sync.node._machine import Machine
+from engram_sync.node._network import Network, NetworkParts, PeerMemory
+from engram_sync.node._pages import read_credentials, read_page
+from engram_sync.node._write_path import Arrival, Intake
+from engram_sync.observe import Log
+from engram_sync.replication import (
+    Admit,
+    Close,
+    CollectCredentials,
+    Effect,
+    Ingest,
+    Intervals,
+    PeerTable,
+    Present,
+    ReadRuns,
+    ScopeView,
+)
+from engram_sync.store import PeerRow, Transaction
+from engram_sync.transport import Address
+from engram_wire import RUN_RECORDS_MAX, CloseCode
+
+log = Log("sharing")
+PEERS_SAVE_S = 1.0
+"""What is remembered of peers is written at most this often; losing it costs a longer search."""
+DIALABLE = ("token", "static", "mdns")
+
+
+class Sharing:
+    """The network side of one open node."""
+
+    def __init__(self, core: Core, nursery: trio.Nursery) -> None:
+        self._core = core
+        self._nursery = nursery
+        self._scopes: dict[bytes, ScopeView] = {}
+        for view in core.scopes.values():
+            self._keep(view)
+        self._saved: dict[bytes, PeerRow] = {}
+        self._running: trio.CancelScope | None = None
+        self.offline = False
+        self.network = self._new_network(core.machine)
+        core.listeners.append(self._on_view)
+
+    def _new_network(self, machine: Machine) -> Network:
+        sync = self._core.config.sync
+        intervals = Intervals(
+            ping_s=sync.ping_s,
+            dead_s=sync.dead_after_s,
+            compare_s=sync.interval_s,
+            backoff_min_s=sync.backoff_min_s,
+            backoff_max_s=sync.backoff_max_s,
+        )
+        services = Services(
+            ingest=self.ingest,
+            read_runs=self.read_runs,
+            other=self.other,
+            diverged=self.diverged,
+            changed=self._core.announce_change,
+        )
+        table = PeerTable(self._core.key.public, jitter=machine.jitter, intervals=intervals)
+        parts = NetworkParts(
+            transport=machine.transport(),
+            discovery=lambda: machine.discovery(self._core.config.network),
+            clock=machine.clock,
+            entropy=machine.entropy,
+            intervals=intervals,
+        )
+        return Network(
+            self._core.key, parts, table, self._scopes, services, self._core.announce_change
+        )
+
+    # -- going on and off line ---------------------------------------------------------------
+
+    @property
+    def online(self) -> bool:
+        """Whether the network runs."""
+        return self._running is not None
+
+    async def start(self, listen: Sequence[Address], *, discover: bool) -> None:
+        """Listen, discover and dial.
+
+        Raises:
+            DegradedError: An address cannot be listened on; the network stays off.
+        """
+        await self._recall_peers()
+        for address in self._core.config.network.peers:
+            self.network.sight(str(Address.parse(address)), via="static")
+        await self._nursery.start(self._run, listen, discover)
+
+    async def _run(
+        self,
+        listen: Sequence[Address],
+        discover: bool,
+        *,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        with trio.CancelScope() as scope:
+            self._running = scope
+            try:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._save_peers_forever)
+                    await self.network.run(listen, discover=discover, task_status=task_status)
+            finally:
+                self._running = None
+                self._core.announce_change()
+
+    async def stop(self) -> None:
+        """Close every connection and listener; returns when all are closed."""
+        if self._running is not None:
+            self._running.cancel()
+        while self._running is not None:
+            await self._core.wait_change()
+        await self._save_peers()
+
+    @asynccontextmanager
+    async def for_duration(self) -> AsyncIterator[Network]:
+        """The network, dialled for the time of the block when it is off.
+
+        Raises:
+            DegradedError: The node was told to stay offline.
+        """
+        if self.offline:
+            raise DegradedError("this node is offline", hint="engram-sync online")
+        if self.online:
+            yield self.network
+            return
+        await self.start((), discover=False)
+        try:
+            yield self.network
+        finally:
+            with trio.CancelScope(shield=True):
+                await self.stop()
+
+    # -- what connections ask ----------------------------------------------------------------
+
+    async def ingest(self, connection: Connection, batch: Sequence[Ingest]) -> list[Effect]:
+        """Store frames in one transaction and acknowledge them."""
+        arrivals = [Arrival(i.scope, i.announcements, i.frame) for i in batch]
+        try:
+            intake = await self._store(arrivals)
+        except EngramError as error:
+            # Ours, not the peer's: it may try again when the store works.
+            log.error("received records cannot be stored", reason=error.message)
+            return [Close(CloseCode.BUSY, "the store cannot take records now")]
+        exchange = connection.exchange
+        effects: list[Effect] = []
+        for index, new_records in enumerate(intake.new_records):
+            received = [intake.received[index]]
+            rejected = [r for r in intake.rejected if r.log == received[0][0]]
+            effects += exchange.on_stored(
+                batch[index].request, received, rejected, new_records=new_records
+            )
+        for fork in intake.forks:
+            self._core.problems[f"fork {fork.log.hex()}"] = str(fork)
+        if intake.error is not None:
+            connection.perform(effects)
+            raise intake.error
+        return effects
+
+    async def _store(self, arrivals: Sequence[Arrival]) -> Intake:
+        path = self._core.path
+        return await self._core.write(
+            lambda tx: path.ingest(tx, arrivals), weight=len(arrivals) * RUN_RECORDS_MAX
+        )
+
+    async def read_runs(self, connection: Connection, effect: ReadRuns) -> list[Effect]:
+        """Read the next page for a feed."""
+        view = self._scopes[effect.scope]
+        page = await self._core.read(lambda reader: read_page(reader, view.number, effect))
+        return connection.exchange.on_page(
+            effect.request, page.entries, after=page.after, exhausted=page.exhausted
+        )
+
+    async def other(
+        self, connection: Connection, effect: Present | CollectCredentials | Admit
+    ) -> list[Effect]:
+        """Membership: collect our credentials, take a peer's, decide about a join request."""
+        exchange = connection.exchange
+        match effect:
+            case CollectCredentials(scope):
+                number = self._scopes[scope].number
+                found = await self._core.read(lambda r: read_credentials(r, number))
+                return exchange.on_credentials(scope, found)
+            case Present(request):
+                await present(self._core, request)
+                return exchange.on_presented(request)
+            case Admit(request):
+                return exchange.on_admitted(await admit(self._core, connection, request))
+
+    def diverged(self, connection: Connection, scope: bytes) -> None:
+        """Equal clocks and unequal states: nothing else is as wrong as this."""
+        name = self._core.path.label(scope, connection.peer) or connection.peer.hex()[:16]
+        self._core.problems[f"diverged {scope.hex()}"] = (
+            f"scope {scope.hex()[:16]} has the same clock and another state at {name}"
+        )
+        log.error("equal clocks, different states", scope=scope.hex()[:16])
+
+    # -- views -------------------------------------------------------------------------------
+
+    def _keep(self, view: ScopeView) -> None:
+        # The instance scope is not even in the mapping that exchanges see.
+        if view.scope != self._core.facts.instance_scope:
+            self._scopes[view.scope] = view
+
+    def _on_view(self, before: ScopeView | None, view: ScopeView) -> None:
+        self._keep(view)
+        if view.scope not in self._scopes:
+            return
+        caught_up = before is not None and before.state_digest is None
+        for connection in tuple(self.network.connections.values()):
+            connection.perform(connection.exchange.on_advanced(view.scope))
+            if caught_up and view.state_digest is not None:
+                connection.perform(connection.exchange.on_materialised(view.scope))
+
+    # -- what is remembered of peers ---------------------------------------------------------
+
+    async def _recall_peers(self) -> None:
+        for row in await self._core.read(lambda reader: reader.peers()):
+            self._saved[row.key] = row
+            self.network.memory.setdefault(
+                row.key,
+                PeerMemory(
+                    via=row.via,
+                    address=row.address,
+                    last_success_ms=row.last_success_ms,
+                    failures=row.failures,
+                    last_error=row.error,
+                ),
+            )
+            if row.address and row.via in DIALABLE:
+                self.network.sight(row.address, via=row.via, key=row.key)
+
+    async def _save_peers_forever(self) -> None:
+        while True:
+            await self._core.wait_change()
+            self._note_success()
+            await trio.sleep(PEERS_SAVE_S)
+            await self._save_peers()
+
+    def _note_success(self) -> None:
+        now_ms = self._core.machine.clock.now_ms()
+        for key, connection in self.network.connections.items():
+            memory = self.network.memory[key]
+            if connection.exchange.settled():
+                memory.last_success_ms, memory.failures, memory.last_error = now_ms, 0, ""
+
+    async def _save_peers(self) -> None:
+        self._note_success()
+        rows = [
+            PeerRow(
+                key=key,
+                label=self._core.path.label(self._core.facts.agent_scope, key),
+                address=memory.address,
+                via=memory.via,
+                last_success_ms=memory.last_success_ms,
+                failures=memory.failures,
+                error=memory.last_error,
+            )
+            for key, memory in self.network.memory.items()
+        ]
+        members = self._core.scopes[self._core.facts.agent_scope].readers
+        dirty = [r for r in rows if r.key in members and self._saved.get(r.key) != r]
+        if not dirty:
+            return
+
+        def job(tx: Transaction) -> None:
+            for row in dirty:
+                tx.put_peer(row)
+
+        try:
+            await self._core.write(job)
+        except EngramError as error:
+            log.warning("peers cannot be remembered", reason=error.message)
+            return
+        self._saved |= {row.key: row for row in dirty}
