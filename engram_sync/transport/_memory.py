@@ -1,6 +1,7 @@
 """Links in memory: a network of named hosts for tests and simulations, repeatable from a seed."""
 
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -24,6 +25,7 @@ from ._pipe import MemoryStream, Pipe
 _EVERY_ADDRESS: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - a name here, binds nothing
 _EPHEMERAL_PORT_FIRST: Final = 49152  # RFC 6335, section 6.
 _PORT_LAST: Final = 65535
+_TORN_BYTES_MAX: Final = 4096  # Splits most frames, keeps large transfers affordable.
 
 
 @dataclass(slots=True)
@@ -64,7 +66,8 @@ class _Wire:
 
     @property
     def over(self) -> bool:
-        return self.there.finished and self.back.finished
+        cut = self.there.cut or self.back.cut
+        return cut or (self.there.finished and self.back.finished)
 
     def cut(self) -> None:
         for pipe in (self.there, self.back):
@@ -75,11 +78,12 @@ class _Wire:
 class MemoryNetwork:
     """Hosts by name, and what is wrong between them.
 
-    Everything random comes from ``seed``: with trio's scheduler and clock made repeatable, so is
-    the network.
+    Everything random comes from ``seed``, and each link, direction and end draws from a source of
+    its own, so that what happens on one link does not change the luck of another.  With trio's
+    scheduler and clock made repeatable, whole runs repeat.
 
     Args:
-        seed: Draws bindings, delays and faults.
+        seed: Draws channel bindings, delays and faults.
         faults: What happens to all links.
         buffer_bytes: What each direction of a link holds before its sender waits.
     """
@@ -93,7 +97,8 @@ class MemoryNetwork:
     ) -> None:
         self.faults = NetworkFaults() if faults is None else faults
         self._buffer_bytes = buffer_bytes
-        self._random = random.Random(seed)  # noqa: S311 - repeatable on purpose
+        self._seed = seed
+        self._sources: Counter[str] = Counter()
         self._listeners: dict[Address, _Listener] = {}
         self._wires: list[_Wire] = []
         self._parted: set[frozenset[str]] = set()
@@ -196,7 +201,7 @@ class MemoryNetwork:
                 f"cannot listen on {address}: address already in use",
                 hint="another node listens there; stop it or choose another port",
             )
-        self._listeners[actual] = _Listener(self._random.randbytes(32), accept)
+        self._listeners[actual] = _Listener(self._source(f"listen {actual}").randbytes(32), accept)
         return actual
 
     def unlisten(self, address: Address) -> None:
@@ -205,39 +210,54 @@ class MemoryNetwork:
 
     async def dial(self, host: str, address: Address) -> Link:
         """Open a link from ``host`` to whatever listens at ``address``."""
+        luck = self._source(f"dial {host} {address}")
         # A connect is a round trip: it meets the network as it is when it arrives.
-        await trio.sleep(self._delay_s() + self._delay_s())
+        await trio.sleep(self._delay_s(luck) + self._delay_s(luck))
         while {(host, address.host), (address.host, host)} & self._clogged:
             await self._unclogged.park()
         if frozenset((host, address.host)) in self._parted:
             raise _unreachable(address, "no route to host")
         listener = self._listeners.get(address)
-        if listener is None or self._random.random() < self.faults.refuse_chance:
+        if listener is None or luck.random() < self.faults.refuse_chance:
             raise _unreachable(address, "connection refused")
-        there = Pipe(self._buffer_bytes, self._delay_s)
-        back = Pipe(self._buffer_bytes, self._delay_s)
-        wire = _Wire(host, address.host, there, back)
+        wire = _Wire(host, address.host, self._pipe(luck), self._pipe(luck))
+        inbound = self._stream(wire, wire.back, wire.there, luck)
+        outbound = self._stream(wire, wire.there, wire.back, luck)
         remote = Address(host, self._free_port(host))
-        if not listener.accept(self._stream(wire, back, there), listener.binding, remote):
+        if not listener.accept(inbound, listener.binding, remote):
             raise _unreachable(address, "connection refused")
         self._wires.append(wire)
-        return Link(self._stream(wire, there, back), listener.binding, True, address)
+        return Link(outbound, listener.binding, True, address)
 
-    def _stream(self, wire: _Wire, outgoing: Pipe, incoming: Pipe) -> MemoryStream:
+    def _source(self, use: str) -> random.Random:
+        self._sources[use] += 1
+        text = f"{self._seed} {use} {self._sources[use]}"
+        return random.Random(text)  # noqa: S311 - repeatable on purpose
+
+    def _pipe(self, luck: random.Random) -> Pipe:
+        own = random.Random(luck.getrandbits(64))  # noqa: S311 - repeatable on purpose
+        return Pipe(self._buffer_bytes, lambda: self._delay_s(own))
+
+    def _stream(
+        self, wire: _Wire, outgoing: Pipe, incoming: Pipe, luck: random.Random
+    ) -> MemoryStream:
+        sending = random.Random(luck.getrandbits(64))  # noqa: S311 - repeatable on purpose
+        reading = random.Random(luck.getrandbits(64))  # noqa: S311 - repeatable on purpose
+
         def before_send() -> None:
-            if self.faults.cut_chance and self._random.random() < self.faults.cut_chance:
+            if self.faults.cut_chance and sending.random() < self.faults.cut_chance:
                 wire.cut()
 
         def read_bytes_max() -> int:
-            return self._random.randint(1, 4096) if self.faults.tear else RECEIVE_BYTES
+            return reading.randint(1, _TORN_BYTES_MAX) if self.faults.tear else RECEIVE_BYTES
 
         return MemoryStream(
             outgoing, incoming, before_send=before_send, read_bytes_max=read_bytes_max
         )
 
-    def _delay_s(self) -> float:
+    def _delay_s(self, luck: random.Random) -> float:
         low, high = self.faults.latency_s_min, self.faults.latency_s_max
-        return self._random.uniform(low, high) if high else 0.0
+        return luck.uniform(low, high) if high else 0.0
 
     def _free_port(self, host: str) -> int:
         while True:
