@@ -3,7 +3,7 @@
 A draft supersedes only what the caller's view contained.  Nothing here writes anything.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from engram_crdt import Element
@@ -31,8 +31,8 @@ class Changes:
     content: str | None = None
     title: str | None = None
     category: str | None = None
-    add_tags: Iterable[str] = ()
-    remove_tags: Iterable[str] = ()
+    add_tags: Collection[str] = ()
+    remove_tags: Collection[str] = ()
     confidence: float | None = None
     metadata: dict[str, object] | None = field(default=None)
     """Entries to set; a value of None removes the entry."""
@@ -92,17 +92,7 @@ def update(
         return []
     if not observed.tombstones():
         return [parts.draft(RecordKind.UPDATE)]
-    changed = {
-        collection
-        for collection, value in (
-            (fields.CONTENT, changes.content),
-            (fields.TITLE, changes.title),
-            (fields.CATEGORY, changes.category),
-            (fields.CONFIDENCE, changes.confidence),
-        )
-        if value is not None
-    }
-    kept = [p for p in _taken(reader, authors, observed) if p[0] not in changed]
+    kept = [put for put in _taken(reader, authors, observed) if not _changes_put(changes, put)]
     return [*_restoring(observed, kept, own_log), parts.draft(RecordKind.UPDATE)]
 
 
@@ -187,6 +177,23 @@ def _apply_changes(parts: DraftParts, observed: Observed, changes: Changes) -> N
             name = fields.metadata_key_value(key)
             entries = observed.live(fields.METADATA)
             parts.remove(e for e in entries if metadata_key(e.value) == name)
+
+
+def _changes_put(changes: Changes, put: Put) -> bool:
+    """Whether an update says anything else about what this put says."""
+    collection, value = put
+    if collection == fields.TAGS:
+        return value in {fields.tag_value(t) for t in (*changes.add_tags, *changes.remove_tags)}
+    if collection == fields.METADATA:
+        names = {fields.metadata_key_value(key) for key in changes.metadata or {}}
+        return metadata_key(value) in names
+    new = {
+        fields.CONTENT: changes.content,
+        fields.TITLE: changes.title,
+        fields.CATEGORY: changes.category,
+        fields.CONFIDENCE: changes.confidence,
+    }
+    return new.get(collection) is not None
 
 
 def _taken(reader: Reader, authors: Authors, observed: Observed) -> list[Put]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from engram_crdt import DocumentError, EngramDocument, digest, elements_of_one
 from engram_sync.conflicts import bits
 from engram_sync.errors import CorruptError
-from engram_sync.store import EngramRow, RunRow, ScopeRow, Transaction
+from engram_sync.store import EngramRow, Reader, RunRow, ScopeRow, Transaction
 from engram_wire import Record
 
 from ._authors import Authors
@@ -24,6 +24,7 @@ from ._views import life_number
 
 _DELETED = 2
 _DIGESTS = 1 << 256
+_RUNS_PER_READ = 32  # In bulk four runs make a slice; live ones hold a record each.
 
 
 class Swept(NamedTuple):
@@ -84,7 +85,7 @@ class Materialiser:
             limit: Records after which the slice ends; at least one run is taken.
         """
         row = self._begin(tx, scope)
-        runs = _first_runs(tx.runs(scope, row.materialised, limit), limit)
+        runs = _next_runs(tx, row, limit)
         if not runs:
             return Swept(0, ())
         records: list[_Stored] = []
@@ -300,15 +301,17 @@ class _Open:
         self.newest = max(self.newest, record.hlc)
 
 
-def _first_runs(runs: Sequence[RunRow], limit: int) -> list[RunRow]:
-    """The first runs that together hold at most ``limit`` records; at least one."""
+def _next_runs(reader: Reader, scope: ScopeRow, limit: int) -> list[RunRow]:
+    """The next runs to sweep: together at most ``limit`` records, at least one run."""
     taken: list[RunRow] = []
-    total = 0
-    for run in runs:
-        total += run.last - run.first + 1
-        if taken and total > limit:
-            break
-        taken.append(run)
+    total, after = 0, scope.materialised
+    while page := reader.runs(scope.n, after, _RUNS_PER_READ):
+        for run in page:
+            total += run.last - run.first + 1
+            if taken and total > limit:
+                return taken
+            taken.append(run)
+        after = page[-1].arrival
     return taken
 
 

@@ -127,9 +127,12 @@ def _sibling(reader: Reader, authors: Authors, state: EngramState, element: Elem
     if element.collection == fields.METADATA:
         entry_key = metadata_key(value) or b""
         value = None if value is None else value[1 + len(entry_key) :]
+    shown = as_text(value)
+    if element.collection == fields.LIFE and value is not None:
+        shown = ": ".join(part for part in life_of(element) if part)
     return Sibling(
         field=field_name(element.collection, entry_key),
-        value=as_text(value),
+        value=shown,
         node=node_text(key),
         label=authors.label(state.scope.id, key),
         written_at_ms=element.hlc >> 16,

@@ -1,0 +1,335 @@
+"""A node without a network: a real store, a real ledger and the memory room between them.
+
+Desks exchange runs of records as frames, in the order of their arrival, as replication does.  Only
+the rules of the charter are a fake: everybody at the table may write, for the same agent.
+"""
+
+import itertools
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
+from hashlib import blake2b
+
+import nacl.bindings
+import trio
+
+from engram_sync import memory
+from engram_sync.errors import NotFoundError
+from engram_sync.log import AuthoredBatch, Draft, History, IngestBatch, Ledger, SignedPosition, uuid7
+from engram_sync.memory import Changes, Filters, Observed
+from engram_sync.results import Conflict, Engram, Hit, HistoryEntry, NewMemory
+from engram_sync.store import InlineExecutor, MemoryStore, Reader, RunRow, Transaction
+from engram_wire import (
+    Announcement,
+    LogDomain,
+    Record,
+    RecordKind,
+    decode_frame_untrusted,
+    encode_frame,
+)
+
+SCOPE = b"S" * 32
+START_MS = 1_760_000_000_000
+_names = itertools.count(1)
+
+
+class TableRules:
+    """Everybody may write, and all write for one agent."""
+
+    def may_write(self, scope: bytes, heads: tuple[bytes, ...], author: bytes) -> bool:
+        return True
+
+    def agent_of(self, scope: bytes, author: bytes) -> bytes:
+        return b"agent"
+
+    def apply_untrusted(self, placed: object) -> Callable[[], None]:
+        return lambda: None
+
+
+class StoredHistory:
+    """What the ledger asks of a store."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._scopes = {scope.id: scope.n for scope in reader.scopes()}
+
+    def position_of(self, scope: bytes, head: bytes) -> tuple[int, int] | None:
+        run = self._reader.run_by_head(self._scopes[scope], head)
+        return None if run is None else (run.log, run.last)
+
+    def signed_before(self, log: int, seq: int) -> SignedPosition | None:
+        runs = [run for run in self._reader.runs_of(log, 0, 10_000) if run.last <= seq]
+        return _position(runs[-1]) if runs else None
+
+    def signed_after(self, log: int, seq: int) -> SignedPosition | None:
+        runs = self._reader.runs_of(log, seq - 1, 1)
+        return _position(runs[0]) if runs else None
+
+    def records(self, log: int, first: int, last: int) -> Sequence[Record]:
+        return self._reader.records(log, first, last)
+
+    def past(self, log: int, seq: int) -> bytes | None:
+        return self._reader.past(log, seq)
+
+    def records_of(self, scope: bytes, engram: bytes) -> Sequence[tuple[bytes, Record]]:
+        ids = {log.n: log.id for log in self._reader.logs()}
+        found = self._reader.records_of(self._scopes[scope], engram)
+        return [(ids[n], record) for n, record in found]
+
+
+def _position(run: RunRow) -> SignedPosition:
+    return SignedPosition(run.last, run.head, run.signature)
+
+
+def keys(name: str) -> tuple[bytes, bytes]:
+    """The key pair of whoever is called so."""
+    seed = blake2b(name.encode(), digest_size=32).digest()
+    public, secret = nacl.bindings.crypto_sign_seed_keypair(seed)
+    return public, secret
+
+
+class Desk:
+    """One replica of one scope."""
+
+    def __init__(self, name: str, store: MemoryStore) -> None:
+        self.name = name
+        self.store = store
+        self.public, self.secret = keys(name)
+        self.ledger = Ledger(TableRules())
+        self.authors = memory.Authors(label=self._label)
+        self.materialiser = memory.Materialiser(self.authors)
+        self.planner = memory.Planner()
+        self.now_ms = START_MS
+        self._counter = itertools.count(1)
+        self._names = {self.public: name}
+
+    def _label(self, scope: bytes, key: bytes) -> str:
+        return next((n for n in ("ann", "bob", "cat", "dan") if keys(n)[0] == key), "")
+
+    # Setting up
+
+    async def found(self) -> None:
+        """Hold the scope and its charter, which is the same on every desk."""
+        public, secret = keys("founder")
+
+        def job(tx: Transaction) -> None:
+            n = tx.put_scope(SCOPE, "agent", b"k" * 32, current=True)
+            self.ledger.add_scope(SCOPE, n)
+            log = self.ledger.open_log(SCOPE, LogDomain.MEMBERS, public, b"f" * 16)
+            charter = Draft(RecordKind.CHARTER, bytes(16), statement=(1, "agent"))
+            self._store_batch(
+                tx,
+                self.ledger.author(
+                    log,
+                    [charter],
+                    now_ms=START_MS - 1,
+                    salts=[bytes(16)],
+                    secret_key=secret,
+                    history=StoredHistory(tx),
+                ),
+            )
+
+        await self.store.submit(job)
+
+    # Writing
+
+    async def write(self, make: Callable[[Transaction, bytes], Sequence[Draft]]) -> list[bytes]:
+        """Author what ``make(tx, own log id)`` returns; ids of the changed engrams."""
+        self.now_ms += 1000
+
+        def job(tx: Transaction) -> list[bytes]:
+            log = self.ledger.open_log(SCOPE, LogDomain.DATA, self.public, b"i" * 16)
+            drafts = make(tx, log.id)
+            if not drafts:
+                return []
+            batch = self.ledger.author(
+                log,
+                drafts,
+                now_ms=self.now_ms,
+                salts=[next(self._counter).to_bytes(16, "big") for _ in drafts],
+                secret_key=self.secret,
+                auth=self.ledger.membership_heads(SCOPE),
+                history=StoredHistory(tx),
+            )
+            arrivals = self._store_batch(tx, batch)
+            scope = self.ledger.scope_number(SCOPE)
+            return [
+                *self.materialiser.apply_local(tx, scope, batch.log.n, batch.records, arrivals)
+            ]
+
+        return await self.store.submit(job)
+
+    def _store_batch(self, tx: Transaction, batch: AuthoredBatch | IngestBatch) -> list[int]:
+        log, scope = batch.log, self.ledger.scope_number(SCOPE)
+        if batch.new_log:
+            n = tx.put_log(scope, log.id, log.domain, log.author, log.incarnation)
+            assert n == log.n
+        tx.put_records(log.n, batch.records)
+        for seq, past in batch.pasts:
+            tx.put_past(log.n, seq, past)
+        tx.set_head(log.n, batch.seq, batch.head, batch.hlc)
+        return [tx.put_run(log.n, *run) for run in batch.runs]
+
+    async def remember(
+        self, content: str, *, engram: bytes | None = None, **fields: object
+    ) -> Engram:
+        new = NewMemory(content, **fields)  # type: ignore[arg-type]  # as callers give them
+        entropy = blake2b(f"{self.name}{next(self._counter)}".encode(), digest_size=10).digest()
+        id = engram or uuid7(self.now_ms, entropy)
+        await self.write(lambda tx, log: [memory.remember(id, new)])
+        return await self.get(memory.engram_text(id))
+
+    async def remember_many(self, memories: Sequence[NewMemory]) -> None:
+        ids = [
+            uuid7(self.now_ms, blake2b(f"{self.name}{i}".encode(), digest_size=10).digest())
+            for i in range(len(memories))
+        ]
+        pairs = list(zip(ids, memories, strict=True))
+        await self.write(lambda tx, log: [memory.remember(id, new) for id, new in pairs])
+
+    def _seen(self, tx: Transaction, ref: Engram | str, if_version: str | None) -> Observed:
+        if isinstance(ref, Engram):
+            ref, if_version = ref.id, if_version or ref.version
+        return memory.observe(memory.resolve(tx, self.authors, ref), if_version)
+
+    async def update(
+        self, ref: Engram | str, *, if_version: str | None = None, **changes: object
+    ) -> Engram:
+        wanted = Changes(**changes)  # type: ignore[arg-type]  # as callers give them
+        await self.write(
+            lambda tx, log: memory.update(
+                tx, self.authors, self._seen(tx, ref, if_version), wanted, log
+            )
+        )
+        return await self.get(ref)
+
+    async def forget(
+        self, ref: Engram | str, *, reason: str = "", if_version: str | None = None
+    ) -> Engram:
+        await self.write(
+            lambda tx, log: [memory.forget(self._seen(tx, ref, if_version), reason, log)]
+        )
+        return await self.get(ref)
+
+    async def archive(self, ref: Engram | str, *, reason: str = "") -> Engram:
+        await self.write(lambda tx, log: [memory.archive(self._seen(tx, ref, None), reason, log)])
+        return await self.get(ref)
+
+    async def restore(self, ref: Engram | str, *, if_version: str | None = None) -> Engram:
+        await self.write(
+            lambda tx, log: memory.restore(
+                tx, self.authors, self._seen(tx, ref, if_version), log
+            )
+        )
+        return await self.get(ref)
+
+    # Exchanging
+
+    async def pull(self, other: "Desk", *, sweep: bool = True) -> None:
+        """Take every run of ``other`` that is not held here."""
+        runs = await other.store.read(
+            lambda r: [
+                (run, r.records(run.log, run.first, run.last))
+                for run in r.runs(other.ledger.scope_number(SCOPE), 0, 100_000)
+            ]
+        )
+        for run, records in runs:
+            log = other.ledger.log_by_number(run.log)
+            announcement = Announcement(
+                ref=1, domain=log.domain, author=log.author, incarnation=log.incarnation
+            )
+            frame = decode_frame_untrusted(encode_frame(1, records, [(run.last, run.signature)]))
+
+            def job(tx: Transaction) -> None:
+                batch = self.ledger.ingest_untrusted(
+                    announcement, SCOPE, frame, history=StoredHistory(tx)  # noqa: B023
+                )
+                assert batch.rejection is None
+                if batch.records:
+                    self._store_batch(tx, batch)
+
+            await self.store.submit(job)
+        if sweep:
+            await self.sweep()
+
+    async def sweep(self, *, limit: int = memory.SLICE_RECORDS) -> int:
+        """Materialise everything; how many slices it took."""
+        scope = self.ledger.scope_number(SCOPE)
+        for slices in itertools.count():
+            swept = await self.store.submit(
+                lambda tx: self.materialiser.sweep(tx, scope, limit=limit)
+            )
+            if not swept.records:
+                return slices
+        raise AssertionError
+
+    # Reading
+
+    async def get(self, ref: Engram | str) -> Engram:
+        text = ref.id if isinstance(ref, Engram) else ref
+        return await self.store.read(lambda r: memory.get(r, self.authors, text))
+
+    async def recall(self, query: str, *, limit: int = 10, **filters: object) -> list[Hit]:
+        await self.store.submit(lambda tx: memory.flush_index(tx, self.authors))
+        wanted = Filters(**filters)  # type: ignore[arg-type]  # as callers give them
+        return await self.store.read(
+            lambda r: memory.recall(
+                r, self.authors, self.planner, query, limit=limit, filters=wanted
+            )
+        )
+
+    async def found_contents(self, query: str, **filters: object) -> list[str]:
+        return [hit.engram.content for hit in await self.recall(query, **filters)]
+
+    async def list(
+        self, *, limit: int = 50, after: str | None = None, **filters: object
+    ) -> "list[Engram]":
+        wanted = Filters(**filters)  # type: ignore[arg-type]  # as callers give them
+        return await self.store.read(
+            lambda r: memory.list_engrams(
+                r, self.authors, limit=limit, filters=wanted, after=after
+            )
+        )
+
+    async def history(self, ref: Engram) -> "list[HistoryEntry]":
+        return await self.store.read(lambda r: memory.engram_history(r, self.authors, ref.id))
+
+    async def conflicts(self) -> "list[Conflict]":
+        return await self.store.read(lambda r: memory.open_conflicts(r, self.authors))
+
+    async def counts(self) -> tuple[int, int, int]:
+        """Digest, live and deleted of the scope."""
+        row = await self.store.read(lambda r: r.scopes()[0])
+        return row.digest, row.live, row.deleted
+
+    async def holds(self, ref: Engram) -> bool:
+        try:
+            await self.get(ref)
+        except NotFoundError:
+            return False
+        return True
+
+
+@asynccontextmanager
+async def desks(count: int = 1) -> AsyncGenerator[tuple[Desk, ...]]:
+    """So many desks of one scope, called ann, bob, cat and dan."""
+    opened: list[Desk] = []
+    async with trio.open_nursery() as nursery:
+        for name in ("ann", "bob", "cat", "dan")[:count]:
+            place = f"desk-{next(_names)}"
+            store = await MemoryStore.open(place, InlineExecutor())
+            await nursery.start(store.serve)
+            desk = Desk(name, store)
+            await desk.found()
+            opened.append(desk)
+        try:
+            yield tuple(opened)
+        finally:
+            with trio.CancelScope(shield=True):
+                for desk in opened:
+                    await desk.store.aclose()
+    for number in range(next(_names)):
+        MemoryStore.discard(f"desk-{number}")
+
+
+def _check(history: StoredHistory) -> History:
+    return history
