@@ -3,7 +3,7 @@
 from hashlib import blake2b
 from typing import NamedTuple
 
-from ._limits import CLIENT_BITS, CLIENT_MAX
+from ._limits import CLIENT_MAX
 
 
 class Dot(NamedTuple):
@@ -61,4 +61,4 @@ def client_id(engram: bytes, log: bytes) -> int:
         and a document gives colliding logs different ids (see ``EngramDocument``).
     """
     digest = blake2b(engram + log, digest_size=8, person=b"engram client").digest()
-    return (int.from_bytes(digest) >> (64 - CLIENT_BITS)) or CLIENT_MAX
+    return int.from_bytes(digest) % CLIENT_MAX + 1

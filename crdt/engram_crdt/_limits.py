@@ -17,10 +17,8 @@ COLLECTION_BYTES_MAX = 64
 COLLECTION_NAME = re.compile(r"[a-z]/[a-z0-9_-]{1,62}")
 """ASCII only: characters and bytes are the same number, and no two names look alike."""
 
-CLIENT_BITS = 53
+CLIENT_MAX = (1 << 53) - 1
 """A Yjs client id must survive a JavaScript number."""
-
-CLIENT_MAX = (1 << CLIENT_BITS) - 1
 
 CLOCK_MAX = (1 << 31) - 1
 """Yjs clocks are 32-bit unsigned in yrs and are used as signed by other implementations."""

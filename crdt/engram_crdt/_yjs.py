@@ -106,7 +106,7 @@ def encode_update(blocks: Iterable[Block], removed: Ranges) -> bytes:
     for client, clock, structs in held:
         out += (varint(len(structs)), varint(client), varint(clock), *structs)
     out.append(varint(len(removed)))
-    # Larger clients first, as Yjs writes them: equal input gives equal bytes.
+    # Larger clients first, like the JavaScript Yjs; yrs follows its hash map.
     for client in sorted(removed, reverse=True):
         ranges = _joined(removed[client])
         out += (varint(client), varint(len(ranges)))

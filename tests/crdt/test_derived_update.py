@@ -127,6 +127,16 @@ def test_gaps_and_removed_items_are_read_over() -> None:
     assert update.endswith(b"\x01\x05\x02\x00\x04\x07\x01")
 
 
+def test_equal_removals_have_equal_bytes() -> None:
+    removed = {5: [(0, 1)], 6: [(1, 1), (0, 1)]}
+    again = {6: [(0, 1), (1, 1)], 5: [(0, 1)]}
+    assert (
+        encode_update([], removed)
+        == encode_update([], again)
+        == (b"\0\x02\x06\x01\x00\x02\x05\x01\x00\x01")
+    )
+
+
 @pytest.mark.parametrize(
     "update",
     [
