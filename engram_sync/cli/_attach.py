@@ -1,10 +1,11 @@
 """Gets a command its node: the one that runs for the home, or the store itself."""
 
+import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from engram_sync.errors import DegradedError, NotFoundError
 
@@ -13,9 +14,11 @@ from ._state import State
 if TYPE_CHECKING:
     from engram_sync.config import Config
     from engram_sync.control import ControlClient, NodeApi
+    from engram_sync.node import Service
 
 T = TypeVar("T")
 
+LOCK_FILE = "lock"
 HOME_FILES = ("node.key", "store.db")
 BUSY_SECONDS_MAX = 10.0
 """How long to wait for another command on the same home: most take milliseconds, and a node that
@@ -121,12 +124,25 @@ async def node_of(state: State, *, network: bool = False) -> "AsyncGenerator[Nod
 
 
 def opened(
-    home: Path, config: "Config", services: Sequence[Any] = (), *, label: str | None = None
+    home: Path,
+    config: "Config",
+    services: "Sequence[Service]" = (),
+    *,
+    label: str | None = None,
+    running: bool = False,
 ) -> "AbstractAsyncContextManager[NodeApi]":
-    """The store of ``home`` as a Node of this process, created when there is none."""
+    """The store of ``home`` as a Node of this process, created when there is none.
+
+    Args:
+        home: Its directory.
+        config: Its settings.
+        services: What runs beside it.
+        label: Its name, should it be created now.
+        running: Whether it outlives this command's own calls.
+    """
     from engram_sync.node import Node
 
-    return Node.open(home, config=config, services=services, label=label)
+    return Node.open(home, config=config, services=services, label=label, running=running)
 
 
 @asynccontextmanager
@@ -158,6 +174,15 @@ async def _enter_when_free(
         try:
             return await stack.enter_async_context(open_store())
         except DegradedError:
-            if trio.current_time() > deadline:
+            if not _held_by_another(home) or trio.current_time() > deadline:
                 raise
         await trio.sleep(BUSY_POLL_SECONDS)
+
+
+def _held_by_another(home: Path) -> bool:
+    """Whether the lock of the home, which could not be taken, names another process."""
+    try:
+        holder = (home / LOCK_FILE).read_text()
+    except OSError:
+        return False
+    return holder.strip() not in {"", str(os.getpid())}

@@ -1,6 +1,8 @@
 """Commands about the node itself."""
 
+import sys
 from functools import partial
+from typing import cast
 
 import click
 
@@ -30,6 +32,8 @@ def init(state: State, *, label: str | None) -> None:
             return await node.identity()
 
     found = run(state, identity)
+    if label is not None and label != found.label:
+        print_line(f"note: this home exists and keeps its label {found.label}", file=sys.stderr)
     if state.json:
         print_json("init", found, node_id=found.node)
     else:
@@ -106,5 +110,5 @@ def _print_config(state: State) -> None:
 
 def _value(value: object) -> str:
     if isinstance(value, tuple):
-        return ", ".join(map(str, value))
+        return ", ".join(map(str, cast("tuple[object, ...]", value)))
     return str(value).lower() if isinstance(value, bool) else str(value)

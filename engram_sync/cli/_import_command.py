@@ -17,7 +17,7 @@ from ._state import State, global_options, pass_state
 
 if TYPE_CHECKING:
     from engram_sync.control import NodeApi
-    from engram_sync.node import ImportProblem
+    from engram_sync.control.sources import ImportProblem
     from engram_sync.results import NewMemory
 
 BATCH_MEMORIES = 200
@@ -77,7 +77,7 @@ def read_source(
     path: Path, chosen: str, part: tuple[int, int] | None
 ) -> "tuple[list[NewMemory], list[ImportProblem]]":
     """The memories of a source that belong to a part of it, and what could not be read."""
-    from engram_sync.node import ImportProblem, read_git, read_markdown
+    from engram_sync.control.sources import ImportProblem, read_git, read_markdown
 
     slot = None if part is None else (part[0] - 1, part[1])
     items = read_git(path, shard=slot) if chosen == "git" else read_markdown(path, shard=slot)

@@ -6,7 +6,7 @@ import click
 
 from engram_sync.errors import DeadlineError, DegradedError
 
-from ._attach import call, call_running
+from ._attach import LOCK_FILE, call, call_running
 from ._kinds import duration
 from ._output import print_json, print_line
 from ._state import State, global_options, pass_state
@@ -127,7 +127,7 @@ async def _wait_until_gone(client: "ControlClient") -> None:
     """Wait until the node has given back its home, the last thing it does."""
     import trio
 
-    lock = trio.Path(client.home / "lock")
+    lock = trio.Path(client.home / LOCK_FILE)
     with trio.move_on_after(DOWN_SECONDS):
         # The node's last act is to take its id out of the file; no event crosses processes.
         while (await lock.read_text()).strip() == str(client.pid):  # noqa: ASYNC110

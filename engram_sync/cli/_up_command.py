@@ -53,7 +53,8 @@ async def _serve(state: State, config: "Config") -> None:
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_stop_on_signal, signals, stopping, nursery.cancel_scope)
-            async with attached_or(home, partial(opened, home, config, services)) as node:
+            own = partial(opened, home, config, services, running=True)
+            async with attached_or(home, own) as node:
                 if isinstance(node, ControlClient):
                     raise PreconditionError(
                         f"a node already runs for {home} (pid {node.pid})",

@@ -53,9 +53,10 @@ def problems_of(value: Any, schema: dict[str, Any], root: dict[str, Any], at: st
     if isinstance(value, dict):
         return object_problems(cast("dict[str, Any]", value), schema, root, at)
     if isinstance(value, list) and "items" in schema:
+        items: list[Any] = value
         return [
             problem
-            for place, item in enumerate(cast("list[Any]", value))
+            for place, item in enumerate(items)
             for problem in problems_of(item, schema["items"], root, f"{at}[{place}]")
         ]
     return []
