@@ -171,6 +171,8 @@ class Connection:
             self._notify("close")
 
     def _queue(self, message: Message) -> None:
+        if self._goodbye is not None:
+            return  # Nothing follows a goodbye.
         data = self.session.send(message, timestamp_ms=self.clock.now_ms())
         self._outbound.append(data)
         self._outbound_bytes += len(data)

@@ -191,7 +191,7 @@ class Exchange:
 
     def on_presented(self, request: SyncRequest) -> list[Effect]:
         """The peer's credentials were stored (or refused): decide by what we hold now."""
-        return self._serve(request) + self.open()
+        return self._serve(request) + self._retry(request.scope) + self.open()
 
     def on_admitted(self, response: JoinResponse) -> list[Effect]:
         """The node decided about a join request."""
@@ -258,7 +258,19 @@ class Exchange:
         view = self._scopes.get(message.scope)
         if view is not None and self.peer not in view.readers and message.credentials:
             return [Present(message)]
-        return self._serve(message) + self.open()
+        return self._serve(message) + self._retry(message.scope) + self.open()
+
+    def _retry(self, scope: bytes) -> list[Effect]:
+        """A peer that asks for a scope holds it now, even if it refused us before it joined."""
+        view = self._scopes.get(scope)
+        if view is None or self.peer not in view.readers:
+            return []
+        refused = [
+            pull
+            for pull in self._pulls.values()
+            if pull.scope == scope and pull.state is PullState.REFUSED
+        ]
+        return [Send(pull.again(view)) for pull in refused]
 
     def _serve(self, message: SyncRequest) -> list[Effect]:
         view = self._scopes.get(message.scope)

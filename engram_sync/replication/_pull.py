@@ -46,6 +46,12 @@ class Pull:
         inline = not likely_equal and len(view.clock) <= CLOCK_INLINE_MAX
         return self._request(view, with_clock=inline)
 
+    def again(self, view: ScopeView) -> SyncRequest:
+        """The same request after a refusal that may not hold any more."""
+        self.state = PullState.REQUESTED
+        self.presented = False
+        return self._request(view, with_clock=True)
+
     def with_clock(self, view: ScopeView) -> SyncRequest:
         """The same request again, this time with the whole clock."""
         return self._request(view, with_clock=True)

@@ -83,8 +83,9 @@ class SqlReader:
         return None if row is None else RunRow(*row)
 
     def run_before(self, log: int, seq: int) -> RunRow | None:
-        sql = _RUN + " WHERE log = ? AND last <= ? ORDER BY last DESC LIMIT 1"
-        row = self._sql.one(sql, (log, seq))
+        base = log << LOG_SEQ_BITS
+        sql = _RUN + " WHERE id > ? AND id <= ? ORDER BY id DESC LIMIT 1"
+        row = self._sql.one(sql, (base, base | seq))
         return None if row is None else RunRow(*row)
 
     def runs_of(self, log: int, after_seq: int, limit: int) -> list[RunRow]:
