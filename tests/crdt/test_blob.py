@@ -39,6 +39,7 @@ def test_the_tests_bodies_are_right_apart_from_what_they_show() -> None:
     assert (element.collection, element.dot, element.value) == ("r/title", Dot(A, 0), b"\xf6")
 
 
+@pytest.mark.slow
 @given(histories())
 def test_a_loaded_document_is_the_same_and_goes_on_the_same(changes: list[Change]) -> None:
     made = document(*changes)
@@ -73,6 +74,7 @@ def test_a_blob_of_an_unknown_version_is_refused(blob: bytes) -> None:
         EngramDocument.load(ENGRAM, blob)
 
 
+@pytest.mark.slow
 @given(histories(), st.data())
 def test_a_damaged_blob_is_refused(changes: list[Change], data: st.DataObject) -> None:
     blob = bytearray(document(*changes).dump())
@@ -116,6 +118,7 @@ def test_any_bytes_are_a_document_or_an_error(junk: bytes) -> None:
     assert EngramDocument.load(ENGRAM, loaded.dump()).elements() == loaded.elements()
 
 
+@pytest.mark.slow
 @given(histories(), st.data())
 def test_any_mutation_of_a_body_is_a_document_or_an_error(
     changes: list[Change], data: st.DataObject

@@ -1,5 +1,6 @@
 """Two logs that ask for one client id."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pycrdt import Doc, Map
@@ -57,6 +58,7 @@ def test_a_log_that_loses_its_id_keeps_its_elements_and_its_gaps() -> None:
     assert [e.value for e in document.elements()] == [b"\x06", b"\x05"]
 
 
+@pytest.mark.slow
 @given(reordered_histories(), st.sampled_from([1, 2]))
 def test_collisions_change_nothing_that_is_seen(
     drawn: tuple[list[Change], list[Change]], ids: int

@@ -62,6 +62,7 @@ def test_a_malformed_change_derives_to_nothing() -> None:
         derive_update(ENGRAM, change(A, 1, ("r/title", b"")), 1, 0)
 
 
+@pytest.mark.slow
 @given(histories())
 def test_the_elements_are_those_of_the_yjs_maps(changes: list[Change]) -> None:
     """The fast reading of the encoding and pycrdt's own maps agree."""

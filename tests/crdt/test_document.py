@@ -160,11 +160,13 @@ def test_a_malformed_change_is_refused_and_leaves_nothing(bad: Change) -> None:
     assert (made.dump(), made.applied(), made.yjs_update()) == before
 
 
+@pytest.mark.slow
 @given(histories())
 def test_a_document_is_what_was_put_without_what_was_removed(changes: list[Change]) -> None:
     assert document(*changes).elements() == live_by_sets(changes)
 
 
+@pytest.mark.slow
 @given(reordered_histories(), st.data())
 def test_order_copies_and_storage_leave_no_trace(
     drawn: tuple[list[Change], list[Change]], data: st.DataObject
@@ -183,6 +185,7 @@ def test_order_copies_and_storage_leave_no_trace(
     assert digest(ENGRAM, other.elements()) == digest(ENGRAM, straight.elements())
 
 
+@pytest.mark.slow
 @given(histories())
 def test_one_record_reads_the_same_without_a_document(changes: list[Change]) -> None:
     for each in changes:
