@@ -7,6 +7,7 @@ the rules of the charter are a fake: everybody at the table may write, for the s
 import itertools
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from hashlib import blake2b
 
 import nacl.bindings
@@ -14,12 +15,20 @@ import trio
 
 from engram_sync import memory
 from engram_sync.errors import NotFoundError
-from engram_sync.log import AuthoredBatch, Draft, History, IngestBatch, Ledger, SignedPosition, uuid7
+from engram_sync.log import (
+    AuthoredBatch,
+    Draft,
+    IngestBatch,
+    Ledger,
+    SignedPosition,
+    uuid7,
+)
 from engram_sync.memory import Changes, Filters, Observed
-from engram_sync.results import Conflict, Engram, Hit, HistoryEntry, NewMemory
+from engram_sync.results import Conflict, Engram, HistoryEntry, Hit, NewMemory
 from engram_sync.store import InlineExecutor, MemoryStore, Reader, RunRow, Transaction
 from engram_wire import (
     Announcement,
+    Frame,
     LogDomain,
     Record,
     RecordKind,
@@ -152,9 +161,7 @@ class Desk:
             )
             arrivals = self._store_batch(tx, batch)
             scope = self.ledger.scope_number(SCOPE)
-            return [
-                *self.materialiser.apply_local(tx, scope, batch.log.n, batch.records, arrivals)
-            ]
+            return [*self.materialiser.apply_local(tx, scope, batch.log.n, batch.records, arrivals)]
 
         return await self.store.submit(job)
 
@@ -174,9 +181,9 @@ class Desk:
     ) -> Engram:
         new = NewMemory(content, **fields)  # type: ignore[arg-type]  # as callers give them
         entropy = blake2b(f"{self.name}{next(self._counter)}".encode(), digest_size=10).digest()
-        id = engram or uuid7(self.now_ms, entropy)
-        await self.write(lambda tx, log: [memory.remember(id, new)])
-        return await self.get(memory.engram_text(id))
+        name = engram or uuid7(self.now_ms, entropy)
+        await self.write(lambda tx, log: [memory.remember(name, new)])
+        return await self.get(memory.engram_text(name))
 
     async def remember_many(self, memories: Sequence[NewMemory]) -> None:
         ids = [
@@ -184,11 +191,12 @@ class Desk:
             for i in range(len(memories))
         ]
         pairs = list(zip(ids, memories, strict=True))
-        await self.write(lambda tx, log: [memory.remember(id, new) for id, new in pairs])
+        await self.write(lambda tx, log: [memory.remember(*pair) for pair in pairs])
 
     def _seen(self, tx: Transaction, ref: Engram | str, if_version: str | None) -> Observed:
         if isinstance(ref, Engram):
-            ref, if_version = ref.id, if_version or ref.version
+            version = if_version or ref.version
+            return memory.observe(memory.resolve(tx, self.authors, ref.id), version)
         return memory.observe(memory.resolve(tx, self.authors, ref), if_version)
 
     async def update(
@@ -216,9 +224,7 @@ class Desk:
 
     async def restore(self, ref: Engram | str, *, if_version: str | None = None) -> Engram:
         await self.write(
-            lambda tx, log: memory.restore(
-                tx, self.authors, self._seen(tx, ref, if_version), log
-            )
+            lambda tx, log: memory.restore(tx, self.authors, self._seen(tx, ref, if_version), log)
         )
         return await self.get(ref)
 
@@ -239,17 +245,15 @@ class Desk:
             )
             frame = decode_frame_untrusted(encode_frame(1, records, [(run.last, run.signature)]))
 
-            def job(tx: Transaction) -> None:
-                batch = self.ledger.ingest_untrusted(
-                    announcement, SCOPE, frame, history=StoredHistory(tx)  # noqa: B023
-                )
-                assert batch.rejection is None
-                if batch.records:
-                    self._store_batch(tx, batch)
-
-            await self.store.submit(job)
+            await self.store.submit(partial(self._take, announcement, frame))
         if sweep:
             await self.sweep()
+
+    def _take(self, announcement: Announcement, frame: Frame, tx: Transaction) -> None:
+        batch = self.ledger.ingest_untrusted(announcement, SCOPE, frame, history=StoredHistory(tx))
+        assert batch.rejection is None
+        if batch.records:
+            self._store_batch(tx, batch)
 
     async def sweep(self, *, limit: int = memory.SLICE_RECORDS) -> int:
         """Materialise everything; how many slices it took."""
@@ -278,22 +282,21 @@ class Desk:
         )
 
     async def found_contents(self, query: str, **filters: object) -> list[str]:
-        return [hit.engram.content for hit in await self.recall(query, **filters)]
+        hits = await self.recall(query, **filters)  # type: ignore[arg-type]  # none is the limit
+        return [hit.engram.content for hit in hits]
 
-    async def list(
+    async def newest(
         self, *, limit: int = 50, after: str | None = None, **filters: object
-    ) -> "list[Engram]":
+    ) -> list[Engram]:
         wanted = Filters(**filters)  # type: ignore[arg-type]  # as callers give them
         return await self.store.read(
-            lambda r: memory.list_engrams(
-                r, self.authors, limit=limit, filters=wanted, after=after
-            )
+            lambda r: memory.list_engrams(r, self.authors, limit=limit, filters=wanted, after=after)
         )
 
-    async def history(self, ref: Engram) -> "list[HistoryEntry]":
+    async def history(self, ref: Engram) -> list[HistoryEntry]:
         return await self.store.read(lambda r: memory.engram_history(r, self.authors, ref.id))
 
-    async def conflicts(self) -> "list[Conflict]":
+    async def conflicts(self) -> list[Conflict]:
         return await self.store.read(lambda r: memory.open_conflicts(r, self.authors))
 
     async def counts(self) -> tuple[int, int, int]:
@@ -329,7 +332,3 @@ async def desks(count: int = 1) -> AsyncGenerator[tuple[Desk, ...]]:
                     await desk.store.aclose()
     for number in range(next(_names)):
         MemoryStore.discard(f"desk-{number}")
-
-
-def _check(history: StoredHistory) -> History:
-    return history

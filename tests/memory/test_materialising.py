@@ -13,7 +13,6 @@ from engram_sync.results import NewMemory
 from engram_sync.store import EngramRow, Reader, Transaction
 from engram_wire import Record, encode_payload, payload_hash, shape_of
 from engram_wire.cbor import encode
-
 from tests.memory.desk import SCOPE, Desk, desks
 
 LOG = b"L" * 32
@@ -50,9 +49,9 @@ def test_the_short_way_of_a_single_record_equals_its_document(new: NewMemory) ->
     assert plain_digest(LOG, one) == digest(one.engram, elements)
     texts = plain_texts(one)
     assert texts is not None
-    assert texts._replace(tags=set(texts.tags.split())) == texts_of(elements)._replace(
-        tags=set(texts_of(elements).tags.split())
-    )
+    slow = texts_of(elements)
+    assert (texts.title, texts.content) == (slow.title, slow.content)
+    assert sorted(texts.tags.split()) == sorted(slow.tags.split())
 
 
 async def test_a_memory_with_one_record_is_stored_once() -> None:
@@ -82,7 +81,7 @@ async def test_what_was_swept_equals_what_was_written() -> None:
 
 
 async def test_local_writes_need_no_sweep_and_a_sweep_over_them_changes_nothing() -> None:
-    async with desks(2) as (ann, bob):
+    async with desks() as (ann,):
         e = await ann.remember("one")
         await ann.update(e, content="two")
         await ann.sweep()
@@ -170,7 +169,7 @@ def test_a_value_of_a_collection_from_the_future_is_kept(value: bytes) -> None:
 
 
 async def test_records_of_unknown_kinds_change_nothing() -> None:
-    async with desks(2) as (ann, bob):
+    async with desks() as (ann,):
         e = await ann.remember("one")
 
         before = await ann.counts()

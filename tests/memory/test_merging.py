@@ -2,12 +2,12 @@
 
 import itertools
 import random
+from contextlib import suppress
 
 import pytest
 
 from engram_sync.errors import EngramError, PreconditionError
 from engram_sync.results import Engram
-
 from tests.memory.desk import Desk, desks
 
 
@@ -237,9 +237,9 @@ async def test_an_old_peer_does_not_bring_a_deleted_memory_back() -> None:
 
 async def test_two_creates_of_one_id_are_siblings() -> None:
     async with desks(2) as (ann, bob):
-        id = b"k" * 16
-        await ann.remember("from ann", engram=id)
-        await bob.remember("from bob", engram=id)
+        name = b"k" * 16
+        await ann.remember("from ann", engram=name)
+        await bob.remember("from bob", engram=name)
         await meet(ann, bob)
         (conflict,) = await ann.conflicts()
         assert {s.value for s in conflict.siblings} == {"from ann", "from bob"}
@@ -258,10 +258,8 @@ async def act(desk: Desk, engrams: list[Engram], rng: random.Random) -> None:
         lambda: desk.restore(e.id),
         lambda: desk.archive(e.id),
     ]
-    try:
+    with suppress(EngramError):  # Refusing is allowed; agreeing afterwards is the claim.
         await rng.choice(actions)()
-    except EngramError:
-        pass  # Refusing is allowed; agreeing afterwards is the claim.
 
 
 @pytest.mark.slow

@@ -7,7 +7,6 @@ from engram_sync.errors import UsageError
 from engram_sync.memory import _planner
 from engram_sync.memory._planner import split_terms
 from engram_sync.results import NewMemory
-
 from tests.memory.desk import desks
 
 
@@ -100,17 +99,17 @@ async def test_deleted_memories_are_never_recalled_even_when_asked_for() -> None
         for life in ("active", "deleted", "all"):
             assert await ann.found_contents("one", life=life) == []
             assert await ann.found_contents("", life=life) == []
-        assert [found.id for found in await ann.list(life="deleted")] == [e.id]
+        assert [found.id for found in await ann.newest(life="deleted")] == [e.id]
 
 
 async def test_list_pages_from_the_newest_to_the_oldest() -> None:
     async with desks() as (ann,):
         for i in range(7):
             await ann.remember(f"note {i}", tags=("even",) if i % 2 == 0 else ())
-        first = await ann.list(limit=3)
-        second = await ann.list(limit=3, after=first[-1].id)
+        first = await ann.newest(limit=3)
+        second = await ann.newest(limit=3, after=first[-1].id)
         assert [e.content for e in (*first, *second)] == [f"note {i}" for i in range(6, 0, -1)]
-        assert [e.content for e in await ann.list(tags=("even",))] == [
+        assert [e.content for e in await ann.newest(tags=("even",))] == [
             f"note {i}" for i in (6, 4, 2, 0)
         ]
 

@@ -4,7 +4,6 @@ import pytest
 
 from engram_sync.errors import NotFoundError, PreconditionError, UsageError
 from engram_sync.results import NewMemory
-
 from tests.memory.desk import desks
 
 
@@ -96,7 +95,7 @@ async def test_forgetting_hides_and_restoring_brings_everything_back() -> None:
         gone = await ann.forget(e, reason="outdated")
         assert (gone.life, gone.reason, gone.content, gone.tags) == ("deleted", "outdated", "", ())
         assert await ann.found_contents("one") == []
-        assert await ann.list() == []
+        assert await ann.newest() == []
         back = await ann.restore(e.id)
         assert (back.life, back.reason) == ("active", "")
         for field in ("content", "title", "tags", "metadata", "events", "type", "confidence"):
