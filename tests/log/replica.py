@@ -15,7 +15,15 @@ from engram_sync.log import (
     Run,
     SignedPosition,
 )
-from engram_sync.trust import Admit, Charter, Charters, MemberRole, admit_draft, charter_draft, found
+from engram_sync.trust import (
+    Admit,
+    Charter,
+    Charters,
+    MemberRole,
+    admit_draft,
+    charter_draft,
+    found,
+)
 from engram_wire import (
     Announcement,
     Frame,

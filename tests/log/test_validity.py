@@ -1,0 +1,390 @@
+"""Each rule of validity is broken once; the log ends there with INVALID_RECORD at that seq."""
+
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from engram_sync.errors import UsageError
+from engram_sync.log import Draft, IngestBatch, MissingDependencyError
+from engram_sync.trust import MemberRole
+from engram_wire import (
+    CloseCode,
+    InvalidRecordError,
+    LogDomain,
+    RecordKind,
+    SignatureError,
+    Superseded,
+    cbor,
+    encode_ids,
+    statement_shape,
+)
+from tests.log.forger import Forger
+from tests.log.replica import Replica, create, engram_id, update
+
+E = engram_id(1)
+
+
+class World:
+    """Ann founds a scope, Bob is a member, Cay watches; Ann has put two texts and an opinion."""
+
+    def __init__(self) -> None:
+        self.ann, self.bob, self.cay = Replica("ann"), Replica("bob"), Replica("cay")
+        self.scope = self.ann.found()
+        self.ann.admit(self.scope, self.bob.key)
+        self.ann.admit(self.scope, self.cay.key, MemberRole.OBSERVER)
+        self.ann.write(
+            self.scope,
+            create(E),
+            create(engram_id(2)),
+            create(E, collection="o/confidence"),
+        )
+        for replica in (self.bob, self.cay):
+            replica.take_all(self.ann, self.scope)
+        self.log = self.ann.open(self.scope)
+        self.data = self.log.head
+        self.members = self.ann.open(self.scope, LogDomain.MEMBERS).head
+
+    def forger(self, who: Replica | None = None, domain: LogDomain = LogDomain.DATA) -> Forger:
+        return Forger(who or self.bob, self.scope, domain)
+
+    def take(self, forger: Forger, *signed: int) -> IngestBatch:
+        frame = forger.frame(1, *signed)
+        batch = self.ann.ledger.ingest_untrusted(
+            forger.announcement, self.scope, frame, history=self.ann.shelf
+        )
+        self.ann.shelf.put(batch)
+        return batch
+
+    def refused_at(self, forger: Forger, *signed: int) -> int:
+        """Where the log ended; nothing of the unsigned part before it was kept."""
+        batch = self.take(forger, *signed)
+        assert batch.rejection is not None
+        assert batch.rejection.log == forger.id
+        assert batch.rejection.code == CloseCode.INVALID_RECORD
+        assert batch.seq == max([0, *(s for s in signed if s < batch.rejection.seq)])
+        return batch.rejection.seq
+
+    def dot(self, clock: int, op: int = 0) -> Superseded:
+        return Superseded(op, self.log.id, clock)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_what_a_member_may_write_is_accepted(world: World) -> None:
+    forger = world.forger().add("r/content", engram=E, dots=[world.dot(0)], deps=[world.data])
+    batch = world.take(forger)
+    assert (batch.rejection, batch.seq, batch.new_log) == (None, 1, True)
+
+
+# -- clocks ------------------------------------------------------------------------------------
+
+
+def test_a_clock_that_stands_still_between_frames_is_invalid(world: World) -> None:
+    forger = world.forger().add("r/content")
+    world.take(forger)
+    forger.add("r/content", hlc=forger.records[0].hlc)
+    batch = world.ann.ledger.ingest_untrusted(
+        forger.announcement, world.scope, forger.frame(2), history=world.ann.shelf
+    )
+    assert batch.rejection is not None
+    assert batch.rejection.seq == 2
+
+
+def test_a_clock_not_above_that_of_a_dependency_is_invalid(world: World) -> None:
+    forger = world.forger().add(deps=[world.data], hlc=world.log.hlc)
+    assert world.refused_at(forger) == 1
+
+
+# -- dependencies ------------------------------------------------------------------------------
+
+
+def test_an_unknown_dependency_is_a_protocol_error_that_names_it(world: World) -> None:
+    forger = world.forger().add("r/content", deps=[b"?" * 32])
+    with pytest.raises(MissingDependencyError, match=(b"?" * 32).hex()) as caught:
+        world.take(forger)
+    assert caught.value.code == CloseCode.PROTOCOL
+    assert (caught.value.log, caught.value.seq) == (forger.id, 1)
+    assert caught.value.dependency == b"?" * 32
+
+
+def test_an_unsigned_position_is_no_dependency(world: World) -> None:
+    frame = world.ann.frame(world.log)
+    forger = world.forger()
+    unsigned = forger.add("r/content").add("r/content").heads[1]
+    world.take(forger)
+    assert len(frame.records) == 3
+    other = Forger(world.ann, world.scope).add("r/content", deps=[unsigned])
+    with pytest.raises(MissingDependencyError):
+        world.take(other)
+
+
+def test_a_position_of_the_own_log_is_no_dependency(world: World) -> None:
+    forger = world.forger().add("r/content")
+    forger.add("r/content", deps=[forger.heads[1]])
+    with pytest.raises(MissingDependencyError):
+        world.take(forger, 1)
+    world.take(Forger(world.ann, world.scope).add("r/content"))
+
+
+def test_a_position_of_another_scope_is_no_dependency(world: World) -> None:
+    other = world.ann.found()
+    world.ann.write(other, create(E))
+    head = world.ann.open(other).head
+    with pytest.raises(MissingDependencyError):
+        world.take(world.forger().add("r/content", deps=[head]))
+
+
+def test_a_membership_record_may_not_depend_on_data(world: World) -> None:
+    forger = world.forger(world.ann, LogDomain.MEMBERS)
+    forger.add(kind=RecordKind.JOIN, deps=[world.members, world.data])
+    assert world.refused_at(forger) == 1
+
+
+# -- roles -------------------------------------------------------------------------------------
+
+
+def test_the_first_record_of_a_data_log_states_its_membership_heads(world: World) -> None:
+    forger = world.forger()
+    forger.auth = b"\xf6"
+    assert world.refused_at(forger.add("r/content")) == 1
+
+
+def test_an_observer_may_not_write(world: World) -> None:
+    assert world.refused_at(world.forger(world.cay).add("r/content")) == 1
+
+
+def test_a_stranger_may_not_write(world: World) -> None:
+    stranger = Replica("stranger")
+    forger = world.forger(stranger)
+    forger.auth = encode_ids([world.members])
+    assert world.refused_at(forger.add("r/content")) == 1
+
+
+def test_a_role_is_checked_at_the_heads_the_record_names_not_at_the_newest(world: World) -> None:
+    """Before Bob's admission there is a head at which he is a stranger, for ever."""
+    founded = world.ann.shelf.runs[world.ann.open(world.scope, LogDomain.MEMBERS).n][0].head
+    forger = world.forger()
+    forger.auth = encode_ids([founded])
+    assert world.refused_at(forger.add("r/content")) == 1
+
+
+def test_unknown_membership_heads_are_a_missing_dependency(world: World) -> None:
+    forger = world.forger()
+    forger.auth = encode_ids([b"?" * 32])
+    with pytest.raises(MissingDependencyError):
+        world.take(forger.add("r/content"))
+
+
+def test_auth_names_membership_heads_only(world: World) -> None:
+    forger = world.forger()
+    forger.auth = encode_ids([world.data])
+    assert world.refused_at(forger.add("r/content")) == 1
+
+
+def test_a_membership_record_states_no_auth(world: World) -> None:
+    forger = world.forger(world.ann, LogDomain.MEMBERS)
+    forger.add(kind=RecordKind.JOIN, deps=[world.members], auth=[world.members])
+    assert world.refused_at(forger) == 1
+
+
+# -- kinds -------------------------------------------------------------------------------------
+
+
+def test_a_statement_in_a_data_log_is_invalid(world: World) -> None:
+    forger = world.forger().add("r/content").add(shape=statement_shape(17, []))
+    assert world.refused_at(forger) == 2
+
+
+def test_a_change_in_a_membership_log_is_invalid(world: World) -> None:
+    forger = world.forger(world.ann, LogDomain.MEMBERS).add("r/content", deps=[world.members])
+    assert world.refused_at(forger) == 1
+
+
+def test_a_join_that_puts_something_is_invalid(world: World) -> None:
+    assert world.refused_at(world.forger().add("r/content", kind=RecordKind.JOIN)) == 1
+
+
+def test_unknown_kinds_are_kept_and_chained(world: World) -> None:
+    forger = world.forger().add(shape=bytes((9,)) + cbor.encode(["what", 1]))
+    forger.add("r/content")
+    batch = world.take(forger)
+    assert (batch.rejection, batch.seq) == (None, 2)
+
+
+def test_unknown_membership_kinds_are_kept_from_anybody_with_a_role(world: World) -> None:
+    forger = world.forger(world.cay, LogDomain.MEMBERS)
+    forger.add(shape=statement_shape(20, ["leaving"]), deps=[world.members])
+    assert world.take(forger).seq == 1
+
+
+# -- superseded dots ---------------------------------------------------------------------------
+
+
+def test_a_dot_that_is_held_but_not_in_the_declared_past_is_invalid(world: World) -> None:
+    """What the receiver happens to hold must not decide."""
+    assert world.refused_at(world.forger().add("r/content", engram=E, dots=[world.dot(0)])) == 1
+
+
+def test_a_dot_behind_an_older_dependency_is_not_in_the_past(world: World) -> None:
+    older = world.data
+    world.ann.write(world.scope, create(E, "later"))
+    world.bob.take_all(world.ann, world.scope)
+    refused = world.forger().add("r/content", engram=E, dots=[world.dot(2)], deps=[older])
+    assert world.refused_at(refused) == 1
+
+
+def test_a_dot_that_nobody_has_put_is_invalid(world: World) -> None:
+    forger = world.forger().add("r/content", engram=E, dots=[world.dot(7)], deps=[world.data])
+    assert world.refused_at(forger) == 1
+
+
+def test_a_dot_of_another_engram_is_invalid(world: World) -> None:
+    """Engram 2 has one put, clock 0; clock 1 exists only in engram 1."""
+    forger = world.forger()
+    forger.add("r/content", engram=engram_id(2), dots=[world.dot(1)], deps=[world.data])
+    assert world.refused_at(forger) == 1
+
+
+def test_a_dot_of_another_collection_is_invalid(world: World) -> None:
+    forger = world.forger().add("r/title", engram=E, dots=[world.dot(0)], deps=[world.data])
+    assert world.refused_at(forger) == 1
+
+
+def test_a_removal_without_a_put_takes_any_collection(world: World) -> None:
+    forger = world.forger().add(
+        "r/title", engram=E, kind=1, dots=[world.dot(0, op=1)], deps=[world.data]
+    )
+    assert world.take(forger).rejection is None
+
+
+def test_an_entry_of_another_agent_in_an_own_slot_may_not_be_superseded(world: World) -> None:
+    forger = world.forger().add("o/confidence", engram=E, dots=[world.dot(1)], deps=[world.data])
+    assert world.refused_at(forger) == 1
+
+
+def test_nor_may_it_be_removed(world: World) -> None:
+    forger = world.forger().add(engram=E, kind=1, dots=[world.dot(1)], deps=[world.data])
+    assert world.refused_at(forger) == 1
+
+
+def test_a_delete_takes_entries_of_every_agent(world: World) -> None:
+    forger = world.forger().add("r/life", engram=E, kind=2, dots=[world.dot(2)], deps=[world.data])
+    assert world.take(forger).rejection is None
+
+
+@pytest.mark.parametrize("clock", [0, 3])
+def test_a_delete_of_what_does_not_exist_is_invalid(world: World, clock: int) -> None:
+    forger = world.forger().add(
+        "r/life", engram=E, kind=2, dots=[world.dot(clock)], deps=[world.data]
+    )
+    assert world.refused_at(forger) == 1
+
+
+def test_a_delete_beyond_the_declared_past_is_invalid(world: World) -> None:
+    forger = world.forger().add("r/life", engram=E, kind=2, dots=[world.dot(2)])
+    assert world.refused_at(forger) == 1
+
+
+def test_an_entry_of_another_node_of_the_same_agent_may_be_superseded() -> None:
+    ann, bob = Replica("ann"), Replica("bob")
+    scope = ann.found("agent")
+    ann.admit(scope, bob.key)
+    ann.write(scope, create(E, collection="o/confidence"))
+    bob.take_all(ann, scope)
+    bob.write(scope, update(E, Superseded(0, ann.open(scope).id, 0), collection="o/confidence"))
+    ann.take_all(bob, scope)
+    assert ann.ledger.clock(scope) == bob.ledger.clock(scope)
+
+
+def test_own_dots_earlier_in_the_same_frame_may_be_superseded(world: World) -> None:
+    forger = world.forger().add("r/content", engram=E)
+    forger.add("r/content", engram=E, kind=1, dots=[Superseded(0, None, 0)])
+    forger.add("r/content", engram=E, kind=1, dots=[Superseded(0, None, 1)])
+    assert world.take(forger, 1).rejection is None
+
+
+def test_an_own_dot_that_comes_later_may_not_be_superseded(world: World) -> None:
+    forger = world.forger().add("r/content", engram=E, kind=1, dots=[Superseded(0, None, 0)])
+    assert world.refused_at(forger) == 1
+    forger = Forger(world.ann, world.scope).add("r/content", engram=E)
+    forger.add("r/content", engram=E, kind=1, dots=[Superseded(0, None, 1)])
+    forger.add("r/content", engram=E)
+    assert world.refused_at(forger) == 2
+
+
+def test_the_own_log_has_one_spelling(world: World) -> None:
+    forger = world.forger().add("r/content", engram=E)
+    forger.add("r/content", engram=E, kind=1, dots=[Superseded(0, forger.id, 0)])
+    assert world.refused_at(forger) == 2
+
+
+# -- what is kept ------------------------------------------------------------------------------
+
+
+def test_the_signed_records_before_an_invalid_one_are_kept(world: World) -> None:
+    forger = world.forger().add("r/content").add("r/content").add("r/content")
+    forger.add("r/title", engram=E, dots=[world.dot(0)]).add("r/content")
+    assert world.refused_at(forger, 2) == 4
+    assert world.ann.ledger.log_by_id(world.scope, forger.id) is not None
+
+
+def test_a_refused_log_stays_refused_and_costs_nothing(world: World) -> None:
+    forger = world.forger().add("r/content").add("r/title", engram=E, dots=[world.dot(0)])
+    assert world.refused_at(forger, 1) == 2
+    clock = world.ann.ledger.clock(world.scope)
+    assert world.refused_at(forger.add("r/content"), 1) == 2
+    assert world.ann.ledger.clock(world.scope) == clock
+    assert [r.log for r in world.ann.ledger.refused()] == [forger.id]
+
+
+def test_a_signature_by_another_key_is_not_accepted(world: World) -> None:
+    forger = world.forger().add("r/content")
+    forger.who = world.cay
+    with pytest.raises(SignatureError):
+        world.take(forger)
+    assert world.ann.ledger.log_by_id(world.scope, forger.id) is None
+
+
+def test_a_log_of_an_unknown_domain_is_invalid(world: World) -> None:
+    forger = world.forger().add("r/content")
+    forger.announcement = type(forger.announcement)(1, 2, world.bob.key, bytes(16))
+    with pytest.raises(InvalidRecordError):
+        world.take(forger)
+
+
+def test_dots_are_looked_up_only_for_records_that_supersede(world: World) -> None:
+    world.take(world.forger().add("r/content", engram=E).add("r/title", engram=E))
+    assert world.ann.shelf.lookups == 0
+
+
+Break = Callable[[World], Forger]
+
+EARLY: Sequence[tuple[str, Break]] = [
+    ("role", lambda w: w.forger(w.cay).add("r/content")),
+    ("dots", lambda w: w.forger().add("r/content", engram=E, dots=[w.dot(0)])),
+    ("kind", lambda w: w.forger().add(shape=statement_shape(17, []))),
+]
+
+
+@pytest.mark.parametrize(("rule", "make"), EARLY, ids=[name for name, _ in EARLY])
+def test_an_invalid_first_record_leaves_no_trace(world: World, rule: str, make: Break) -> None:
+    before = world.ann.state(world.scope)
+    batch = world.take(make(world))
+    assert (batch.records, batch.runs, batch.new_log, batch.log.n) == ((), (), False, 0)
+    assert world.ann.state(world.scope) == before
+
+
+def test_an_own_draft_that_would_be_invalid_is_never_signed(world: World) -> None:
+    before = world.bob.state(world.scope)
+    drafts: list[Draft] = [
+        update(E, Superseded(0, world.log.id, 7)),
+        update(E, world.dot(0), collection="r/title"),
+        update(E, world.dot(1), collection="o/confidence"),
+    ]
+    for draft in drafts:
+        with pytest.raises(UsageError, match="breaks a rule of the log"):
+            world.bob.write(world.scope, draft)
+    assert world.bob.state(world.scope) == before

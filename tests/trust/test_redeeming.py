@@ -1,0 +1,116 @@
+"""Invites as the membership log counts them."""
+
+import pytest
+from nacl.bindings import crypto_sign_seed_keypair
+
+from engram_sync.trust import (
+    Admit,
+    MemberRole,
+    admit_draft,
+    make_proof,
+)
+from engram_wire import LogDomain, statement_shape
+from tests.log.forger import Forger
+from tests.log.replica import Replica
+
+SESSION = b"s" * 32
+
+
+def rejected(ann: Replica, forger: Forger, *signed: int) -> int:
+    """Where the membership log of ``forger`` ended at ``ann``."""
+    heads = ann.charters.of(forger.scope).heads
+    batch = ann.ledger.ingest_untrusted(
+        forger.announcement, forger.scope, forger.frame(1, *signed), history=ann.shelf
+    )
+    assert batch.rejection is not None
+    if not batch.runs:
+        assert ann.charters.of(forger.scope).heads == heads
+    return batch.rejection.seq
+
+
+def members_forger(who: Replica, scope: bytes) -> Forger:
+    return Forger(who, scope, LogDomain.MEMBERS)
+
+
+def admit_shape(key: bytes, role: int = 2, invite: Admit | None = None) -> bytes:
+    return statement_shape(17, (invite or Admit(key, MemberRole(role), key)).statement())
+
+
+def by_invite(key: bytes, scope: bytes, *, seed: bytes = b"i" * 32, uses: int = 1) -> Admit:
+    invite, _ = crypto_sign_seed_keypair(seed)
+    proof = make_proof(seed, scope=scope, key=key, session=SESSION)
+    return Admit(key, MemberRole.MEMBER, key, invite, uses, proof, SESSION)
+
+
+def redeem(ann: Replica, scope: bytes, admit: Admit) -> None:
+    ann.author(ann.open(scope, LogDomain.MEMBERS), [admit_draft(admit, "node")])
+
+
+def test_an_invite_admits_and_is_counted() -> None:
+    ann, bob = Replica("ann"), Replica("bob")
+    scope = ann.found()
+    admit = by_invite(bob.key, scope)
+    redeem(ann, scope, admit)
+    assert admit.invite is not None
+    assert ann.charters.of(scope).used(admit.invite) == (bob.key,)
+    assert ann.charters.of(scope).used(bytes(32)) == ()
+
+
+@pytest.mark.parametrize("part", ["key", "session", "proof", "scope"])
+def test_an_admission_with_a_wrong_proof_is_invalid(part: str) -> None:
+    ann, bob, eve = Replica("ann"), Replica("bob"), Replica("eve")
+    scope = ann.found()
+    good = by_invite(bob.key, scope)
+    wrong = {
+        "key": Admit(eve.key, good.role, eve.key, good.invite, 1, good.proof, SESSION),
+        "session": Admit(bob.key, good.role, bob.key, good.invite, 1, good.proof, bytes(32)),
+        "proof": Admit(bob.key, good.role, bob.key, good.invite, 1, bytes(64), SESSION),
+        "scope": by_invite(bob.key, ann.found()),
+    }
+    head = ann.open(scope, LogDomain.MEMBERS).head
+    forger = members_forger(ann, scope)
+    forger.add(shape=statement_shape(17, wrong[part].statement()), deps=[head])
+    assert rejected(ann, forger) == 1
+
+
+def test_an_invite_used_by_a_second_key_is_invalid() -> None:
+    ann, bob, eve = Replica("ann"), Replica("bob"), Replica("eve")
+    scope = ann.found()
+    redeem(ann, scope, by_invite(bob.key, scope))
+    head = ann.open(scope, LogDomain.MEMBERS).head
+    for uses in (1, 5):  # A second record cannot raise what the first one stated.
+        second = by_invite(eve.key, scope, uses=uses)
+        forger = Forger(ann, scope, LogDomain.MEMBERS, number=uses)
+        forger.add(shape=statement_shape(17, second.statement()), deps=[head])
+        assert rejected(ann, forger) == 1
+        assert ann.charters.of(scope).role(eve.key) is None
+
+
+def test_an_invite_for_two_admits_two() -> None:
+    ann = Replica("ann")
+    keys = [Replica(f"new {number}").key for number in range(3)]
+    scope = ann.found()
+    for key in keys[:2]:
+        redeem(ann, scope, by_invite(key, scope, uses=2))
+    head = ann.open(scope, LogDomain.MEMBERS).head
+    third = by_invite(keys[2], scope, uses=2)
+    forger = members_forger(ann, scope)
+    forger.add(shape=statement_shape(17, third.statement()), deps=[head])
+    assert rejected(ann, forger) == 1
+
+
+def test_concurrent_leaders_may_both_redeem_one_invite() -> None:
+    """Neither saw the other, so neither record is invalid: uses count in a record's own past."""
+    ann, bob = Replica("ann"), Replica("bob")
+    cay, dan = Replica("cay"), Replica("dan")
+    scope = ann.found()
+    ann.admit(scope, bob.key, MemberRole.LEADER)
+    bob.take_all(ann, scope)
+    redeem(ann, scope, by_invite(cay.key, scope))
+    redeem(bob, scope, by_invite(dan.key, scope))
+    bob.take_all(ann, scope)
+    ann.take_all(bob, scope)
+    invite = by_invite(cay.key, scope).invite
+    assert invite is not None
+    assert ann.charters.of(scope).used(invite) == tuple(sorted((cay.key, dan.key)))
+    assert ann.charters.of(scope).members() == bob.charters.of(scope).members()
