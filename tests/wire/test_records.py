@@ -340,6 +340,8 @@ def test_ids_have_one_spelling_whatever_their_order(ids: list[bytes]) -> None:
         cbor.encode([b"b" * 32, b"a" * 32]),
         cbor.encode([b"a" * 32, b"a" * 32]),
         cbor.encode([b"a" * 33]),
+        cbor.encode([b"a" * 31]),
+        cbor.encode([b"a" * 32, b"b" * 31]),
         encode_ids([b"a" * 32])[:-1],
         encode_ids([b"a" * 32]) + b"\x00",
         b"\x98\x01" + encode_ids([b"a" * 32])[1:],

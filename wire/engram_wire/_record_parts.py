@@ -250,11 +250,11 @@ def decode_ids_untrusted(data: bytes, *, count_max: int = _limits.DEPS_MAX) -> t
         return ()
     if len(data) > 3 + 34 * count_max:
         raise LimitError(f"{len(data)} bytes of ids, at most {count_max} ids allowed")
-    # Each id has a fixed size, so it is cut out where it must be.  Encoding it again shows whether
-    # it was there: a head that is missing or an id of another size gives other bytes.
+    # Each id has a fixed size, so it is cut out where it must be, and encoding all of them again
+    # shows whether they were there.  Only the last one can have come out shorter.
     first = 4 if data[:1] == b"\x98" else 3
     ids = [data[at : at + 32] for at in range(first, len(data), 34)]
-    if encode(sorted(set(ids))) != data:
+    if (ids and len(ids[-1]) != _limits.HASH_BYTES) or encode(sorted(set(ids))) != data:
         raise InvalidRecordError(f"{len(data)} bytes are not sorted ids of 32 bytes")
     return tuple(ids)
 
