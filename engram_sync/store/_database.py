@@ -5,6 +5,7 @@ every call would be of unknown type.  Rows are whatever the SQL says, hence ``An
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol, cast
 
 import apsw
@@ -25,6 +26,14 @@ class Cursor(Protocol):
 
     def fetchone(self) -> Row | None:
         """The next row."""
+        ...
+
+
+class Backup(Protocol):
+    """A copy under way."""
+
+    def step(self, npages: int = ...) -> bool:
+        """Copy ``npages`` pages, or all of them."""
         ...
 
 
@@ -54,6 +63,12 @@ class Connection(Protocol):
 
     def fts5_tokenizer(self, name: str, args: list[str]) -> Callable[..., list[tuple[str, ...]]]:
         """A tokeniser of the full-text index."""
+        ...
+
+    def backup(
+        self, databasename: str, sourceconnection: "Connection", sourcedatabasename: str
+    ) -> AbstractContextManager["Backup"]:
+        """Begin to replace this database's content by another's."""
         ...
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 
 import trio
 
-from engram_wire.records import Record
+from engram_wire import Record
 
 from ._rows import EngramRow, LogRow, PeerRow, RunRow, ScopeRow
 

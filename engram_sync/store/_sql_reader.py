@@ -7,7 +7,7 @@ from itertools import islice
 
 import apsw
 
-from engram_wire.records import Record, payload_hash
+from engram_wire import Record, payload_hash
 
 from ._database import Row
 from ._limits import LOG_SEQ_BITS, LOG_SEQ_MASK
@@ -22,6 +22,7 @@ _RUN = "SELECT arrival, scope, id >> 40, first, id & 0xFFFFFFFFFF, head, sig FRO
 _ENGRAM = (
     "SELECT n, scope, eid, log, seq, records, hlc, life, conflict, state, view, digest FROM eng"
 )
+_UNINDEXED = " WHERE n IN (SELECT n FROM unindexed ORDER BY n LIMIT ?) ORDER BY n"
 _PEER = "SELECT key, label, address, via, last_success, failures, error FROM peer"
 _RECORD = "SELECT rec.id, eid, rec.hlc, shape, sups, payload, phash, deps, auth FROM rec"
 
@@ -233,8 +234,7 @@ class SqlReader:
         return self._sql.number("SELECT count(*) FROM unindexed")
 
     def unindexed_engrams(self, limit: int) -> list[EngramRow]:
-        sql = _ENGRAM + " JOIN unindexed USING (n) ORDER BY n LIMIT ?"
-        return [EngramRow(*row) for row in self._sql.all(sql, (limit,))]
+        return [EngramRow(*row) for row in self._sql.all(_ENGRAM + _UNINDEXED, (limit,))]
 
     # Peers
 

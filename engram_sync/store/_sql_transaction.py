@@ -3,7 +3,7 @@
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 
-from engram_wire.records import Record
+from engram_wire import Record
 
 from ._limits import LOG_SEQ_BITS
 from ._rows import EngramRow, PeerRow, ScopeRow

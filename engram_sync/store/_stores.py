@@ -7,6 +7,7 @@ from typing import Self, TypeVar
 
 import trio
 
+from engram_sync.errors import NotFoundError
 from engram_sync.host import Executor
 
 from ._commit import Committer
@@ -158,6 +159,26 @@ class MemoryStore(_SqlStore):
             await executor.run(connection.close)
 
         return cls(writer, _Snapshots(connection, executor, place), close)
+
+    @staticmethod
+    def copy(name: str, to: str) -> None:
+        """Make the store called ``to`` hold what ``name`` has committed, and nothing else.
+
+        What a backup, a restored backup and a cloned disk are to a file.  Nobody may have ``to``
+        open.
+
+        Raises:
+            NotFoundError: This process has no store called ``name``.
+        """
+        source = _anchors.get(name)
+        if source is None:
+            raise NotFoundError(f"there is no memory store called {name}")
+        MemoryStore.discard(to)
+        with local_errors(f"memory store {to}"):
+            target = open_memory(to)
+            with target.backup("main", source, "main") as backup:
+                backup.step()
+            _anchors[to] = target
 
     @staticmethod
     def discard(name: str) -> None:

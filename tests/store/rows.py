@@ -3,7 +3,7 @@
 import hashlib
 
 from engram_sync.store import EngramRow, Reader, Transaction
-from engram_wire.records import Record, payload_hash
+from engram_wire import Record, payload_hash
 
 SCOPE = b"s" * 32
 AUTHOR = b"a" * 32

@@ -17,7 +17,7 @@ from engram_sync.store import (
     Store,
     Transaction,
 )
-from engram_wire.records import Record
+from engram_wire import Record
 
 from .rows import AUTHOR, SHAPE, add_log, add_scope, append, engram_row, id_of, metas, record
 

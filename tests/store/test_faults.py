@@ -9,6 +9,7 @@ from pathlib import Path
 import apsw
 import pytest
 import trio
+from trio.testing import wait_all_tasks_blocked
 
 from engram_sync.errors import DegradedError
 from engram_sync.store import InlineExecutor, Reader, SqliteStore, Transaction
@@ -93,6 +94,7 @@ async def test_whichever_write_or_sync_fails_nothing_acknowledged_is_lost(
 async def test_a_full_disk_is_named_and_the_whole_commit_is_undone_in_reverse(
     tmp_path: Path,
 ) -> None:
+    ran: list[str] = []
     undone: list[str] = []
     errors: list[DegradedError] = []
     with CrashDisk(tmp_path) as disk:
@@ -101,6 +103,7 @@ async def test_a_full_disk_is_named_and_the_whole_commit_is_undone_in_reverse(
 
             async def submit(name: str) -> None:
                 def job(tx: Transaction) -> None:
+                    ran.append(name)
                     tx.on_rollback(lambda: undone.append(name))
                     tx.put_meta(name, b"value")
 
@@ -109,10 +112,12 @@ async def test_a_full_disk_is_named_and_the_whole_commit_is_undone_in_reverse(
                 errors.append(caught.value)
 
             disk.fail(after=0)
+            await wait_all_tasks_blocked()
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(submit, "a")
                 nursery.start_soon(submit, "b")
-    assert sorted(undone) == ["a", "b"]
+    assert sorted(ran) == ["a", "b"]
+    assert undone == ran[::-1]
     assert len({id(error) for error in errors}) == 2
     assert all(error.exit_code == 6 for error in errors)
 

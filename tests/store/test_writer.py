@@ -12,7 +12,6 @@ from trio.testing import wait_all_tasks_blocked
 from engram_sync.errors import DegradedError, PreconditionError
 from engram_sync.store import (
     InlineExecutor,
-    MemoryStore,
     RollbackBrokenError,
     SqliteStore,
     Transaction,
@@ -417,20 +416,3 @@ async def test_a_rollback_callback_that_raises_ends_the_writer(
     await wait_all_tasks_blocked()
     assert called == ["called all the same"]
     assert (len(errors), list(results.errors), keys(connection)) == (1, ["beside"], [])
-
-
-async def test_a_memory_store_survives_its_closing_under_its_name(nursery: trio.Nursery) -> None:
-    first = await MemoryStore.open("restart", InlineExecutor())
-    await nursery.start(first.serve)
-    await first.submit(put("key"))
-    await first.aclose()
-
-    second = await MemoryStore.open("restart", InlineExecutor())
-    assert await second.read(lambda reader: reader.meta("key")) == b"value"
-    await second.aclose()
-
-    MemoryStore.discard("restart")
-    third = await MemoryStore.open("restart", InlineExecutor())
-    assert await third.read(lambda reader: reader.meta("key")) is None
-    await third.aclose()
-    MemoryStore.discard("restart")
