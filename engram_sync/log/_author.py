@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import islice
 
 from engram_crdt import hlc
@@ -34,6 +35,10 @@ from ._resolve import follow
 from ._views import History, Rules
 
 _JOIN = Draft(RecordKind.JOIN, NO_ENGRAM)
+
+
+# A program writes the same few shapes over and over; encoding one costs more than hashing a record.
+_data_shape = lru_cache(maxsize=256)(shape_of)
 
 
 def frontier(registry: Registry, log: LogState, now_ms: int | None) -> list[bytes]:
@@ -69,7 +74,7 @@ class _Rows:
         """
         try:
             shape = (
-                shape_of(draft.kind, [collection for collection, _ in draft.puts])
+                _data_shape(draft.kind, tuple([name for name, _ in draft.puts]))
                 if draft.statement is None
                 else statement_shape(draft.kind, draft.statement)
             )

@@ -194,11 +194,15 @@ class RunCheck:
         return 0 if state is None else self.past.seen.get(state.n, 0)
 
     def _same_agent(self, log: bytes) -> bool:
-        state = self.registry.log(log, self.log.scope)
-        agent_of, scope = self.rules.agent_of, self.log.scope
-        return state is not None and (
-            agent_of(scope, state.author) == agent_of(scope, self.log.author)
+        scope = self.log.scope
+        other = self.registry.log(log, scope)
+        heads = decode_auth_untrusted(self.past.auth)
+        if other is None or heads is None:
+            return False
+        mine, theirs = (
+            self.rules.agent_at(scope, heads, key) for key in (self.log.author, other.author)
         )
+        return mine == theirs
 
     def _puts_before(self, record: Record) -> PutIndex:
         """The puts of the record's engram, all that is stored and what this walk adds before it."""

@@ -41,10 +41,6 @@ class Advance:
     past: Past
 
 
-Tips = frozenset[int]
-"""Numbers of logs whose newest position no other log of the same domain has seen."""
-
-
 @dataclass(slots=True)
 class ScopeState:
     """The logs of one scope."""
@@ -52,8 +48,9 @@ class ScopeState:
     n: int
     id: bytes
     logs: dict[bytes, LogState] = field(default_factory=dict[bytes, LogState])
-    tips: dict[int, Tips] = field(default_factory=dict[int, Tips])
-    """By domain; computed when first asked for, then kept up to date."""
+    tips: dict[int, set[int]] = field(default_factory=dict[int, set[int]])
+    """By domain, the numbers of the logs whose newest position no other log of that domain has
+    seen; computed when first asked for, then kept up to date."""
     clock: tuple[ClockEntry, ...] | None = None
     digest: bytes | None = None
 
@@ -170,19 +167,38 @@ class Registry:
         else:
             self._heads.pop(log.head, None)
         self._heads[to.head] = log
+        undo_tips = self._raise_tip(scope, log, to.past)
         log.seq, log.head, log.hlc, log.past = to.seq, to.head, to.hlc, to.past
         scope.clock = scope.digest = None
-        tips = scope.tips.get(log.domain)
-        if tips is not None:
-            seen = to.past.seen
-            covered = {n for n in tips if seen.get(n, 0) >= self._by_number[n].seq}
-            scope.tips[log.domain] = tips - covered | {log.n}
         self.journal.record(undo)
+        self.journal.record(undo_tips)
         return new
+
+    def _raise_tip(self, scope: ScopeState, log: LogState, past: Past) -> Callable[[], None]:
+        """Make ``log`` a tip in place of those that ``past`` has seen; returns the undo."""
+        tips = scope.tips.get(log.domain)
+        if tips is None:
+            # They may be computed before the undo, and would then know too much.
+            return scope.tips.clear
+        fresh = log.n not in tips
+        covered: set[int] = set()
+        if past.seen is not log.past.seen:
+            covered = {
+                n for n, seq in past.seen.items() if n in tips and seq >= self._by_number[n].seq
+            }
+        tips -= covered
+        tips.add(log.n)
+
+        def undo() -> None:
+            tips.update(covered)
+            if fresh:
+                tips.discard(log.n)
+
+        return undo
 
     def _undo_of(self, log: LogState, scope: ScopeState) -> Callable[[], None]:
         before = (log.n, log.seq, log.head, log.hlc, log.past)
-        tips, clock, digest, log_next = dict(scope.tips), scope.clock, scope.digest, self._log_next
+        clock, digest, log_next = scope.clock, scope.digest, self._log_next
 
         def undo() -> None:
             del self._heads[log.head]
@@ -192,13 +208,13 @@ class Registry:
             log.n, log.seq, log.head, log.hlc, log.past = before
             if log.seq:
                 self._heads[log.head] = log
-            scope.tips, scope.clock, scope.digest = tips, clock, digest
+            scope.clock, scope.digest = clock, digest
             self._log_next = log_next
 
         return undo
 
 
-def _tips_of(logs: Iterable[LogState], domain: int) -> Tips:
+def _tips_of(logs: Iterable[LogState], domain: int) -> set[int]:
     seen: dict[int, int] = {}
     own = [log for log in logs if log.domain == domain]
     for log in own:
@@ -206,4 +222,4 @@ def _tips_of(logs: Iterable[LogState], domain: int) -> Tips:
             if seq > seen.get(n, 0):
                 seen[n] = seq
     # A log's past never lists the log itself, so whatever is seen was seen by another one.
-    return frozenset(log.n for log in own if seen.get(log.n, 0) < log.seq)
+    return {log.n for log in own if seen.get(log.n, 0) < log.seq}

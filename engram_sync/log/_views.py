@@ -69,8 +69,11 @@ class Rules(Protocol):
         """Whether ``author`` is Member or Leader at those membership heads."""
         ...
 
-    def agent_of(self, scope: bytes, author: bytes) -> bytes:
-        """The agent that ``author`` writes for; equal for all nodes of one agent."""
+    def agent_at(self, scope: bytes, heads: tuple[bytes, ...], author: bytes) -> bytes:
+        """The agent that ``author`` writes for, as those heads know it.
+
+        Equal for all nodes of one agent.
+        """
         ...
 
     def apply_untrusted(self, placed: PlacedRecord) -> Callable[[], None]:

@@ -33,8 +33,12 @@ class Charters:
         role = self.of(scope).role_at(heads, author)
         return role is not None and role >= MemberRole.MEMBER
 
+    def agent_at(self, scope: bytes, heads: tuple[bytes, ...], author: bytes) -> bytes:
+        """The agent that ``author`` writes for, as those heads know it."""
+        return self.of(scope).agent_at(heads, author)
+
     def agent_of(self, scope: bytes, author: bytes) -> bytes:
-        """The agent that ``author`` writes for."""
+        """The agent that ``author`` writes for, as far as is known now."""
         return self.of(scope).agent_of(author)
 
     def apply_untrusted(self, placed: PlacedRecord) -> Callable[[], None]:

@@ -6,7 +6,7 @@ that relies on a role is judged the same on every node, whatever else has arrive
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from engram_sync.log import PlacedRecord
 from engram_wire import (
@@ -24,6 +24,9 @@ from engram_wire import (
 
 from ._charter import PERSON_SCOPE, Admit, Charter, MemberRole
 from ._proof import verify_proof_untrusted
+
+ONE_AGENT_KINDS: Final = frozenset({"agent", "instance"})
+"""Kinds of scopes whose members all write for the agent that the scope is."""
 
 
 class Member(NamedTuple):
@@ -109,15 +112,20 @@ class Membership:
         return tuple(sorted(ranked[:heads_max]))
 
     def agent_of(self, key: bytes) -> bytes:
-        """The agent that ``key`` writes for.
+        """The agent that ``key`` writes for, as far as is known now; see ``agent_at``."""
+        return self.agent_at(self._heads, key)
+
+    def agent_at(self, heads: Iterable[bytes], key: bytes) -> bytes:
+        """The agent that ``key`` writes for, by the records in the past of ``heads``.
 
         In a scope that belongs to one agent that is the scope itself; elsewhere what the admission
         says, and the key itself for a leader whom no record admits.
         """
-        if self.charter is not None and self.charter.kind in ("agent", "instance"):
+        if self.charter is not None and self.charter.kind in ONE_AGENT_KINDS:
             return self.scope
-        admissions = self._by_key.get(key)
-        return min(a.admit.agent for a in _newest(admissions)) if admissions else key
+        vector = self._vector(heads) or {}
+        known = [a for a in self._by_key.get(key, ()) if a.within(vector)]
+        return min((a.admit.agent for a in _newest(known)), default=key)
 
     def members(self) -> list[Member]:
         """Everybody with a role, sorted by key."""

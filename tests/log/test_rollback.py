@@ -90,6 +90,24 @@ def test_the_jobs_of_a_failed_transaction_are_undone_in_any_order(order: tuple[i
     assert ann.state(scope) == before
 
 
+@pytest.mark.parametrize("early", [False, True])
+def test_the_frontier_is_undone_whenever_it_was_first_computed(early: bool) -> None:
+    ann, scope = ready()
+    again = ann.reopened()
+    if early:
+        again.state(scope)
+    checkpoint = again.checkpoint()
+    bob = other_writer(ann, scope)
+    log = bob.open(scope)
+    again.take(log, bob.frame(log))
+    assert again.ledger.frontier(again.open(scope)) == [log.head]
+    again.write(scope, create(engram_id(9)))
+    assert again.ledger.frontier(again.open(scope)) == []
+    again.rollback(checkpoint)
+    assert again.ledger.frontier(again.open(scope)) == []
+    assert again.state(scope) == ann.state(scope)
+
+
 def test_an_older_checkpoint_reaches_back_over_newer_ones_that_were_dropped() -> None:
     ann, scope = ready()
     before = ann.state(scope)

@@ -5,8 +5,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from engram_sync.errors import UsageError
-from engram_sync.log import Draft, IngestBatch, MissingDependencyError
-from engram_sync.trust import MemberRole
+from engram_sync.log import Draft, MissingDependencyError
 from engram_wire import (
     CloseCode,
     InvalidRecordError,
@@ -19,53 +18,8 @@ from engram_wire import (
     statement_shape,
 )
 from tests.log.forger import Forger
-from tests.log.replica import Replica, create, engram_id, update
-
-E = engram_id(1)
-
-
-class World:
-    """Ann founds a scope, Bob is a member, Cay watches; Ann has put two texts and an opinion."""
-
-    def __init__(self) -> None:
-        self.ann, self.bob, self.cay = Replica("ann"), Replica("bob"), Replica("cay")
-        self.scope = self.ann.found()
-        self.ann.admit(self.scope, self.bob.key)
-        self.ann.admit(self.scope, self.cay.key, MemberRole.OBSERVER)
-        self.ann.write(
-            self.scope,
-            create(E),
-            create(engram_id(2)),
-            create(E, collection="o/confidence"),
-        )
-        for replica in (self.bob, self.cay):
-            replica.take_all(self.ann, self.scope)
-        self.log = self.ann.open(self.scope)
-        self.data = self.log.head
-        self.members = self.ann.open(self.scope, LogDomain.MEMBERS).head
-
-    def forger(self, who: Replica | None = None, domain: LogDomain = LogDomain.DATA) -> Forger:
-        return Forger(who or self.bob, self.scope, domain)
-
-    def take(self, forger: Forger, *signed: int) -> IngestBatch:
-        frame = forger.frame(1, *signed)
-        batch = self.ann.ledger.ingest_untrusted(
-            forger.announcement, self.scope, frame, history=self.ann.shelf
-        )
-        self.ann.shelf.put(batch)
-        return batch
-
-    def refused_at(self, forger: Forger, *signed: int) -> int:
-        """Where the log ended; nothing of the unsigned part before it was kept."""
-        batch = self.take(forger, *signed)
-        assert batch.rejection is not None
-        assert batch.rejection.log == forger.id
-        assert batch.rejection.code == CloseCode.INVALID_RECORD
-        assert batch.seq == max([0, *(s for s in signed if s < batch.rejection.seq)])
-        return batch.rejection.seq
-
-    def dot(self, clock: int, op: int = 0) -> Superseded:
-        return Superseded(op, self.log.id, clock)
+from tests.log.replica import Replica, create, update
+from tests.log.world import E, World
 
 
 @pytest.fixture
@@ -220,105 +174,10 @@ def test_unknown_membership_kinds_are_kept_from_anybody_with_a_role(world: World
     assert world.take(forger).seq == 1
 
 
-# -- superseded dots ---------------------------------------------------------------------------
-
-
-def test_a_dot_that_is_held_but_not_in_the_declared_past_is_invalid(world: World) -> None:
-    """What the receiver happens to hold must not decide."""
-    assert world.refused_at(world.forger().add("r/content", engram=E, dots=[world.dot(0)])) == 1
-
-
-def test_a_dot_behind_an_older_dependency_is_not_in_the_past(world: World) -> None:
-    older = world.data
-    world.ann.write(world.scope, create(E, "later"))
-    world.bob.take_all(world.ann, world.scope)
-    refused = world.forger().add("r/content", engram=E, dots=[world.dot(2)], deps=[older])
-    assert world.refused_at(refused) == 1
-
-
-def test_a_dot_that_nobody_has_put_is_invalid(world: World) -> None:
-    forger = world.forger().add("r/content", engram=E, dots=[world.dot(7)], deps=[world.data])
+def test_a_membership_record_supersedes_nothing(world: World) -> None:
+    forger = world.forger(world.ann, LogDomain.MEMBERS)
+    forger.add(kind=RecordKind.JOIN, dots=[world.dot(0)], deps=[world.members])
     assert world.refused_at(forger) == 1
-
-
-def test_a_dot_of_another_engram_is_invalid(world: World) -> None:
-    """Engram 2 has one put, clock 0; clock 1 exists only in engram 1."""
-    forger = world.forger()
-    forger.add("r/content", engram=engram_id(2), dots=[world.dot(1)], deps=[world.data])
-    assert world.refused_at(forger) == 1
-
-
-def test_a_dot_of_another_collection_is_invalid(world: World) -> None:
-    forger = world.forger().add("r/title", engram=E, dots=[world.dot(0)], deps=[world.data])
-    assert world.refused_at(forger) == 1
-
-
-def test_a_removal_without_a_put_takes_any_collection(world: World) -> None:
-    forger = world.forger().add(
-        "r/title", engram=E, kind=1, dots=[world.dot(0, op=1)], deps=[world.data]
-    )
-    assert world.take(forger).rejection is None
-
-
-def test_an_entry_of_another_agent_in_an_own_slot_may_not_be_superseded(world: World) -> None:
-    forger = world.forger().add("o/confidence", engram=E, dots=[world.dot(1)], deps=[world.data])
-    assert world.refused_at(forger) == 1
-
-
-def test_nor_may_it_be_removed(world: World) -> None:
-    forger = world.forger().add(engram=E, kind=1, dots=[world.dot(1)], deps=[world.data])
-    assert world.refused_at(forger) == 1
-
-
-def test_a_delete_takes_entries_of_every_agent(world: World) -> None:
-    forger = world.forger().add("r/life", engram=E, kind=2, dots=[world.dot(2)], deps=[world.data])
-    assert world.take(forger).rejection is None
-
-
-@pytest.mark.parametrize("clock", [0, 3])
-def test_a_delete_of_what_does_not_exist_is_invalid(world: World, clock: int) -> None:
-    forger = world.forger().add(
-        "r/life", engram=E, kind=2, dots=[world.dot(clock)], deps=[world.data]
-    )
-    assert world.refused_at(forger) == 1
-
-
-def test_a_delete_beyond_the_declared_past_is_invalid(world: World) -> None:
-    forger = world.forger().add("r/life", engram=E, kind=2, dots=[world.dot(2)])
-    assert world.refused_at(forger) == 1
-
-
-def test_an_entry_of_another_node_of_the_same_agent_may_be_superseded() -> None:
-    ann, bob = Replica("ann"), Replica("bob")
-    scope = ann.found("agent")
-    ann.admit(scope, bob.key)
-    ann.write(scope, create(E, collection="o/confidence"))
-    bob.take_all(ann, scope)
-    bob.write(scope, update(E, Superseded(0, ann.open(scope).id, 0), collection="o/confidence"))
-    ann.take_all(bob, scope)
-    assert ann.ledger.clock(scope) == bob.ledger.clock(scope)
-
-
-def test_own_dots_earlier_in_the_same_frame_may_be_superseded(world: World) -> None:
-    forger = world.forger().add("r/content", engram=E)
-    forger.add("r/content", engram=E, kind=1, dots=[Superseded(0, None, 0)])
-    forger.add("r/content", engram=E, kind=1, dots=[Superseded(0, None, 1)])
-    assert world.take(forger, 1).rejection is None
-
-
-def test_an_own_dot_that_comes_later_may_not_be_superseded(world: World) -> None:
-    forger = world.forger().add("r/content", engram=E, kind=1, dots=[Superseded(0, None, 0)])
-    assert world.refused_at(forger) == 1
-    forger = Forger(world.ann, world.scope).add("r/content", engram=E)
-    forger.add("r/content", engram=E, kind=1, dots=[Superseded(0, None, 1)])
-    forger.add("r/content", engram=E)
-    assert world.refused_at(forger) == 2
-
-
-def test_the_own_log_has_one_spelling(world: World) -> None:
-    forger = world.forger().add("r/content", engram=E)
-    forger.add("r/content", engram=E, kind=1, dots=[Superseded(0, forger.id, 0)])
-    assert world.refused_at(forger) == 2
 
 
 # -- what is kept ------------------------------------------------------------------------------
