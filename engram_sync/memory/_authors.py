@@ -20,6 +20,10 @@ def _no_label(_scope: bytes, _key: bytes) -> str:
     return ""
 
 
+def _one_agent(_scope: bytes, _key: bytes) -> bool:
+    return True
+
+
 def _full_trust(_key: bytes) -> float:
     return 1.0
 
@@ -33,6 +37,8 @@ class Authors:
     Args:
         label: The display name of a key in a scope, from the scope's membership.
         trust: This node's trust in a key, in [0, 1].
+        own_agent: Whether a key writes for the same agent as this node, in a scope.  By default
+            everybody does, as in the scope of one agent.
     """
 
     def __init__(
@@ -40,7 +46,9 @@ class Authors:
         *,
         label: Callable[[bytes, bytes], str] = _no_label,
         trust: Callable[[bytes], float] = _full_trust,
+        own_agent: Callable[[bytes, bytes], bool] = _one_agent,
     ) -> None:
+        self._own_agent = own_agent
         self._label = label
         self._trust = trust
         self._by_n: dict[int, _Log] = {}
@@ -89,6 +97,10 @@ class Authors:
     def label(self, scope: bytes, key: bytes) -> str:
         """The display name of a key in a scope; empty when it has none."""
         return self._label(scope, key)
+
+    def is_own_agent(self, reader: Reader, scope: bytes, log: bytes) -> bool:
+        """Whether a log of a scope was written for the agent of this node."""
+        return self._own_agent(scope, self.author(reader, log))
 
     def provenance(self, reader: Reader, scope: bytes, log: bytes, hlc: int) -> Provenance:
         """Who wrote a record of ``log`` at ``hlc``, for people to read."""

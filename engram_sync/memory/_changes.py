@@ -1,6 +1,9 @@
 """From a stored record to the change a document applies: where wire and crdt meet."""
 
+from collections.abc import Sequence
+
 from engram_crdt import Change, Dot
+from engram_sync.results import Life
 from engram_wire import (
     Record,
     RecordKind,
@@ -9,7 +12,7 @@ from engram_wire import (
     split_payload_untrusted,
 )
 
-from ._fields import read_payload
+from ._fields import LIFE, life_value, read_payload
 
 APPLIED_KINDS = frozenset(
     {
@@ -22,6 +25,13 @@ APPLIED_KINDS = frozenset(
     }
 )
 """Records that change a document.  All other kinds are kept and handed on, never applied."""
+
+
+_LIFE_BY_KIND = {
+    RecordKind.DELETE: life_value(Life.DELETED, ""),
+    RecordKind.ARCHIVE: life_value(Life.ARCHIVED, ""),
+    RecordKind.RESTORE: life_value(Life.ACTIVE, ""),
+}
 
 
 def is_applied(record: Record) -> bool:
@@ -43,9 +53,10 @@ def change_of(log: bytes, record: Record) -> Change:
     names = decode_superseded_untrusted(record.superseded, kind=shape.kind, puts=puts)
     pairs = [(log if name.log is None else name.log, name.clock) for name in names]
     deletes = shape.kind == RecordKind.DELETE
-    values: list[bytes] | list[None] = [None] * puts
     if record.payload is not None and read_payload(record.payload, shape.collections) is not None:
-        values = split_payload_untrusted(record.payload)
+        values: Sequence[bytes | None] = split_payload_untrusted(record.payload)
+    else:
+        values = [_known_without_payload(shape.kind, name) for name in shape.collections]
     return Change(
         log=log,
         seq=record.seq,
@@ -55,3 +66,11 @@ def change_of(log: bytes, record: Record) -> Change:
         removed=() if deletes else tuple(Dot(*pair) for pair in pairs),
         until=tuple(pairs) if deletes else (),
     )
+
+
+def _known_without_payload(kind: int, collection: str) -> bytes | None:
+    """The value of a put whose payload is not held, as far as the body of its record tells it.
+
+    Whether an engram is deleted must not wait for the payload, which holds only the reason.
+    """
+    return _LIFE_BY_KIND.get(RecordKind(kind)) if collection == LIFE else None

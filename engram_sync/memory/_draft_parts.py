@@ -1,6 +1,6 @@
 """Collecting the puts of one record and the dots that each of them supersedes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from engram_crdt import Dot, Element, superseded_by_put
 from engram_sync.errors import PreconditionError
@@ -18,9 +18,18 @@ class DraftParts:
         engram: The 16 bytes of the engram's id.
         observed: The live elements the caller's view contained.
         own_log: Id of the log that will carry the record.
+        own_agent: Whether the log of an observed element was written for the author's own agent.
     """
 
-    def __init__(self, engram: bytes, observed: Sequence[Element], own_log: bytes) -> None:
+    def __init__(
+        self,
+        engram: bytes,
+        observed: Sequence[Element],
+        own_log: bytes,
+        *,
+        own_agent: Callable[[bytes], bool] = lambda _log: False,
+    ) -> None:
+        self._own_agent = own_agent
         self._engram = engram
         self._observed = list(observed)
         self._own_log = own_log
@@ -33,8 +42,9 @@ class DraftParts:
 
     def put(self, collection: str, value: bytes) -> None:
         """Put a value; it supersedes what the collection's rule says, of what was observed."""
-        # Both scopes that exist belong to one agent, so every observed own slot is the author's.
-        dots = superseded_by_put(collection, value, self._observed, same_author=lambda _dot: True)
+        dots = superseded_by_put(
+            collection, value, self._observed, same_author=lambda dot: self._own_agent(dot.log)
+        )
         for dot in dots:
             self._replaced.setdefault(dot, len(self._puts))
         self._puts.append((collection, value))

@@ -86,7 +86,13 @@ def update(
             hint=f"bring it back with `engram-sync restore {observed.text}`, then update it",
         )
     refuse_open_conflicts(observed)
-    parts = DraftParts(observed.state.engram, observed.elements, own_log)
+    scope = observed.state.scope.id
+    parts = DraftParts(
+        observed.state.engram,
+        observed.elements,
+        own_log,
+        own_agent=lambda log: log == own_log or authors.is_own_agent(reader, scope, log),
+    )
     _apply_changes(parts, observed, changes)
     if not parts:
         return []

@@ -1,6 +1,7 @@
 """The texts by which people and programs name engrams and nodes."""
 
 import base64
+from functools import lru_cache
 
 from engram_sync.errors import UsageError
 
@@ -15,6 +16,7 @@ def engram_text(engram: bytes) -> str:
     return f"{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}"
 
 
+@lru_cache(maxsize=1024)
 def node_text(key: bytes) -> str:
     """The 32 bytes of a node's public key as 52 lower-case base32 characters."""
     return base64.b32encode(key).decode().rstrip("=").lower()

@@ -292,7 +292,12 @@ class _Open:
     def apply(self, stored: _Stored) -> None:
         """Merge one record, unless it was merged before."""
         record = stored.record
-        if not self.document.apply(change_of(stored.log_id, record)):
+        try:
+            if not self.document.apply(change_of(stored.log_id, record)):
+                return
+        except DocumentError:
+            # Valid as a record, yet beyond what a document can hold: it changes nothing, here as
+            # on every other node.  One author must not stop the scope for all.
             return
         if not self.records:
             self.first = (stored.log, record.seq)

@@ -1,6 +1,6 @@
 """Live elements as what people see: an engram, its siblings, its conflicts."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from engram_crdt import Element, latest
 from engram_sync.conflicts import (
@@ -28,12 +28,15 @@ from ._versions import version_token
 assert KEY_BYTES_MAX < 256  # conflicts.metadata_key reads one length byte.
 
 
-def life_now(elements: Iterable[Element]) -> tuple[Life, str]:
+def life_now(elements: Sequence[Element]) -> tuple[Life, str]:
     """State of life and its reason.
 
     Deleted wins over everything concurrent with it, so that a memory does not come back because
-    somebody who had been away touched it; otherwise the newest entry counts.
+    somebody who had been away touched it; otherwise the newest entry counts.  An engram of which
+    nothing at all is live is deleted, whatever took it away.
     """
+    if not elements:
+        return Life.DELETED, ""
     entries = [e for e in elements if e.collection == fields.LIFE and e.value is not None]
     deletes = [e for e in entries if life_of(e)[0] == Life.DELETED]
     newest = latest(deletes or entries)
@@ -111,7 +114,7 @@ def conflicts_of(reader: Reader, authors: Authors, state: EngramState) -> list[C
     ]
 
 
-def life_number(elements: Iterable[Element]) -> int:
+def life_number(elements: Sequence[Element]) -> int:
     """The state of life as rows store it."""
     return LIVES.index(life_now(elements)[0])
 

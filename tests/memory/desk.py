@@ -47,7 +47,7 @@ class TableRules:
     def may_write(self, scope: bytes, heads: tuple[bytes, ...], author: bytes) -> bool:
         return True
 
-    def agent_of(self, scope: bytes, author: bytes) -> bytes:
+    def agent_at(self, scope: bytes, heads: tuple[bytes, ...], author: bytes) -> bytes:
         return b"agent"
 
     def apply_untrusted(self, placed: object) -> Callable[[], None]:
@@ -230,8 +230,8 @@ class Desk:
 
     # Exchanging
 
-    async def pull(self, other: "Desk", *, sweep: bool = True) -> None:
-        """Take every run of ``other`` that is not held here."""
+    async def pull(self, other: "Desk", *, sweep: bool = True, payloads: bool = True) -> None:
+        """Take every run of ``other`` that is not held here, with or without its payloads."""
         runs = await other.store.read(
             lambda r: [
                 (run, r.records(run.log, run.first, run.last))
@@ -243,7 +243,8 @@ class Desk:
             announcement = Announcement(
                 ref=1, domain=log.domain, author=log.author, incarnation=log.incarnation
             )
-            frame = decode_frame_untrusted(encode_frame(1, records, [(run.last, run.signature)]))
+            sent = records if payloads else [r._replace(payload=None) for r in records]
+            frame = decode_frame_untrusted(encode_frame(1, sent, [(run.last, run.signature)]))
 
             await self.store.submit(partial(self._take, announcement, frame))
         if sweep:

@@ -11,7 +11,14 @@ from engram_sync.memory._shapes import plain_digest, plain_texts
 from engram_sync.memory._texts import texts_of
 from engram_sync.results import NewMemory
 from engram_sync.store import EngramRow, Reader, Transaction
-from engram_wire import Record, encode_payload, payload_hash, shape_of
+from engram_wire import (
+    Record,
+    Superseded,
+    encode_payload,
+    encode_superseded,
+    payload_hash,
+    shape_of,
+)
 from engram_wire.cbor import encode
 from tests.memory.desk import SCOPE, Desk, desks
 
@@ -209,3 +216,21 @@ async def test_single_writes_wait_for_the_index_and_bulk_does_not() -> None:
         assert await ann.store.submit(lambda tx: memory.flush_index(tx, ann.authors)) == 1
         assert await ann.store.submit(lambda tx: memory.flush_index(tx, ann.authors)) == 0
         assert await ann.found_contents("one") == await bob.found_contents("one") == ["one"]
+
+
+async def test_a_record_no_document_can_hold_changes_nothing_and_stops_nothing() -> None:
+    async with desks() as (ann,):
+        e = await ann.remember("one")
+        (row,) = await rows(ann)
+        far = Superseded(0, None, 1 << 31)
+        odd = record(["r/content"], [encode("odd")], kind=2)._replace(
+            seq=row.seq + 1,
+            engram=row.engram,
+            superseded=encode_superseded([far], kind=2),
+        )
+        before = await ann.counts()
+        await ann.store.submit(
+            lambda tx: ann.materialiser.apply_local(tx, row.scope, row.log, [odd], [])
+        )
+        assert await ann.counts() == before
+        assert (await ann.update(e, content="two")).content == "two"

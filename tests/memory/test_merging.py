@@ -246,6 +246,41 @@ async def test_two_creates_of_one_id_are_siblings() -> None:
         assert await ann.counts() == await bob.counts()
 
 
+async def test_values_that_are_owed_are_shown_as_such_and_change_no_digest() -> None:
+    async with desks(3) as (ann, bob, cat):
+        e = await ann.remember("one", title="t", tags=("a",), metadata={"k": 1})
+        single = await ann.remember("alone")
+        await bob.pull(ann, payloads=False)
+        await bob.update(e.id, content="two")
+        await ann.pull(bob)
+        assert await ann.counts() == await bob.counts()
+        shown = await bob.get(e)
+        assert (shown.content, shown.title, shown.tags) == ("two", "(not held here)", ())
+        assert (await bob.get(single)).content == "(not held here)"
+        first = (await bob.history(e))[0]
+        assert first.fields["title"] is first.fields["tags"] is None
+        await bob.forget(e.id)
+        with pytest.raises(PreconditionError) as refused:
+            await bob.restore(e.id)
+        assert "engram-sync sync" in refused.value.hint
+        await cat.pull(bob, payloads=False)
+        assert (await cat.counts()) == await bob.counts()
+
+
+async def test_concurrent_values_that_are_owed_are_a_conflict_until_they_are_known() -> None:
+    async with desks(3) as (ann, bob, cat):
+        e = await ann.remember("one")
+        await meet(ann, bob)
+        await ann.update(e, content="from ann")
+        await bob.update(e, content="from bob")
+        await ann.pull(bob)
+        await cat.pull(ann, payloads=False)
+        (conflict,) = await cat.conflicts()
+        assert {s.value for s in conflict.siblings} == {"(not held here)"}
+        (known,) = await ann.conflicts()
+        assert (conflict.id, conflict.version) == (known.id, known.version)
+
+
 async def act(desk: Desk, engrams: list[Engram], rng: random.Random) -> None:
     e = await desk.get(rng.choice(engrams))
     seen = rng.choice([e.version, None])
