@@ -3,6 +3,8 @@
 zeroconf is imported on first use: it takes 70 ms that a node without discovery need not spend.
 """
 
+import asyncio
+import concurrent.futures
 import ipaddress
 import logging
 import socket
@@ -46,6 +48,7 @@ class Responder:
         self._closed = False
         self._zeroconf: Zeroconf | None = None
         self._browser: ServiceBrowser | None = None
+        self._announcing: concurrent.futures.Future[None] | None = None
         self._interfaces: list[str] = []
         self._loopback = False
 
@@ -109,8 +112,21 @@ class Responder:
             server=f"{self._name}.local.",
             parsed_addresses=hosts,
         )
+
+        async def register() -> None:
+            # zeroconf does not say what its awaitable returns.
+            await (await opened.async_register_service(info))  # pyright: ignore[reportUnknownMemberType]
+
+        with self._lock:
+            if self._closed or opened.loop is None:
+                return False
+            # Not `register_service`: that cannot be interrupted, and closing zeroconf meanwhile
+            # leaves tasks behind that complain on stderr.
+            self._announcing = asyncio.run_coroutine_threadsafe(register(), opened.loop)
         try:
-            opened.register_service(info)
+            self._announcing.result()
+        except concurrent.futures.CancelledError:
+            return False
         except (OSError, Error, TimeoutError) as error:
             raise ResponderError(f"cannot announce: {error!r}") from error
         return True
@@ -121,6 +137,8 @@ class Responder:
             self._closed = True
             opened, self._zeroconf = self._zeroconf, None
             browser, self._browser = self._browser, None
+        if self._announcing is not None:
+            self._announcing.cancel()
         if browser is not None:
             browser.cancel()
         if opened is not None:

@@ -39,10 +39,8 @@ class Pipe:
         """Take some of ``data``, waiting for room; returns how much."""
         await self.wait_room()
         room = min(self._bytes_max - self._size, len(data))
-        arrival = trio.current_time() + self._delay_s()
-        if self._pieces:
-            arrival = max(arrival, self._pieces[-1][0])
-        self._pieces.append((arrival, bytes(data[:room])))
+        # A later piece that travels faster waits behind the earlier ones, as in TCP.
+        self._pieces.append((trio.current_time() + self._delay_s(), bytes(data[:room])))
         self._size += room
         self.wake()
         return room

@@ -127,7 +127,7 @@ class TcpTransport:
             )
         try:
             with trio.fail_after(self._connect_s):
-                tcp = await trio.open_tcp_stream(address.host, address.port)
+                tcp = await self.open_tcp(address)
         except trio.TooSlowError as error:
             raise UnreachableError(
                 f"cannot reach {address}: no answer within {self._connect_s:g} s",
@@ -151,6 +151,10 @@ class TcpTransport:
                 ) from error
             stack.pop_all()
         return Link(stream, stream.server_binding(), True, address)
+
+    async def open_tcp(self, address: Address) -> trio.SocketStream:
+        """The TCP connection under an outbound link; a place to count bytes or bind a source."""
+        return await trio.open_tcp_stream(address.host, address.port)
 
 
 async def _listen(address: Address) -> list[trio.SocketListener]:

@@ -14,7 +14,7 @@ import trio
 import trio.testing
 
 from engram_sync.errors import DegradedError
-from engram_sync.transport import Address, Link, TcpTransport, UnreachableError
+from engram_sync.transport import CLOSE_S_MAX, Address, Link, TcpTransport, UnreachableError
 from engram_sync.transport import _tls as tls_module
 from engram_sync.transport._doorkeeper import Doorkeeper
 
@@ -86,7 +86,7 @@ class Wiretap:
             nursery.start_soon(pass_on, far, near)
 
 
-async def test_a_reconnect_costs_less_than_1100_bytes_of_tls() -> None:
+async def test_a_reconnect_costs_less_than_860_bytes_of_tls() -> None:
     transport = TcpTransport()
     async with serving(transport) as [address], trio.open_nursery() as nursery:
         tap = Wiretap(address)
@@ -97,7 +97,8 @@ async def test_a_reconnect_costs_less_than_1100_bytes_of_tls() -> None:
         nursery.cancel_scope.cancel()
     await trio.aclose_forcefully(link.stream)
 
-    assert 700 < tap.passed < 1000
+    # Measured: 817 for the handshake, give or take the signature's length, and 27 for the greeting.
+    assert 700 < tap.passed < 860
 
 
 @pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
@@ -249,6 +250,24 @@ async def test_silent_strangers_cannot_take_all_places(
             await raw.aclose()
 
         assert await greeting(transport, address) == b"hello"
+
+
+async def test_a_close_waits_a_second_for_a_peer_that_does_not_read(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    identity = tls_module.ServerIdentity()
+    near, far = trio.testing.lockstep_stream_pair()
+    server = tls_module.TlsStream(far, identity.context, server_side=True)
+    client = tls_module.TlsStream(near, tls_module.client_context(), server_side=False)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(server.do_handshake)
+        nursery.start_soon(client.do_handshake)
+    before = trio.current_time()
+    await client.aclose()  # Nobody receives, and a lockstep stream holds nothing.
+
+    assert trio.current_time() - before == pytest.approx(CLOSE_S_MAX)
+    with pytest.raises(trio.ClosedResourceError):
+        await near.send_all(b"x")
 
 
 def test_places_are_counted_in_total_and_by_where_strangers_come_from() -> None:
