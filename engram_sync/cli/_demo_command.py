@@ -10,7 +10,7 @@ from typing import TextIO
 
 import click
 
-from engram_sync.errors import EngramError, NotFoundError
+from engram_sync.errors import NotFoundError
 
 from ._attach import run
 from ._output import print_json, print_line
@@ -21,9 +21,10 @@ NAMES = ("A", "B", "C")
 
 @click.command()
 @click.option("--keep", is_flag=True, help="Leave the nodes up and print how to talk to them.")
+@click.option("--no-mdns", is_flag=True, help="Pretend that multicast does not work here.")
 @global_options
 @pass_state
-def demo(state: State, *, keep: bool) -> None:
+def demo(state: State, *, keep: bool, no_mdns: bool) -> None:
     """Watch three nodes find each other, share, disagree and agree again.
 
     Three processes with homes of their own, on the loopback interface, import this checkout's
@@ -34,9 +35,9 @@ def demo(state: State, *, keep: bool) -> None:
     output = sys.stderr if state.json else sys.stdout
     started = time.monotonic()
     try:
-        run(state, partial(_play, source, folder, keep, output))
-    except EngramError as error:
-        error.hint = f"{error.hint}; " * bool(error.hint) + f"the nodes' own words: {folder}/*.log"
+        run(state, partial(_play, source, folder, output, keep=keep, multicast=not no_mdns))
+    except BaseException:
+        print_line(f"The demo failed.  What the nodes said is in {folder}", file=sys.stderr)
         raise
     seconds = time.monotonic() - started
     if not keep:
@@ -46,21 +47,26 @@ def demo(state: State, *, keep: bool) -> None:
         print_json("ok", done="demo", seconds=round(seconds, 1))
 
 
-async def _play(source: Path, folder: Path, keep: bool, output: TextIO) -> None:
+async def _play(source: Path, folder: Path, output: TextIO, *, keep: bool, multicast: bool) -> None:
+    import trio
+
     from ._demo_nodes import DemoNode
     from ._demo_story import Story
 
     nodes = [DemoNode(name, folder) for name in NAMES]
-    kept = False
     try:
-        story = Story(nodes, source, output)
-        await story.tell()
-        kept = keep
-    finally:
+        await Story(nodes, source, output, multicast=multicast).tell()
+        if not keep:
+            async with trio.open_nursery() as nursery:
+                for node in nodes:
+                    nursery.start_soon(node.down)
+    except BaseException:
         for node in nodes:
-            if not kept:
-                await node.kill()
+            await node.kill()
+        raise
     if keep:
+        for node in nodes:
+            await node.leave()
         _print_kept(folder, nodes[0].program, output)
 
 

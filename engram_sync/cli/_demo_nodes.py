@@ -43,10 +43,8 @@ class DemoNode:
     @property
     def program(self) -> str:
         """What a person types to run this program here."""
-        installed = Path(sys.executable).with_name("engram-sync")
-        if shutil.which("engram-sync") is not None:
-            return "engram-sync"
-        return str(installed) if installed.exists() else f"{sys.executable} -m engram_sync"
+        installed = shutil.which("engram-sync", path=str(Path(sys.executable).parent))
+        return installed or f"{sys.executable} -m engram_sync"
 
     @property
     def node(self) -> ControlClient:
@@ -132,6 +130,11 @@ class DemoNode:
                 self._process.kill()
                 await self._process.wait()
             await self._close_process()
+
+    async def leave(self) -> None:
+        """Let the process go on without us."""
+        await self._forget_client()
+        await self._close_process()
 
     async def _close_process(self) -> None:
         if self._process is not None and self._process.stdout is not None:

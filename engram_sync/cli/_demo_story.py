@@ -29,16 +29,20 @@ class Story:
         nodes: Three of them, not started.
         source: A git checkout to import.
         output: Where to tell it.
+        multicast: False pretends that it does not work here.
     """
 
-    def __init__(self, nodes: Sequence[DemoNode], source: Path, output: TextIO) -> None:
+    def __init__(
+        self, nodes: Sequence[DemoNode], source: Path, output: TextIO, *, multicast: bool
+    ) -> None:
         self._nodes = nodes
         self._source = source
         self._output = output
+        self._multicast = multicast
         self._chapter = 0
 
     async def tell(self) -> None:
-        """Play everything, from the first start to the status table.
+        """Play everything, from the first start to the status table; the nodes stay up.
 
         Raises:
             DegradedError: Something that should hold did not.
@@ -53,19 +57,26 @@ class Story:
     async def _start(self) -> None:
         self._say("Three nodes, three processes, three homes")
         await self._everyone(lambda node: node.init())
-        await self._everyone(lambda node: node.up())
+        flags = () if self._multicast else ("--no-mdns",)
+        await self._everyone(lambda node: node.up(*flags))
         for node in self._nodes:
             self._line(f"{node.name}  {node.id[:16]}…  listens on {node.listen}")
 
     async def _join(self) -> None:
         first, *others = self._nodes
         self._say(f"{first.name} invites {' and '.join(node.name for node in others)}")
-        for node in others:
+        agents: dict[str, str] = {}
+
+        async def join(node: DemoNode) -> None:
             token = (await first.type("invite", "--ttl", "5m"))["token"]
+            self._line(f"{first.name}$ invite         {token[:28]}…")
             joined = await node.type("join", token)
             self._require(joined["node"] == first.id, f"{node.name} joined somebody else's agent")
-            self._line(f"{first.name}$ invite        {token[:28]}…")
-            self._line(f"{node.name}$ join TOKEN    joined agent {short(joined['agent'])}")
+            agents[node.name] = joined["agent"]
+
+        await self._everyone(join, others)
+        for node in others:
+            self._line(f"{node.name}$ join TOKEN     joined agent {short(agents[node.name])}")
 
     async def _import(self) -> None:
         self._say(f"Each imports a third of the history and the Markdown files of {self._source}")
@@ -126,12 +137,12 @@ class Story:
         _, left, right = self._nodes
         self._say(f"{left.name} and {right.name} were never told about each other")
         try:
-            seen = await self._wait_via("mdns", MULTICAST_SECONDS_MAX)
+            seen = await self._wait_via("mdns", MULTICAST_SECONDS_MAX if self._multicast else 0)
         except DegradedError:
             self._line("Multicast does not work on this machine: no node hears another one's")
             self._line(f"announcement.  {right.name} starts again with the address of {left.name}:")
             await right.down()
-            await right.up("--peer", left.listen)
+            await right.up("--no-mdns", "--peer", left.listen)
             seen = await self._wait_via("static", SPREAD_SECONDS_MAX)
         self._line(f"{seen.name}$ peers")
         self._text(await seen.show("peers"))
@@ -156,16 +167,25 @@ class Story:
         await self._spread(ref)
         await there.type("offline")
         edits = {here: "Deploys go out on Wednesdays", there: "Deploys go out on Thursdays"}
+
+        async def edit(node: DemoNode) -> None:
+            await node.type("update", ref, "--content", edits[node])
+
+        await self._everyone(edit, list(edits))
         for node, text in edits.items():
-            await node.type("update", ref, "--content", text)
             self._line(f'{node.name}$ update {short(ref)}… --content "{text}"')
         await there.type("online")
-        result = await there.type("sync", "--timeout", "30s")
-        self._line(f"{there.name}$ online; sync    {result['state']}")
+        self._line(f"{there.name}$ online")
         await self._same_conflict(ref, set(edits.values()))
+        shown: dict[DemoNode, str] = {}
+
+        async def show(node: DemoNode) -> None:
+            shown[node] = await node.show("conflicts")
+
+        await self._everyone(show)
         for node in self._nodes:
             self._line(f"{node.name}$ conflicts")
-            self._text(await node.show("conflicts"))
+            self._text(shown[node])
         self._line("Neither edit was lost: all three nodes list both, as one conflict.")
 
     async def _spread(self, ref: str) -> None:
@@ -218,9 +238,14 @@ class Story:
             ],
         )
 
-    async def _everyone(self, work: Callable[[DemoNode], Awaitable[None]]) -> None:
+    async def _everyone(
+        self,
+        work: Callable[[DemoNode], Awaitable[None]],
+        nodes: Sequence[DemoNode] | None = None,
+    ) -> None:
+        """Do the same on several nodes at once."""
         async with trio.open_nursery() as nursery:
-            for node in self._nodes:
+            for node in self._nodes if nodes is None else nodes:
                 nursery.start_soon(work, node)
 
     def _require(self, held: bool, otherwise: str) -> None:

@@ -53,7 +53,7 @@ def problems_of(value: Any, schema: dict[str, Any], root: dict[str, Any], at: st
     if isinstance(value, dict):
         return object_problems(cast("dict[str, Any]", value), schema, root, at)
     if isinstance(value, list) and "items" in schema:
-        items: list[Any] = value
+        items = cast("list[Any]", value)  # type: ignore[redundant-cast]  # pyright needs it
         return [
             problem
             for place, item in enumerate(items)
