@@ -8,7 +8,19 @@ import pytest
 import trio
 
 from engram_sync.host import Executor
-from engram_sync.store import InlineExecutor, MemoryStore, SqliteStore, Store, ThreadExecutor
+from engram_sync.store import (
+    InlineExecutor,
+    MemoryStore,
+    SqliteStore,
+    Store,
+    ThreadExecutor,
+    Writer,
+)
+from engram_sync.store._commit import Committer
+from engram_sync.store._connection import open_memory
+from engram_sync.store._database import Connection
+
+from .writing import GatedExecutor
 
 _names = itertools.count(1)
 
@@ -32,3 +44,22 @@ async def store(
     yield opened
     await opened.aclose()
     MemoryStore.discard(name)
+
+
+@pytest.fixture
+def gated() -> GatedExecutor:
+    return GatedExecutor()
+
+
+@pytest.fixture
+def connection() -> Connection:
+    return open_memory(f"writer-{next(_names)}")
+
+
+@pytest.fixture
+async def writer(connection: Connection, gated: GatedExecutor) -> AsyncIterator[Writer]:
+    """Not serving yet; its queue takes a weight of 8, its commits 4."""
+    writer = Writer(Committer(connection, "test"), gated, queue_weight_max=8, commit_weight_max=4)
+    yield writer
+    gated.gate.set()
+    await writer.aclose(drain=False)
