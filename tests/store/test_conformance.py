@@ -35,13 +35,7 @@ async def test_a_scope_is_kept_with_its_sums(store: Store) -> None:
         lambda tx: tx.put_scope(id_of("scope"), "agent", b"secret", current=True)
     )
     (row,) = await store.read(lambda reader: reader.scopes())
-    assert (row.n, row.id, row.kind, row.secret, row.current) == (
-        n,
-        id_of("scope"),
-        "agent",
-        b"secret",
-        True,
-    )
+    assert row[:5] == (n, id_of("scope"), "agent", b"secret", True)
     assert (row.materialised, row.digest, row.live, row.deleted, row.records) == (0, 0, 0, 0, 0)
     changed = row._replace(
         current=False, materialised=3, digest=2**256 - 1, live=4, deleted=5, records=6, secret=b""
@@ -134,6 +128,7 @@ async def test_runs_are_found_by_arrival_by_head_and_by_end(store: Store) -> Non
         assert reader.run_by_head(scope, first.head[:8] + bytes(24)) is None
         assert reader.run_at(log, 3) == second
         assert reader.run_at(log, 1) is None
+        assert [reader.run_before(log, seq) for seq in (1, 2, 9)] == [None, first, second]
         assert reader.runs_of(log, 0, 10) == [first, second]
         assert reader.runs_of(log, 1, 1) == [first]
         assert reader.runs_of(log, 2, 10) == [second]
