@@ -1,6 +1,7 @@
 """The handshake: both sides know who is there, and nobody in between can pretend."""
 
 import contextlib
+import hashlib
 
 import nacl.bindings
 import pytest
@@ -22,6 +23,7 @@ from engram_wire import (
     WireError,
     cbor,
     keyed_hash,
+    verify_signature_untrusted,
 )
 from engram_wire.handshake import DOMAIN_HANDSHAKE, PERSON_TRANSCRIPT
 from engram_wire.messages import decode_hello_ack_untrusted, encode_hello_ack
@@ -97,6 +99,20 @@ def test_a_session_id_depends_on_both_nonces_both_keys_and_the_channel() -> None
     for pair in pairs:
         pair.establish()
     assert len({pair.a.session_id for pair in pairs}) == len(pairs)
+
+
+def test_the_transcripts_are_those_of_the_specification() -> None:
+    pair = Pair()
+    pair.establish()
+    hello_i, ack_i = frames_of(pair.to_b)
+    hello_r, ack_r = frames_of(pair.to_a)
+    t_r = keyed_hash(b"engram handshake", cbor.encode([CHANNEL, hello_i, hello_r, BOB.public_key]))
+    t_i = keyed_hash(b"engram handshake", cbor.encode([t_r, ack_r, ALICE.public_key]))
+    assert pair.a.session_id == pair.b.session_id == t_i
+    domain = b"engram-sync/handshake/1\0"
+    for ack, message in ((ack_r, domain + b"\x01" + t_r), (ack_i, domain + b"\x00" + t_i)):
+        proof = decode_hello_ack_untrusted(ack)
+        verify_signature_untrusted(proof.key, message, proof.signature, "proof")
 
 
 def test_a_responder_says_nothing_first() -> None:
@@ -264,6 +280,36 @@ def test_a_key_that_is_no_point_proves_nothing() -> None:
     )
     a, hello, _ = greeted()
     refused(a, hello + with_length(encode_hello_ack(HelloAck(key, bytes(64)))), SignatureError)
+
+
+def test_a_key_outside_the_prime_order_group_proves_nothing() -> None:
+    # A point of order 8 added to a real key gives seven more keys with one secret: the equation
+    # holds whenever the challenge is a multiple of 8, so that a signature needs a few attempts.
+    order_8 = SMALL_ORDER_KEYS[-1]
+    secret = hashlib.sha512(MALLORY.secret_key[:32]).digest()[:32]
+    secret = bytes((secret[0] & 0xF8,)) + secret[1:31] + bytes((secret[31] & 0x3F | 0x40,))
+    key = nacl.bindings.crypto_core_ed25519_add(MALLORY.public_key, order_8)
+    a = initiator()
+    hello_i = frames_of(a.start())[0]
+    hello_r = cbor.encode([0, [1], [], b"2" * 32])
+    transcript = keyed_hash(PERSON_TRANSCRIPT, cbor.encode([CHANNEL, hello_i, hello_r, key]))
+    message = DOMAIN_HANDSHAKE + Role.RESPONDER.byte + transcript
+    signature = signature_of_mixed_order(secret, key, message)
+    verify_signature_untrusted(key, message, signature, "libsodium alone accepts it")
+    ack = encode_hello_ack(HelloAck(key, signature))
+    refused(a, with_length(hello_r) + with_length(ack), SignatureError)
+
+
+def signature_of_mixed_order(secret: bytes, key: bytes, message: bytes) -> bytes:
+    order = 2**252 + 27742317777372353535851937790883648493
+    for attempt in range(1, 1000):
+        nonce = attempt.to_bytes(32, "little")
+        point = nacl.bindings.crypto_scalarmult_ed25519_base_noclamp(nonce)
+        challenge = int.from_bytes(hashlib.sha512(point + key + message).digest(), "little") % order
+        if challenge % 8 == 0:
+            scalar = (attempt + challenge * int.from_bytes(secret, "little")) % order
+            return point + scalar.to_bytes(32, "little")
+    raise AssertionError("no multiple of 8 among a thousand challenges")
 
 
 def test_a_proof_whose_scalar_was_raised_by_the_group_order_is_refused() -> None:

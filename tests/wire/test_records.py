@@ -19,6 +19,7 @@ from engram_wire import (
     WireError,
     body_of,
     cbor,
+    check_key_untrusted,
     decode_auth_untrusted,
     decode_ids_untrusted,
     decode_superseded_untrusted,
@@ -145,6 +146,13 @@ def test_no_signature_verifies_under_a_small_order_key(key: bytes) -> None:
         for number in range(16):
             with pytest.raises(SignatureError):
                 verify_signature_untrusted(key, b"message %d" % number, signature, "forgery")
+
+
+@pytest.mark.parametrize("key", [b"", bytes(31), *SMALL_ORDER_KEYS], ids=bytes.hex)
+def test_what_is_no_key_cannot_be_enrolled(key: bytes) -> None:
+    check_key_untrusted(ALICE.public_key)
+    with pytest.raises(SignatureError):
+        check_key_untrusted(key)
 
 
 # ---- shape ---------------------------------------------------------------------------------------

@@ -107,6 +107,7 @@ from .records import RecordKind as RecordKind
 from .records import Shape as Shape
 from .records import Superseded as Superseded
 from .records import body_of as body_of
+from .records import check_key_untrusted as check_key_untrusted
 from .records import decode_auth_untrusted as decode_auth_untrusted
 from .records import decode_ids_untrusted as decode_ids_untrusted
 from .records import decode_superseded_untrusted as decode_superseded_untrusted
@@ -227,6 +228,7 @@ __all__ = [
     "WireError",
     "body_of",
     "cbor",
+    "check_key_untrusted",
     "clock_digest",
     "decode_auth_untrusted",
     "decode_frame_untrusted",

@@ -17,7 +17,6 @@ from .cbor import encode
 from .errors import (
     DuplicateError,
     ProtocolError,
-    SignatureError,
     StrangerError,
     VersionError,
     WireError,
@@ -28,7 +27,7 @@ from .messages import (
     encode_hello,
     encode_hello_ack,
 )
-from .records import keyed_hash, verify_signature_untrusted
+from .records import check_key_untrusted, keyed_hash, verify_signature_untrusted
 
 VERSIONS: Final = (1,)
 """Protocol versions that this code speaks."""
@@ -141,8 +140,7 @@ class Handshake:
         ack = decode_hello_ack_untrusted(data)
         if self._expected_peer is not None and ack.key != self._expected_peer:
             raise StrangerError("another node than the expected one answered")
-        if not nacl.bindings.crypto_core_ed25519_is_valid_point(ack.key):
-            raise SignatureError("the peer's key is not a valid Ed25519 key")
+        check_key_untrusted(ack.key)
         signer = self._role.peer
         transcript = self._transcript(signer, ack.key)
         message = DOMAIN_HANDSHAKE + signer.byte + transcript

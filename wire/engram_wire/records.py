@@ -131,6 +131,19 @@ def sign_head(secret_key: bytes, head: bytes) -> bytes:
     return nacl.bindings.crypto_sign(DOMAIN_RECORD + head, secret_key)[:64]
 
 
+def check_key_untrusted(key: bytes) -> None:
+    """Refuse what is no point of the prime-order group, before a key is enrolled anywhere.
+
+    libsodium verifies under a key of mixed order, of which the holder of one secret has eight.
+
+    Raises:
+        SignatureError: ``key`` is not a valid Ed25519 public key.
+    """
+    valid = nacl.bindings.crypto_core_ed25519_is_valid_point
+    if len(key) != _limits.KEY_BYTES or not valid(key):
+        raise SignatureError("not a valid Ed25519 key")
+
+
 def verify_signature_untrusted(key: bytes, message: bytes, signature: bytes, what: str) -> None:
     """Check an Ed25519 signature with libsodium, which refuses small-order keys and S >= L.
 
