@@ -166,10 +166,20 @@ def test_no_tag_is_read(start: int, content: bytes) -> None:
             cbor.decode_untrusted(head(6, tag) + content)
 
 
-def test_a_tag_is_refused_before_its_content_is_computed() -> None:
-    # 10 ** (10 ** 9) as a decimal fraction took more than 20 seconds to become an integer.
-    with pytest.raises(ProtocolError):
-        cbor.decode_untrusted(b"\xc4\x82\x1a\x3b\x9a\xca\x00\x01")
+@pytest.mark.parametrize(
+    ("data", "tag"),
+    [
+        # 10 ** (10 ** 9) as a decimal fraction took more than 20 seconds to become an integer.
+        (b"\xc4\x82\x1a\x3b\x9a\xca\x00\x01", 4),
+        # Shared references of 339 bytes stood for 2 ** 30 leaves.
+        (b"\xd8\x1c\x82\x00\x00", 28),
+        # String references of 1 MB stood for 10 GB.
+        (b"\xd9\x01\x00\x81\x41a", 256),
+    ],
+)
+def test_a_tag_is_refused_before_its_content_is_computed(data: bytes, tag: int) -> None:
+    with pytest.raises(ProtocolError, match=f"semantic tag {tag}"):
+        cbor.decode_untrusted(data)
 
 
 def test_a_value_above_the_size_limit_is_refused_unread() -> None:
