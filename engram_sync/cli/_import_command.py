@@ -68,8 +68,8 @@ def import_command(
         )
     else:
         print_line(f"imported {imported} memories from {path}")
-    for place, message in places:
-        print_line(f"not imported: {place}: {message}", file=sys.stderr)
+        for place, message in places:
+            print_line(f"not imported: {place}: {message}", file=sys.stderr)
     return DegradedError.exit_code if places else 0
 
 

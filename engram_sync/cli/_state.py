@@ -35,11 +35,17 @@ class State:
         """The directory of the node.
 
         Raises:
-            UsageError: It is one that this program never uses.
+            UsageError: It is one that this program never uses, or a file.
         """
         from engram_sync.config import resolve_home
+        from engram_sync.errors import UsageError
 
-        return resolve_home(self.home_flag, os.environ)
+        home = resolve_home(self.home_flag, os.environ)
+        if home.exists() and not home.is_dir():
+            raise UsageError(
+                f"{home} is a file, and a home is a directory", hint="choose another --home"
+            )
+        return home
 
     def config(self, **flags: object) -> "Config":
         """Every setting, with the flags of a command on top.
