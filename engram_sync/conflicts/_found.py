@@ -148,8 +148,7 @@ def conflict_id(scope: bytes, engram: bytes, found: Found) -> str:
 
 def conflict_version(found: Found) -> str:
     """The name of exactly these heads; a third sibling makes a new version of the conflict."""
-    heads = [e.dot.log + e.dot.clock.to_bytes(8, "big") for e in found.heads]
-    return _hash(*sorted(heads))
+    return _hash(*(e.dot.log + e.dot.clock.to_bytes(8, "big") for e in found.heads))
 
 
 def field_name(collection: str, key: bytes = b"") -> str:

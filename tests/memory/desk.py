@@ -138,6 +138,7 @@ class Desk:
             )
 
         await self.store.submit(job)
+        await self.sweep()
 
     # Writing
 

@@ -91,7 +91,6 @@ async def test_local_writes_need_no_sweep_and_a_sweep_over_them_changes_nothing(
     async with desks() as (ann,):
         e = await ann.remember("one")
         await ann.update(e, content="two")
-        await ann.sweep()
         scope = await ann.store.read(lambda r: r.scopes()[0])
         assert scope.materialised == await ann.store.read(lambda r: r.last_arrival(scope.n))
         before = await rows(ann), await ann.counts()
@@ -234,3 +233,35 @@ async def test_a_record_no_document_can_hold_changes_nothing_and_stops_nothing()
         )
         assert await ann.counts() == before
         assert (await ann.update(e, content="two")).content == "two"
+
+
+async def test_one_record_that_contradicts_itself_is_a_conflict() -> None:
+    async with desks() as (ann,):
+        e = await ann.remember("one")
+        (row,) = await rows(ann)
+        entries = [encode(["k", 1]), encode(["k", 2])]
+        odd = record(["m/meta", "m/meta"], entries)._replace(seq=row.seq + 1, engram=b"o" * 16)
+        await ann.store.submit(
+            lambda tx: ann.materialiser.apply_local(tx, row.scope, row.log, [odd], [])
+        )
+        found = await ann.store.read(lambda r: r.engram(row.scope, b"o" * 16))
+        assert found is not None
+        assert (found.records, found.conflict) == (1, 1)
+        assert (await ann.get(e)).content == "one"
+
+
+async def test_the_number_of_a_log_that_was_rolled_back_means_the_next_one() -> None:
+    async with desks() as (ann,):
+        scope = ann.ledger.scope_number(SCOPE)
+
+        def put(tx: Transaction, log: bytes, *, fail: bool) -> int:
+            n = tx.put_log(scope, log, 0, bytes(32), bytes(16))
+            ann.materialiser.apply_local(tx, scope, n, [], [])
+            if fail:
+                raise RuntimeError("stop")
+            return n
+
+        with pytest.raises(RuntimeError, match="stop"):
+            await ann.store.submit(lambda tx: put(tx, b"x" * 32, fail=True))
+        n = await ann.store.submit(lambda tx: put(tx, b"y" * 32, fail=False))
+        assert await ann.store.read(lambda r: ann.authors.log_id(r, n)) == b"y" * 32

@@ -157,6 +157,30 @@ async def test_restoring_after_a_concurrent_edit_keeps_the_edit_and_restates_the
         assert await bob.get(e) == back
 
 
+async def test_deleted_wins_over_a_later_archive_that_had_not_seen_it() -> None:
+    async with desks(2) as (ann, bob):
+        e = await ann.remember("one")
+        await meet(ann, bob)
+        await ann.forget(e)
+        bob.now_ms += 60_000
+        await bob.archive(e.id)
+        await meet(ann, bob)
+        assert (await ann.get(e)).life == (await bob.get(e)).life == "deleted"
+        assert [c.kind for c in await ann.conflicts()] == ["lifecycle"]
+        assert (await ann.restore(e.id)).life == "active"
+
+
+async def test_restoring_does_not_restate_what_a_concurrent_edit_put_again() -> None:
+    async with desks(2) as (ann, bob):
+        e = await ann.remember("one", tags=("a", "b"))
+        await meet(ann, bob)
+        await ann.forget(e)
+        await bob.update(e, add_tags={"a"})
+        await meet(ann, bob)
+        assert (await ann.restore(e.id)).tags == ("a", "b")
+        assert (await ann.history(e))[-1].fields["tags"] == ["b"]
+
+
 async def test_updating_the_version_of_a_lifecycle_conflict_keeps_the_memory() -> None:
     async with desks(2) as (ann, bob):
         e = await ann.remember("one", tags=("a", "b"), title="t")
@@ -244,6 +268,7 @@ async def test_two_creates_of_one_id_are_siblings() -> None:
         (conflict,) = await ann.conflicts()
         assert {s.value for s in conflict.siblings} == {"from ann", "from bob"}
         assert await ann.counts() == await bob.counts()
+        assert await ann.get(conflict.engram) == await bob.get(conflict.engram)
 
 
 async def test_values_that_are_owed_are_shown_as_such_and_change_no_digest() -> None:

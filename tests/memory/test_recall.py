@@ -4,7 +4,7 @@ import pytest
 
 from engram_sync import memory
 from engram_sync.errors import UsageError
-from engram_sync.memory import _planner
+from engram_sync.memory import Filters, _planner
 from engram_sync.memory._planner import split_terms
 from engram_sync.results import NewMemory
 from tests.memory.desk import desks
@@ -100,6 +100,21 @@ async def test_deleted_memories_are_never_recalled_even_when_asked_for() -> None
             assert await ann.found_contents("one", life=life) == []
             assert await ann.found_contents("", life=life) == []
         assert [found.id for found in await ann.newest(life="deleted")] == [e.id]
+
+
+async def test_a_deleted_memory_is_not_recalled_before_the_index_knows_and_leaves_it() -> None:
+    async with desks() as (ann,):
+        e = await ann.remember("one")
+        assert await ann.found_contents("one") == ["one"]
+        await ann.forget(e)
+        everything = Filters(life="all")
+        hits = await ann.store.read(
+            lambda r: memory.recall(r, ann.authors, ann.planner, "one", filters=everything)
+        )
+        assert hits == []
+        assert len(await ann.store.read(lambda r: r.search(["one"], limit=9))) == 1
+        await ann.store.submit(lambda tx: memory.flush_index(tx, ann.authors))
+        assert await ann.store.read(lambda r: r.search(["one"], limit=9)) == []
 
 
 async def test_list_pages_from_the_newest_to_the_oldest() -> None:

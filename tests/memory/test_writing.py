@@ -127,15 +127,24 @@ async def test_restoring_keeps_the_siblings_that_were_deleted_together() -> None
 async def test_restoring_more_than_one_record_holds_takes_several() -> None:
     async with desks() as (ann,):
         tags = [f"tag{i:03}" for i in range(100)]
-        e = await ann.remember("x" * 200_000, tags=tags[:50])
+        e = await ann.remember("x" * 256 * 1024, tags=tags[:50])
         e = await ann.update(e, add_tags=tags[50:])
-        big = await ann.update(e, content="y" * 200_000)
-        await ann.update(e, content="z" * 200_000)
+        big = await ann.update(e, content="y" * 256 * 1024)
+        await ann.update(e, content="z" * 256 * 1024)
         both = await ann.get(big)
         await ann.forget(e.id, if_version=both.version)
         back = await ann.restore(e.id)
         assert back.tags == tuple(tags)
         assert {s.value[0] for s in back.siblings} == {"y", "z"}
+
+
+async def test_restoring_what_was_archived_before_it_was_deleted_makes_it_active() -> None:
+    async with desks() as (ann,):
+        e = await ann.remember("one")
+        await ann.archive(e)
+        await ann.forget(e.id)
+        back = await ann.restore(e.id)
+        assert (back.life, back.content, back.siblings) == ("active", "one", ())
 
 
 async def test_archiving_takes_out_of_recall_and_keeps_everything() -> None:
