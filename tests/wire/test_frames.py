@@ -279,6 +279,29 @@ def test_a_frame_of_one_record_has_no_steps_and_one_shape() -> None:
             decode_frame_untrusted(spliced(column, value, single))
 
 
+PLAIN_FRAME = frame_of([record(1), record(2)])
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {4: [SHAPE, SHAPE], 5: b"\x00\x01"},
+        {5: b"\x00\x00"},
+        {9: [0, 0]},
+        {10: [b"", b""]},
+        {10: [b"", b"\x80"]},
+        {12: []},
+    ],
+    ids=str,
+)
+def test_the_same_records_have_no_second_spelling(columns: dict[int, cbor.Value]) -> None:
+    data = PLAIN_FRAME
+    for column, value in columns.items():
+        data = spliced(column, value, data)
+    with pytest.raises(ProtocolError):
+        decode_frame_untrusted(data)
+
+
 @pytest.mark.parametrize("data", [b"", b"\x80", b"\x8d", VARIED_FRAME[:-1], VARIED_FRAME + b"\x00"])
 def test_bytes_that_are_no_frame_are_refused(data: bytes) -> None:
     with pytest.raises(ProtocolError):

@@ -448,8 +448,9 @@ def test_a_failure_after_our_goodbye_says_nothing_more() -> None:
 
 def test_a_failed_session_drops_what_arrives() -> None:
     pair = established()
-    refused(pair, with_length(b"junk"), ProtocolError)
+    refused(pair, with_length(b"junk") + bytes(1 << 20), ProtocolError)
     pair.b.receive_data(b"more")
+    assert not pair.b._reader._buffer
     with pytest.raises(ProtocolError):
         pair.b.next_event()
 
