@@ -40,9 +40,11 @@ def demo(state: State, *, keep: bool, no_mdns: bool) -> None:
         print_line(f"The demo failed.  What the nodes said is in {folder}", file=sys.stderr)
         raise
     seconds = time.monotonic() - started
-    if not keep:
-        shutil.rmtree(folder)
     print_line(f"All of this was checked, in {seconds:.0f} s.", file=output)
+    if keep:
+        _print_kept(folder, output)
+    else:
+        shutil.rmtree(folder)
     if state.json:
         print_json("ok", done="demo", seconds=round(seconds, 1))
 
@@ -67,10 +69,12 @@ async def _play(source: Path, folder: Path, output: TextIO, *, keep: bool, multi
     if keep:
         for node in nodes:
             await node.leave()
-        _print_kept(folder, nodes[0].program, output)
 
 
-def _print_kept(folder: Path, program: str, output: TextIO) -> None:
+def _print_kept(folder: Path, output: TextIO) -> None:
+    from ._demo_nodes import program_here
+
+    program = program_here()
     print_line("The nodes are still up.  Talk to them, then stop them:", file=output)
     print_line(f"  cd {folder}", file=output)
     print_line(f"  {program} --home A recall how do deploys go out", file=output)

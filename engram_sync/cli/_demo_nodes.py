@@ -41,12 +41,6 @@ class DemoNode:
         self._client: ControlClient | None = None
 
     @property
-    def program(self) -> str:
-        """What a person types to run this program here."""
-        installed = shutil.which("engram-sync", path=str(Path(sys.executable).parent))
-        return installed or f"{sys.executable} -m engram_sync"
-
-    @property
     def node(self) -> ControlClient:
         """The running node."""
         assert self._client is not None
@@ -169,10 +163,9 @@ class DemoNode:
                 check=False,
             )
             if done.returncode != exit_code:
-                said = done.stderr.decode("utf-8", "replace").strip()
                 raise DegradedError(
                     f"`{' '.join(words)}` on node {self.name} ended with exit code "
-                    f"{done.returncode}: {said or done.stdout.decode('utf-8', 'replace').strip()}"
+                    f"{done.returncode}: {_said(done.stderr or done.stdout)}"
                 )
             return done.stdout
         raise DegradedError(
@@ -181,6 +174,23 @@ class DemoNode:
 
     def _command(self, *words: str) -> list[str]:
         return [sys.executable, "-m", "engram_sync", "--home", self.name, *words]
+
+
+def _said(output: bytes) -> str:
+    """The message of a JSON error, or else the last line of what a command printed."""
+    import msgspec
+
+    lines = output.decode("utf-8", "replace").strip().splitlines() or [""]
+    try:
+        return str(msgspec.json.decode(lines[-1], type=dict[str, Any])["message"])
+    except (msgspec.MsgspecError, KeyError):
+        return lines[-1]
+
+
+def program_here() -> str:
+    """What a person types to run this program here."""
+    installed = shutil.which("engram-sync", path=str(Path(sys.executable).parent))
+    return installed or f"{sys.executable} -m engram_sync"
 
 
 def _environment() -> dict[str, str]:

@@ -1,6 +1,7 @@
 """What happens in the demo, in order.  Every sentence is checked before it is printed."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TextIO, TypeVar
 
@@ -16,6 +17,9 @@ from ._output import print_line, print_table, short
 T = TypeVar("T")
 
 POLL_SECONDS = 0.1
+DIGEST_CHARACTERS = 16
+BATCH_MEMORIES = 20
+"""A third of a young history is small; the bar should still be seen to move."""
 MULTICAST_SECONDS_MAX = 12.0
 """Announcing and asking take about a second each; a busy machine gets some more."""
 AGREE_SECONDS_MAX = 40.0
@@ -87,7 +91,12 @@ class Story:
         self._table(
             ("node", "imported", "holds", "digest"),
             [
-                (node.name, f"{len(part):,}", f"{scope.engrams:,}", scope.digest[:32])
+                (
+                    node.name,
+                    f"{len(part):,}",
+                    f"{scope.engrams:,}",
+                    scope.digest[:DIGEST_CHARACTERS],
+                )
                 for node, part, scope in zip(self._nodes, parts, scopes, strict=True)
             ],
         )
@@ -102,7 +111,7 @@ class Story:
 
     async def _write_all(self, parts: Sequence[Sequence[NewMemory]]) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
         columns = (TextColumn("   {task.description}"), BarColumn(), MofNCompleteColumn())
         with Progress(*columns, console=Console(stderr=True)) as bar:
@@ -111,12 +120,10 @@ class Story:
                     task = bar.add_task(node.name, total=len(part))
 
                     async def write(
-                        node: DemoNode, part: Sequence[NewMemory], task: object
+                        node: DemoNode, part: Sequence[NewMemory], task: TaskID
                     ) -> None:
                         refused = await write_batches(
-                            node.node,
-                            part,
-                            lambda count: bar.advance(task, count),  # type: ignore[arg-type]
+                            node.node, part, partial(bar.advance, task), size=BATCH_MEMORIES
                         )
                         self._require(not refused, f"{node.name} refused {refused[:1]}")
 
@@ -232,7 +239,7 @@ class Story:
                     f"{scope.engrams:,}",
                     f"{scope.conflicts}",
                     f"{scope.synced_peers}/{scope.peers}",
-                    scope.digest[:32],
+                    scope.digest[:DIGEST_CHARACTERS],
                 )
                 for node, status, scope in zip(self._nodes, statuses, scopes, strict=True)
             ],

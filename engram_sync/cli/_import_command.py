@@ -92,12 +92,16 @@ def read_source(
 
 
 async def write_batches(
-    node: "NodeApi", memories: "Sequence[NewMemory]", advance: Advance
+    node: "NodeApi",
+    memories: "Sequence[NewMemory]",
+    advance: Advance,
+    *,
+    size: int = BATCH_MEMORIES,
 ) -> list[tuple[str, str]]:
     """Write all memories in order; returns place and reason of each that was refused."""
     refused: list[tuple[str, str]] = []
-    for start in range(0, len(memories), BATCH_MEMORIES):
-        batch = memories[start : start + BATCH_MEMORIES]
+    for start in range(0, len(memories), size):
+        batch = memories[start : start + size]
         try:
             await node.remember_many(batch)
         except UsageError:
