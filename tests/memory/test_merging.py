@@ -138,6 +138,7 @@ async def test_an_edit_concurrent_with_a_delete_is_reported_and_stays_hidden() -
         assert await bob.conflicts() == [conflict]
         assert (await bob.get(e)).life == "deleted"
         assert await bob.found_contents("two") == []
+        assert await bob.store.read(lambda r: r.search(["two"], limit=9)) == []
         with pytest.raises(PreconditionError):
             await bob.update(e.id, content="three")
 
@@ -174,10 +175,10 @@ async def test_restoring_does_not_restate_what_a_concurrent_edit_put_again() -> 
     async with desks(2) as (ann, bob):
         e = await ann.remember("one", tags=("a", "b"))
         await meet(ann, bob)
-        await ann.forget(e)
-        await bob.update(e, add_tags={"a"})
+        await ann.forget(await ann.update(e, add_tags={"c"}))
+        await bob.update(e, add_tags={"a", "c"})
         await meet(ann, bob)
-        assert (await ann.restore(e.id)).tags == ("a", "b")
+        assert (await ann.restore(e.id)).tags == ("a", "b", "c")
         assert (await ann.history(e))[-1].fields["tags"] == ["b"]
 
 
@@ -263,6 +264,7 @@ async def test_two_creates_of_one_id_are_siblings() -> None:
     async with desks(2) as (ann, bob):
         name = b"k" * 16
         await ann.remember("from ann", engram=name)
+        bob.now_ms += 60_000
         await bob.remember("from bob", engram=name)
         await meet(ann, bob)
         (conflict,) = await ann.conflicts()
