@@ -214,6 +214,7 @@ class Connection:
             if isinstance(event, Established):
                 raise ConnectionEnded(CloseCode.PROTOCOL, "a second handshake")
             self.perform(self.exchange.on_message_untrusted(event, trio.current_time()))
+            self.services.changed()
             while len(self._inbox) >= INBOX_FRAMES_MAX:
                 # Not reading is the back-pressure: the peer's own buffers fill next.
                 await self._waited("inbox taken")
