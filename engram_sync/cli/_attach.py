@@ -166,6 +166,7 @@ async def _enter_when_free(
 
     from engram_sync.control import find_node
 
+    own = str(os.getpid())
     deadline = trio.current_time() + BUSY_SECONDS_MAX
     while True:
         client = await find_node(home)
@@ -174,15 +175,14 @@ async def _enter_when_free(
         try:
             return await stack.enter_async_context(open_store())
         except DegradedError:
-            if not _held_by_another(home) or trio.current_time() > deadline:
+            if lock_holder(home) in {"", own} or trio.current_time() > deadline:
                 raise
         await trio.sleep(BUSY_POLL_SECONDS)
 
 
-def _held_by_another(home: Path) -> bool:
-    """Whether the lock of the home, which could not be taken, names another process."""
+def lock_holder(home: Path) -> str:
+    """Process id of whoever has the home open, or had it when it was killed; else empty."""
     try:
-        holder = (home / LOCK_FILE).read_text()
+        return (home / LOCK_FILE).read_text().strip()
     except OSError:
-        return False
-    return holder.strip() not in {"", str(os.getpid())}
+        return ""

@@ -1,6 +1,5 @@
 """Commands that write and read memories."""
 
-import sys
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -9,6 +8,7 @@ import click
 from engram_sync.errors import UsageError
 
 from ._attach import call
+from ._input import text_or_stdin
 from ._kinds import entry, moment
 from ._output import print_json, print_line
 from ._state import State, global_options, pass_state, with_options
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 LIMIT_MAX = 100_000
-STDIN = "-"
 TYPES = ("instant", "episodic", "semantic", "procedural")
 SCOPES = ("instance", "agent", "collective", "universal")
 
@@ -83,7 +82,7 @@ def remember(
     key: str | None,
 ) -> None:
     """Write a memory and print its id; `-` reads CONTENT from standard input."""
-    text = _content(content)
+    text = text_or_stdin(content, "CONTENT")
     engram = call(
         state,
         lambda node: node.remember(
@@ -222,7 +221,7 @@ def update(
         raise UsageError(
             "nothing to change", hint=f"see: {state.typed('update --help')}, for example --content"
         )
-    text = None if content is None else _content(content)
+    text = None if content is None else text_or_stdin(content, "CONTENT")
     engram = call(
         state,
         lambda node: node.update(
@@ -309,28 +308,6 @@ def _print_written(state: State, engram: "Engram") -> None:
         print_json("engram", engram)
     else:
         print_line(engram.id)
-
-
-def _content(argument: str) -> str:
-    """The argument, or standard input for ``-``.
-
-    Raises:
-        UsageError: It is not UTF-8.
-    """
-    if argument == STDIN:
-        data = sys.stdin.buffer.read()
-        try:
-            return data.decode()
-        except UnicodeDecodeError as error:
-            raise UsageError(
-                f"standard input is not UTF-8 text: byte {error.start} is {data[error.start]:#x}",
-                hint="convert it first, for example with iconv",
-            ) from error
-    try:
-        argument.encode()
-    except UnicodeEncodeError as error:
-        raise UsageError("CONTENT is not UTF-8 text", hint="pass it with `-`") from error
-    return argument
 
 
 def _belief(words: tuple[str, str, str] | None) -> dict[str, object] | None:

@@ -6,7 +6,8 @@ import click
 
 from engram_sync.errors import DeadlineError, DegradedError
 
-from ._attach import LOCK_FILE, call, call_running
+from ._attach import call, call_running, lock_holder
+from ._input import text_or_stdin
 from ._kinds import duration
 from ._output import print_json, print_line
 from ._state import State, global_options, pass_state
@@ -50,8 +51,9 @@ def invite(state: State, *, ttl: float, role: str, uses: int) -> None:
 @global_options
 @pass_state
 def join(state: State, *, token: str, bring: bool) -> None:
-    """Become a node of the agent that TOKEN invites to."""
-    result = call(state, lambda node: node.join(token, bring=bring), network=True)
+    """Become a node of the agent that TOKEN invites to; `-` reads it from standard input."""
+    word = text_or_stdin(token, "TOKEN").strip()
+    result = call(state, lambda node: node.join(word, bring=bring), network=True)
     if state.json:
         print_json("join", result)
         return
@@ -127,10 +129,9 @@ async def _wait_until_gone(client: "ControlClient") -> None:
     """Wait until the node has given back its home, the last thing it does."""
     import trio
 
-    lock = trio.Path(client.home / LOCK_FILE)
     with trio.move_on_after(DOWN_SECONDS):
         # The node's last act is to take its id out of the file; no event crosses processes.
-        while (await lock.read_text()).strip() == str(client.pid):  # noqa: ASYNC110
+        while lock_holder(client.home) == str(client.pid):  # noqa: ASYNC110
             await trio.sleep(DOWN_POLL_SECONDS)
         return
     raise DeadlineError(

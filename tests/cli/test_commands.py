@@ -153,8 +153,15 @@ def test_a_second_up_is_refused_with_the_process_id_of_the_first(see: Run) -> No
 
 
 def test_down_asks_the_node_to_stop(ask: Run, running_fake: FakeNode) -> None:
-    (running_fake.home / "lock").write_text("")
     assert ask("down")["done"] == "down"
+
+
+def test_a_token_may_come_from_standard_input(
+    ask: Run, running_fake: FakeNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"engram1.x\n")))
+    assert ask("join", "-")["kind"] == "join"
+    assert running_fake.tokens == ["engram1.x"]
 
 
 def test_the_home_may_come_from_the_environment(

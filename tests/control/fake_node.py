@@ -43,6 +43,7 @@ class FakeNode:
         """Lets ``join`` go on."""
         self.cancelled: list[str] = []
         self.completed: list[str] = []
+        self.tokens: list[str] = []
 
     @property
     def home(self) -> Path:
@@ -175,6 +176,7 @@ class FakeNode:
         return f"engram1.{role}-{ttl_s:g}-{uses}"
 
     async def join(self, token: str, *, bring: bool = False) -> JoinResult:
+        self.tokens.append(token)
         self.entered.set()
         try:
             await self.release.wait()

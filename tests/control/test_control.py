@@ -23,6 +23,7 @@ from engram_sync.control._messages import FrameStream
 from engram_sync.control._server import serve_control
 from engram_sync.errors import (
     CorruptError,
+    DeadlineError,
     DegradedError,
     EngramError,
     LocalError,
@@ -412,6 +413,21 @@ async def test_a_stranger_on_the_port_of_a_killed_node_counts_as_no_node(tmp_pat
         nursery.start_soon(trio.serve_listeners, greet, [listener])
         assert await find_node(tmp_path) is None
         nursery.cancel_scope.cancel()
+
+
+async def test_a_node_that_does_not_answer_is_not_taken_for_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stopped process still listens; starting a second node beside it would fail."""
+    monkeypatch.setattr("engram_sync.control._client.CONNECT_SECONDS_MAX", 0.01)
+    (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    port: int = listener.socket.getsockname()[1]
+    (tmp_path / "control.json").write_text(
+        json.dumps({"v": 1, "pid": 77, "token": "t", "tcp_port": port})
+    )
+    async with listener:
+        with pytest.raises(DeadlineError, match="pid 77"):
+            await find_node(tmp_path)
 
 
 async def test_a_file_that_is_not_ours_is_reported_and_kept(tmp_path: Path) -> None:
