@@ -79,11 +79,13 @@ class _Frames:
         self._records, self._signatures, self._bytes = [], [], 0
 
 
-def read_page(reader: Reader, scope: int, request: ReadRuns) -> Page:
+def read_page(reader: Reader, scope: int, request: ReadRuns, *, until: int) -> Page:
     """The next page of what the peer lacks.
 
     Args:
         scope: The store's number of ``request.scope``.
+        until: Arrival number of the newest run to send.  What is stored beyond it was not
+            published yet, so it is not noted either who sent it here.
     """
     logs = {row.n: row for row in reader.logs() if row.scope == scope}
     after = request.after
@@ -91,7 +93,7 @@ def read_page(reader: Reader, scope: int, request: ReadRuns) -> Page:
         after = _start(reader, logs, request.known)
     frames = _Frames(reader, request.refs)
     while frames.total_bytes < PAGE_BYTES:
-        runs = reader.runs(scope, after, RUNS_PER_READ)
+        runs = [r for r in reader.runs(scope, after, RUNS_PER_READ) if r.arrival <= until]
         for run in runs:
             log = logs[run.log]
             known = request.known.get(log.id, 0)

@@ -176,7 +176,9 @@ class Sharing:
     async def read_runs(self, connection: Connection, effect: ReadRuns) -> list[Effect]:
         """Read the next page for a feed."""
         view = self._scopes[effect.scope]
-        page = await self._core.read(lambda reader: read_page(reader, view.number, effect))
+        page = await self._core.read(
+            lambda reader: read_page(reader, view.number, effect, until=view.arrival)
+        )
         return connection.exchange.on_page(
             effect.request, page.entries, after=page.after, exhausted=page.exhausted
         )

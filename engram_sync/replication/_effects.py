@@ -40,7 +40,7 @@ class ReadRuns:
     after: int | None
     """Arrival number to continue after; None = start where ``known`` falls behind."""
     known: Mapping[bytes, int]
-    """Newest seq per log that the peer is known to hold."""
+    """Newest seq per log that the peer is known to hold; live, so look at it while reading."""
     refs: Mapping[bytes, int]
     """The numbers already announced, by log id."""
 

@@ -50,7 +50,9 @@ class Feed:
         ):
             return []
         self.reading = True
-        return [ReadRuns(self.request, self.scope, self.after, dict(self.known), dict(self.refs))]
+        # ``known`` itself, not a copy: what this very peer sends us is published here just before
+        # it is noted as known, and a copy made in between would send it all back.
+        return [ReadRuns(self.request, self.scope, self.after, self.known, dict(self.refs))]
 
     def page(
         self, entries: Sequence[PageEntry], *, after: int, exhausted: bool, view: ScopeView

@@ -1,0 +1,102 @@
+"""Listens on the links of a village, where nothing is encrypted."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import trio
+
+from engram_sync.transport import Address, Link, Transport, TransportStatistics
+from engram_wire import Message, MessageType, cbor, decode_message_untrusted
+
+M = TypeVar("M")
+
+
+@dataclass
+class Tap:
+    """Everything that hosts have sent."""
+
+    streams: list[tuple[str, bytearray]] = field(default_factory=list[tuple[str, bytearray]])
+    """(sending host, bytes), one per link and direction."""
+
+    def __call__(self, host: str, transport: Transport) -> Transport:
+        return _Tapped(self, host, transport)
+
+    def bytes_of(self, host: str) -> bytes:
+        return b"".join(data for sender, data in self.streams if sender == host)
+
+    def messages(self, host: str, kind: type[M]) -> list[M]:
+        """Every message of that type that ``host`` sent."""
+        found: list[Message] = []
+        for sender, data in self.streams:
+            if sender == host:
+                found += _messages(bytes(data))
+        return [message for message in found if isinstance(message, kind)]
+
+
+def _messages(data: bytes) -> list[Message]:
+    found: list[Message] = []
+    at = 0
+    while at + 4 <= len(data):
+        size = int.from_bytes(data[at : at + 4], "big")
+        frame, at = data[at + 4 : at + 4 + size], at + 4 + size
+        if len(frame) < size:
+            break
+        match cbor.decode_untrusted(frame):
+            case [1, int(kind), bytes(), int(), bytes(payload), bytes()]:
+                if kind > MessageType.HELLO_ACK:
+                    found.append(decode_message_untrusted(kind, payload))
+            case _:
+                pass  # The handshake.
+    return found
+
+
+class _TappedStream(trio.abc.Stream):
+    def __init__(self, stream: trio.abc.Stream, heard: bytearray) -> None:
+        self._stream = stream
+        self._heard = heard
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        self._heard += data
+        await self._stream.send_all(data)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await self._stream.wait_send_all_might_not_block()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        return await self._stream.receive_some(max_bytes)
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+class _Tapped:
+    def __init__(self, tap: Tap, host: str, transport: Transport) -> None:
+        self._tap = tap
+        self._host = host
+        self._transport = transport
+
+    @property
+    def statistics(self) -> TransportStatistics:
+        return self._transport.statistics
+
+    def _wrap(self, link: Link) -> Link:
+        heard = bytearray()
+        self._tap.streams.append((self._host, heard))
+        link.stream = _TappedStream(link.stream, heard)
+        return link
+
+    async def serve(
+        self,
+        addresses: Sequence[Address],
+        handler: Callable[[Link], Awaitable[None]],
+        *,
+        task_status: "trio.TaskStatus[list[Address]]" = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        async def tapped(link: Link) -> None:
+            await handler(self._wrap(link))
+
+        await self._transport.serve(addresses, tapped, task_status=task_status)
+
+    async def connect(self, address: Address) -> Link:
+        return self._wrap(await self._transport.connect(address))

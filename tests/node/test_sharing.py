@@ -1,0 +1,95 @@
+"""Two and more nodes of one agent remember the same things."""
+
+from trio.testing import MockClock
+
+from engram_sync.results import NewMemory, SyncState
+
+from .village import Village, agree, agreement, all_synced, contents, peer_of
+
+
+async def test_what_one_node_remembers_the_other_recalls(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        await a.remember("Deploys go out on Tuesdays", tags={"ops"})
+        await agreement(a, b)
+        hits = await b.recall("when do deploys go out")
+        assert [hit.engram.content for hit in hits] == ["Deploys go out on Tuesdays"]
+        assert hits[0].engram.provenance.node == (await a.identity()).node
+        await all_synced(a, b)
+
+
+async def test_writes_are_pushed_both_ways_over_a_live_connection(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        await all_synced(a, b)
+        for number in range(5):
+            await a.remember(f"from a, {number}")
+            await b.remember(f"from b, {number}")
+        await agreement(a, b)
+        assert len(await contents(a)) == 10
+        assert await contents(a) == await contents(b)
+        assert (await peer_of(a, b)).connected
+
+
+async def test_edits_made_apart_are_siblings_on_both_sides(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        engram = await a.remember("Deploys go out on Tuesdays")
+        await agreement(a, b)
+        await b.go_offline()
+        await a.update(engram.id, content="Deploys go out on Wednesdays")
+        await b.update(engram.id, content="Deploys go out on Fridays")
+        assert not await agree(a, b)
+        await b.go_online()
+        await agreement(a, b)
+        for node in (a, b):
+            seen = await node.get(engram.id)
+            assert {s.value for s in seen.siblings} == {
+                "Deploys go out on Wednesdays",
+                "Deploys go out on Fridays",
+            }
+            assert [c.engram for c in await node.conflicts()] == [engram.id]
+        assert [c.id for c in await a.conflicts()] == [c.id for c in await b.conflicts()]
+
+
+async def test_sync_says_clean_then_merged_and_counts(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        engram = await a.remember("one")
+        result = await b.sync()
+        assert result.state is SyncState.CLEAN
+        await b.go_offline()
+        await a.update(engram.id, content="two")
+        await b.update(engram.id, content="three")
+        await b.go_online()
+        result = await b.sync()
+        assert result.state is SyncState.MERGED
+        assert await agree(a, b)
+        assert len(result.conflicts) == 1
+
+
+async def test_a_thousand_memories_travel_in_many_frames(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        many = [NewMemory(content=f"fact {number}") for number in range(1000)]
+        await a.remember_many(many)
+        await agreement(a, b)
+        assert len(await contents(b)) == 1000
+
+
+async def test_a_memory_larger_than_a_frame_travels_whole(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        large = "x" * (256 << 10)
+        small = [NewMemory(content=f"{n} " + "y" * 3000) for n in range(200)]
+        engram = await a.remember(large)
+        await a.remember_many(small)
+        await agreement(a, b)
+        assert (await b.get(engram.id)).content == large
+        assert len(await contents(b)) == 201
