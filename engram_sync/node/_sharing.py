@@ -25,6 +25,7 @@ from engram_sync.replication import (
     Present,
     ReadRuns,
     ScopeView,
+    Stored,
 )
 from engram_sync.store import PeerRow, Transaction
 from engram_sync.transport import Address
@@ -152,14 +153,10 @@ class Sharing:
             # Ours, not the peer's: it may try again when the store works.
             log.error("received records cannot be stored", reason=error.message)
             return [Close(CloseCode.BUSY, "the store cannot take records now")]
-        exchange = connection.exchange
-        effects: list[Effect] = []
-        for index, new_records in enumerate(intake.new_records):
-            received = [intake.received[index]]
-            rejected = [r for r in intake.rejected if r.log == received[0][0]]
-            effects += exchange.on_stored(
-                batch[index].request, received, rejected, new_records=new_records
-            )
+        stored = [
+            Stored(frame.request, *taken) for frame, taken in zip(batch, intake.taken, strict=False)
+        ]
+        effects = connection.exchange.on_stored(stored)
         for fork in intake.forks:
             self._core.problems[f"fork {fork.log.hex()}"] = str(fork)
         if intake.error is not None:
@@ -180,7 +177,7 @@ class Sharing:
             lambda reader: read_page(reader, view.number, effect, until=view.arrival)
         )
         return connection.exchange.on_page(
-            effect.request, page.entries, after=page.after, exhausted=page.exhausted
+            effect, page.entries, after=page.after, exhausted=page.exhausted
         )
 
     async def other(

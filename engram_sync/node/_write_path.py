@@ -51,17 +51,24 @@ class Arrival(NamedTuple):
     frame: bytes
 
 
+class Taken(NamedTuple):
+    """What became of one frame."""
+
+    log: bytes
+    seq: int
+    """The frame's last position; the last valid one when the log is refused."""
+    new_records: int
+    rejected: tuple[Rejection, ...] = ()
+
+
 @dataclass(slots=True)
 class Intake:
     """What became of a batch of frames."""
 
-    received: list[tuple[bytes, int]] = field(default_factory=list[tuple[bytes, int]])
-    """(log, seq) now held durably, one per frame taken."""
-    new_records: list[int] = field(default_factory=list[int])
-    """Records stored, one per frame taken."""
-    rejected: list[Rejection] = field(default_factory=list[Rejection])
+    taken: list[Taken] = field(default_factory=list[Taken])
+    """One per frame, in order, up to the error."""
     forks: list[ForkDetected] = field(default_factory=list[ForkDetected])
-    """Logs that turned out to have two histories; each counts as one frame taken."""
+    """Logs that turned out to have two histories; each counts as a frame taken too."""
     error: WireError | None = None
     """Why the frame after those was refused; frames after it were not looked at."""
 
@@ -252,26 +259,20 @@ class WritePath:
         intake = Intake()
         for arrival in arrivals:
             try:
-                batch = self._take(tx, arrival)
+                intake.taken.append(self._take(tx, arrival))
             except ForkDetected as fork:
                 intake.forks.append(fork)
-                intake.received.append((fork.log, fork.held.seq))
-                intake.new_records.append(0)
-                intake.rejected.append(fork.rejection)
+                intake.taken.append(Taken(fork.log, fork.seq - 1, 0, (fork.rejection,)))
                 continue
             except WireError as error:
                 intake.error = error
                 break
-            intake.received.append((batch.log.id, batch.log.seq))
-            intake.new_records.append(len(batch.records))
-            if batch.rejection is not None:
-                intake.rejected.append(batch.rejection)
-        if sum(intake.new_records) <= SWEEP_INLINE_RECORDS:
+        if sum(taken.new_records for taken in intake.taken) <= SWEEP_INLINE_RECORDS:
             for scope in {arrival.scope for arrival in arrivals}:
                 self.sweep(tx, scope, limit=2 * SWEEP_INLINE_RECORDS)
         return intake
 
-    def _take(self, tx: Transaction, arrival: Arrival) -> IngestBatch:
+    def _take(self, tx: Transaction, arrival: Arrival) -> Taken:
         frame = decode_frame_untrusted(arrival.frame)
         announcement = arrival.announcements.get(frame.ref)
         if announcement is None:
@@ -280,7 +281,11 @@ class WritePath:
         batch = self.ledger.ingest_untrusted(announcement, arrival.scope, frame, history=history)
         if batch.records:
             self._store(tx, batch)
-        return batch
+        if batch.rejection is not None:
+            return Taken(batch.log.id, batch.log.seq, len(batch.records), (batch.rejection,))
+        # What the frame shows, not how far the log is held here: the sender may hold less.
+        last = frame.first + len(frame.records) - 1
+        return Taken(batch.log.id, last, len(batch.records))
 
     def _store(self, tx: Transaction, batch: AuthoredBatch | IngestBatch) -> list[int]:
         log = batch.log

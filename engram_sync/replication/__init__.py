@@ -35,6 +35,7 @@ from engram_sync.replication._effects import (
     Send as Send,
 )
 from engram_sync.replication._exchange import Exchange as Exchange
+from engram_sync.replication._exchange import Stored as Stored
 from engram_sync.replication._feed import PageEntry as PageEntry
 from engram_sync.replication._limits import Intervals as Intervals
 from engram_sync.replication._peer_table import Contact as Contact
@@ -58,4 +59,5 @@ __all__ = [
     "ReadRuns",
     "ScopeView",
     "Send",
+    "Stored",
 ]

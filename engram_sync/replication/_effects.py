@@ -43,6 +43,8 @@ class ReadRuns:
     """Newest seq per log that the peer is known to hold; live, so look at it while reading."""
     refs: Mapping[bytes, int]
     """The numbers already announced, by log id."""
+    feed: int = 0
+    """Serial of the feed that asked; a page for an earlier one is dropped."""
 
 
 @dataclass(frozen=True, slots=True)

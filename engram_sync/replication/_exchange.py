@@ -4,6 +4,7 @@ Pure: every method takes what happened and returns effects for the driver to per
 """
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from engram_sync.replication._effects import (
     Admit,
@@ -13,6 +14,7 @@ from engram_sync.replication._effects import (
     Effect,
     Joined,
     Present,
+    ReadRuns,
     Send,
 )
 from engram_sync.replication._feed import Feed, PageEntry
@@ -36,6 +38,17 @@ from engram_wire import (
     SyncResponse,
     SyncStatus,
 )
+
+
+class Stored(NamedTuple):
+    """What became of one frame."""
+
+    request: int
+    log: bytes
+    seq: int
+    """The frame's last position, or the one before it at which the log is refused."""
+    new_records: int
+    rejected: tuple[Rejection, ...] = ()
 
 
 class Exchange:
@@ -132,8 +145,9 @@ class Exchange:
         view = self._scopes.get(scope)
         if view is None:
             return effects
-        for feed in self._feeds.values():
-            if feed.scope == scope and self.peer in view.readers:
+        if not any(pull.scope == scope and pull.pending for pull in self._pulls.values()):
+            # Otherwise what advanced may be this peer's own records; ``on_stored`` goes on then.
+            for feed in self._feeds_of(view):
                 effects += feed.next_read(view)
         return effects + self._compared(scope)
 
@@ -147,38 +161,44 @@ class Exchange:
         ]
         return [*acks, *self._compared(scope)]
 
-    def on_stored(
-        self,
-        request: int,
-        received: Sequence[tuple[bytes, int]],
-        rejected: Sequence[Rejection],
-        *,
-        new_records: int,
-    ) -> list[Effect]:
-        """A frame is durable: acknowledge it, with our summary once nothing is pending."""
-        pull = self._pulls[request]
-        pull.pending -= 1
-        self.received_records += new_records
-        for feed in self._feeds.values():
-            if feed.scope == pull.scope:
-                feed.learned(received)
-        if pull.pending and not rejected:
-            # The next frame of the same batch acknowledges a later position of the same log.
-            return [Send(SyncAck(request, tuple(received), None, ()))]
-        view = self._scopes[pull.scope]
-        ack = SyncAck(request, tuple(received), view.summary(), tuple(rejected))
-        return [Send(ack), *self._compared(pull.scope)]
+    def on_stored(self, stored: Sequence[Stored]) -> list[Effect]:
+        """Frames are durable: acknowledge them, with our summary once nothing is pending."""
+        for frame in stored:
+            self.received_records += frame.new_records
+            self._pulls[frame.request].pending -= 1
+        effects: list[Effect] = []
+        for request in dict.fromkeys(frame.request for frame in stored):
+            pull = self._pulls[request]
+            mine = [frame for frame in stored if frame.request == request]
+            received = {frame.log: frame.seq for frame in mine}
+            rejected = tuple(r for frame in mine for r in frame.rejected)
+            view = self._scopes[pull.scope]
+            summary = None if pull.pending else view.summary()
+            effects.append(Send(SyncAck(request, tuple(received.items()), summary, rejected)))
+            effects += self._compared(pull.scope)
+            for feed in self._feeds_of(view):
+                # First note what the peer itself has sent, so that none of it is echoed.
+                feed.learned(received.items())
+                effects += feed.next_read(view)
+        return effects
+
+    def _feeds_of(self, view: ScopeView) -> list[Feed]:
+        if self.peer not in view.readers:
+            return []
+        return [feed for feed in self._feeds.values() if feed.scope == view.scope]
 
     def on_page(
-        self, request: int, entries: Sequence[PageEntry], *, after: int, exhausted: bool
+        self, read: ReadRuns, entries: Sequence[PageEntry], *, after: int, exhausted: bool
     ) -> list[Effect]:
         """A page for a feed was read."""
-        feed = self._feeds[request]
+        feed = self._feeds.get(read.request)
+        if feed is None or feed.serial != read.feed:
+            return []
         view = self._scopes[feed.scope]
         if self.peer not in view.readers:
             # Revoked while the page was being read: it must not leave.
-            del self._feeds[request]
-            return [Send(_refusal(request))]
+            del self._feeds[read.request]
+            return [Send(_refusal(read.request))]
         return feed.page(entries, after=after, exhausted=exhausted, view=view)
 
     def on_credentials(self, scope: bytes, credentials: tuple[Credential, ...]) -> list[Effect]:
@@ -276,14 +296,15 @@ class Exchange:
         view = self._scopes.get(message.scope)
         if view is None or self.peer not in view.readers:
             return [Send(_refusal(message.request))]
+        before = self._feeds.get(message.request)
         if message.clock_digest == view.clock_digest:
-            feed = Feed.begin(message.request, message.scope, view.clock)
+            feed = Feed.begin(message.request, message.scope, view.clock, before)
             self._feeds[message.request] = feed
             return feed.begin_equal(view)
         if message.clock is None:
             needed = SyncResponse(message.request, SyncStatus.CLOCK_NEEDED, (), None, None)
             return [Send(needed)]
-        feed = Feed.begin(message.request, message.scope, message.clock)
+        feed = Feed.begin(message.request, message.scope, message.clock, before)
         self._feeds[message.request] = feed
         return feed.next_read(view)
 
@@ -320,6 +341,9 @@ class Exchange:
             if scope in shared:
                 self._summaries[scope] = summary
                 effects += self._compared(scope)
+                for pull in self._pulls.values():
+                    if pull.scope == scope:
+                        effects += pull.compared(self._scopes[scope], summary)
         return effects
 
     def _own_summaries(self) -> tuple[tuple[bytes, Summary], ...]:

@@ -35,13 +35,30 @@ class Feed:
     reading: bool = False
     caught_up: bool = False
     sent_records: int = 0
-    """Records the peer acknowledged since the feed began."""
+    """Records the peer acknowledged since the first feed of this request began."""
+    serial: int = 0
+    """Grows when the peer states its clock anew."""
 
     @classmethod
-    def begin(cls, request: int, scope: bytes, clock: Iterable[ClockEntry]) -> "Feed":
-        """Start from the clock that the peer stated (or that an equal digest implies)."""
+    def begin(
+        cls,
+        request: int,
+        scope: bytes,
+        clock: Iterable[ClockEntry],
+        before: "Feed | None" = None,
+    ) -> "Feed":
+        """Start from the clock that the peer stated (or that an equal digest implies).
+
+        Args:
+            before: The feed of the same request until now; what it announced stays announced.
+        """
         known = {entry.log: entry.seq for entry in clock}
-        return cls(request=request, scope=scope, known=known, acknowledged=dict(known))
+        feed = cls(request=request, scope=scope, known=known, acknowledged=dict(known))
+        if before is not None:
+            feed.refs = before.refs
+            feed.serial = before.serial + 1
+            feed.sent_records = before.sent_records
+        return feed
 
     def next_read(self, view: ScopeView) -> list[Effect]:
         """Ask for the next page unless one is being read or nothing is new."""
@@ -52,7 +69,8 @@ class Feed:
         self.reading = True
         # ``known`` itself, not a copy: what this very peer sends us is published here just before
         # it is noted as known, and a copy made in between would send it all back.
-        return [ReadRuns(self.request, self.scope, self.after, self.known, dict(self.refs))]
+        refs = dict(self.refs)
+        return [ReadRuns(self.request, self.scope, self.after, self.known, refs, self.serial)]
 
     def page(
         self, entries: Sequence[PageEntry], *, after: int, exhausted: bool, view: ScopeView

@@ -13,6 +13,9 @@ REQUESTS_MAX = 64
 """Scopes one peer may subscribe to over one connection."""
 ANNOUNCEMENTS_MAX = 65_536
 """Logs one peer may announce for one request; far above the clock of a healthy scope."""
+DISAGREEMENTS_MAX = 2
+"""Comparisons in a row that must find a difference before a request starts anew; one may simply
+have crossed a push."""
 CLOCK_INLINE_MAX = 16
 """Logs up to which a request carries the whole clock at once (70 bytes each, about 1 KiB);
 beyond it the digest goes first and equal scopes cost one small round trip."""

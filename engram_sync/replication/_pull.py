@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from enum import Enum
 
-from engram_sync.replication._effects import Effect, Ingest
-from engram_sync.replication._limits import ANNOUNCEMENTS_MAX, CLOCK_INLINE_MAX
+from engram_sync.replication._effects import Effect, Ingest, Send
+from engram_sync.replication._limits import ANNOUNCEMENTS_MAX, CLOCK_INLINE_MAX, DISAGREEMENTS_MAX
 from engram_sync.replication._view import ScopeView
 from engram_wire import (
     Announcement,
@@ -39,6 +39,8 @@ class Pull:
     announcements: dict[int, Announcement] = field(default_factory=dict[int, Announcement])
     pending: int = 0
     """Frames handed to the store and not yet answered."""
+    disagreements: int = 0
+    """Comparisons in a row that found a difference nothing on its way explains."""
 
     def opening(self, view: ScopeView, remembered: bytes | None) -> SyncRequest:
         """The request that starts it; the clock goes along only where it is likely to be needed."""
@@ -72,6 +74,22 @@ class Pull:
             clock=view.clock if with_clock else None,
             credentials=credentials,
         )
+
+    def compared(self, view: ScopeView, theirs: Summary) -> list[Effect]:
+        """Anti-entropy: a difference that outlives a comparison starts the request anew.
+
+        What a defect or a lost step left out is then found from the clocks themselves.
+        """
+        settled = self.state is PullState.COMPLETE and not self.pending
+        if not settled or theirs.clock_digest == view.clock_digest:
+            self.disagreements = 0
+            return []
+        self.disagreements += 1
+        if self.disagreements < DISAGREEMENTS_MAX:
+            return []
+        self.disagreements = 0
+        self.state = PullState.REQUESTED
+        return [Send(self.with_clock(view))]
 
     def absorb_untrusted(self, response: SyncResponse) -> list[Effect]:
         """Take one response with data; its frame goes to the store.
