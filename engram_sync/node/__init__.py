@@ -4,6 +4,7 @@ Holds the one write path, the connections and the public ``Node``.  It must neve
 document merges, how a record is encoded or what a peer may see: it asks the rooms below.
 """
 
+from engram_sync.node._home import NodeKey as NodeKey
 from engram_sync.node._machine import HomePremises as HomePremises
 from engram_sync.node._machine import Machine as Machine
 from engram_sync.node._machine import Premises as Premises
@@ -11,4 +12,4 @@ from engram_sync.node._machine import SystemClock as SystemClock
 from engram_sync.node._node import Node as Node
 from engram_sync.node._node import Service as Service
 
-__all__ = ["HomePremises", "Machine", "Node", "Premises", "Service", "SystemClock"]
+__all__ = ["HomePremises", "Machine", "Node", "NodeKey", "Premises", "Service", "SystemClock"]

@@ -11,7 +11,7 @@ from engram_sync.config import Config
 from engram_sync.errors import DegradedError, EngramError
 from engram_sync.memory import FLUSH_ROWS, InstantMemories, Planner, flush_index
 from engram_sync.node._home import NodeKey
-from engram_sync.node._limits import INDEX_IDLE_S, SWEEP_RECORDS
+from engram_sync.node._limits import INDEX_IDLE_S, SWEEP_PATIENCE_S, SWEEP_RECORDS
 from engram_sync.node._machine import Machine
 from engram_sync.node._write_path import WritePath
 from engram_sync.observe import Log
@@ -52,6 +52,8 @@ class Core:
     listeners: list[Callable[[ScopeView | None, ScopeView], None]] = field(
         default_factory=list[Callable[[ScopeView | None, ScopeView], None]]
     )
+    receiving: Callable[[], bool] = bool
+    """Whether a backlog is streaming in now; the network says so once there is one."""
     problems: dict[str, str] = field(default_factory=dict[str, str])
     """Open problems by name, in words for ``status``."""
     _lagging: trio.Event = field(default_factory=trio.Event)
@@ -124,7 +126,17 @@ class Core:
             self._lagging = trio.Event()
             lagging = [v.scope for v in self.scopes.values() if v.state_digest is None]
             for scope in lagging:
+                await self._let_backlog_pass()
                 await self._sweep(scope)
+
+    async def _let_backlog_pass(self) -> None:
+        """Durable and acknowledged first: a backlog that streams in goes before documents.
+
+        Only for a while, so that an endless one cannot keep every memory out of recall.
+        """
+        with trio.move_on_after(SWEEP_PATIENCE_S):
+            while self.receiving():
+                await self.wait_change()
 
     async def _sweep(self, scope: bytes) -> None:
         try:

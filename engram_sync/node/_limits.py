@@ -14,6 +14,8 @@ PAGE_BYTES = 512 << 10
 """Frames read for one page: enough to keep the stream busy while the next is read."""
 SWEEP_RECORDS = 1_024
 """Records materialised in one commit, so that a waiting write is never far from its turn."""
+SWEEP_PATIENCE_S = 0.25
+"""How long a slice waits for a backlog to become durable first; four slices a second keep going."""
 SWEEP_INLINE_RECORDS = 64
 """Up to this many received records are materialised in the commit that stores them."""
 INDEX_IDLE_S = 0.1

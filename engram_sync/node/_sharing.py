@@ -51,6 +51,7 @@ class Sharing:
         self.offline = False
         self.network = self._new_network(core.machine)
         core.listeners.append(self._on_view)
+        core.receiving = self._receiving
 
     def _new_network(self, machine: Machine) -> Network:
         sync = self._core.config.sync
@@ -203,6 +204,9 @@ class Sharing:
             f"scope {scope.hex()[:16]} has the same clock and another state at {name}"
         )
         log.error("equal clocks, different states", scope=scope.hex()[:16])
+
+    def _receiving(self) -> bool:
+        return any(c.exchange.receiving() for c in self.network.connections.values())
 
     # -- views -------------------------------------------------------------------------------
 

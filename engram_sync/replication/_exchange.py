@@ -129,6 +129,13 @@ class Exchange:
         complete = all(p.state is not PullState.REQUESTED for p in self._pulls.values())
         return bool(shared) and complete and all(self.synced(scope) for scope in shared)
 
+    def receiving(self) -> bool:
+        """Whether a backlog is under way to us."""
+        return any(
+            pull.pending or (pull.state is PullState.REQUESTED and pull.announcements)
+            for pull in self._pulls.values()
+        )
+
     def sent_records(self) -> int:
         """Records the peer acknowledged on this connection."""
         return sum(feed.sent_records for feed in self._feeds.values())
