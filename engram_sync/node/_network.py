@@ -266,10 +266,6 @@ class Network:
         link.authenticated()
         self.table.connected(established.peer, address=None if via == "inbound" else address)
         memory = self.memory.setdefault(established.peer, PeerMemory())
-        if via != "inbound":
-            memory.via, memory.address = via, address
-        elif not memory.via:
-            memory.via = via
         exchange = Exchange(
             established.peer,
             self._scopes,
@@ -300,6 +296,7 @@ class Network:
             if rival is not None:
                 rival.close(CloseCode.DUPLICATE, "a newer connection replaces this one")
             self.connections[connection.peer] = connection
+            self._remember_way(connection)
         self._changed()
         if opened is not None:
             opened.connection = self.connections.get(connection.peer, connection)
@@ -311,6 +308,14 @@ class Network:
             self._forget(connection, ended)
         if ended.code is not CloseCode.DUPLICATE and not connection.exchange.shared():
             raise ended
+
+    def _remember_way(self, connection: Connection) -> None:
+        """Where and how a peer was reached; what we dialled says more than where it came from."""
+        memory = self.memory[connection.peer]
+        if connection.via != "inbound":
+            memory.via, memory.address = connection.via, connection.address
+        elif not memory.via:
+            memory.via = connection.via
 
     def _prefers(self, rival: Connection, newcomer: Connection) -> bool:
         """Whether the older of two connections to one peer stays.
