@@ -7,14 +7,13 @@
 Holds the public names; everything else is reached through them.
 """
 
-import trio
+from typing import TYPE_CHECKING
 
 from engram_sync.config import Config as Config
 from engram_sync.config import load_config as load_config
 from engram_sync.errors import EngramError as EngramError
 from engram_sync.errors import LocalError as LocalError
 from engram_sync.errors import RemoteError as RemoteError
-from engram_sync.node import Node as Node
 from engram_sync.results import Conflict as Conflict
 from engram_sync.results import Engram as Engram
 from engram_sync.results import Hit as Hit
@@ -25,6 +24,9 @@ from engram_sync.results import Scope as Scope
 from engram_sync.results import Status as Status
 from engram_sync.results import SyncResult as SyncResult
 from engram_sync.results import SyncState as SyncState
+
+if TYPE_CHECKING:
+    from engram_sync._embedded import Node as Node
 
 __all__ = [
     "Config",
@@ -46,13 +48,11 @@ __all__ = [
 ]
 
 
-async def _control(
-    node: Node, *, task_status: "trio.TaskStatus[object]" = trio.TASK_STATUS_IGNORED
-) -> None:
-    # Imported when a node opens: control stands above node, and most programs need neither early.
-    from engram_sync.control import serve_control
+def __getattr__(name: str) -> object:
+    # Node brings the event loop and the documents along; most commands of the command line end
+    # before they need either.
+    if name == "Node":
+        from engram_sync._embedded import Node
 
-    await serve_control(node, task_status=task_status)
-
-
-Node.default_services = (_control,)
+        return Node
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
