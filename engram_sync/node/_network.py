@@ -309,6 +309,11 @@ class Network:
         if ended.code is not CloseCode.DUPLICATE and not connection.exchange.shared():
             raise ended
 
+    def reached(self, connection: Connection, *, via: str, address: str) -> None:
+        """A connection turns out to be the one that somebody's word led to."""
+        connection.via, connection.address = via, address
+        self._remember_way(connection)
+
     def _remember_way(self, connection: Connection) -> None:
         """Where and how a peer was reached; what we dialled says more than where it came from."""
         memory = self.memory[connection.peer]

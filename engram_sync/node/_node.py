@@ -348,6 +348,7 @@ class Node:
             except (ConnectionEnded, DegradedError):
                 continue
             network.sight(text, via="token", key=token.issuer)
+            network.reached(connection, via="token", address=text)
             return connection
         raise refused_offline()
 

@@ -60,6 +60,8 @@ class PeerTable:
             contact = self._contacts[address] = Contact(address=address, via=via, due_at=now)
         if key is not None:
             contact.key = key
+        if via != "mdns":
+            contact.via = via  # What somebody told us outlives an announcement.
         if contact.failures:
             contact.due_at = min(contact.due_at, now + self._backoff(1))
 
