@@ -2,10 +2,12 @@
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import trio
 
+from engram_sync.errors import EngramError
 from engram_sync.host import Clock
 from engram_sync.node._limits import (
     INBOX_FRAMES_MAX,
@@ -13,6 +15,7 @@ from engram_sync.node._limits import (
     OUTBOUND_BYTES_MAX,
     OUTBOUND_ROOM_BYTES,
     RECEIVE_BYTES,
+    WORK_MAX,
 )
 from engram_sync.replication import (
     Admit,
@@ -25,6 +28,7 @@ from engram_sync.replication import (
     Joined,
     Present,
     ReadRuns,
+    Refused,
     Send,
 )
 from engram_sync.transport import Link
@@ -35,6 +39,7 @@ from engram_wire import (
     CloseCode,
     Established,
     Goodbye,
+    JoinRequest,
     JoinResponse,
     LocalProtocolError,
     Message,
@@ -92,6 +97,7 @@ class Services:
     read_runs: Callable[["Connection", ReadRuns], Awaitable[list[Effect]]]
     other: Callable[["Connection", Present | CollectCredentials | Admit], Awaitable[list[Effect]]]
     diverged: Callable[["Connection", bytes], None]
+    refused: Callable[["Connection", Refused], None]
     changed: Callable[[], None]
     """Something that ``status`` or ``sync`` shows may have changed."""
 
@@ -154,6 +160,8 @@ class Connection:
                     self._notify("inbox")
                 case Diverged(scope):
                     self.services.diverged(self, scope)
+                case Refused():
+                    self.services.refused(self, effect)
                 case Joined(response):
                     self.join_response = response
                 case Close(code, reason):
@@ -163,6 +171,11 @@ class Connection:
                     self._notify("work")
         if effects:
             self.services.changed()
+
+    def ask_to_join(self, request: JoinRequest) -> None:
+        """Present an invite; ``join_response`` is the answer once there is one."""
+        self.join_response = None  # That of an earlier invite.
+        self.perform(self.exchange.join(request))
 
     def close(self, code: CloseCode, reason: str) -> None:
         """End the connection: the receive loop stops and the peer is told ``code``."""
@@ -192,6 +205,7 @@ class Connection:
                     if not data:
                         raise ConnectionEnded(CloseCode.OK, "the peer closed the connection")
                     self.session.receive_data(bytes(data))
+                    self.exchange.on_bytes(trio.current_time())
             except ConnectionEnded as error:
                 self._goodbye = self._goodbye or (error.code, error.reason)
             except WireError as error:
@@ -210,7 +224,7 @@ class Connection:
     async def _drain_events(self) -> None:
         while (event := self.session.next_event()) is not NEED_DATA:
             if isinstance(event, Goodbye):
-                raise ConnectionEnded(CloseCode(event.code), f"the peer said: {event.reason}")
+                raise ConnectionEnded(_known_code(event.code), f"the peer said: {event.reason}")
             if isinstance(event, Established):
                 raise ConnectionEnded(CloseCode.PROTOCOL, "a second handshake")
             self.perform(self.exchange.on_message_untrusted(event, trio.current_time()))
@@ -218,6 +232,8 @@ class Connection:
             while len(self._inbox) >= INBOX_FRAMES_MAX:
                 # Not reading is the back-pressure: the peer's own buffers fill next.
                 await self._waited("inbox taken")
+            while len(self._work) >= WORK_MAX:
+                await self._waited("work taken")
             # A receive loop that never yields would stall every other connection.
             await trio.lowlevel.checkpoint()
 
@@ -235,6 +251,7 @@ class Connection:
             while not self._work:
                 await self._waited("work")
             effect = self._work.popleft()
+            self._notify("work taken")
             if isinstance(effect, ReadRuns):
                 while self._outbound_bytes > OUTBOUND_ROOM_BYTES:
                     await self._waited("room")
@@ -247,6 +264,9 @@ class Connection:
             self.perform(await work)
         except WireError as error:
             self.close(error.code, str(error))
+        except EngramError as error:
+            # Our store, not the peer's fault: it may come back when the store works again.
+            self.close(CloseCode.BUSY, f"this node cannot answer now: {error.message}")
 
     async def _send_loop(self) -> None:
         while True:
@@ -271,20 +291,23 @@ class Connection:
             self.perform(self.exchange.on_tick(trio.current_time()))
 
     async def _say_goodbye(self, ended: ConnectionEnded) -> None:
+        self._goodbye = self._goodbye or (ended.code, ended.reason)  # Nothing is queued behind it.
         with trio.CancelScope(shield=True, deadline=trio.current_time() + GOODBYE_DEADLINE_S):
             if self._sending:
                 # A send was cut half-way; anything after it would be garbage to the peer.
                 await trio.aclose_forcefully(self.link.stream)
                 return
-            try:
-                goodbye = Goodbye(code=ended.code, reason=_public_reason(ended.code))
-                data = self.session.send(goodbye, timestamp_ms=self.clock.now_ms())
-                await self.link.stream.send_all(b"".join(self._outbound) + data)
-            except (trio.BrokenResourceError, trio.ClosedResourceError):
-                pass  # The peer is gone.
-            except LocalProtocolError:
-                pass  # The session is over already, by an error or by the peer's goodbye.
+            with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+                await self.link.stream.send_all(b"".join(self._outbound) + self._last_words(ended))
             await self.link.stream.aclose()
+
+    def _last_words(self, ended: ConnectionEnded) -> bytes:
+        goodbye = Goodbye(code=ended.code, reason=_public_reason(ended.code))
+        try:
+            return self.session.send(goodbye, timestamp_ms=self.clock.now_ms())
+        except LocalProtocolError:
+            # Over already: by the peer's goodbye, or by an error that the session itself names.
+            return self.session.data_to_send()
 
     # -- wake-ups ----------------------------------------------------------------------------
 
@@ -296,6 +319,11 @@ class Connection:
     async def _waited(self, name: str) -> None:
         event = self._wake.setdefault(name, trio.Event())
         await event.wait()
+
+
+def _known_code(code: int) -> CloseCode:
+    """A newer version may have reasons that this one does not know."""
+    return CloseCode(code) if code in set(CloseCode) else CloseCode.INTERNAL
 
 
 def _public_reason(code: CloseCode) -> str:

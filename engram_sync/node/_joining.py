@@ -5,17 +5,14 @@ from dataclasses import dataclass
 from functools import partial
 
 from engram_sync.errors import (
-    DegradedError,
     DeniedError,
     PreconditionError,
-    RemoteError,
     UsageError,
 )
 from engram_sync.log import keyed_id
 from engram_sync.memory import Filters, find_exact, list_engrams, remember
 from engram_sync.node._connection import Connection
 from engram_sync.node._core import Core
-from engram_sync.node._founding import add_scope
 from engram_sync.node._pages import read_credentials
 from engram_sync.node._write_path import Arrival
 from engram_sync.observe import printable
@@ -30,7 +27,6 @@ from engram_sync.trust import (
 )
 from engram_wire import (
     LABEL_BYTES_MAX,
-    CloseCode,
     Credential,
     JoinRequest,
     JoinResponse,
@@ -132,13 +128,15 @@ async def present(core: Core, request: SyncRequest) -> None:
     Raises:
         WireError: They are not valid, or not membership records.
     """
-    arrivals = _arrivals(request.scope, request.credentials)
+    arrivals = membership_arrivals(request.scope, request.credentials)
+    if request.scope not in core.scopes or request.scope == core.facts.instance_scope:
+        arrivals = []  # And all else as if: a stranger shall not tell absent from forbidden.
     intake = await core.write(lambda tx: core.path.ingest(tx, arrivals), weight=len(arrivals))
     if intake.error is not None:
         raise intake.error
 
 
-def _arrivals(scope: bytes, credentials: Iterable[Credential]) -> list[Arrival]:
+def membership_arrivals(scope: bytes, credentials: Iterable[Credential]) -> list[Arrival]:
     arrivals: list[Arrival] = []
     for credential in credentials:
         announcement = credential.announcement
@@ -151,73 +149,11 @@ def _arrivals(scope: bytes, credentials: Iterable[Credential]) -> list[Arrival]:
 # -- the joining side ------------------------------------------------------------------------------
 
 
-def join_request(core: Core, connection: Connection, token: InviteToken) -> JoinRequest:
-    """The request that redeems ``token`` on an authenticated connection to its issuer."""
-    session = connection.session.session_id
-    assert session is not None
-    return JoinRequest(
-        scope=token.scope,
-        grant=token.signed.encode(),
-        proof=token.proof(key=core.key.public, session=session),
-        label=core.facts.label,
-    )
-
-
-async def accept_join(core: Core, token: InviteToken, response: JoinResponse) -> None:
-    """Take the answer to a join request: from here on the inviting agent is the current one.
-
-    Raises:
-        DeniedError: The issuer refused.
-        RemoteError: It accepted without showing that it could.
-    """
-    if not response.accepted:
-        reason = printable(response.reason or "no reason given")
-        raise DeniedError(f"the invite was refused: {reason}", hint="ask for a new invite")
-    secret = response.secret
-    if secret is None:
-        raise _unproven("it sent no secret of the scope")
-
-    def job(tx: Transaction) -> None:
-        if token.scope not in core.path.ledger.scopes():
-            add_scope(tx, core.path, token.scope, Scope.AGENT, secret, current=False)
-        intake = core.path.ingest(tx, _arrivals(token.scope, response.credentials))
-        if intake.error is not None:
-            raise _unproven(str(intake.error))
-        membership = core.path.charters.of(token.scope)
-        if membership.role(core.key.public) is None or membership.charter is None:
-            raise _unproven("its membership records do not admit this node")
-        if membership.charter.kind != Scope.AGENT:
-            raise _unproven(f"the invite leads into a {membership.charter.kind!r} scope")
-        make_current(tx, token.scope)
-
-    try:
-        await core.write(job)
-    except ProtocolError as error:
-        raise _unproven(str(error)) from error
-    core.facts.agent_scope = token.scope
-
-
 def make_current(tx: Transaction, scope: bytes) -> None:
     """Make ``scope`` the agent that ``remember`` means; the others keep what they hold."""
     for row in tx.scopes():
         if row.kind == Scope.AGENT and row.current != (row.id == scope):
             tx.update_scope(row._replace(current=row.id == scope))
-
-
-def _unproven(why: str) -> RemoteError:
-    return RemoteError(
-        f"the issuer accepted the invite, but {why}",
-        code=CloseCode.PROTOCOL,
-        hint="ask for a new invite; nothing was changed here",
-    )
-
-
-def refused_offline() -> DegradedError:
-    """The error of a join that reaches nobody."""
-    return DegradedError(
-        "no address in the invite answers as its issuer",
-        hint="check that the inviting node is up and reachable, then join again",
-    )
 
 
 # -- memories of earlier agents --------------------------------------------------------------------

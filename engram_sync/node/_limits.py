@@ -1,5 +1,7 @@
 """Bounds of a running node, each with its reason."""
 
+WORK_MAX = 256
+"""Questions of one peer waiting for an answer; four times what its subscriptions can need."""
 RECEIVE_BYTES = 262_144
 """One read from a stream: two frames, so that a bulk transfer is few wake-ups."""
 INBOX_FRAMES_MAX = 32
@@ -26,7 +28,10 @@ JOIN_S = 30.0
 """Time an issuer gets to answer a join request; it writes one record."""
 CONNECTIONS_MAX = 256
 """Authenticated connections per node."""
+STRANGERS_MAX = 64
+"""Of those, with keys that no scope here admits: room for many joiners at once, and no more."""
 SYNC_POLL_S = 5.0
 """A sync that hears nothing asks again after this time."""
 
+assert STRANGERS_MAX < CONNECTIONS_MAX
 assert OUTBOUND_ROOM_BYTES + PAGE_BYTES < OUTBOUND_BYTES_MAX

@@ -10,13 +10,15 @@ from engram_sync.errors import DegradedError, EngramError
 from engram_sync.host import Clock, Entropy
 from engram_sync.node._connection import Connection, ConnectionEnded, Services, authenticate
 from engram_sync.node._home import NodeKey
-from engram_sync.node._limits import CONNECTIONS_MAX
+from engram_sync.node._limits import CONNECTIONS_MAX, STRANGERS_MAX
 from engram_sync.replication import Contact, Exchange, Intervals, PeerTable, ScopeView
 from engram_sync.transport import Address, Link, Transport
 from engram_wire import CloseCode, Identity, Role, Session
 
 SIGHTINGS_MAX = 64
 """Sightings waiting to be looked at; discovery drops and counts beyond it."""
+ORDERLY = frozenset({CloseCode.OK, CloseCode.SHUTDOWN, CloseCode.DUPLICATE, CloseCode.TIMEOUT})
+"""Ends after which the peer may be called again at once."""
 
 
 @dataclass(slots=True)
@@ -199,8 +201,8 @@ class Network:
     def _dial_failed(self, contact: Contact, error: str, *, stranger: bool) -> None:
         now = trio.current_time()
         self.table.failed(contact.address, now=now, error=error, stranger=stranger)
-        if contact.key is not None:
-            memory = self.memory.setdefault(contact.key, PeerMemory())
+        memory = None if contact.key is None else self.memory.get(contact.key)
+        if memory is not None:
             memory.failures = contact.failures
             memory.last_error = error
         self.dial_soon()
@@ -264,7 +266,6 @@ class Network:
             await trio.aclose_forcefully(link.stream)
             raise
         link.authenticated()
-        self.table.connected(established.peer, address=None if via == "inbound" else address)
         memory = self.memory.setdefault(established.peer, PeerMemory())
         exchange = Exchange(
             established.peer,
@@ -288,7 +289,11 @@ class Network:
 
     async def _run_connection(self, connection: Connection, opened: "_Opened | None") -> None:
         rival = self.connections.get(connection.peer)
-        if rival is None and len(self.connections) >= CONNECTIONS_MAX:
+        crowded = rival is None and self._crowded(connection.peer)
+        if not crowded:
+            dialled = None if connection.via == "inbound" else connection.address
+            self.table.connected(connection.peer, address=dialled)
+        if crowded:
             connection.close(CloseCode.BUSY, "too many connections")
         elif rival is not None and self._prefers(rival, connection):
             connection.close(CloseCode.DUPLICATE, "connected already")
@@ -312,15 +317,31 @@ class Network:
     def reached(self, connection: Connection, *, via: str, address: str) -> None:
         """A connection turns out to be the one that somebody's word led to."""
         connection.via, connection.address = via, address
-        self._remember_way(connection)
+        if self.connections.get(connection.peer) is connection:
+            self._remember_way(connection)
 
     def _remember_way(self, connection: Connection) -> None:
         """Where and how a peer was reached; what we dialled says more than where it came from."""
-        memory = self.memory[connection.peer]
+        memory = self.memory.setdefault(connection.peer, PeerMemory())
         if connection.via != "inbound":
             memory.via, memory.address = connection.via, connection.address
         elif not memory.via:
             memory.via = connection.via
+
+    def admitted(self) -> None:
+        """A scope has new members: look at strangers again."""
+        self.table.admitted(now=trio.current_time())
+        self.dial_soon()
+
+    def _knows(self, key: bytes) -> bool:
+        return any(key in view.readers for view in self._scopes.values())
+
+    def _crowded(self, key: bytes) -> bool:
+        """Whether there is no place for ``key``; strangers cannot take those of members."""
+        strangers = sum(not self._knows(other) for other in self.connections)
+        return len(self.connections) >= CONNECTIONS_MAX or (
+            strangers >= STRANGERS_MAX and not self._knows(key)
+        )
 
     def _prefers(self, rival: Connection, newcomer: Connection) -> bool:
         """Whether the older of two connections to one peer stays.
@@ -333,15 +354,22 @@ class Network:
         return rival.initiator == (self._key.public < rival.peer)
 
     def _forget(self, connection: Connection, ended: ConnectionEnded | None) -> None:
-        memory = self.memory[connection.peer]
+        # Two connections to one peer may end one after the other.
+        memory = self.memory.setdefault(connection.peer, PeerMemory())
         memory.clock_digests = {
             scope: summary.clock_digest
             for scope, summary in connection.exchange.summaries().items()
         }
         if self.connections.get(connection.peer) is connection:
             del self.connections[connection.peer]
-            self.table.disconnected(connection.peer, now=trio.current_time())
+            exchange = connection.exchange
+            failed = ended is not None and ended.code not in ORDERLY
+            failed = failed and bool(exchange.shared()) and not exchange.synced_scopes
+            self.table.disconnected(connection.peer, now=trio.current_time(), failed=failed)
             if ended is not None and ended.code is not CloseCode.OK:
                 memory.last_error = ended.reason
+        if connection.peer not in self.connections and not self._knows(connection.peer):
+            # Keys cost nothing: whoever is no member leaves no trace.
+            del self.memory[connection.peer]
         self.dial_soon()
         self._changed()

@@ -10,22 +10,15 @@ import trio
 from engram_sync.config import Config
 from engram_sync.errors import DeadlineError, DegradedError
 from engram_sync.memory import Changes
-from engram_sync.node._connection import Connection, ConnectionEnded
 from engram_sync.node._core import Core
 from engram_sync.node._home import node_id_of
-from engram_sync.node._joining import (
-    accept_join,
-    earlier,
-    invite,
-    join_request,
-    make_current,
-    refused_offline,
-)
 from engram_sync.node._joining import bring as bring_earlier
+from engram_sync.node._joining import earlier, invite, make_current
 from engram_sync.node._limits import JOIN_S, SHUTDOWN_S
 from engram_sync.node._machine import Machine, Premises
 from engram_sync.node._memories import Memories, Ref, filters_of
 from engram_sync.node._opening import opened
+from engram_sync.node._redeeming import redeem
 from engram_sync.node._reporting import identity, peers, status
 from engram_sync.node._sharing import Sharing
 from engram_sync.node._single_error import single_error
@@ -114,6 +107,7 @@ class Node:
                 nursery.start_soon(core.materialise_forever)
                 nursery.start_soon(core.index_forever)
                 sharing = Sharing(core, nursery)
+                await sharing.recall_peers()
                 node = cls(core, sharing, running=running)
                 for service in cls.default_services if services is None else services:
                     await nursery.start(service, node)
@@ -315,42 +309,15 @@ class Node:
         core = self._core
         parsed = parse_token(token, now_ms=core.machine.clock.now_ms())
         if core.path.charters.of(parsed.scope).role(core.key.public) is None:
-            async with self._sharing.for_duration():
+            async with self._sharing.for_duration() as network:
                 with trio.move_on_after(JOIN_S) as deadline:
-                    await self._redeem(parsed)
+                    await redeem(core, network, parsed)
                 if deadline.cancelled_caught:
                     raise DeadlineError(f"the issuer did not answer within {JOIN_S:g} s")
         elif core.facts.agent_scope != parsed.scope:
             await core.write(lambda tx: make_current(tx, parsed.scope))
             core.facts.agent_scope = parsed.scope
         return await self._joined(parsed, bring=bring)
-
-    async def _redeem(self, token: InviteToken) -> None:
-        connection = await self._reach(token)
-        connection.perform(connection.exchange.join(join_request(self._core, connection, token)))
-        network = self._sharing.network
-        while connection.join_response is None:
-            if network.connections.get(connection.peer) is not connection:
-                raise DegradedError(
-                    "the issuer closed the connection before it answered",
-                    hint="join again with the same token",
-                )
-            await self._core.wait_change()
-        await accept_join(self._core, token, connection.join_response)
-        connection.perform(connection.exchange.open())
-
-    async def _reach(self, token: InviteToken) -> Connection:
-        network = self._sharing.network
-        for text in token.addresses:
-            try:
-                address = Address.parse(text)
-                connection = await network.connect(address, via="token", expected=token.issuer)
-            except (ConnectionEnded, DegradedError):
-                continue
-            network.sight(text, via="token", key=token.issuer)
-            network.reached(connection, via="token", address=text)
-            return connection
-        raise refused_offline()
 
     async def _joined(self, token: InviteToken, *, bring: bool) -> JoinResult:
         core = self._core
@@ -382,8 +349,7 @@ class Node:
     async def go_online(self) -> None:
         """Listen and dial again, as configured."""
         self._sharing.offline = False
-        if not self._sharing.online:
-            await self._start_network()
+        await self._start_network()
 
     async def _start_network(self) -> None:
         network = self._core.config.network

@@ -3,12 +3,13 @@
 import os
 import platform
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import trio
 
 from engram_sync.config import Config, load_config, resolve_home
+from engram_sync.errors import EngramError
 from engram_sync.log import decode_witnesses, encode_witnesses
 from engram_sync.memory import InstantMemories
 from engram_sync.node._core import Core
@@ -45,8 +46,11 @@ async def opened(
             await nursery.start(store.serve)
             try:
                 core = await _core(premises, key, store, config or Config(), label, machine)
-                yield core
-                await _leave_witness(premises, core)
+                try:
+                    yield core
+                finally:
+                    # After an error of the caller too: the store is as it was last committed.
+                    await _leave_witness(premises, core)
             finally:
                 with trio.CancelScope(shield=True):
                     await store.aclose()
@@ -92,7 +96,7 @@ async def _leave_witness(premises: Premises, core: Core) -> None:
         witnesses = core.path.witnesses(premises.boot_id)
         premises.leave_witness(known, encode_witnesses(witnesses))
 
-    with trio.CancelScope(shield=True):
+    with trio.CancelScope(shield=True), suppress(EngramError):
         await core.store.submit(job)
 
 

@@ -3,7 +3,7 @@
 Arrival order is causal order, because nothing is stored before what it depends on.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from engram_sync.node._limits import PAGE_BYTES
@@ -13,6 +13,7 @@ from engram_wire import (
     RUN_BYTES_MAX,
     RUN_RECORDS_MAX,
     Announcement,
+    ClockEntry,
     Credential,
     LogDomain,
     Record,
@@ -107,6 +108,22 @@ def read_page(reader: Reader, scope: int, request: ReadRuns, *, until: int) -> P
             return Page(frames.entries, after, exhausted=True)
     frames.flush()
     return Page(frames.entries, after, exhausted=False)
+
+
+def contradictions(reader: Reader, scope: int, stated: Iterable[ClockEntry]) -> frozenset[bytes]:
+    """Logs of which a peer's clock names another branch than is held here.
+
+    Every holder of a log has the same signed positions, as far as it goes.
+    """
+    logs = {row.id: row for row in reader.logs() if row.scope == scope}
+    found: set[bytes] = set()
+    for entry in stated:
+        log = logs.get(entry.log)
+        if log is not None and entry.seq <= log.seq:
+            run = reader.run_at(log.n, entry.seq)
+            if run is None or run.head != entry.head:
+                found.add(entry.log)
+    return frozenset(found)
 
 
 def _start(reader: Reader, logs: Mapping[int, LogRow], known: Mapping[bytes, int]) -> int:

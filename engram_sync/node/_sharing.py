@@ -1,7 +1,7 @@
 """Replication between this node and its peers: performs what exchanges ask, and syncs on demand."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import trio
 
@@ -11,9 +11,10 @@ from engram_sync.node._core import Core
 from engram_sync.node._joining import admit, present
 from engram_sync.node._machine import Machine
 from engram_sync.node._network import Network, NetworkParts, PeerMemory
-from engram_sync.node._pages import read_credentials, read_page
+from engram_sync.node._pages import contradictions, read_credentials, read_page
+from engram_sync.node._single_error import single_error
 from engram_sync.node._write_path import Arrival, Intake
-from engram_sync.observe import Log
+from engram_sync.observe import Log, printable
 from engram_sync.replication import (
     Admit,
     Close,
@@ -24,12 +25,13 @@ from engram_sync.replication import (
     PeerTable,
     Present,
     ReadRuns,
+    Refused,
     ScopeView,
     Stored,
 )
 from engram_sync.store import PeerRow, Transaction
 from engram_sync.transport import Address
-from engram_wire import RUN_RECORDS_MAX, CloseCode
+from engram_wire import RUN_RECORDS_MAX, CloseCode, WireError
 
 log = Log("sharing")
 PEERS_SAVE_S = 1.0
@@ -49,6 +51,11 @@ class Sharing:
         self._saved: dict[bytes, PeerRow] = {}
         self._running: trio.CancelScope | None = None
         self.offline = False
+        self._turning = trio.Lock()
+        self._wanted = False
+        """Whether the network runs until it is told to stop."""
+        self._guests = 0
+        """Calls that need it for their duration."""
         self.network = self._new_network(core.machine)
         core.listeners.append(self._on_view)
         core.receiving = self._receiving
@@ -67,6 +74,7 @@ class Sharing:
             read_runs=self.read_runs,
             other=self.other,
             diverged=self.diverged,
+            refused=self.refused,
             changed=self._core.announce_change,
         )
         table = PeerTable(self._core.key.public, jitter=machine.jitter, intervals=intervals)
@@ -89,15 +97,24 @@ class Sharing:
         return self._running is not None
 
     async def start(self, listen: Sequence[Address], *, discover: bool) -> None:
-        """Listen, discover and dial.
+        """Listen, discover and dial until ``stop``.
 
         Raises:
             DegradedError: An address cannot be listened on; the network stays off.
         """
-        await self._recall_peers()
+        async with self._turning:
+            if self._wanted:
+                return
+            await self._halt()  # What runs for a guest listens nowhere; the guest dials again.
+            await self._launch(listen, discover=discover)
+            self._wanted = True
+
+    async def _launch(self, listen: Sequence[Address], *, discover: bool) -> None:
         for address in self._core.config.network.peers:
             self.network.sight(str(Address.parse(address)), via="static")
-        await self._nursery.start(self._run, listen, discover)
+        self.network.retry_all()
+        with single_error():
+            await self._nursery.start(self._run, listen, discover)
 
     async def _run(
         self,
@@ -118,11 +135,16 @@ class Sharing:
 
     async def stop(self) -> None:
         """Close every connection and listener; returns when all are closed."""
+        async with self._turning:
+            self._wanted = False
+            await self._halt()
+            await self._save_peers()
+
+    async def _halt(self) -> None:
         if self._running is not None:
             self._running.cancel()
         while self._running is not None:
             await self._core.wait_change()
-        await self._save_peers()
 
     @asynccontextmanager
     async def for_duration(self) -> AsyncIterator[Network]:
@@ -133,15 +155,19 @@ class Sharing:
         """
         if self.offline:
             raise DegradedError("this node is offline", hint="engram-sync online")
-        if self.online:
-            yield self.network
-            return
-        await self.start((), discover=False)
+        async with self._turning:
+            if not self.online:
+                await self._launch((), discover=False)
+            self._guests += 1
         try:
             yield self.network
         finally:
+            self._guests -= 1
             with trio.CancelScope(shield=True):
-                await self.stop()
+                async with self._turning:
+                    if not self._guests and not self._wanted:
+                        await self._halt()
+                        await self._save_peers()
 
     # -- what connections ask ----------------------------------------------------------------
 
@@ -159,7 +185,13 @@ class Sharing:
         ]
         effects = connection.exchange.on_stored(stored)
         for fork in intake.forks:
-            self._core.problems[f"fork {fork.log.hex()}"] = str(fork)
+            self._core.problems[f"log {fork.log.hex()}"] = str(fork)
+        for rejection in (r for taken in intake.taken for r in taken.rejected):
+            self._core.problems.setdefault(
+                f"log {rejection.log.hex()}",
+                f"record {rejection.seq} of log {rejection.log.hex()[:16]} is not valid; nothing "
+                "more of that log is taken",
+            )
         if intake.error is not None:
             connection.perform(effects)
             raise intake.error
@@ -174,6 +206,11 @@ class Sharing:
     async def read_runs(self, connection: Connection, effect: ReadRuns) -> list[Effect]:
         """Read the next page for a feed."""
         view = self._scopes[effect.scope]
+        if effect.stated:
+            connection.exchange.on_contradictions(
+                effect,
+                await self._core.read(lambda r: contradictions(r, view.number, effect.stated)),
+            )
         page = await self._core.read(
             lambda reader: read_page(reader, view.number, effect, until=view.arrival)
         )
@@ -192,7 +229,10 @@ class Sharing:
                 found = await self._core.read(lambda r: read_credentials(r, number))
                 return exchange.on_credentials(scope, found)
             case Present(request):
-                await present(self._core, request)
+                with suppress(WireError):
+                    # Whatever is wrong with them, they show nothing; to end the connection for it
+                    # would tell a stranger that the scope is held here.
+                    await present(self._core, request)
                 return exchange.on_presented(request)
             case Admit(request):
                 return exchange.on_admitted(await admit(self._core, connection, request))
@@ -208,6 +248,16 @@ class Sharing:
     def _receiving(self) -> bool:
         return any(c.exchange.receiving() for c in self.network.connections.values())
 
+    def refused(self, connection: Connection, effect: Refused) -> None:
+        """A peer takes no more of a log that we hold."""
+        name = self._core.path.label(effect.scope, connection.peer) or connection.peer.hex()[:16]
+        for rejection in effect.rejected:
+            self._core.problems.setdefault(
+                f"log {rejection.log.hex()}",
+                f"{printable(name)} refuses record {rejection.seq} of log "
+                f"{rejection.log.hex()[:16]} and all that follow",
+            )
+
     # -- views -------------------------------------------------------------------------------
 
     def _keep(self, view: ScopeView) -> None:
@@ -219,6 +269,8 @@ class Sharing:
         self._keep(view)
         if view.scope not in self._scopes:
             return
+        if before is None or view.readers - before.readers:
+            self.network.admitted()
         caught_up = before is not None and before.state_digest is None
         for connection in tuple(self.network.connections.values()):
             connection.perform(connection.exchange.on_advanced(view.scope))
@@ -227,7 +279,8 @@ class Sharing:
 
     # -- what is remembered of peers ---------------------------------------------------------
 
-    async def _recall_peers(self) -> None:
+    async def recall_peers(self) -> None:
+        """Take up what an earlier run remembered of the peers."""
         for row in await self._core.read(lambda reader: reader.peers()):
             self._saved[row.key] = row
             self.network.memory.setdefault(

@@ -32,6 +32,9 @@ from engram_sync.replication._effects import (
     ReadRuns as ReadRuns,
 )
 from engram_sync.replication._effects import (
+    Refused as Refused,
+)
+from engram_sync.replication._effects import (
     Send as Send,
 )
 from engram_sync.replication._exchange import Exchange as Exchange
@@ -57,6 +60,7 @@ __all__ = [
     "PeerTable",
     "Present",
     "ReadRuns",
+    "Refused",
     "ScopeView",
     "Send",
     "Stored",

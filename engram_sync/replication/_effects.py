@@ -3,7 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from engram_wire import Announcement, CloseCode, JoinRequest, JoinResponse, Message, SyncRequest
+from engram_wire import (
+    Announcement,
+    ClockEntry,
+    CloseCode,
+    JoinRequest,
+    JoinResponse,
+    Message,
+    Rejection,
+    SyncRequest,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +54,9 @@ class ReadRuns:
     """The numbers already announced, by log id."""
     feed: int = 0
     """Serial of the feed that asked; a page for an earlier one is dropped."""
+    stated: tuple[ClockEntry, ...] = ()
+    """The clock that the peer stated, for the first page: logs of which it holds another branch
+    are sent from their beginning, see ``Exchange.on_contradictions``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +88,14 @@ class Diverged:
 
 
 @dataclass(frozen=True, slots=True)
+class Refused:
+    """The peer will never take these records of ours to it: somebody must look at them."""
+
+    scope: bytes
+    rejected: tuple[Rejection, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Close:
     """Say goodbye with ``code`` and close the connection."""
 
@@ -83,4 +103,15 @@ class Close:
     reason: str
 
 
-Effect = Send | Ingest | Present | ReadRuns | CollectCredentials | Admit | Joined | Diverged | Close
+Effect = (
+    Send
+    | Ingest
+    | Present
+    | ReadRuns
+    | CollectCredentials
+    | Admit
+    | Joined
+    | Diverged
+    | Refused
+    | Close
+)

@@ -3,7 +3,7 @@
 Pure: every method takes what happened and returns effects for the driver to perform in order.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from engram_sync.replication._effects import (
@@ -15,6 +15,7 @@ from engram_sync.replication._effects import (
     Joined,
     Present,
     ReadRuns,
+    Refused,
     Send,
 )
 from engram_sync.replication._feed import Feed, PageEntry
@@ -83,6 +84,7 @@ class Exchange:
         self._pinged_at = now
         self._next_request = 1
         self.received_records = 0
+        self._probes: set[int] = set()
         self.pongs: set[int] = set()
         """Nonces of the pings that were answered; the node waits on them in ``sync``."""
         self.synced_scopes: frozenset[bytes] = frozenset()
@@ -111,6 +113,7 @@ class Exchange:
     def probe(self, nonce: int, now: float) -> list[Effect]:
         """Ask the peer for its present summaries."""
         self._pinged_at = now
+        self._probes.add(nonce)
         return [Send(Ping(nonce=nonce, summaries=self._own_summaries()))]
 
     def synced(self, scope: bytes) -> bool:
@@ -177,7 +180,8 @@ class Exchange:
         for request in dict.fromkeys(frame.request for frame in stored):
             pull = self._pulls[request]
             mine = [frame for frame in stored if frame.request == request]
-            received = {frame.log: frame.seq for frame in mine}
+            # Of a log that is refused from its first record on, nothing is held.
+            received = {frame.log: frame.seq for frame in mine if frame.seq}
             rejected = tuple(r for frame in mine for r in frame.rejected)
             view = self._scopes[pull.scope]
             summary = None if pull.pending else view.summary()
@@ -193,6 +197,12 @@ class Exchange:
         if self.peer not in view.readers:
             return []
         return [feed for feed in self._feeds.values() if feed.scope == view.scope]
+
+    def on_contradictions(self, read: ReadRuns, logs: Iterable[bytes]) -> None:
+        """The clock that the peer stated names other branches of ``logs`` than are held here."""
+        feed = self._feeds.get(read.request)
+        if feed is not None and feed.serial == read.feed:
+            feed.contradicted(logs)
 
     def on_page(
         self, read: ReadRuns, entries: Sequence[PageEntry], *, after: int, exhausted: bool
@@ -245,6 +255,10 @@ class Exchange:
         idle = max(self._heard_at, self._pinged_at) + self._intervals.ping_s
         return min(idle, self._pinged_at + self._intervals.compare_s)
 
+    def on_bytes(self, now: float) -> None:
+        """Bytes arrived, if not a whole message yet: the peer lives, however slow the link."""
+        self._heard_at = now
+
     # -- what the peer said ------------------------------------------------------------------
 
     def on_message_untrusted(self, message: Message, now: float) -> list[Effect]:
@@ -253,7 +267,7 @@ class Exchange:
         Raises:
             WireError: It refers to a request that does not exist, or breaks a bound.
         """
-        self._heard_at = now
+        self.on_bytes(now)
         match message:
             case SyncRequest():
                 return self._on_request_untrusted(message)
@@ -265,6 +279,8 @@ class Exchange:
                 effects = self._take_summaries(message.summaries)
                 return [Send(Pong(message.nonce, self._own_summaries())), *effects]
             case Pong():
+                if message.nonce not in self._probes:
+                    raise ProtocolError("a Pong to no Ping of ours")
                 self.pongs.add(message.nonce)
                 return self._take_summaries(message.summaries)
             case JoinRequest():
@@ -283,7 +299,9 @@ class Exchange:
         if message.request not in self._feeds and len(self._feeds) >= REQUESTS_MAX:
             raise LimitError(f"more than {REQUESTS_MAX} requests")
         view = self._scopes.get(message.scope)
-        if view is not None and self.peer not in view.readers and message.credentials:
+        if message.credentials and (view is None or self.peer not in view.readers):
+            # For an absent scope too: not even the order of the answers may tell it from one that
+            # is held and forbidden.
             return [Present(message)]
         return self._serve(message) + self._retry(message.scope) + self.open()
 
@@ -335,11 +353,14 @@ class Exchange:
         feed = self._feeds.get(message.request)
         if feed is None:
             raise ProtocolError(f"no feed {message.request}")
-        feed.acked([(log, seq) for log, seq in message.received])
+        feed.acked_untrusted(message.received)
+        rejected = tuple(r for r in message.rejected if r.log in feed.refs)
+        feed.refuse(r.log for r in rejected)
+        effects: list[Effect] = [Refused(feed.scope, rejected)] if rejected else []
         if message.summary is None:
-            return []
+            return effects
         self._summaries[feed.scope] = message.summary
-        return self._compared(feed.scope)
+        return [*effects, *self._compared(feed.scope)]
 
     def _take_summaries(self, summaries: Sequence[tuple[bytes, Summary]]) -> list[Effect]:
         effects: list[Effect] = []

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from engram_sync.replication._effects import Effect, ReadRuns, Send
 from engram_sync.replication._view import ScopeView
-from engram_wire import Announcement, ClockEntry, SyncResponse, SyncStatus
+from engram_wire import SEQ_MAX, Announcement, ClockEntry, ProtocolError, SyncResponse, SyncStatus
 
 
 class PageEntry(NamedTuple):
@@ -38,6 +38,10 @@ class Feed:
     """Records the peer acknowledged since the first feed of this request began."""
     serial: int = 0
     """Grows when the peer states its clock anew."""
+    stated: tuple[ClockEntry, ...] = ()
+    """That clock."""
+    refused: set[bytes] = field(default_factory=set[bytes])
+    """Logs of which the peer takes nothing more."""
 
     @classmethod
     def begin(
@@ -52,10 +56,14 @@ class Feed:
         Args:
             before: The feed of the same request until now; what it announced stays announced.
         """
-        known = {entry.log: entry.seq for entry in clock}
-        feed = cls(request=request, scope=scope, known=known, acknowledged=dict(known))
+        stated = tuple(clock)
+        known = {entry.log: entry.seq for entry in stated}
+        feed = cls(
+            request=request, scope=scope, known=known, acknowledged=dict(known), stated=stated
+        )
         if before is not None:
             feed.refs = before.refs
+            feed.refuse(before.refused)
             feed.serial = before.serial + 1
             feed.sent_records = before.sent_records
         return feed
@@ -70,7 +78,10 @@ class Feed:
         # ``known`` itself, not a copy: what this very peer sends us is published here just before
         # it is noted as known, and a copy made in between would send it all back.
         refs = dict(self.refs)
-        return [ReadRuns(self.request, self.scope, self.after, self.known, refs, self.serial)]
+        stated = self.stated if self.after is None else ()
+        return [
+            ReadRuns(self.request, self.scope, self.after, self.known, refs, self.serial, stated)
+        ]
 
     def page(
         self, entries: Sequence[PageEntry], *, after: int, exhausted: bool, view: ScopeView
@@ -121,9 +132,27 @@ class Feed:
         for log, seq in received:
             self.known[log] = max(self.known.get(log, 0), seq)
 
-    def acked(self, received: Iterable[tuple[bytes, int]]) -> None:
-        """The peer stored these positions durably."""
+    def contradicted(self, logs: Iterable[bytes]) -> None:
+        """The peer holds another branch of these logs: only the whole log shows where they part."""
+        for log in logs:
+            if log not in self.refused:
+                self.known[log] = 0
+
+    def refuse(self, logs: Iterable[bytes]) -> None:
+        """Nothing of these logs will ever be taken, so nothing of them is sent again."""
+        for log in logs:
+            self.refused.add(log)
+            self.known[log] = SEQ_MAX
+
+    def acked_untrusted(self, received: Iterable[tuple[bytes, int]]) -> None:
+        """The peer stored these positions durably.
+
+        Raises:
+            WireError: It names a log that was not sent.
+        """
         for log, seq in received:
+            if log not in self.refs:
+                raise ProtocolError(f"log {log.hex()[:16]} was not sent and cannot be stored")
             before = self.acknowledged.get(log, 0)
             if seq > before:
                 self.sent_records += seq - before

@@ -22,6 +22,8 @@ class Contact:
     """Consecutive failures."""
     due_at: float = 0.0
     dialing: bool = False
+    stranger: bool = False
+    """Whoever answered there last shared nothing with us."""
     last_error: str = ""
 
 
@@ -83,15 +85,21 @@ class PeerTable:
             self._connected.add(key)
         contact = self._contacts.get(address) if address is not None else None
         if contact is not None:
-            contact.key, contact.dialing, contact.failures = key, False, 0
+            contact.key, contact.dialing, contact.stranger = key, False, False
             contact.last_error = ""
 
-    def disconnected(self, key: bytes, *, now: float) -> None:
-        """The last connection to ``key`` ended; its contacts are due after a short pause."""
+    def disconnected(self, key: bytes, *, now: float, failed: bool = False) -> None:
+        """The last connection to ``key`` ended; its contacts are due after a short pause.
+
+        Args:
+            failed: It ended by an error before both sides agreed: the pause grows, or two nodes
+                that cannot work together would call each other for ever.
+        """
         self._connected.discard(key)
         for contact in self._contacts.values():
             if contact.key == key and not contact.dialing:
-                contact.due_at = now + self._backoff(contact.failures + 1)
+                contact.failures = contact.failures + 1 if failed else 0
+                contact.due_at = now + self._backoff(max(1, contact.failures))
 
     def failed(self, address: str, *, now: float, error: str, stranger: bool = False) -> None:
         """Dialling ended without a useful session; strangers wait for the longest time."""
@@ -101,6 +109,7 @@ class PeerTable:
         contact.dialing = False
         contact.failures += 1
         contact.last_error = error
+        contact.stranger = stranger
         if contact.via == "mdns" and contact.failures > SIGHTING_FAILURES_MAX:
             # The announcement outlived its node; a living one announces itself again.
             del self._contacts[address]
@@ -114,6 +123,13 @@ class PeerTable:
         contact = self._contacts.get(address)
         if contact is not None and contact.via == "mdns" and not contact.dialing:
             del self._contacts[address]
+
+    def admitted(self, *, now: float) -> None:
+        """Somebody was admitted to a scope, here or there: strangers may not be strangers now."""
+        for contact in self._contacts.values():
+            if contact.stranger:
+                contact.stranger = False
+                contact.due_at = min(contact.due_at, now + self._backoff(1))
 
     def retry_all(self, now: float) -> None:
         """Make every contact due, whatever its backoff (the user asked, or we are back online)."""

@@ -147,9 +147,9 @@ class Village:
             yield node
 
     @asynccontextmanager
-    async def pair(self, **options: SyncConfig | None) -> AsyncGenerator[tuple[Node, Node]]:
+    async def pair(self, sync: SyncConfig | None = None) -> AsyncGenerator[tuple[Node, Node]]:
         """Hosts a and b, of which b has joined a."""
-        async with self.open("a", **options) as a, self.open("b", **options) as b:
+        async with self.open("a", sync=sync) as a, self.open("b", sync=sync) as b:
             await b.join(await a.invite())
             yield a, b
 

@@ -1,0 +1,117 @@
+"""Redeeming an invite: reach its issuer, ask, and take the answer."""
+
+from engram_sync.errors import DegradedError, DeniedError, RemoteError
+from engram_sync.node._connection import Connection, ConnectionEnded
+from engram_sync.node._core import Core
+from engram_sync.node._founding import add_scope
+from engram_sync.node._joining import make_current, membership_arrivals
+from engram_sync.node._network import Network
+from engram_sync.observe import printable
+from engram_sync.results import Scope
+from engram_sync.store import Transaction
+from engram_sync.transport import Address
+from engram_sync.trust import InviteToken
+from engram_wire import CloseCode, JoinRequest, JoinResponse, ProtocolError
+
+
+async def redeem(core: Core, network: Network, token: InviteToken) -> None:
+    """Reach the issuer, redeem the token, and make its agent the current one.
+
+    Raises:
+        DeniedError: The issuer refused.
+        DegradedError: It cannot be reached, or left before it answered.
+        RemoteError: It accepted without showing that it could.
+    """
+    connection = await _reach(network, token)
+    while (response := await _answer(core, network, connection, token)) is None:
+        successor = network.connections.get(token.issuer)
+        if successor is None:
+            raise DegradedError(
+                "the issuer closed the connection before it answered",
+                hint="join again with the same token",
+            )
+        connection = successor  # Both sides had dialled, or discovery had.
+    await accept_join(core, token, response)
+    connection.perform(connection.exchange.open())
+
+
+async def _answer(
+    core: Core, network: Network, connection: Connection, token: InviteToken
+) -> JoinResponse | None:
+    """The issuer's answer; None when the connection ended first."""
+    connection.ask_to_join(join_request(core, connection, token))
+    while connection.join_response is None:
+        if network.connections.get(connection.peer) is not connection:
+            return None
+        await core.wait_change()
+    return connection.join_response
+
+
+async def _reach(network: Network, token: InviteToken) -> Connection:
+    for text in token.addresses:
+        try:
+            address = Address.parse(text)
+            connection = await network.connect(address, via="token", expected=token.issuer)
+        except (ConnectionEnded, DegradedError):
+            continue
+        network.sight(text, via="token", key=token.issuer)
+        network.reached(connection, via="token", address=text)
+        return connection
+    raise DegradedError(
+        "no address in the invite answers as its issuer",
+        hint="check that the inviting node is up and reachable, then join again",
+    )
+
+
+def join_request(core: Core, connection: Connection, token: InviteToken) -> JoinRequest:
+    """The request that redeems ``token`` on an authenticated connection to its issuer."""
+    session = connection.session.session_id
+    assert session is not None
+    return JoinRequest(
+        scope=token.scope,
+        grant=token.signed.encode(),
+        proof=token.proof(key=core.key.public, session=session),
+        label=core.facts.label,
+    )
+
+
+async def accept_join(core: Core, token: InviteToken, response: JoinResponse) -> None:
+    """Take the answer to a join request: from here on the inviting agent is the current one.
+
+    Raises:
+        DeniedError: The issuer refused.
+        RemoteError: It accepted without showing that it could.
+    """
+    if not response.accepted:
+        reason = printable(response.reason or "no reason given")
+        raise DeniedError(f"the invite was refused: {reason}", hint="ask for a new invite")
+    secret = response.secret
+    if secret is None:
+        raise _unproven("it sent no secret of the scope")
+
+    def job(tx: Transaction) -> None:
+        if token.scope not in core.path.ledger.scopes():
+            add_scope(tx, core.path, token.scope, Scope.AGENT, secret, current=False)
+        intake = core.path.ingest(tx, membership_arrivals(token.scope, response.credentials))
+        if intake.error is not None:
+            raise _unproven(str(intake.error))
+        membership = core.path.charters.of(token.scope)
+        if membership.role(core.key.public) is None or membership.charter is None:
+            raise _unproven("its membership records do not admit this node")
+        if membership.charter.kind != Scope.AGENT:
+            raise _unproven(f"the invite leads into a {membership.charter.kind!r} scope")
+        make_current(tx, token.scope)
+
+    try:
+        await core.write(job)
+    except ProtocolError as error:
+        raise _unproven(str(error)) from error
+    core.facts.agent_scope = token.scope
+
+
+def _unproven(why: str) -> RemoteError:
+    return RemoteError(
+        f"the issuer accepted the invite, but {why}",
+        code=CloseCode.PROTOCOL,
+        hint="ask for a new invite; nothing was changed here",
+    )

@@ -1,0 +1,264 @@
+"""Whatever a peer says ends at most its own connection, and everything else goes on."""
+
+from dataclasses import replace
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from engram_sync.address import Address
+from engram_sync.node import Node, _connection
+from engram_sync.node._limits import WORK_MAX
+from engram_wire import (
+    CloseCode,
+    Credential,
+    Goodbye,
+    JoinRequest,
+    LogDomain,
+    Message,
+    Ping,
+    Pong,
+    SyncAck,
+    SyncRequest,
+    SyncResponse,
+    SyncStatus,
+)
+
+from .speaker import Log, Speaker
+from .village import PORT, Village, agreement, all_synced, contents, until
+
+
+async def admitted(village: Village, node: Node) -> Speaker:
+    """A member of the agent of ``node`` that is no node."""
+    rogue = await Speaker.dial(village)
+    assert (await rogue.join(await node.invite())).accepted
+    return rogue
+
+
+async def problems(node: Node) -> str:
+    return "\n".join((await node.status()).problems)
+
+
+async def test_an_invalid_record_is_refused_and_reported_and_all_else_goes_on(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        rogue = await admitted(village, a)
+        good = Log(a, rogue.identity, 1).add("good")
+        bad = Log(a, rogue.identity, 2).add("fine so far").add("bad", valid=False)
+        await rogue.serve(bad, good)
+
+        async def taken() -> bool:
+            return await contents(a) == ["fine so far", "good"]
+
+        await until(taken)
+        ack = await rogue.hear(SyncAck)
+        assert [(r.log, r.seq, r.code) for r in ack.rejected] == [
+            (bad.id, 2, CloseCode.INVALID_RECORD)
+        ]
+        assert "record 2" in await problems(a)
+        await a.remember("still here")
+        await agreement(a, b)
+        assert await contents(b) == ["fine so far", "good", "still here"]
+        await rogue.say(Ping(7))
+        assert (await rogue.hear(Pong)).nonce == 7
+
+
+async def test_a_log_whose_first_record_is_invalid_can_be_refused(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.open("a") as a:
+        rogue = await admitted(village, a)
+        bad = Log(a, rogue.identity).add("never", valid=False)
+        await rogue.serve(bad)
+        ack = await rogue.hear(SyncAck)
+        assert [(r.log, r.seq) for r in ack.rejected] == [(bad.id, 1)]
+        assert ack.received == ()
+        assert await contents(a) == []
+
+
+async def test_a_fork_is_refused_and_reported_and_all_else_goes_on(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        rogue = await admitted(village, a)
+        one = Log(a, rogue.identity).add("same").add("one history")
+        two = Log(a, rogue.identity).add("same").add("another").add("and on")
+        other = Log(a, rogue.identity, 2).add("unharmed")
+        request = await rogue.serve(one)
+        await rogue.hear(SyncAck)
+        await rogue.say(
+            SyncResponse(request, SyncStatus.DATA, (), two.frame(0)),
+            other.response(request, 1),
+        )
+
+        async def taken() -> bool:
+            return await contents(a) == ["one history", "same", "unharmed"]
+
+        await until(taken)
+        assert "forks at 2" in await problems(a)
+        await agreement(a, b)
+        assert await contents(b) == ["one history", "same", "unharmed"]
+
+
+async def test_two_nodes_that_hold_two_branches_sync_everything_else(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        rogue = await admitted(village, a)
+        await agreement(a, b)
+        await b.go_offline()
+        # Before they see the branches: what follows one of them cannot go where the other is held.
+        await a.remember("from a")
+        await b.remember("from b")
+        await rogue.serve(Log(a, rogue.identity).add("same").add("one").add("one more"))
+        await rogue.hear(SyncAck)
+        await rogue.link.aclose()
+        await a.go_offline()
+        await b.go_online()
+        at_b = await Speaker.dial(village, "b")
+        await at_b.serve(Log(a, rogue.identity).add("same").add("another"))
+        await at_b.hear(SyncAck)
+        await at_b.link.aclose()
+        await a.go_online()
+
+        async def others_travelled() -> bool:
+            at_a, at_b = await contents(a), await contents(b)
+            return "from a" in at_b and "from b" in at_a
+
+        await until(others_travelled)
+
+        async def reported() -> bool:
+            return "forks at 2" in await problems(a) + await problems(b)
+
+        await until(reported)
+        assert (await a.status()).sync != "synced"
+        assert (await b.status()).sync != "synced"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Goodbye(200, "from the future"),
+        Pong(5),
+        SyncAck(9, ((bytes(32), 1),)),
+        SyncResponse(9, SyncStatus.COMPLETE),
+    ],
+    ids=lambda message: type(message).__name__,
+)
+async def test_a_message_out_of_place_ends_that_connection_only(
+    village: Village, autojump_clock: MockClock, message: Message
+) -> None:
+    async with village.pair() as (a, b):
+        await all_synced(a, b)
+        rogue = await Speaker.dial(village)
+        await rogue.say(message)
+        heard = await rogue.hear_end()
+        if not isinstance(message, Goodbye):
+            assert [m.code for m in heard if isinstance(m, Goodbye)] == [CloseCode.PROTOCOL]
+        await a.remember("still here")
+        await agreement(a, b)
+
+
+async def test_a_dialled_peer_with_an_unknown_goodbye_does_not_end_the_node(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        connection = next(iter(b._sharing.network.connections.values()))
+        peer = next(iter(a._sharing.network.connections.values()))
+        assert connection.initiator
+        peer._queue(Goodbye(200))
+
+        async def replaced() -> bool:
+            now = b._sharing.network.connections.values()
+            return bool(now) and connection not in now
+
+        await until(replaced)
+        await a.remember("still here")
+        await agreement(a, b)
+
+
+async def test_a_garbled_signature_is_answered_with_its_code(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.open("a"):
+        rogue = await Speaker.dial(village)
+        data = bytearray(rogue.session.send(Ping(1), timestamp_ms=1))
+        data[-1] ^= 1
+        await rogue.link.stream.send_all(bytes(data))
+        heard = await rogue.hear_end()
+        assert [m.code for m in heard if isinstance(m, Goodbye)] == [CloseCode.SIGNATURE]
+
+
+async def test_garbage_before_the_handshake_costs_nothing(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        for number in range(40):
+            link = await village.network.transport(f"noise-{number}").connect(Address("a", PORT))
+            with trio.move_on_after(60), pytest.raises(trio.BrokenResourceError):
+                await link.stream.send_all(b"GET / HTTP/1.1\r\n\r\n" * 300)
+                while await link.stream.receive_some(1000):
+                    pass
+                raise trio.BrokenResourceError
+        await a.remember("still here")
+        await agreement(a, b)
+        assert len(a._sharing.network.memory) == 1
+
+
+async def test_strangers_leave_no_trace_once_they_are_gone(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.open("a") as a:
+        for number in range(5):
+            stranger = await Speaker.dial(village, name=f"stranger {number}")
+            heard = await stranger.hear_end()
+            assert [m.code for m in heard if isinstance(m, Goodbye)] == [CloseCode.STRANGER]
+        network = a._sharing.network
+        assert not network.connections
+        assert not network.memory
+        assert not network.table._connected
+        assert not (await a.status()).problems
+
+
+async def test_absent_and_forbidden_scopes_look_alike_even_with_credentials(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.open("a") as a:
+        held = a._core.facts.agent_scope
+        own = a._core.facts.instance_scope
+        garbled = Log(a, (await Speaker.dial(village, name="x")).identity).add("no").response(1)
+        assert garbled.frame is not None
+        announcement = replace(garbled.announcements[0], domain=int(LogDomain.MEMBERS))
+        shown = (Credential(announcement, garbled.frame),)
+        answers: list[list[Message]] = []
+        for scope in (bytes(32), held, own):
+            rogue = await Speaker.dial(village)
+            answer: list[Message] = []
+            for request in (
+                SyncRequest(1, scope, bytes(32), ()),
+                SyncRequest(1, scope, bytes(32), None),
+            ):
+                await rogue.say(replace(request, credentials=shown))
+                answer.append(await rogue.hear(SyncResponse))
+                await rogue.say(replace(request, request=2))
+                answer.append(await rogue.hear(SyncResponse))
+            await rogue.say(Ping(3))
+            answers.append([*answer, *await rogue.hear_end()])
+        assert answers[0] == answers[1] == answers[2]
+        assert [type(m) for m in answers[0][-2:]] == [Pong, Goodbye]
+
+
+async def test_a_peer_that_asks_and_does_not_read_is_held_back_and_cut_off(
+    village: Village, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_connection, "OUTBOUND_BYTES_MAX", 64 << 10)
+    async with village.open("a") as a:
+        rogue = await admitted(village, a)
+        connection = next(iter(a._sharing.network.connections.values()))
+        request = JoinRequest(bytes(32), b"x", bytes(64), "rogue")
+        with pytest.raises(trio.BrokenResourceError):
+            while True:
+                await rogue.say(*[request] * 100)
+                assert len(connection._work) <= WORK_MAX + 1
+        assert not a._sharing.network.connections
