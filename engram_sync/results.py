@@ -46,7 +46,8 @@ class Life(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Provenance:
     """Who wrote the newest live content of an engram; stamped by the engine, covered by a
-    signature."""
+    signature.
+    """
 
     node: str
     """Id of the node whose key signed it."""

@@ -215,7 +215,9 @@ class Memories:
         found = await self._core.read(
             lambda reader: list_engrams(reader, authors, limit=limit, filters=filters, after=after)
         )
-        instant = [] if after else self._core.instant.list(limit=limit, filters=filters)
+        if after is not None:
+            return found
+        instant = self._core.instant.list(limit=limit, filters=filters)
         if not instant:
             return found
         return sorted([*instant, *found], key=lambda e: -e.updated_at_ms)[:limit]

@@ -1,6 +1,6 @@
 """Replication between this node and its peers: performs what exchanges ask, and syncs on demand."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
 
 import trio
@@ -147,7 +147,7 @@ class Sharing:
             await self._core.wait_change()
 
     @asynccontextmanager
-    async def for_duration(self) -> AsyncIterator[Network]:
+    async def for_duration(self) -> AsyncGenerator[Network]:
         """The network, dialled for the time of the block when it is off.
 
         Raises:

@@ -1,11 +1,11 @@
 """One error out of a nursery is that error, not a group of one."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 
 @contextmanager
-def single_error() -> Iterator[None]:
+def single_error() -> Generator[None]:
     """Raise what the block's nurseries raised without the groups around it, when it is one error.
 
     Whoever embeds a node catches ``NotFoundError``, whatever runs beside it.
@@ -13,9 +13,17 @@ def single_error() -> Iterator[None]:
     try:
         yield
     except BaseExceptionGroup as group:
-        error: BaseException = group
-        while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-            error = error.exceptions[0]
-        if isinstance(error, BaseExceptionGroup):
+        error = _only_error(group)
+        if error is None:
             raise
         raise error from error.__cause__
+
+
+def _only_error(group: BaseExceptionGroup[BaseException]) -> BaseException | None:
+    """What is left when every group of one is taken away, unless that is a group of several."""
+    while len(group.exceptions) == 1:
+        inner = group.exceptions[0]
+        if not isinstance(inner, BaseExceptionGroup):
+            return inner
+        group = inner
+    return None

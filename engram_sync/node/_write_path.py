@@ -3,7 +3,7 @@
 Runs inside the store's writer jobs: synchronous, one thread, one transaction at a time.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -153,7 +153,7 @@ class WritePath:
     # -- transactions ------------------------------------------------------------------------
 
     @contextmanager
-    def within(self, tx: Transaction) -> Iterator[list[ScopeView]]:
+    def within(self, tx: Transaction) -> Generator[list[ScopeView]]:
         """Run a job's writes; fills the list with the views of every scope it touched."""
         views: list[ScopeView] = []
         checkpoint = self.ledger.checkpoint()
