@@ -23,7 +23,7 @@ WRITES = 2_000
 
 
 def _core(node: Node) -> Core:
-    return node._core  # noqa: SLF001 - measuring needs the moment between two public results
+    return node._core  # Measuring needs the moment between two public results.
 
 
 def _records_held(core: Core) -> int:
@@ -125,7 +125,7 @@ async def resync(count: int, runs: int) -> Result:
 
 
 def _agreed(node: Node) -> bool:
-    connections = node._sharing.network.connections.values()  # noqa: SLF001 - as in ``_core``
+    connections = node._sharing.network.connections.values()
     return any(connection.exchange.settled() for connection in connections)
 
 

@@ -34,7 +34,7 @@ class Sample(NamedTuple):
 
 def sample(index: int) -> Sample:
     """The ``index``-th memory; the same in every process."""
-    rnd = random.Random(index)  # noqa: S311 - reproducible input, not a secret
+    rnd = random.Random(index)  # Reproducible input, not a secret.
     return Sample(
         key=f"{rnd.getrandbits(64):016x}",
         kind=rnd.choice(KINDS),

@@ -35,4 +35,5 @@ class CountingTransport(TcpTransport):
         if sys.platform != "linux" or not self._sockets:
             return None
         info = self._sockets[-1].getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO_BYTES)
-        return sum(_COUNTERS.unpack_from(info, _OFFSET))
+        sent, received = _COUNTERS.unpack_from(info, _OFFSET)
+        return int(sent) + int(received)

@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cbor2
 import nacl.bindings as sodium
@@ -64,13 +65,15 @@ def build(path: Path, count: int) -> None:
         rows: list[tuple[bytes, int, bytes]] = []
         for index in range(start, min(count, start + BATCH)):
             record = sample(index)._asdict() | {"tags": ",".join(sample(index).tags)}
-            document: Doc = Doc()
+            document: Doc[Any] = Doc()
             document.get("engram", type=Map).update(record)
             key = index.to_bytes(6, "big") + short_hash(b"%d" % index)[:10]
             rows.append((key, record["created_ms"], document.get_update()))
         hashes = b"".join(short_hash(k + h.to_bytes(8, "big") + b) for k, h, b in rows)
         number = start // BATCH + 1
-        database.execute("insert into batch values(?,?)", (number, sodium.crypto_sign(hashes, secret)))
+        database.execute(
+            "insert into batch values(?,?)", (number, sodium.crypto_sign(hashes, secret))
+        )
         database.executemany(
             "insert into engram(id,hlc,batch,body) values(?,?,?,?)",
             [(k, h, number, b) for k, h, b in rows],
@@ -150,7 +153,9 @@ def batches(database: sqlite3.Connection) -> Iterator[bytes]:
         (signature,) = database.execute(
             "select signature from batch where n=?", (rows[0][3],)
         ).fetchone()
-        yield cbor2.dumps([signature, [r[1] for r in rows], [r[2] for r in rows], [r[4] for r in rows]])
+        yield cbor2.dumps(
+            [signature, [r[1] for r in rows], [r[2] for r in rows], [r[4] for r in rows]]
+        )
 
 
 async def serve(path: Path) -> None:
@@ -208,7 +213,7 @@ class Sink:
     def _open(self, bodies: list[bytes]) -> None:
         texts: list[tuple[str]] = []
         for body in bodies:
-            document: Doc = Doc()
+            document: Doc[Any] = Doc()
             document.apply_update(body)
             texts.append((document.get("engram", type=Map).to_py()["text"],))
         if self._index:

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,17 +40,22 @@ class PeerProcess:
         return answer
 
 
-@asynccontextmanager
-async def peer(home: Path) -> AsyncIterator[PeerProcess]:
-    """Run node A on ``home``."""
+def _start(home: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "benchmarks.peer", str(home)]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+@asynccontextmanager
+async def peer(home: Path) -> AsyncGenerator[PeerProcess]:
+    """Run node A on ``home``."""
+    process = _start(home)
     running = PeerProcess(process)
     try:
         await running._line()
         yield running
     finally:
-        assert process.stdin is not None and process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
         process.stdin.close()
         with trio.CancelScope(shield=True):
             await trio.to_thread.run_sync(process.wait)
@@ -65,7 +70,7 @@ class Pair:
     home_b: Path
 
     @asynccontextmanager
-    async def b(self) -> AsyncIterator[tuple[Node, CountingTransport]]:
+    async def b(self) -> AsyncGenerator[tuple[Node, CountingTransport]]:
         """Node B in this process, dialling A as soon as it is open."""
         transport = CountingTransport()
         machine = Machine(transport=lambda: transport)
@@ -74,7 +79,7 @@ class Pair:
 
 
 @asynccontextmanager
-async def pair(count: int) -> AsyncIterator[Pair]:
+async def pair(count: int) -> AsyncGenerator[Pair]:
     """A with ``count`` memories and B, which joined while A was empty and holds none."""
     with tempfile.TemporaryDirectory(prefix="engram-bench-") as scratch:
         home_b = Path(scratch) / "b"
