@@ -192,36 +192,37 @@ async def test_an_unknown_short_or_ambiguous_reference_is_told_apart() -> None:
         assert (await ann.get("AAAAAAAA-2222")).content == "two"
 
 
-@pytest.mark.parametrize(
-    "bad",
-    [
-        NewMemory(""),
-        NewMemory(" \n"),
-        NewMemory("x" * (256 * 1024 + 1)),
-        NewMemory("é" * (128 * 1024 + 1)),
-        NewMemory("\ud800"),
-        NewMemory("x", type="instant"),
-        NewMemory("x", type="made up"),
-        NewMemory("x", title="two\nlines"),
-        NewMemory("x", title="\x1b[2J"),
-        NewMemory("x", tags=("bell\x07",)),
-        NewMemory("x", tags=("",)),
-        NewMemory("x", category="\x00"),
-        NewMemory("x", title="t" * 1025),
-        NewMemory("x", confidence=1.5),
-        NewMemory("x", confidence=float("nan")),
-        NewMemory("x", metadata={"": 1}),
-        NewMemory("x", metadata={"k": object()}),
-        NewMemory("x", metadata={"k": float("inf")}),
-        NewMemory("x", metadata={"k": 2**64}),
-        NewMemory("x", metadata={"k": "v" * 20_000}),
-        NewMemory("x", metadata={"k": {1: 2}}),
-        NewMemory("x", belief={"subject": "s"}),
-        NewMemory("x", belief={"subject": "s", "relation": "r", "object": "o", "why": 1}),
-        NewMemory("x", tags=tuple(f"t{i}" for i in range(70))),
-    ],
-    ids=repr,
-)
+BEYOND_A_LIMIT = {
+    "no content": NewMemory(""),
+    "only space": NewMemory(" \n"),
+    "too much content": NewMemory("x" * (256 * 1024 + 1)),
+    "too many bytes of content": NewMemory("é" * (128 * 1024 + 1)),
+    "half a surrogate pair": NewMemory("\ud800"),
+    "a type that is only ever local": NewMemory("x", type="instant"),
+    "an unknown type": NewMemory("x", type="made up"),
+    "a title of two lines": NewMemory("x", title="two\nlines"),
+    "a title that moves the cursor": NewMemory("x", title="\x1b[2J"),
+    "a tag that rings": NewMemory("x", tags=("bell\x07",)),
+    "an empty tag": NewMemory("x", tags=("",)),
+    "a NUL in the category": NewMemory("x", category="\x00"),
+    "too long a title": NewMemory("x", title="t" * 1025),
+    "a confidence above one": NewMemory("x", confidence=1.5),
+    "a confidence that is no number": NewMemory("x", confidence=float("nan")),
+    "a nameless metadata entry": NewMemory("x", metadata={"": 1}),
+    "metadata of an unknown type": NewMemory("x", metadata={"k": object()}),
+    "infinite metadata": NewMemory("x", metadata={"k": float("inf")}),
+    "too large an integer": NewMemory("x", metadata={"k": 2**64}),
+    "too much metadata": NewMemory("x", metadata={"k": "v" * 20_000}),
+    "metadata within metadata": NewMemory("x", metadata={"k": {1: 2}}),
+    "a belief without a relation": NewMemory("x", belief={"subject": "s"}),
+    "a belief with an unknown part": NewMemory(
+        "x", belief={"subject": "s", "relation": "r", "object": "o", "why": 1}
+    ),
+    "too many tags": NewMemory("x", tags=tuple(f"t{i}" for i in range(70))),
+}
+
+
+@pytest.mark.parametrize("bad", BEYOND_A_LIMIT.values(), ids=BEYOND_A_LIMIT)
 async def test_a_memory_beyond_a_limit_is_refused_before_anything_is_written(
     bad: NewMemory,
 ) -> None:
