@@ -8,7 +8,7 @@ from engram_sync.node._joining import make_current, membership_arrivals
 from engram_sync.node._network import Network
 from engram_sync.observe import printable
 from engram_sync.results import Scope
-from engram_sync.store import Transaction
+from engram_sync.store import PeerRow, Transaction
 from engram_sync.transport import Address
 from engram_sync.trust import InviteToken
 from engram_wire import CloseCode, JoinRequest, JoinResponse, ProtocolError
@@ -31,7 +31,7 @@ async def redeem(core: Core, network: Network, token: InviteToken) -> None:
                 hint="join again with the same token",
             )
         connection = successor  # Both sides had dialled, or discovery had.
-    await accept_join(core, token, response)
+    await accept_join(core, token, response, connection.address)
     connection.perform(connection.exchange.open())
 
 
@@ -75,8 +75,15 @@ def join_request(core: Core, connection: Connection, token: InviteToken) -> Join
     )
 
 
-async def accept_join(core: Core, token: InviteToken, response: JoinResponse) -> None:
+async def accept_join(core: Core, token: InviteToken, response: JoinResponse, address: str) -> None:
     """Take the answer to a join request: from here on the inviting agent is the current one.
+
+    Args:
+        core: The joining node.
+        token: What was redeemed.
+        response: The issuer's answer.
+        address: Where the issuer answered.  It is stored together with the membership: a node
+            that is killed right after joining must still find the others.
 
     Raises:
         DeniedError: The issuer refused.
@@ -101,6 +108,8 @@ async def accept_join(core: Core, token: InviteToken, response: JoinResponse) ->
         if membership.charter.kind != Scope.AGENT:
             raise _unproven(f"the invite leads into a {membership.charter.kind!r} scope")
         make_current(tx, token.scope)
+        label = printable(core.path.label(token.scope, token.issuer))
+        tx.put_peer(PeerRow(token.issuer, label, address, "token", None, 0, ""))
 
     try:
         await core.write(job)

@@ -75,9 +75,9 @@ class Terminal:
             stderr=subprocess.PIPE,
         )
 
-    def up(self, *flags: str) -> str:
+    def up(self, *flags: str, listen: str = "127.0.0.1:0") -> str:
         """Start the node, wait until it is ready and return where it listens."""
-        self.daemon = self.start("up", "--listen", "127.0.0.1:0", "--no-mdns", *flags, "--json")
+        self.daemon = self.start("up", "--listen", listen, "--no-mdns", *flags, "--json")
         assert self.daemon.stdout is not None
         line = self.daemon.stdout.readline()
         assert line, self.end(signal.SIGKILL)
