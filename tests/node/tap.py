@@ -18,12 +18,26 @@ class Tap:
 
     streams: list[tuple[str, bytearray]] = field(default_factory=list[tuple[str, bytearray]])
     """(sending host, bytes), one per link and direction."""
+    stamp: Callable[[], int] = int
+    """What is noted with each send."""
+    sends: list[tuple[str, int, bytes]] = field(default_factory=list[tuple[str, int, bytes]])
+    """(sending host, stamp, bytes): whole messages, as a connection sends them."""
 
     def __call__(self, host: str, transport: Transport) -> Transport:
         return _Tapped(self, host, transport)
 
     def bytes_of(self, host: str) -> bytes:
         return b"".join(data for sender, data in self.streams if sender == host)
+
+    def stamped(self, host: str, kind: type[M]) -> list[tuple[int, M]]:
+        """Every message of that type that ``host`` sent, with its stamp."""
+        return [
+            (stamp, message)
+            for sender, stamp, data in self.sends
+            if sender == host
+            for message in _messages(data)
+            if isinstance(message, kind)
+        ]
 
     def messages(self, host: str, kind: type[M]) -> list[M]:
         """Every message of that type that ``host`` sent."""
@@ -52,12 +66,12 @@ def _messages(data: bytes) -> list[Message]:
 
 
 class _TappedStream(trio.abc.Stream):
-    def __init__(self, stream: trio.abc.Stream, heard: bytearray) -> None:
+    def __init__(self, stream: trio.abc.Stream, hear: Callable[[bytes], None]) -> None:
         self._stream = stream
-        self._heard = heard
+        self._hear = hear
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        self._heard += data
+        self._hear(bytes(data))
         await self._stream.send_all(data)
 
     async def wait_send_all_might_not_block(self) -> None:
@@ -83,7 +97,12 @@ class _Tapped:
     def _wrap(self, link: Link) -> Link:
         heard = bytearray()
         self._tap.streams.append((self._host, heard))
-        link.stream = _TappedStream(link.stream, heard)
+
+        def hear(data: bytes) -> None:
+            heard.extend(data)
+            self._tap.sends.append((self._host, self._tap.stamp(), data))
+
+        link.stream = _TappedStream(link.stream, hear)
         return link
 
     async def serve(

@@ -12,11 +12,10 @@ import trio
 from engram_sync.config import Config, NetworkConfig, SyncConfig
 from engram_sync.errors import DegradedError
 from engram_sync.host import Entropy
-from engram_sync.node import Machine, Node
-from engram_sync.node._home import NodeKey
-from engram_sync.node._machine import Premises
+from engram_sync.node import HomePremises, Machine, Node, NodeKey, Premises
+from engram_sync.node._home import Home
 from engram_sync.results import PeerStatus, ScopeStatus
-from engram_sync.store import InlineExecutor, MemoryStore, Store
+from engram_sync.store import InlineExecutor, MemoryStore, SqliteStore, Store
 from engram_sync.transport import MemoryNetwork, NetworkFaults, Transport
 
 PORT = 7463
@@ -81,6 +80,18 @@ class MemoryPremises:
         """
         MemoryStore.copy(self.name, name)
         return MemoryPremises(name, self.boot_id, self.witness, self.node_key)
+
+
+class DiskPremises(HomePremises):
+    """A home on a disk, with a store that runs in place so that virtual time stays exact."""
+
+    def __init__(self, directory: Path, vfs: str | None = None) -> None:
+        super().__init__(Home(directory), vfs=vfs)
+        self._layer = vfs
+
+    async def open_store(self) -> Store:
+        store = self.path / "store.db"
+        return await SqliteStore.open(store, executor=InlineExecutor(), vfs=self._layer)
 
 
 class Village:

@@ -1,0 +1,135 @@
+"""Clones, restored homes and crashes: nothing is lost, and no log is ever written twice."""
+
+from collections.abc import Iterable
+
+import trio
+from trio.testing import MockClock
+
+from engram_sync.node import Node
+from engram_wire import LogDomain
+
+from .village import MemoryPremises, Village, agreement, contents
+
+
+def own_logs(node: Node) -> dict[bytes, int]:
+    """Data logs of the agent that this node's key has written, and how far."""
+    ledger, core = node._core.path.ledger, node._core
+    return {
+        log.id: log.seq
+        for log in ledger.logs(core.facts.agent_scope)
+        if log.author == core.key.public and log.domain == LogDomain.DATA
+    }
+
+
+def witness_of(village: Village, name: str) -> dict[bytes, bytes]:
+    premises = village.home(name)
+    assert isinstance(premises, MemoryPremises)
+    return premises.witness
+
+
+async def no_problems(nodes: Iterable[Node]) -> None:
+    for node in nodes:
+        assert not (await node.status()).problems
+
+
+async def test_a_clean_close_lets_the_log_go_on(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    for round_number in range(3):
+        async with village.open("a", online=False) as a:
+            await a.remember(f"round {round_number}")
+            logs = own_logs(a)
+    assert list(logs.values()) == [3]
+
+
+async def test_an_error_of_the_caller_does_not_cost_an_incarnation(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    for round_number in range(3):
+        try:
+            async with village.open("a", online=False) as a:
+                await a.remember(f"round {round_number}")
+                logs = own_logs(a)
+                raise LookupError
+        except LookupError:
+            pass
+    assert list(logs.values()) == [3]
+
+
+async def test_after_a_crash_a_new_incarnation_begins_and_old_records_stay(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.open("a", online=False) as a:
+        await a.remember("before")
+        before = own_logs(a)
+    witness_of(village, "a").clear()
+    async with village.open("a", online=False) as a:
+        await a.remember("after")
+        assert len(own_logs(a)) == 2
+        assert before.items() <= own_logs(a).items()
+        assert await contents(a) == ["after", "before"]
+
+
+async def test_after_a_reboot_the_witness_proves_nothing(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.open("a", online=False) as a:
+        await a.remember("before")
+    home = village.home("a")
+    assert isinstance(home, MemoryPremises)
+    home.boot_id = "another boot"
+    async with village.open("a", online=False) as a:
+        await a.remember("after")
+        assert len(own_logs(a)) == 2
+
+
+async def test_a_restored_backup_goes_on_beside_what_it_had_written_since(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        await a.remember("in the backup")
+        await agreement(a, b)
+    village.clone("backup", of="a")
+    async with village.open("a") as a, village.open("b", peers=["a"]) as b:
+        await a.remember("after the backup")
+        await agreement(a, b)
+    # Restored: the old content, and the witness of the newer one.
+    village.homes["a"] = village.home("backup")
+    async with village.open("a") as a, village.open("b", peers=["a"]) as b:
+        await a.remember("after the restore")
+        await agreement(a, b)
+        assert await contents(a) == ["after the backup", "after the restore", "in the backup"]
+        assert await contents(b) == await contents(a)
+        assert len(own_logs(a)) == 2
+        await no_problems([a, b])
+
+
+async def test_a_home_that_was_copied_and_opened_twice_forks_no_log(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        await a.remember("common")
+        await agreement(a, b)
+    village.clone("copy", of="a")
+    async with village.open("a", online=False) as a, village.open("copy", online=False) as copy:
+        await a.remember("from the original")
+        await copy.remember("from the copy")
+    # One after the other, because they are one key; both meet the same peer.
+    for name in ("a", "copy"):
+        async with village.open(name) as node, village.open("b", peers=[name]) as b:
+            await agreement(node, b)
+            await no_problems([node, b])
+    async with village.open("b", online=False) as b:
+        assert await contents(b) == ["common", "from the copy", "from the original"]
+
+
+async def test_two_live_nodes_with_one_key_never_talk_to_each_other(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.open("a"):
+        pass
+    village.clone("copy", of="a")
+    async with village.open("a") as a, village.open("copy", peers=["a"]) as copy:
+        await trio.sleep(30)
+        assert not a._sharing.network.connections
+        assert not copy._sharing.network.connections

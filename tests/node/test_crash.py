@@ -1,0 +1,135 @@
+"""Power loss at every operation of the disk: nothing acknowledged is lost, and life goes on."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from trio.testing import MockClock
+
+from engram_sync.node import Node
+from engram_wire import LogDomain, SyncAck
+from tests.store.crash_vfs import Crash, CrashDisk, Loss
+
+from .tap import Tap
+from .village import DiskPremises, Village, agreement, contents
+
+
+def own_logs(node: Node) -> set[bytes]:
+    """Data logs of the agent that this node's key has written."""
+    ledger, core = node._core.path.ledger, node._core
+    return {
+        log.id
+        for log in ledger.logs(core.facts.agent_scope)
+        if log.author == core.key.public and log.domain == LogDomain.DATA
+    }
+
+
+class Images:
+    """Opens the images of a crash, one after the other, beside a peer that lost nothing."""
+
+    def __init__(self, village: Village, directory: Path, peer: str) -> None:
+        self.village = village
+        self.directory = directory
+        self.peer = peer
+        self.seen = dict.fromkeys(Loss, 0)
+
+    async def check(self, crash: Crash, promised: set[str], acked: dict[bytes, int]) -> None:
+        """Everything acknowledged is there; a new incarnation goes on; sync completes."""
+        place = f"{crash.position} {crash.loss}"
+        image = crash.write_to(self.directory / "image")
+        village = self.village
+        with CrashDisk(image) as disk:
+            village.homes["image"] = DiskPremises(image, disk.name)
+            village.clone("peer", of=self.peer)
+            async with village.open("image") as node:
+                held = await contents(node)
+                assert promised <= set(held), place
+                view = node._core.scopes[node._core.facts.agent_scope]
+                clock = {entry.log: entry.seq for entry in view.clock}
+                assert all(clock.get(log, 0) >= seq for log, seq in acked.items()), place
+                before = own_logs(node)
+                await node.remember("after the crash")
+                assert len(own_logs(node) - before) == 1, place
+                async with village.open("peer", peers=["image"]) as peer:
+                    await agreement(node, peer)
+                    assert {*held, "after the crash"} <= set(await contents(peer)), place
+                    assert not (await node.status()).problems
+                    assert not (await peer.status()).problems
+        shutil.rmtree(image)
+        self.seen[crash.loss] += 1
+
+
+@pytest.mark.slow
+async def test_a_crash_at_any_operation_of_remember_loses_nothing_acknowledged(
+    village: Village, autojump_clock: MockClock, tmp_path: Path, runtime: Path
+) -> None:
+    home = tmp_path / "home"
+    village.homes["a"] = DiskPremises(home)
+    async with village.open("a") as a, village.open("b") as b:
+        await b.join(await a.invite())
+        await a.remember("before")
+        await agreement(a, b)
+    with CrashDisk(home) as disk:
+        village.homes["a"] = DiskPremises(home, disk.name)
+        promises: list[tuple[int, str]] = [(0, "before")]
+        async with village.open("a") as a, village.open("b") as b:
+            await a.remember("one")
+            promises.append((disk.position, "one"))
+            await agreement(a, b)
+        images = Images(village, tmp_path, "b")
+        for crash in disk.crashes(seed=1):
+            shutil.rmtree(runtime, ignore_errors=True)  # What was not closed left no witness.
+            promised = {content for at, content in promises if at <= crash.position}
+            await images.check(crash, promised, {})
+    assert min(images.seen.values()) >= 3
+
+
+@pytest.mark.slow
+async def test_a_crash_at_any_operation_of_receiving_loses_nothing_acknowledged(
+    village: Village, autojump_clock: MockClock, tmp_path: Path, runtime: Path
+) -> None:
+    home = tmp_path / "home"
+    village.homes["b"] = DiskPremises(home)
+    async with village.open("a") as a, village.open("b") as b:
+        await b.join(await a.invite())
+        await agreement(a, b)
+    with CrashDisk(home) as disk:
+        village.homes["b"] = DiskPremises(home, disk.name)
+        village.tap = tap = Tap(stamp=lambda: disk.position)
+        async with village.open("a") as a, village.open("b", peers=["a"]) as b:
+            await a.remember("one")
+            await agreement(a, b)
+        acks = [(at, ack.received) for at, ack in tap.stamped("b", SyncAck) if ack.received]
+        assert acks
+        images = Images(village, tmp_path, "a")
+        for crash in disk.crashes(seed=2):
+            shutil.rmtree(runtime, ignore_errors=True)
+            acked: dict[bytes, int] = {}
+            for at, received in acks:
+                if at <= crash.position:
+                    acked |= dict(received)
+            await images.check(crash, set(), acked)
+    assert min(images.seen.values()) >= 3
+
+
+async def test_a_disk_that_only_pretends_to_sync_is_noticed(
+    village: Village, autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    """Were this to pass silently, the tests above would prove nothing."""
+    home = tmp_path / "home"
+    village.homes["a"] = DiskPremises(home)
+    async with village.open("a", online=False):
+        pass
+    with CrashDisk(home) as disk:
+        disk.lie()
+        village.homes["a"] = DiskPremises(home, disk.name)
+        async with village.open("a", online=False) as a:
+            await a.remember("acknowledged")
+            acknowledged_at = disk.position
+        lost = 0
+        for crash in disk.crashes(seed=3, start=acknowledged_at, stop=acknowledged_at):
+            if crash.loss is Loss.LOST:
+                village.homes["image"] = DiskPremises(crash.write_to(tmp_path / "image"))
+                async with village.open("image", online=False) as node:
+                    lost += "acknowledged" not in await contents(node)
+        assert lost == 1
