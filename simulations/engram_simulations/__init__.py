@@ -1,7 +1,27 @@
 """Whole worlds of nodes in one process, repeatable from one seed.
 
 It drives nodes through their public interface and fakes only what a node takes from the machine:
-time, entropy, links.  It never contains a second implementation of anything a node does.
+time, entropy, links, a home.  It never contains a second implementation of anything a node does.
 """
 
-__all__: list[str] = []
+from ._command import main as main
+from ._determinism import SimulatedClock as SimulatedClock
+from ._plan import Plan as Plan
+from ._plan import draw_plan as draw_plan
+from ._premises import SimulatedPremises as SimulatedPremises
+from ._run import run as run
+from ._trace import SOMETIMES as SOMETIMES
+from ._verdict import Report as Report
+from ._verdict import Verdict as Verdict
+
+__all__ = [
+    "SOMETIMES",
+    "Plan",
+    "Report",
+    "SimulatedClock",
+    "SimulatedPremises",
+    "Verdict",
+    "draw_plan",
+    "main",
+    "run",
+]

@@ -1,0 +1,254 @@
+"""Who watches the world, and what each of them does not accept."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from uuid import UUID
+
+import trio
+
+from engram_simulations._host import Host
+from engram_simulations._verdict import CorrectnessError
+from engram_simulations._world import ID_SHOWN, World
+from engram_simulations._writes import (
+    Value,
+    contents_of,
+    invented,
+    is_deleted,
+    lost,
+    may_be_deleted,
+    must_be_deleted,
+    returned,
+    shown,
+)
+from engram_sync.node import Node
+from engram_sync.results import Engram, Status
+
+PAGE = 200
+LATE_S = 1.0
+"""Beyond the latency of a few pieces: what a busy link may need to carry news."""
+
+
+class Watcher:
+    """A checker that looks at nothing; the others override what they look at."""
+
+    def on_step(self, world: World, statuses: dict[str, Status]) -> None:
+        """See ``Checker.on_step``."""
+
+    async def on_opened(self, world: World, host: Host) -> None:
+        """See ``Checker.on_opened``."""
+
+    async def at_rest(self, world: World) -> None:
+        """See ``Checker.at_rest``."""
+
+    def objects(self, what: str) -> CorrectnessError:
+        """The error that says what is wrong."""
+        return CorrectnessError(type(self).__name__, what)
+
+
+class NoNodeComplains(Watcher):
+    """Nothing is damaged here, so a node that reports a problem made it itself."""
+
+    def on_step(self, world: World, statuses: dict[str, Status]) -> None:
+        """No problem is open."""
+        for name, status in statuses.items():
+            if status.problems or status.health != "ok":
+                raise self.objects(f"{name} is {status.health}: {'; '.join(status.problems)}")
+
+
+class StatusIsTrue(Watcher):
+    """"Synced" means that the peer really held the same state, now or as long ago as news travels.
+
+    Two nodes cannot know the same at the same instant: what one has just written is on its way to
+    the other.  A claim is false when the peer never held what the claimant holds, or left it
+    longer ago than a message, or the end of a dead link, takes.
+    """
+
+    def on_step(self, world: World, statuses: dict[str, Status]) -> None:
+        """Every claim is true."""
+        labels = {f"node {host.name}": host for host in world.hosts}
+        for name, status in statuses.items():
+            claims = [peer.label for peer in status.peers if peer.state == "synced"]
+            if status.sync == "synced" and len(claims) < len(status.peers):
+                raise self.objects(f"{name} says synced, and so only of {claims}")
+            if not claims or not any(scope.id == world.scope for scope in status.scopes):
+                continue
+            digest = world.agent_scope(status).digest
+            for label in claims:
+                world.trace.sometimes("synced claimed")
+                self._check(world, name, digest, labels[label])
+
+    def _check(self, world: World, name: str, digest: str, peer: Host) -> None:
+        if not digest:
+            return  # It says that it has not looked at everything it holds.
+        left = self._held_until(peer, world.scope, digest)
+        if left is None:
+            raise self.objects(f"{name} says synced, but {peer.name} never held {digest[:8]}")
+        now = trio.current_time()
+        late_s = LATE_S + 10 * world.plan.latency_s
+        if left < now - late_s and now > world.clogged_until:
+            raise self.objects(
+                f"{name} says synced, but {peer.name} left {digest[:8]} {now - left:.3f} s ago"
+            )
+
+    @staticmethod
+    def _held_until(peer: Host, scope: str, digest: str) -> float | None:
+        """When the peer's store last held that state; None when it never did."""
+        states = peer.digests[scope]
+        for index in range(len(states) - 1, -1, -1):
+            if states[index][1] == digest:
+                newer = states[index + 1 : index + 2]
+                return newer[0][0] if newer else trio.current_time()
+        return None
+
+
+class NothingLeaks(Watcher):
+    """No byte that depends on an instance's own scope leaves its node."""
+
+    def __init__(self) -> None:
+        self._needles: dict[str, dict[bytes, str]] = defaultdict(dict)
+        self._heard: list[str] = []
+        self._texts: dict[str, set[str]] = defaultdict(set)
+
+    def overhear(self, name: str, seen: bytes, _overlap: int) -> None:
+        """Bytes leave a node."""
+        for needle, what in self._needles[name].items():
+            if needle in seen:
+                self._heard.append(f"{name} sent {what} of its own scope")
+
+    def keep_private(self, name: str, text: str) -> None:
+        """From now on this text must not leave the node."""
+        self._needles[name][text.encode()] = f"the text {text!r}"
+
+    def kept(self, host: Host, view: Engram) -> None:
+        """The node has acknowledged a private memory."""
+        self._needles[host.name][UUID(view.id).bytes] = f"the id {view.id}"
+        self._texts[host.name].add(view.content)
+
+    def on_step(self, world: World, statuses: dict[str, Status]) -> None:
+        """Nothing was heard; ids and digests of now are listened for from here on."""
+        if self._heard:
+            raise self.objects(self._heard[0])
+        for name, status in statuses.items():
+            for scope in status.scopes:
+                if scope.kind == "instance":
+                    self._listen_for(name, "the id", scope.id)
+                    self._listen_for(name, "the clock", scope.clock_digest)
+                    self._listen_for(name, "the digest", scope.digest)
+
+    def _listen_for(self, name: str, what: str, text: str) -> None:
+        needle = bytes.fromhex(text)
+        if any(needle):  # The digest of an empty scope is zero, as any unused byte is.
+            self._needles[name][needle] = what
+
+    async def at_rest(self, world: World) -> None:
+        """Each node holds its own private memories and nobody else's."""
+        for host in world.hosts:
+            node = await host.opened()
+            held = {view.content for view in await every_engram(node, "instance")}
+            missing = self._texts[host.name] - held
+            if missing:
+                raise self.objects(f"{host.name} lost its private {min(missing)!r}")
+            foreign = [
+                text
+                for other, texts in self._texts.items()
+                for text in sorted(texts & held)
+                if other != host.name
+            ]
+            if foreign:
+                raise self.objects(f"{host.name} holds the private {foreign[0]!r}")
+
+
+class NothingIsLost(Watcher):
+    """An acknowledged write is visible until somebody who saw it takes it away."""
+
+    async def on_opened(self, world: World, host: Host) -> None:
+        """Whatever the power did, a node still holds what it acknowledged itself."""
+        node = host.node
+        if node is None:
+            return
+        held = {view.id: shown(view) for view in await every_engram(node, "agent")}
+        if host.node is node:
+            self._check(world, host.name, held, host.name)
+
+    async def at_rest(self, world: World) -> None:
+        """In the end every node holds what anybody acknowledged."""
+        for host in world.hosts:
+            node = await host.opened()
+            held = {view.id: shown(view) for view in await every_engram(node, "agent")}
+            self._check(world, host.name, held, world.plan.names)
+
+    def _check(
+        self, world: World, name: str, held: dict[str, frozenset[Value]], authors: str
+    ) -> None:
+        for engram, writes in world.account.of.items():
+            for write, value in lost(writes, held.get(engram, frozenset())):
+                if write.host in authors:
+                    raise self.objects(
+                        f"{name} does not show {value!r}, which {write.host} acknowledged as"
+                        f" #{write.number} of {engram[:ID_SHOWN]}"
+                    )
+
+
+class NothingReturns(Watcher):
+    """What was replaced or deleted stays so, and nothing appears that nobody wrote."""
+
+    async def at_rest(self, world: World) -> None:
+        """Every value is one that somebody wrote and nobody took away."""
+        for host in world.hosts:
+            for view in await every_engram(await host.opened(), "agent"):
+                self._check(world, host.name, view)
+
+    def _check(self, world: World, name: str, view: Engram) -> None:
+        writes = world.account.of.get(view.id, [])
+        values = shown(view)
+        where = f"{name} shows in {view.id[:ID_SHOWN]}"
+        for value in invented(writes, values):
+            # A write that was cut off has no id to be known by; its text says whose it is.
+            if not any(value in w.puts for w in world.account.unplaced):
+                raise self.objects(f"{where} {value!r}, which nobody wrote")
+        for value in returned(writes, values):
+            raise self.objects(f"{where} {value!r}, which was replaced by somebody who saw it")
+        if must_be_deleted(writes) and not is_deleted(view):
+            raise self.objects(f"{where} life again, and nobody brought it back")
+        if is_deleted(view) and not may_be_deleted(writes):
+            raise self.objects(f"{where} a deletion that nobody asked for")
+
+
+class AllAgree(Watcher):
+    """Nodes that hold the same records show the same memories and the same conflicts."""
+
+    async def at_rest(self, world: World) -> None:
+        """All nodes show the same, and every open edit as a conflict."""
+        first, *others = world.hosts
+        views = await every_engram(await first.opened(), "agent")
+        conflicts = await (await first.opened()).conflicts()
+        for host in others:
+            node = await host.opened()
+            theirs = await every_engram(node, "agent")
+            for mine, other in zip(by_id(views), by_id(theirs), strict=True):
+                if mine != other:
+                    raise self.objects(f"{first.name} shows {mine}, {host.name} shows {other}")
+            if sorted(conflicts, key=lambda c: c.id) != sorted(
+                await node.conflicts(), key=lambda c: c.id
+            ):
+                raise self.objects(f"{first.name} and {host.name} show different conflicts")
+        listed = {conflict.engram for conflict in conflicts}
+        for view in views:
+            texts = contents_of(shown(view))
+            if view.id not in listed and (len(texts) > 1 or (texts and is_deleted(view))):
+                raise self.objects(f"the concurrent edits of {view.id} are no conflict")
+
+
+def by_id(views: Iterable[Engram]) -> list[Engram]:
+    """Sorted by id."""
+    return sorted(views, key=lambda view: view.id)
+
+
+async def every_engram(node: Node, scope: str) -> list[Engram]:
+    """All engrams of a scope, deleted ones too."""
+    found: list[Engram] = []
+    after: str | None = None
+    while page := await node.list(limit=PAGE, scope=scope, life=None, after=after):
+        found += page
+        after = page[-1].id
+    return found

@@ -1,0 +1,69 @@
+"""Everything that is not a node and could still differ between two runs of one seed."""
+
+import hashlib
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+
+import trio
+from trio._core import _run
+from trio._core._run import _r as scheduler_luck
+
+from engram_sync.host import Entropy
+
+EPOCH_MS = 1_767_225_600_000
+"""2026-01-01 UTC: what a wall clock without an error shows when a run begins."""
+
+
+@contextmanager
+def repeatable_scheduler(seed: int) -> Generator[None]:
+    """Let trio choose between runnable tasks by ``seed`` for the time of the block.
+
+    It is how hypothesis makes trio repeatable; trio has no public name for it.
+    """
+    state = scheduler_luck.getstate()
+    names = vars(_run)
+    before = names["_ALLOW_DETERMINISTIC_SCHEDULING"]
+    names["_ALLOW_DETERMINISTIC_SCHEDULING"] = True
+    scheduler_luck.seed(seed)
+    try:
+        yield
+    finally:
+        names["_ALLOW_DETERMINISTIC_SCHEDULING"] = before
+        scheduler_luck.setstate(state)
+
+
+def seeded_entropy(use: str) -> Entropy:
+    """Bytes that look random and are the same every time for the same ``use``."""
+    drawn = 0
+
+    def draw(size: int, /) -> bytes:
+        nonlocal drawn
+        drawn += 1
+        return hashlib.shake_256(f"{use} {drawn}".encode()).digest(size)
+
+    return draw
+
+
+class SimulatedClock:
+    """The wall clock of one node: the time of the run, with an error of its own.
+
+    Args:
+        skew_ms: How far it is off when the run begins.
+        drift: How much faster it goes; 0.001 gains a millisecond per second.
+        now_s: The time of the run in seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        skew_ms: int = 0,
+        drift: float = 0.0,
+        now_s: Callable[[], float] = trio.current_time,
+    ) -> None:
+        self.skew_ms = skew_ms
+        self._rate = 1000.0 * (1.0 + drift)
+        self._now_s = now_s
+
+    def now_ms(self) -> int:
+        """Milliseconds since 1970-01-01 UTC, as this node believes."""
+        return EPOCH_MS + self.skew_ms + int(self._now_s() * self._rate)

@@ -1,0 +1,157 @@
+"""What goes wrong: partitions, cuts, clogs, restarts, reboots, crashes; and how it is undone."""
+
+import random
+from collections.abc import Callable
+
+import trio
+
+from engram_simulations._continuity import LogsContinueOnProof
+from engram_simulations._host import Host
+from engram_simulations._world import World
+
+TRANSFER_S = 1.0
+"""Records that came this recently are part of a transfer that goes on."""
+
+
+class Faults:
+    """Does damage and undoes it.
+
+    Args:
+        world: What is damaged.
+        luck: Draws what, and when.
+        continuity: Told which nodes lose their proof of continuity.
+    """
+
+    def __init__(
+        self, world: World, luck: random.Random, continuity: LogsContinueOnProof
+    ) -> None:
+        self._world = world
+        self._trace = world.trace
+        self._luck = luck
+        self._continuity = continuity
+        self._clogs: set[tuple[str, str]] = set()
+        rates = world.plan.rates
+        self._acts: tuple[tuple[float, Callable[[trio.Nursery], None]], ...] = (
+            (rates.partition, self._partition),
+            (rates.cut, self._cut),
+            (rates.clog, self._clog),
+            (rates.heal, self._heal),
+            (rates.restart, self._restart),
+            (rates.reboot, self._reboot),
+            (rates.crash, self._crash),
+            (rates.power_on, self._power_on),
+        )
+
+    def strike(self, nursery: trio.Nursery) -> None:
+        """Whatever goes wrong, or right again, in this step."""
+        for rate, act in self._acts:
+            if self._luck.random() < rate:
+                act(nursery)
+        if self._clogs:
+            self._bear_clogs()
+
+    def undo_all(self, nursery: trio.Nursery) -> None:
+        """From now on nothing is wrong: the network is whole and every machine has power."""
+        self._world.network.heal()
+        self._bear_clogs()
+        self._clogs.clear()
+        self._trace.event("", "everything is healed")
+        for host in self._world.hosts:
+            nursery.start_soon(self._power_up, nursery, host)
+
+    async def _power_up(self, nursery: trio.Nursery, host: Host) -> None:
+        await host.open_or_off()
+        if not host.running:
+            self._world.power_on(nursery, host)
+
+    def crash_all(self, nursery: trio.Nursery) -> None:
+        """Every machine loses its power at once and gets it back."""
+        for host in self._world.hosts:
+            self._lose_power(nursery, host)
+
+    # -- the network -------------------------------------------------------------------------
+
+    def _partition(self, _: trio.Nursery) -> None:
+        a, b = self._luck.choice(self._world.pairs)
+        self._note_interrupted([(a, b)])
+        self._world.network.partition(a, b)
+        self._trace.event(a + b, "partition")
+        self._trace.sometimes("a partition")
+
+    def _cut(self, _: trio.Nursery) -> None:
+        a, b = self._luck.choice(self._world.pairs)
+        self._note_interrupted([(a, b)])
+        if self._world.network.cut(a, b):
+            self._trace.event(a + b, "cut")
+            self._trace.sometimes("a link cut")
+
+    def _clog(self, _: trio.Nursery) -> None:
+        sender, receiver = self._luck.sample(self._world.plan.names, 2)
+        self._clogs.add((sender, receiver))
+        self._world.network.clog(sender, receiver)
+        self._trace.event(sender + receiver, f"clog from {sender} to {receiver}")
+        self._trace.sometimes("a clogged link")
+
+    def _heal(self, _: trio.Nursery) -> None:
+        a, b = self._luck.choice(self._world.pairs)
+        self._world.network.heal(a, b)
+        self._bear_clogs()
+        self._clogs -= {(a, b), (b, a)}
+        self._trace.event(a + b, "heal")
+
+    def _bear_clogs(self) -> None:
+        """News may be as late as a silent peer takes to be given up, and as its last words do."""
+        sync = self._world.plan.sync
+        late_s = sync.dead_after_s + sync.ping_s + 10.0
+        self._world.clogged_until = trio.current_time() + late_s
+
+    def _note_interrupted(self, pairs: list[tuple[str, str]]) -> None:
+        """Remember pairs that were in the middle of a transfer."""
+        linked = {frozenset(link) for link in self._world.network.links()}
+        scope = self._world.scope
+        for a, b in pairs:
+            ends = [self._world.by_name[name] for name in (a, b)]
+            held = [host.records.get(scope, 0) for host in ends]
+            behind = min(ends, key=lambda host: host.records.get(scope, 0))
+            late = trio.current_time() - behind.received_at
+            if frozenset((a, b)) in linked and held[0] != held[1] and late <= TRANSFER_S:
+                self._world.interrupted.add((a, b))
+                self._trace.sometimes("a link cut in mid-transfer")
+
+    # -- the machines ------------------------------------------------------------------------
+
+    def _restart(self, _: trio.Nursery) -> None:
+        host = self._luck.choice(self._world.hosts)
+        if host.node is not None:
+            self._trace.event(host.name, "leave")
+            self._trace.sometimes("a clean restart")
+            self._continuity.left(host.name)
+            host.leave()
+
+    def _reboot(self, nursery: trio.Nursery) -> None:
+        host = self._luck.choice(self._world.hosts)
+        if not host.running:
+            self._trace.event(host.name, "reboot")
+            self._trace.sometimes("a reboot")
+            host.premises.reboot()
+            self._continuity.lost_proof(host.name)
+            self._world.power_on(nursery, host)
+
+    def _crash(self, nursery: trio.Nursery) -> None:
+        host = self._luck.choice(self._world.hosts)
+        if host.running:
+            self._lose_power(nursery, host)
+
+    def _power_on(self, nursery: trio.Nursery) -> None:
+        host = self._luck.choice(self._world.hosts)
+        if not host.running:
+            self._world.power_on(nursery, host)
+
+    def _lose_power(self, nursery: trio.Nursery, host: Host) -> None:
+        self._trace.event(host.name, "crash")
+        self._trace.sometimes("a crash")
+        if host.opening:
+            self._trace.sometimes("a crash while opening")
+        self._note_interrupted([pair for pair in self._world.pairs if host.name in pair])
+        self._continuity.lost_proof(host.name)
+        host.crash()

@@ -1,0 +1,129 @@
+"""What a seed draws before anything runs: how many nodes, how connected, and what goes wrong."""
+
+import random
+from dataclasses import dataclass, fields
+
+from engram_sync.config import Config, NetworkConfig, SyncConfig
+
+NAMES = "abcde"
+NODES_MIN, NODES_MAX = 2, len(NAMES)
+PORT = 7463
+STEPS = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """How often each thing goes wrong, per step; 0 in runs that are spared it."""
+
+    partition: float = 0.0
+    heal: float = 0.1
+    cut: float = 0.0
+    clog: float = 0.0
+    restart: float = 0.0
+    reboot: float = 0.0
+    crash: float = 0.0
+    power_on: float = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One run, as its seed draws it."""
+
+    seed: int
+    nodes: int
+    steps: int
+    mesh: bool
+    """Whether all nodes know all addresses; otherwise only the first one's, from its token."""
+    latency_s: float
+    tear: bool
+    pause_s: float
+    """Mean time between two steps."""
+    skews_ms: tuple[int, ...]
+    drifts: tuple[float, ...]
+    sync: SyncConfig
+    rates: Rates
+
+    @property
+    def names(self) -> str:
+        """One letter per node."""
+        return NAMES[: self.nodes]
+
+    @property
+    def converge_s(self) -> float:
+        """How long nodes may take to agree once nothing goes wrong any more.
+
+        A node may have begun its longest pause just before, must find a dead connection first,
+        and the second pause after a refused call is as long again.
+        """
+        sync = self.sync
+        return 2 * sync.backoff_max_s + sync.dead_after_s + sync.interval_s + 60.0
+
+    def config(self, name: str) -> Config:
+        """The configuration of one node."""
+        others = [other for other in self.names if other != name] if self.mesh else []
+        return Config(
+            network=NetworkConfig(
+                enabled=True,
+                listen=(f"{name}:{PORT}",),
+                peers=tuple(f"{other}:{PORT}" for other in others),
+                mdns=False,
+            ),
+            sync=self.sync,
+        )
+
+    def describe(self) -> str:
+        """One line for people."""
+        rates = {f.name: getattr(self.rates, f.name) for f in fields(Rates)}
+        wrong = " ".join(f"{name}={rate:.3f}" for name, rate in rates.items() if rate)
+        return (
+            f"seed {self.seed}: {self.nodes} nodes, {self.steps} steps,"
+            f" {'mesh' if self.mesh else 'star'}, latency {self.latency_s:g} s,"
+            f" skews {list(self.skews_ms)} ms, backoff <= {self.sync.backoff_max_s:g} s, {wrong}"
+        )
+
+
+def draw_plan(seed: int, *, nodes: int | None = None, steps: int | None = None) -> Plan:
+    """The plan of a seed.  Each seed spares its run a random half of the faults.
+
+    Args:
+        seed: Draws everything.
+        nodes: How many, if not what the seed says.
+        steps: How many, if not the default.
+    """
+    luck = random.Random(f"plan {seed}")
+    drawn = luck.choice((2, 2, 3, 3, 4, 5))
+    count = drawn if nodes is None else nodes
+    rates = Rates(
+        partition=_perhaps(luck, 0.08),
+        heal=luck.uniform(0.03, 0.2),
+        cut=_perhaps(luck, 0.1),
+        clog=_perhaps(luck, 0.06),
+        restart=_perhaps(luck, 0.06),
+        reboot=_perhaps(luck, 0.03),
+        crash=_perhaps(luck, 0.08),
+        power_on=luck.uniform(0.1, 0.5),
+    )
+    skew_max_ms = luck.choice((0, 5_000, 50_000, 7_200_000))
+    return Plan(
+        seed=seed,
+        nodes=count,
+        steps=STEPS if steps is None else steps,
+        mesh=luck.random() < 0.6,
+        latency_s=luck.choice((0.0, 0.01, 0.2)),
+        tear=luck.random() < 0.2,
+        pause_s=luck.choice((0.05, 0.5, 3.0)),
+        skews_ms=tuple(luck.randint(-skew_max_ms, skew_max_ms) for _ in range(count)),
+        drifts=tuple(luck.uniform(-1e-4, 1e-4) for _ in range(count)),
+        sync=luck.choice(
+            (
+                SyncConfig(backoff_max_s=20.0),
+                SyncConfig(interval_s=3.0, ping_s=2.0, dead_after_s=6.0, backoff_max_s=5.0),
+                SyncConfig(backoff_max_s=60.0),
+            )
+        ),
+        rates=rates,
+    )
+
+
+def _perhaps(luck: random.Random, rate_max: float) -> float:
+    return luck.uniform(rate_max / 4, rate_max) if luck.random() < 0.6 else 0.0

@@ -1,0 +1,133 @@
+"""A node's home in memory: key, store, witness and lock, and what a power cut leaves of them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import trio
+from nacl.bindings import crypto_sign_seed_keypair
+
+from engram_sync.errors import DegradedError
+from engram_sync.host import Entropy
+from engram_sync.node import NodeKey
+from engram_sync.store import InlineExecutor, MemoryStore, Reader, Store, Transaction
+
+T = TypeVar("T")
+SEED_BYTES = 32
+
+
+class WatchedStore:
+    """A store that shows somebody what each job leaves behind, before it is committed."""
+
+    def __init__(self, store: Store, watch: Callable[[Reader], None]) -> None:
+        self._store = store
+        self._watch = watch
+
+    async def serve(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """See ``Store.serve``."""
+        await self._store.serve(task_status=task_status)
+
+    async def submit(self, job: Callable[[Transaction], T], *, weight: int = 1) -> T:
+        """See ``Store.submit``."""
+
+        def watched(tx: Transaction) -> T:
+            result = job(tx)
+            self._watch(tx)
+            return result
+
+        return await self._store.submit(watched, weight=weight)
+
+    async def read(self, job: Callable[[Reader], T]) -> T:
+        """See ``Store.read``."""
+        return await self._store.read(job)
+
+    async def aclose(self, *, drain: bool = True) -> int:
+        """See ``Store.aclose``."""
+        return await self._store.aclose(drain=drain)
+
+
+class SimulatedPremises:
+    """One node's home; it outlives the node, as a directory does.
+
+    Args:
+        name: The node's name; its stores are those of ``name`` in ``run``.
+        run: What tells the homes of this run from those of others in the process.
+        watch: Sees the store after every job.
+    """
+
+    def __init__(self, name: str, run: int, watch: Callable[[Reader], None]) -> None:
+        self.path = Path(name)
+        self.boots = 1
+        self._run = run
+        self._watch = watch
+        self._images = 1
+        self._key: NodeKey | None = None
+        self._witnesses: dict[bytes, bytes] = {}
+        self._locked = False
+        self._without_power = False
+
+    @property
+    def boot_id(self) -> str:
+        """Differs after a reboot."""
+        return f"boot {self.boots}"
+
+    async def acquire(self, wait_s: float) -> None:  # noqa: ARG002 - a second one is a mistake here
+        """See ``Premises.acquire``."""
+        await trio.lowlevel.checkpoint()
+        if self._locked:
+            raise DegradedError(f"{self.path} is open already")
+        self._locked = True
+        self._without_power = False
+
+    def release(self) -> None:
+        """See ``Premises.release``."""
+        self._locked = False
+
+    def key(self, entropy: Entropy) -> NodeKey:
+        """See ``Premises.key``."""
+        if self._key is None:
+            self._key = NodeKey(*crypto_sign_seed_keypair(entropy(SEED_BYTES)))
+        return self._key
+
+    async def open_store(self) -> Store:
+        """See ``Premises.open_store``."""
+        store = await MemoryStore.open(self._image(self._images), InlineExecutor())
+        return WatchedStore(store, self._watch)
+
+    def take_witness(self, store_id: bytes) -> bytes | None:
+        """See ``Premises.take_witness``."""
+        return self._witnesses.pop(store_id, None)
+
+    def leave_witness(self, store_id: bytes, data: bytes) -> None:
+        """See ``Premises.leave_witness``."""
+        if not self._without_power:
+            self._witnesses[store_id] = data
+
+    # -- what happens to it ------------------------------------------------------------------
+
+    def cut_power(self) -> None:
+        """From now on nothing that the running node does reaches the disk.
+
+        The node itself has to be stopped by whoever runs it; the next one finds what had been
+        committed by now, and no witness.
+        """
+        self.save_image()
+        self._without_power = True
+
+    def save_image(self) -> None:
+        """Let the next opening find what is committed now."""
+        MemoryStore.copy(self._image(self._images), self._image(self._images + 1))
+        self._images += 1
+
+    def reboot(self) -> None:
+        """Lose what does not survive a reboot: the witness."""
+        self.boots += 1
+        self._witnesses.clear()
+
+    def discard(self) -> None:
+        """Free the memory; nobody may have the store open."""
+        for number in range(1, self._images + 1):
+            MemoryStore.discard(self._image(number))
+
+    def _image(self, number: int) -> str:
+        return f"simulated-{self._run}-{self.path}-{number}"

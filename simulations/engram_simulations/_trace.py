@@ -1,0 +1,66 @@
+"""What happened, one line per event, aligned by node; and what happened at least once."""
+
+from collections import Counter
+from collections.abc import Callable
+
+SOMETIMES = (
+    "a partition",
+    "a link cut",
+    "a link cut in mid-transfer",
+    "a clogged link",
+    "a transfer resumed",
+    "a clean restart",
+    "a log continued after a restart",
+    "a reboot",
+    "a crash",
+    "a crash during a write",
+    "a crash while opening",
+    "a new incarnation",
+    "concurrent edits",
+    "a conflict resolved",
+    "an edit concurrent with a delete",
+    "a delete",
+    "a restore",
+    "a write on an old view",
+    "a write refused over open edits",
+    "a memory of many records",
+    "an instance memory",
+    "synced claimed",
+)
+"""What a sweep has to meet, or it has not tested what it says."""
+
+
+class Trace:
+    """The lines of one run.
+
+    Args:
+        names: The nodes, in the order of their columns.
+        now_s: The time of the run.
+        echo: Gets each line as it is made.
+    """
+
+    def __init__(
+        self,
+        names: str,
+        now_s: Callable[[], float],
+        echo: Callable[[str], None] | None = None,
+    ) -> None:
+        self._names = names
+        self._now_s = now_s
+        self._echo = echo
+        self.lines: list[str] = []
+        self.seen: Counter[str] = Counter()
+
+    def event(self, who: str, what: str) -> None:
+        """Add a line about the nodes named in ``who``; an empty ``who`` means the whole world."""
+        marks = "".join(name if name in who else "." for name in self._names)
+        line = f"{self._now_s():10.3f} {marks} {what}"
+        self.lines.append(line)
+        if self._echo is not None:
+            self._echo(line)
+
+    def sometimes(self, what: str) -> None:
+        """Count something that must happen in some run of a sweep."""
+        if what not in SOMETIMES:
+            raise ValueError(f"{what!r} is not among what a sweep has to meet")
+        self.seen[what] += 1
