@@ -4,19 +4,32 @@ import hashlib
 from collections.abc import Sequence
 
 import nacl.bindings
+import pytest
 
 from engram_wire import (
     AUTH_UNCHANGED,
     NEED_DATA,
     NO_IDS,
     NO_SUPERSEDED,
+    CloseCode,
     Established,
+    Goodbye,
     Identity,
+    JoinRequest,
+    JoinResponse,
     Message,
+    Ping,
+    Pong,
     Record,
     RecordKind,
     Role,
     Session,
+    State,
+    Summary,
+    SyncAck,
+    SyncRequest,
+    SyncResponse,
+    SyncStatus,
     WireError,
     cbor,
     encode_frame,
@@ -33,6 +46,7 @@ NOW_MS = 1_760_000_000_000
 CHANNEL = b"c" * 32
 SCOPE = b"s" * 32
 INCARNATION = b"i" * 16
+DIGEST = b"d" * 32
 
 
 def identity(name: str) -> Identity:
@@ -43,6 +57,17 @@ ALICE = identity("alice")
 BOB = identity("bob")
 MALLORY = identity("mallory")
 ALICE_LOG = log_id(0, SCOPE, ALICE.public_key, INCARNATION)
+
+ONE_OF_EACH: list[Message] = [
+    SyncRequest(1, b"s" * 32, DIGEST, None),
+    SyncResponse(1, SyncStatus.COMPLETE, summary=Summary(DIGEST, DIGEST, 3)),
+    SyncAck(1),
+    JoinRequest(b"s" * 32, b"grant", b"p" * 64, "Laptop"),
+    JoinResponse(False, "no"),
+    Ping(1),
+    Pong(1),
+    Goodbye(CloseCode.OK),
+]
 
 Event = Established | Message
 
@@ -133,6 +158,16 @@ def established() -> Pair:
     pair = Pair()
     pair.establish()
     return pair
+
+
+def refused(pair: Pair, data: bytes, error: type[WireError]) -> None:
+    """Bob refuses ``data``, and tells Alice with which code he left."""
+    pair.b.receive_data(data)
+    for _ in range(2):
+        with pytest.raises(error):
+            drain(pair.b)
+        assert pair.b.state is State.CLOSED
+    assert pair.deliver_to_a(pair.b.data_to_send()) == [Goodbye(error.code)]
 
 
 def frames_of(stream: bytes) -> list[bytes]:
