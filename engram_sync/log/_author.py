@@ -28,6 +28,7 @@ from engram_wire import (
 
 from ._batches import AuthoredBatch, Draft, Run
 from ._check import RunCheck
+from ._horizon import Horizon
 from ._ingest import commit
 from ._limits import HLC_SKEW_MS, JOIN_SALT, NO_ENGRAM
 from ._registry import Advance, LogState, Registry
@@ -39,21 +40,6 @@ _JOIN = Draft(RecordKind.JOIN, NO_ENGRAM)
 
 # A program writes the same few shapes over and over; encoding one costs more than hashing a record.
 _data_shape = lru_cache(maxsize=256)(shape_of)
-
-
-def frontier(registry: Registry, log: LogState, now_ms: int | None) -> list[bytes]:
-    """Sorted heads that the next record of ``log`` has to name so that all held is in its past.
-
-    Data logs name data, membership logs name membership; the membership behind data is named by
-    ``auth``.  A log from the future (beyond ``HLC_SKEW_MS``) is left out until the clock has
-    caught up, so that its clock does not infect ours.
-    """
-    latest = hlc.HLC_MAX if now_ms is None else _latest(now_ms)
-    return sorted(
-        tip.head
-        for tip in registry.tips(log.scope, log.domain)
-        if tip is not log and tip.hlc <= latest
-    )
 
 
 @dataclass(slots=True)
@@ -112,14 +98,14 @@ def author(
     if secret_key[32:] != log.author:
         raise UsageError("a log is continued with another key than its author's")
     stated = _stated(rules, log, auth)
-    rows = _Rows(log.seq, _scope_clock(registry, log, now_ms), now_ms)
-    heads = frontier(registry, log, now_ms)
-    for names in _chunks(heads, keep=DEPS_MAX):
+    behind = Horizon.of(registry, log, _latest(now_ms), history)
+    rows = _Rows(log.seq, hlc.observe(log.hlc, behind.clock), now_ms)
+    for names in _chunks(behind.heads, keep=DEPS_MAX):
         rows.add(_JOIN, JOIN_SALT, encode_ids(names), stated)
         stated = AUTH_UNCHANGED
-    deps = encode_ids(heads[len(rows.records) * DEPS_MAX :])
+    deps = encode_ids(behind.heads[len(rows.records) * DEPS_MAX :])
     for draft, salt in zip(drafts, salts, strict=True):
-        rows.add(draft, salt, deps, stated)
+        rows.add(behind.past_only(draft), salt, deps, stated)
         deps, stated = NO_IDS, AUTH_UNCHANGED
     return _sign(registry, rules, log, rows.records, secret_key=secret_key, history=history)
 
@@ -137,16 +123,6 @@ def _stated(rules: Rules, log: LogState, auth: Sequence[bytes]) -> bytes:
             hint="ask one of its leaders for an invite with the role member",
         )
     return encoded
-
-
-def _scope_clock(registry: Registry, log: LogState, now_ms: int) -> int:
-    latest = _latest(now_ms)
-    clock = log.hlc
-    for domain in LogDomain:
-        for tip in registry.tips(log.scope, domain):
-            if tip.hlc <= latest:
-                clock = hlc.observe(clock, tip.hlc)
-    return clock
 
 
 def _latest(now_ms: int) -> int:

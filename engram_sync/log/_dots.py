@@ -49,6 +49,10 @@ class PutIndex:
             raise InvalidRecordError(f"dot {clock} of log {log.hex()[:16]} is not in this engram")
         return puts[clock]
 
+    def clocks_until(self, log: bytes, seq: int) -> int:
+        """How many clocks the records of ``log`` up to position ``seq`` have taken."""
+        return sum(at <= seq for at, _ in self._puts.get(log, ()))
+
 
 class DotCheck:
     """The rules for superseded dots of one record.

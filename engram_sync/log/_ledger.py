@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from engram_crdt import VectorClock
 from engram_wire import Announcement, ClockEntry, Frame, LogDomain, Rejection
 
-from ._author import author, frontier
+from ._author import author
 from ._batches import AuthoredBatch, Draft, IngestBatch
 from ._ingest import Intake, open_log
 from ._journal import Checkpoint
@@ -118,14 +118,10 @@ class Ledger:
         """The clock as counts: log id to newest seq."""
         return VectorClock({entry.log: entry.seq for entry in self._registry.clock(scope)})
 
-    def frontier(self, log: LogState, *, now_ms: int | None = None) -> list[bytes]:
-        """Sorted heads outside ``log`` that its next record will name.
-
-        Args:
-            log: The log to continue.
-            now_ms: Wall time; logs further in the future than ``HLC_SKEW_MS`` are left out.
-        """
-        return frontier(self._registry, log, now_ms)
+    def frontier(self, log: LogState) -> list[bytes]:
+        """Sorted heads outside ``log`` that have everything held of its domain in their past."""
+        tips = self._registry.tips(log.scope, log.domain)
+        return sorted(tip.head for tip in tips if tip is not log)
 
     def membership_heads(self, scope: bytes) -> list[bytes]:
         """Sorted newest heads of the scope's membership logs."""
@@ -167,8 +163,9 @@ class Ledger:
         """Append ``drafts`` to an own log and sign them.
 
         The first record names everything held of the scope and not seen by this log yet; join
-        records precede it when that is more than 64 heads.  The last record is signed, and so is
-        one at least every 256 records and every 128 KiB.
+        records precede it when that is more than 64 heads.  What is from the future is left out:
+        it is not named, and dots that it put are not superseded.  The last record is signed, and
+        so is one at least every 256 records and every 128 KiB.
 
         Args:
             log: From ``open_log``.

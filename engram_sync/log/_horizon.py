@@ -1,0 +1,104 @@
+"""What the next record of a log can have in its past: all that is held, except the future.
+
+A record from beyond ``HLC_SKEW_MS`` must not infect other clocks, so nobody names it before its
+time.  It would otherwise do harm in two more ways: what it has seen has to be named in its place,
+and a value it put cannot be superseded yet, so it stays a sibling.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Self
+
+from engram_wire import LogDomain, RecordKind, Superseded
+
+from ._batches import Draft
+from ._dots import PutIndex
+from ._past import merged
+from ._registry import LogState, Registry
+from ._resolve import Place, head_at
+from ._views import History
+
+
+@dataclass(frozen=True, slots=True)
+class Horizon:
+    """The past of the next record of ``log``."""
+
+    registry: Registry
+    log: LogState
+    history: History
+    heads: list[bytes]
+    """Sorted heads that it has to name."""
+    clock: int
+    """The newest clock behind it."""
+    seen: Mapping[int, int] | None
+    """How far it will have seen each other log; None when nothing of the scope is left out."""
+
+    @classmethod
+    def of(cls, registry: Registry, log: LogState, latest: int, history: History) -> Self:
+        """What ``log`` can name now.
+
+        Data logs name data, membership logs name membership; the membership behind data is named
+        by ``auth``.
+
+        Args:
+            registry: All logs.
+            log: The log to continue.
+            latest: The largest clock that is not from the future.
+            history: What is stored.
+        """
+        places = {domain: _places(registry, log, domain, latest, history) for domain in LogDomain}
+        named = places[LogDomain(log.domain)]
+        clocks = [place.hlc(history) for found in places.values() for place in found]
+        whole = all(tip.hlc <= latest for tip in registry.tips(log.scope, log.domain))
+        seen = None if whole else merged(log.past.seen, *(p.seen(history) for p in named))
+        heads = sorted(head_at(place.log, place.seq, history) for place in named)
+        return cls(registry, log, history, heads, max(clocks, default=0), seen)
+
+    def past_only(self, draft: Draft) -> Draft:
+        """``draft`` without the dots that are beyond the horizon: they stay siblings."""
+        if self.seen is None or not any(dot.log for dot in draft.superseded):
+            return draft
+        puts = PutIndex(self.history.records_of(self.log.scope, draft.engram))
+        delete = draft.kind == RecordKind.DELETE
+        kept = [self._kept(dot, puts, delete=delete) for dot in draft.superseded]
+        return replace(draft, superseded=tuple([dot for dot in kept if dot is not None]))
+
+    def _kept(self, dot: Superseded, puts: PutIndex, *, delete: bool) -> Superseded | None:
+        other = None if dot.log is None else self.registry.log(dot.log, self.log.scope)
+        if other is None or self.seen is None:
+            return dot
+        clocks = puts.clocks_until(other.id, self.seen.get(other.n, 0))
+        if delete:
+            return dot._replace(clock=min(dot.clock, clocks)) if clocks else None
+        return dot if dot.clock < clocks else None
+
+
+def _places(
+    registry: Registry, log: LogState, domain: int, latest: int, history: History
+) -> list[Place]:
+    """Positions that together have everything else of ``domain`` in their past, but no future."""
+    tips = [tip for tip in registry.tips(log.scope, domain) if tip is not log]
+    if all(tip.hlc <= latest for tip in tips):
+        return [Place(tip, tip.seq) for tip in tips]
+    found: list[Place] = []
+    for other in registry.scope(log.scope).logs.values():
+        if other.domain == domain and other is not log:
+            seq = _newest_until(other, latest, history)
+            found += [Place(other, seq)] if seq else []
+    seen = merged(log.past.seen, *(place.past(history).seen for place in found))
+    return [place for place in found if seen.get(place.log.n, 0) < place.seq]
+
+
+def _newest_until(log: LogState, latest: int, history: History) -> int:
+    """The newest signed position of ``log`` that is not from the future; 0 without one."""
+    if log.hlc <= latest:
+        return log.seq
+    low, high = 0, log.seq
+    while high - low > 1:
+        middle = (low + high) // 2
+        if history.records(log.n, middle, middle)[0].hlc <= latest:
+            low = middle
+        else:
+            high = middle
+    signed = history.signed_before(log.n, low) if low else None
+    return 0 if signed is None else signed.seq
