@@ -50,7 +50,7 @@ class MissingDependencyError(ProtocolError):
 
     def __init__(self, log: bytes, seq: int, dependency: bytes) -> None:
         super().__init__(
-            f"record {seq} of log {log.hex()[:16]} names {dependency.hex()}, which is no signed "
+            f"record {seq} of log {log.hex()[:16]} names {dependency.hex()}, which is no "
             "position held of another log of its scope"
         )
         self.log = log

@@ -18,6 +18,7 @@ from engram_wire import (
 from ._batches import IngestBatch, Run
 from ._check import RunCheck
 from ._errors import ForkDetected, GapError, MissingDependencyError, SignedPosition
+from ._limits import REFUSED_MAX
 from ._registry import Advance, LogState, Registry
 from ._resolve import follow, head_at
 from ._views import History, Rules
@@ -60,7 +61,9 @@ class Intake:
         """
         last = frame.first + len(frame.records) - 1
         refusal = self.refused.get(log.id)
-        if refusal is not None and last > log.seq:
+        signed_next = next((seq for seq, _ in frame.signatures if seq > log.seq), 0)
+        # Up to the invalid record the log is valid on every node, wherever its frames were cut.
+        if refusal is not None and signed_next >= refusal.seq:
             return _empty(log, 0, refusal)
         if frame.first > log.seq + 1:
             raise GapError(log.id, held=log.seq, first=frame.first)
@@ -71,6 +74,12 @@ class Intake:
         if last <= log.seq:
             return _empty(log, len(frame.records), refusal)
         return self._extend_untrusted(log, frame, signed, history)
+
+    def _refuse(self, rejection: Rejection) -> None:
+        self.refused.pop(rejection.log, None)
+        self.refused[rejection.log] = rejection
+        if len(self.refused) > REFUSED_MAX:
+            del self.refused[next(iter(self.refused))]
 
     def _compare_untrusted(
         self, log: LogState, frame: Frame, start: bytes, signed: Signed, history: History
@@ -90,7 +99,7 @@ class Intake:
             held=history.signed_after(log.n, seq) or SignedPosition(log.seq, log.head, b""),
             seen=SignedPosition(*next(position for position in signed if position[0] >= seq)),
         )
-        self.refused[log.id] = fork.rejection
+        self._refuse(fork.rejection)
         raise fork
 
     def _extend_untrusted(
@@ -114,7 +123,7 @@ class Intake:
             raise
         except WireError as error:
             rejection = Rejection(log=log.id, seq=check.failed_at, code=error.code)
-            self.refused[log.id] = rejection
+            self._refuse(rejection)
         except Exception:
             check.revert()
             raise

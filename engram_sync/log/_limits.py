@@ -14,3 +14,7 @@ JOIN_SALT: Final = bytes(16)
 
 WITNESS_BYTES_MAX: Final = 1 << 20
 """Size of a witness file; 100 bytes for each own log."""
+
+REFUSED_MAX: Final = 4096
+"""Refused logs remembered, the newest ones; another one sent again is only checked again.  Anybody
+with a key can begin any number of invalid logs, so they must not stay in memory for ever."""

@@ -40,19 +40,43 @@ def place_of_untrusted(
     """The position that record ``seq`` of log ``of`` names by ``head``.
 
     Raises:
-        MissingDependencyError: It is no signed position held of another log of the same scope.
+        MissingDependencyError: It is no position held of another log of the same scope.
     """
     log = registry.at_head(head)
     if log is not None:
         place = Place(log, log.seq)
     else:
         found = history.position_of(of.scope, head)
-        if found is None:
-            raise MissingDependencyError(of.id, seq, head)
-        place = Place(registry.by_number(found[0]), found[1])
+        place = (
+            _inside_a_run_untrusted(registry, history, of, seq, head)
+            if found is None
+            else Place(registry.by_number(found[0]), found[1])
+        )
     if place.log is of or place.log.scope != of.scope:
         raise MissingDependencyError(of.id, seq, head)
     return place
+
+
+def _inside_a_run_untrusted(
+    registry: Registry, history: History, of: LogState, seq: int, head: bytes
+) -> Place:
+    """The position ``head`` where it is held without a signature of its own.
+
+    A relay can drop every signature but the last one of a frame, and nobody can see that.  What
+    the author signed must be found all the same: otherwise one relay could keep all records that
+    name it away from a node, for ever.  Costs a walk over the chains of the scope, where the
+    peer's session would have ended.
+    """
+    for log in registry.scope(of.scope).logs.values():
+        before, done = log.id, 0
+        while log is not of and done < log.seq:
+            run = history.signed_after(log.n, done + 1) or SignedPosition(log.seq, log.head, b"")
+            if run.seq > done + 1:
+                heads = follow(before, history.records(log.n, done + 1, run.seq - 1))
+                if head in heads:
+                    return Place(log, done + 1 + heads.index(head))
+            before, done = run.head, run.seq
+    raise MissingDependencyError(of.id, seq, head)
 
 
 def head_at(log: LogState, seq: int, history: History) -> bytes:

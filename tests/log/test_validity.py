@@ -64,17 +64,6 @@ def test_an_unknown_dependency_is_a_protocol_error_that_names_it(world: World) -
     assert caught.value.dependency == b"?" * 32
 
 
-def test_an_unsigned_position_is_no_dependency(world: World) -> None:
-    frame = world.ann.frame(world.log)
-    forger = world.forger()
-    unsigned = forger.add("r/content").add("r/content").heads[1]
-    world.take(forger)
-    assert len(frame.records) == 3
-    other = Forger(world.ann, world.scope).add("r/content", deps=[unsigned])
-    with pytest.raises(MissingDependencyError):
-        world.take(other)
-
-
 def test_a_position_of_the_own_log_is_no_dependency(world: World) -> None:
     forger = world.forger().add("r/content")
     forger.add("r/content", deps=[forger.heads[1]])

@@ -1,0 +1,56 @@
+"""What somebody in between, or an author with two faces, cannot do to the logs of others."""
+
+from engram_sync.log._limits import REFUSED_MAX
+from engram_wire import CloseCode, LogDomain
+from tests.log.forger import Forger
+from tests.log.replica import Replica, create, engram_id
+from tests.log.world import World
+
+
+def test_a_record_that_names_a_position_whose_signature_a_relay_dropped_is_taken() -> None:
+    """Else one relay could keep everything that follows away from a node, for ever."""
+    ann, bob, cay = Replica("ann"), Replica("bob"), Replica("cay")
+    scope = ann.found()
+    ann.admit(scope, bob.key)
+    ann.write(scope, create(engram_id(1)), create(engram_id(2)))
+    bob.take_all(ann, scope)
+    bob.write(scope, create(engram_id(3)))
+    ann.write(scope, create(engram_id(4)))
+    log = ann.open(scope)
+    members = ann.open(scope, LogDomain.MEMBERS)
+    cay.take(members, ann.frame(members))
+    stripped = ann.frame(log)
+    cay.take(log, stripped._replace(signatures=stripped.signatures[-1:]))
+    assert [run.last for run in cay.shelf.runs[2]] == [3]
+    theirs = bob.open(scope)
+    assert cay.take(theirs, bob.frame(theirs)).seq == 1
+    assert cay.ledger.log_by_id(scope, theirs.id) is not None
+    # What is in its past is known as exactly as to those who have all signatures.
+    past = cay.ledger.logs(scope)[-1].past.seen
+    assert past[2] == 2
+
+
+def test_the_valid_part_of_a_log_is_taken_even_after_a_relay_hid_where_it_ends() -> None:
+    """Else two honest nodes would hold different parts of it and never agree."""
+    world = World()
+    bad = world.forger().add("r/content").add("r/content")
+    bad.add("r/content", dots=[world.dot(99)])
+    batch = world.take(bad)  # Only the last position is signed, so nothing before it is kept.
+    assert batch.rejection is not None
+    assert (batch.seq, batch.rejection.seq) == (0, 3)
+    batch = world.take(bad, 2)
+    assert batch.rejection is not None
+    assert (batch.seq, batch.rejection.seq) == (2, 3)
+    again = world.take(bad, 2)
+    assert (again.records, again.rejection) == ((), batch.rejection)
+
+
+def test_refusals_take_bounded_memory() -> None:
+    world = World()
+    for number in range(REFUSED_MAX + 10):
+        bad = Forger(world.bob, world.scope, number=number)
+        bad.add("r/content", dots=[world.dot(99)])
+        batch = world.take(bad)
+        assert batch.rejection is not None
+        assert batch.rejection.code == CloseCode.INVALID_RECORD
+    assert len(list(world.ann.ledger.refused())) == REFUSED_MAX
