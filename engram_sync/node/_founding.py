@@ -10,7 +10,7 @@ from engram_sync.node._write_path import WritePath
 from engram_sync.observe import printable
 from engram_sync.results import Scope
 from engram_sync.store import Reader, Transaction
-from engram_sync.trust import charter_draft, found
+from engram_sync.trust import charter_draft, found, label_draft
 from engram_wire import LABEL_BYTES_MAX, LogDomain
 
 SECRET_BYTES = 32
@@ -57,6 +57,19 @@ def found_node(
     tx.put_meta(META_LABEL, label.encode())
     for kind in (Scope.INSTANCE, Scope.AGENT):
         found_scope(tx, path, key, kind, label, entropy)
+
+
+def relabel(tx: Transaction, path: WritePath, key: NodeKey, label: str) -> None:
+    """Change the display name, here and in every scope this node belongs to.
+
+    Raises:
+        UsageError: It cannot be shown.
+    """
+    checked_label(label)
+    tx.put_meta(META_LABEL, label.encode())
+    for row in tx.scopes():
+        if path.charters.of(row.id).role(key.public) is not None:
+            path.write(tx, row.id, [label_draft(key.public, label)], LogDomain.MEMBERS)
 
 
 def found_scope(

@@ -10,13 +10,13 @@ from engram_sync.errors import (
     UsageError,
 )
 from engram_sync.log import keyed_id
-from engram_sync.memory import Filters, find_exact, list_engrams, remember
+from engram_sync.memory import Filters, archive, find_exact, list_engrams, observe, remember
 from engram_sync.node._connection import Connection
 from engram_sync.node._core import Core
 from engram_sync.node._pages import read_credentials
 from engram_sync.node._write_path import Arrival
 from engram_sync.observe import printable
-from engram_sync.results import Engram, NewMemory, Scope
+from engram_sync.results import Engram, Life, NewMemory, Scope
 from engram_sync.store import Reader, ScopeRow, Transaction
 from engram_sync.trust import (
     InviteToken,
@@ -180,15 +180,16 @@ def earlier(reader: Reader) -> Earlier:
 
 
 async def bring(core: Core) -> int:
-    """Re-create the live memories of earlier agents in the current one; returns how many.
+    """Re-create the memories of earlier agents in the current one; returns how many.
 
-    Each gets an id derived from its old one, so doing it again changes nothing.
+    Archived ones are archived again, deleted ones stay behind.  Each gets an id derived from its
+    old one, so doing it again changes nothing.
     """
     brought = 0
     for scope in (await core.read(earlier)).scopes:
         after: str | None = None
         while True:
-            filters = Filters(scope=scope.id.hex(), life="active")
+            filters = Filters(scope=scope.id.hex(), life="all")
             page = await core.read(partial(_page, core, filters, after))
             if not page:
                 break
@@ -208,15 +209,25 @@ def _mark_brought(scope: bytes, tx: Transaction) -> None:
 
 def _recreate(core: Core, page: Sequence[Engram], tx: Transaction) -> int:
     row = _scope_row(tx, core, core.facts.agent_scope)
-    drafts = [
-        remember(engram, _memory_of(old))
+    wanted = {
+        keyed_id(row.secret, row.id, "bring", old.id.encode()): old
         for old in page
-        for engram in [keyed_id(row.secret, row.id, "bring", old.id.encode())]
-        if find_exact(tx, core.path.authors, row, engram) is None
-    ]
-    if drafts:
-        core.path.write(tx, row.id, drafts)
-    return len(drafts)
+        if old.life != Life.DELETED
+    }
+    new = [e for e in wanted if find_exact(tx, core.path.authors, row, e) is None]
+    if new:
+        core.path.write(tx, row.id, [remember(e, _memory_of(wanted[e])) for e in new])
+    for engram in new:
+        if wanted[engram].life == Life.ARCHIVED:
+            _archive(tx, core, row, engram, wanted[engram].reason)
+    return len(new)
+
+
+def _archive(tx: Transaction, core: Core, row: ScopeRow, engram: bytes, reason: str) -> None:
+    state = find_exact(tx, core.path.authors, row, engram)
+    assert state is not None
+    own = core.path.own_log(row.id).id
+    core.path.write(tx, row.id, [archive(observe(state, None), reason, own)])
 
 
 def _memory_of(old: Engram) -> NewMemory:

@@ -12,6 +12,7 @@ from engram_sync.errors import DeadlineError, DegradedError
 from engram_sync.memory import Changes
 from engram_sync.node._core import Core
 from engram_sync.node._home import node_id_of
+from engram_sync.node._founding import relabel
 from engram_sync.node._joining import bring as bring_earlier
 from engram_sync.node._joining import earlier, invite, make_current
 from engram_sync.node._limits import JOIN_S, SHUTDOWN_S
@@ -128,6 +129,17 @@ class Node:
     async def identity(self) -> Identity:
         """Who this node is."""
         return identity(self._core)
+
+    async def relabel(self, label: str) -> Identity:
+        """Change this node's display name; other nodes show it with their next sync.
+
+        Raises:
+            UsageError: It is empty, too long or holds control characters.
+        """
+        core = self._core
+        await core.write(lambda tx: relabel(tx, core.path, core.key, label))
+        core.facts.label = label
+        return identity(core)
 
     # -- memories ----------------------------------------------------------------------------
 

@@ -141,6 +141,7 @@ class Sharing:
             await self._save_peers()
 
     async def _halt(self) -> None:
+        self._note_success()  # While there are connections to tell.
         if self._running is not None:
             self._running.cancel()
         while self._running is not None:

@@ -35,6 +35,7 @@ async def no_problems(nodes: Iterable[Node]) -> None:
 async def test_a_clean_close_lets_the_log_go_on(
     village: Village, autojump_clock: MockClock
 ) -> None:
+    logs: dict[bytes, int] = {}
     for round_number in range(3):
         async with village.open("a", online=False) as a:
             await a.remember(f"round {round_number}")
@@ -45,6 +46,7 @@ async def test_a_clean_close_lets_the_log_go_on(
 async def test_an_error_of_the_caller_does_not_cost_an_incarnation(
     village: Village, autojump_clock: MockClock
 ) -> None:
+    logs: dict[bytes, int] = {}
     for round_number in range(3):
         try:
             async with village.open("a", online=False) as a:

@@ -1,0 +1,236 @@
+"""Becoming a member: by one token, once, whatever interrupts it."""
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from engram_sync.errors import (
+    DegradedError,
+    DeniedError,
+    EngramError,
+    UsageError,
+)
+from engram_sync.node import Node
+
+from .speaker import Speaker
+from .village import MemoryPremises, Village, agree, agreement, all_synced, contents, peer_of
+
+
+async def members(node: Node) -> set[str]:
+    return {peer.node for peer in await node.peers()}
+
+
+async def test_both_sides_list_each_other_after_a_join(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.open("a") as a, village.open("b") as b:
+        result = await b.join(await a.invite())
+        assert result.agent == (await a.identity()).agent == (await b.identity()).agent
+        assert result.role == "member"
+        await all_synced(a, b)
+        assert await members(a) == {(await b.identity()).node}
+        at_b = await peer_of(b, a)
+        assert (at_b.via, at_b.role, at_b.label, at_b.connected) == ("token", "leader", "a", True)
+        at_a = await peer_of(a, b)
+        assert (at_a.via, at_a.role, at_a.label, at_a.connected) == ("inbound", "member", "b", True)
+
+
+@pytest.mark.parametrize("token", ["", "engram1.", "engram1.AAAA", "hello", "engram9.AAAA"])
+async def test_a_bad_token_is_a_usage_error_and_changes_nothing(
+    village: Village, autojump_clock: MockClock, token: str
+) -> None:
+    async with village.open("b", online=False) as b:
+        agent = (await b.identity()).agent
+        with pytest.raises(UsageError) as caught:
+            await b.join(token)
+        assert caught.value.hint
+        assert (await b.identity()).agent == agent
+
+
+async def test_a_garbled_token_is_refused(village: Village, autojump_clock: MockClock) -> None:
+    async with village.open("a") as a, village.open("b") as b:
+        token = await a.invite()
+        middle = len(token) // 2
+        garbled = token[:middle] + ("A" if token[middle] != "A" else "B") + token[middle + 1 :]
+        with pytest.raises(UsageError):
+            await b.join(garbled)
+
+
+async def test_an_expired_token_is_denied(village: Village, autojump_clock: MockClock) -> None:
+    async with village.open("a") as a, village.open("b") as b:
+        token = await a.invite(ttl_s=60)
+        await trio.sleep(61)
+        with pytest.raises(DeniedError, match="expired"):
+            await b.join(token)
+        # The issuer does not take the joiner's clock for the truth either.
+        village.clocks["b"].offset_ms = -3_600_000
+        with pytest.raises(DeniedError, match="expired"):
+            await b.join(token)
+        assert await members(a) == set()
+
+
+async def test_a_token_admits_one_key_and_a_second_is_told_so(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.open("a") as a, village.open("b") as b, village.open("c") as c:
+        token = await a.invite()
+        await b.join(token)
+        with pytest.raises(DeniedError, match="used already"):
+            await c.join(token)
+        assert await members(a) == {(await b.identity()).node}
+        # On the same connection: the refusal belongs to the first token only.
+        await c.join(await a.invite())
+        await agreement(a, b, c)
+        assert len(await members(a)) == 2
+
+
+async def test_the_same_key_may_use_its_token_again_after_a_crash(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.open("a") as a:
+        token = await a.invite(ttl_s=60)
+        async with village.open("b") as b:
+            pass
+        # What b was before it joined: as if it had died with the answer on its way.
+        village.clone("fallen", of="b")
+        async with village.open("b") as b:
+            await b.join(token)
+            records = a._core.path.ledger.membership_heads(a._core.facts.agent_scope)
+        await trio.sleep(120)
+        home = village.home("fallen")
+        assert isinstance(home, MemoryPremises)
+        home.witness.clear()
+        async with village.open("fallen") as b:
+            # Even after it expired: the issuer knows the key.  Its holder's own clock says no.
+            village.clocks["fallen"].offset_ms = -120_000
+            await b.join(token)
+            assert a._core.path.ledger.membership_heads(a._core.facts.agent_scope) == records
+            await a.remember("welcome back")
+            await agreement(a, b)
+
+
+async def test_joining_again_with_a_spent_token_is_harmless(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.open("a") as a, village.open("b") as b:
+        token = await a.invite()
+        first = await b.join(token)
+        assert await b.join(token) == first
+
+
+async def test_nobody_is_denied_for_a_token_when_the_issuer_is_away(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.open("b") as b:
+        async with village.open("a") as a:
+            token = await a.invite()
+        with pytest.raises(DegradedError, match="no address"):
+            await b.join(token)
+        async with village.open("a"):
+            await b.join(token)
+
+
+async def test_an_impostor_at_the_issuers_address_learns_nothing(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.open("a") as a:
+        token = await a.invite()
+    village.homes["a"] = MemoryPremises(village.store_name())
+    async with village.open("a") as impostor, village.open("b") as b:
+        with pytest.raises(DegradedError):
+            await b.join(token)
+        assert await members(impostor) == set()
+
+
+async def test_only_a_leader_that_listens_invites(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        with pytest.raises(DeniedError):
+            await b.invite()
+        with pytest.raises(UsageError):
+            await a.invite(role="emperor")
+        with pytest.raises(UsageError):
+            await a.invite(ttl_s=0)
+        await a.go_offline()
+        with pytest.raises(DegradedError):
+            await a.invite()
+        with pytest.raises(DegradedError):
+            await a.join(await _token_of(village))
+
+
+async def _token_of(village: Village) -> str:
+    async with village.open("other") as other:
+        return await other.invite()
+
+
+async def test_an_observer_reads_and_its_writes_are_denied(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.open("a") as a, village.open("b") as b:
+        await b.join(await a.invite(role="observer"))
+        await a.remember("look")
+        await agreement(a, b)
+        assert await contents(b) == ["look"]
+        with pytest.raises(DeniedError):
+            await b.remember("touch")
+        assert await agree(a, b)
+
+
+async def test_earlier_memories_stay_local_and_are_counted(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.open("a") as a, village.open("b") as b:
+        await b.remember("mine, from before")
+        result = await b.join(await a.invite())
+        assert (result.brought, result.left_behind) == (0, 1)
+        assert (await b.status()).earlier_memories == 1
+        await agreement(a, b)
+        assert await contents(a) == []
+
+
+async def test_bring_takes_them_along_once(village: Village, autojump_clock: MockClock) -> None:
+    async with village.open("a") as a, village.open("b") as b:
+        for number in range(300):
+            await b.remember(f"fact {number}", tags={"t"}, metadata={"n": number})
+        await b.archive((await b.remember("archived")).id)
+        await b.forget((await b.remember("forgotten")).id)
+        token = await a.invite()
+        result = await b.join(token, bring=True)
+        assert (result.brought, result.left_behind) == (301, 0)
+        assert (await b.join(token, bring=True)).brought == 0
+        assert (await b.status()).earlier_memories == 0
+        await agreement(a, b)
+        found = [e for e in await a.list(limit=1000) if e.tags == ("t",)]
+        assert len(found) == 300
+        assert {e.metadata["n"] for e in found} == set(range(300))
+        assert [e.content for e in await a.list(life="archived")] == ["archived"]
+
+
+async def test_a_joiner_with_a_full_disk_may_try_again(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.open("a") as a, village.open("b") as b:
+        token = await a.invite()
+
+        async def full(*_: object, **__: object) -> None:
+            raise DegradedError("the disk is full")
+
+        works, a._core.store.submit = a._core.store.submit, full  # type: ignore[method-assign,assignment] # pyright: ignore - a disk that fails
+        with pytest.raises(EngramError):
+            await b.join(token)
+        a._core.store.submit = works  # type: ignore[method-assign]
+        await b.join(token)
+        await agreement(a, b)
+
+
+async def test_a_member_may_not_admit(village: Village, autojump_clock: MockClock) -> None:
+    async with village.pair() as (a, b):
+        token = await a.invite()
+        await a.go_offline()
+        stranger = await Speaker.dial(village, to="b", name="stranger")
+        answer = await stranger.join(token)
+        assert not answer.accepted
+        assert answer.secret is None
+        assert answer.credentials == ()
+        assert len(await members(b)) == 1
