@@ -1,6 +1,5 @@
 """Commands about the node itself."""
 
-import sys
 from functools import partial
 from typing import cast
 
@@ -19,7 +18,7 @@ from ._views import print_status
 def init(state: State, *, label: str | None) -> None:
     """Create the home: key, identity, agent and store; print the node's id.
 
-    Running it again changes nothing and prints the same id.
+    Running it again prints the same id and changes nothing but the label, if one is given.
     """
     from engram_sync.results import Identity
 
@@ -29,11 +28,10 @@ def init(state: State, *, label: str | None) -> None:
 
     async def identity() -> Identity:
         async with attached_or(home, partial(opened, home, config, label=label)) as node:
-            return await node.identity()
+            found = await node.identity()
+            return found if label in (None, found.label) else await node.relabel(str(label))
 
     found = run(state, identity)
-    if label is not None and label != found.label:
-        print_line(f"note: this home exists and keeps its label {found.label}", file=sys.stderr)
     if state.json:
         print_json("init", found, node_id=found.node)
     else:

@@ -32,6 +32,8 @@ class NodeApi(Protocol):
 
     async def identity(self) -> Identity: ...
 
+    async def relabel(self, label: str) -> Identity: ...
+
     async def remember(
         self,
         content: str,

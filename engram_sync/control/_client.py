@@ -150,6 +150,9 @@ class ControlClient:
     async def identity(self) -> Identity:
         return await self._call("identity", {}, Identity)
 
+    async def relabel(self, label: str) -> Identity:
+        return await self._call("relabel", {"label": label}, Identity)
+
     async def remember(
         self,
         content: str,

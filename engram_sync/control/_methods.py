@@ -92,6 +92,10 @@ class SyncParams(_Params):
     timeout_s: float = 30.0
 
 
+class LabelParams(_Params):
+    label: str
+
+
 class InviteParams(_Params):
     ttl_s: float = 900.0
     role: str = "member"
@@ -210,6 +214,7 @@ async def _stop(served: Served, _: NoParams) -> None:
 METHODS: dict[str, Method[Any]] = {
     "hello": Method(NoParams, _hello, abandon=True),
     "identity": Method(NoParams, lambda s, _: s.node.identity(), abandon=True),
+    "relabel": Method(LabelParams, lambda s, p: s.node.relabel(p.label), abandon=False),
     "remember": Method(RememberParams, _remember, abandon=False),
     "remember_many": Method(
         RememberManyParams, lambda s, p: s.node.remember_many(p.memories), abandon=False

@@ -10,6 +10,7 @@ from ._charter import MemberRole as MemberRole
 from ._charter import admit_draft as admit_draft
 from ._charter import charter_draft as charter_draft
 from ._charter import found as found
+from ._charter import label_draft as label_draft
 from ._charters import Charters as Charters
 from ._invite import Grant as Grant
 from ._invite import InviteToken as InviteToken
@@ -39,6 +40,7 @@ __all__ = [
     "charter_draft",
     "found",
     "judge_join_untrusted",
+    "label_draft",
     "make_invite",
     "make_proof",
     "may_read",

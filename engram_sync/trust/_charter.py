@@ -195,6 +195,16 @@ def admit_draft(admit: Admit, label: str) -> Draft:
     return _draft(RecordKind.ADMIT, admit.statement(), label)
 
 
+def label_draft(key: bytes, label: str) -> Draft:
+    """The record by which a member changes what it is called.
+
+    Args:
+        key: The member's own key.
+        label: What it wants to be called; shown to people, never an identity.
+    """
+    return _draft(RecordKind.LABEL, [key], label)
+
+
 def _draft(kind: RecordKind, statement: list[object], label: str) -> Draft:
     puts = (("label", cbor.encode(label)),)
     return Draft(kind, NO_ENGRAM, puts, statement=tuple(statement))

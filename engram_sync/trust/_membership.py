@@ -4,7 +4,7 @@ Every question is asked at a set of heads and answered from the records in their
 that relies on a role is judged the same on every node, whatever else has arrived there.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -75,6 +75,8 @@ class Membership:
         self.charter: Charter | None = None
         """None until the founder's record is held."""
         self._founded: tuple[str, int] = "", 0
+        self._labels: dict[bytes, list[tuple[int, str]]] = {}
+        """(clock, label) of the label records of each key."""
         self._places: dict[bytes, _Place] = {}
         self._heads: frozenset[bytes] = frozenset()
         self._by_key: dict[bytes, list[_Admission]] = {}
@@ -143,6 +145,7 @@ class Membership:
         label, hlc = self._founded if key == charter.founder else ("", self._founded[1])
         if newest is not None:
             label, hlc = newest.label, newest.hlc
+        hlc, label = max([(hlc, label), *self._labels.get(key, ())])
         role = self.role(key)
         assert role is not None, "every key listed has a record held"
         return Member(key, role, self.agent_of(key), label, hlc)
@@ -193,6 +196,8 @@ class Membership:
             raise InvalidRecordError("a membership record by a stranger")
         others = {log: seq for log, seq in vector.items() if log != placed.log}
         place = _Place(placed.log, record.seq, others)
+        if shape.kind == RecordKind.LABEL:
+            return self._relabel_untrusted(placed, place, before, shape.statement)
         if shape.kind != RecordKind.ADMIT:
             return self._place(placed, place, before)
         if role is not MemberRole.LEADER:
@@ -200,6 +205,25 @@ class Membership:
         admit = Admit.parse_untrusted(shape.statement)
         self._check_invite_untrusted(admit, vector)
         return self._admit(placed, place, before, admit)
+
+    def _relabel_untrusted(
+        self,
+        placed: PlacedRecord,
+        place: _Place,
+        before: Iterable[bytes],
+        statement: Sequence[object] | None,
+    ) -> Callable[[], None]:
+        if statement != [placed.author]:
+            raise InvalidRecordError("a label for somebody else")
+        undo_place = self._place(placed, place, before)
+        labels = self._labels.setdefault(placed.author, [])
+        labels.append((placed.record.hlc, _label(placed.record)))
+
+        def undo() -> None:
+            labels.pop()
+            undo_place()
+
+        return undo
 
     def _found_untrusted(self, placed: PlacedRecord, charter: Charter) -> Callable[[], None]:
         record = placed.record

@@ -52,6 +52,9 @@ class FakeNode:
     async def identity(self) -> Identity:
         return Identity(NODE, "laptop", "0" * 8, 1, AGENT, "agent", str(self._home))
 
+    async def relabel(self, label: str) -> Identity:
+        return Identity(NODE, label, "0" * 8, 1, AGENT, "agent", str(self._home))
+
     async def remember(
         self,
         content: str,

@@ -46,6 +46,7 @@ class RecordKind(IntEnum):
     ERASE = 7
     CHARTER = 16
     ADMIT = 17
+    LABEL = 23
 
 
 _KINDS = frozenset(int(kind) for kind in RecordKind)
