@@ -30,6 +30,7 @@ from ._resolve import Place, follow, place_of_untrusted
 from ._views import History, PlacedRecord, Rules
 
 _PLAIN = {NO_IDS}, {AUTH_UNCHANGED}, {NO_SUPERSEDED}
+_WITHOUT_PUTS = frozenset({RecordKind.JOIN, RecordKind.ERASE})
 _PLAIN_ROW = NO_IDS, AUTH_UNCHANGED, NO_SUPERSEDED
 
 
@@ -109,7 +110,7 @@ class RunCheck:
         columns = zip(*records, strict=True)
         _, _, _, shapes, dots, _, _, deps, auths = columns
         kinds = {shape[0] for shape in set(shapes)}
-        plain = not any(kind == RecordKind.JOIN or kind >= MEMBERSHIP_KIND_MIN for kind in kinds)
+        plain = not any(kind in _WITHOUT_PUTS or kind >= MEMBERSHIP_KIND_MIN for kind in kinds)
         if not plain:
             return range(len(records))
         begun = self.past.auth != AUTH_UNCHANGED
@@ -184,6 +185,10 @@ class RunCheck:
             shape.collections or record.superseded != NO_SUPERSEDED
         ):
             raise InvalidRecordError("a join changes an engram")
+        if shape.kind == RecordKind.ERASE and shape.collections:
+            # Documents do not apply an erasure, so its puts would shift the names of all dots
+            # after it, and every later edit of the engram would name the wrong ones.
+            raise InvalidRecordError("an erasure puts something into an engram")
         if record.superseded == NO_SUPERSEDED or shape.statement is not None:
             return  # Of unknown kinds only the chain and the context are known to this version.
         check = DotCheck(self.log.id, seen=self._seen, same_agent=self._same_agent)
