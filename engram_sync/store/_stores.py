@@ -129,8 +129,9 @@ class SqliteStore(_SqlStore):
         async def close() -> None:
             # Each in its executor, behind the work that still uses it.  The writer goes last: the
             # last connection to close moves what is in the log into the file.
-            await read_executor.run(reading.close)
-            await executor.run(writing.close)
+            with local_errors(place):
+                await read_executor.run(reading.close)
+                await executor.run(writing.close)
 
         writer = Writer(Committer(writing, place), executor)
         return cls(writer, _Snapshots(reading, read_executor, place), close)

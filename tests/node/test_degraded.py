@@ -1,0 +1,42 @@
+"""Losing everybody else is a state that a node names, works in and leaves by itself."""
+
+from trio.testing import MockClock
+
+from engram_sync.node import Node
+
+from .village import Village, agreement, all_synced, contents, until
+
+
+async def degraded(node: Node) -> bool:
+    return (await node.status()).health == "degraded"
+
+
+async def test_a_node_that_reaches_nobody_says_so_and_works_on(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        await all_synced(a, b)
+        assert not await degraded(a)
+        village.network.partition("a", "b")
+        await until(lambda: degraded(a))
+        assert any("working locally" in problem for problem in (await a.status()).problems)
+        await a.remember("written while alone")
+        assert (await a.recall("alone"))[0].engram.content == "written while alone"
+
+        village.network.heal()
+        await agreement(a, b)
+
+        async def recovered() -> bool:
+            return not await degraded(a)
+
+        await until(recovered)
+        assert await contents(b) == ["written while alone"]
+
+
+async def test_a_node_without_other_members_is_not_degraded(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.open("a") as a:
+        await a.remember("nobody else belongs here")
+        assert (await a.status()).health == "ok"
+        assert (await a.status()).sync == "alone"
