@@ -186,7 +186,13 @@ class Connection:
     def _queue(self, message: Message) -> None:
         if self._goodbye is not None:
             return  # Nothing follows a goodbye.
-        data = self.session.send(message, timestamp_ms=self.clock.now_ms())
+        try:
+            data = self.session.send(message, timestamp_ms=self.clock.now_ms())
+        except LocalProtocolError as error:
+            # Others decide how many logs and members a scope has: what no longer fits a message
+            # ends this connection and nothing else.
+            self.close(CloseCode.LIMIT, str(error))
+            return
         self._outbound.append(data)
         self._outbound_bytes += len(data)
         if self._outbound_bytes > OUTBOUND_BYTES_MAX:

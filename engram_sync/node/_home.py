@@ -3,6 +3,7 @@
 import base64
 import binascii
 import contextlib
+import errno
 import os
 import sys
 import tempfile
@@ -13,7 +14,8 @@ from pathlib import Path
 import platformdirs
 from nacl.bindings import crypto_sign_seed_keypair
 
-from engram_sync.errors import CorruptError, DeniedError
+from engram_sync.config import ENV_RUNTIME
+from engram_sync.errors import CorruptError, DegradedError, DeniedError, LocalError
 from engram_sync.host import Entropy
 
 _KEY_PREFIX = "engram-key-1 "
@@ -131,6 +133,7 @@ def write_private(path: Path, data: bytes) -> None:
     """Write a file that only its owner can read, whole or not at all.
 
     Raises:
+        DegradedError: The disk is full.
         DeniedError: The file cannot be written.
     """
     temporary = path.with_name(path.name + ".new")
@@ -142,8 +145,12 @@ def write_private(path: Path, data: bytes) -> None:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DegradedError(
+                f"the disk of {path} is full", hint="free some space and try again"
+            ) from error
         raise DeniedError(
-            f"cannot write {path}: {error.strerror}", hint="check permissions and free space"
+            f"cannot write {path}: {error.strerror}", hint="check its owner and its permissions"
         ) from error
 
 
@@ -152,7 +159,7 @@ def runtime_directory() -> Path:
 
     ``ENGRAM_SYNC_RUNTIME_DIR`` overrides it.
     """
-    override = os.environ.get("ENGRAM_SYNC_RUNTIME_DIR")
+    override = os.environ.get(ENV_RUNTIME)
     if override:
         return Path(override)
     if sys.platform == "linux" and not os.environ.get("XDG_RUNTIME_DIR"):
@@ -199,7 +206,7 @@ class WitnessFile:
 
     def leave(self, data: bytes) -> None:
         """Write the witness; failing to only costs a new incarnation."""
-        with contextlib.suppress(OSError, DeniedError):
+        with contextlib.suppress(OSError, LocalError):
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not _is_private(self._path.parent):
                 return

@@ -11,8 +11,8 @@ from engram_sync.config import Config
 from engram_sync.errors import DeadlineError, DegradedError
 from engram_sync.memory import Changes
 from engram_sync.node._core import Core
-from engram_sync.node._home import node_id_of
 from engram_sync.node._founding import relabel
+from engram_sync.node._home import node_id_of
 from engram_sync.node._joining import bring as bring_earlier
 from engram_sync.node._joining import earlier, invite, make_current
 from engram_sync.node._limits import JOIN_S, SHUTDOWN_S

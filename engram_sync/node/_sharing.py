@@ -12,6 +12,7 @@ from engram_sync.node._joining import admit, present
 from engram_sync.node._machine import Machine
 from engram_sync.node._network import Network, NetworkParts, PeerMemory
 from engram_sync.node._pages import contradictions, read_credentials, read_page
+from engram_sync.node._reach import watch_reach
 from engram_sync.node._single_error import single_error
 from engram_sync.node._write_path import Arrival, Intake
 from engram_sync.observe import Log, printable
@@ -128,10 +129,15 @@ class Sharing:
             try:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self._save_peers_forever)
+                    nursery.start_soon(watch_reach, self._core, self._alone)
                     await self.network.run(listen, discover=discover, task_status=task_status)
             finally:
                 self._running = None
                 self._core.announce_change()
+
+    def _alone(self) -> bool:
+        others = self._core.scopes[self._core.facts.agent_scope].readers - {self._core.key.public}
+        return bool(others) and not self.network.connections
 
     async def stop(self) -> None:
         """Close every connection and listener; returns when all are closed."""

@@ -277,6 +277,10 @@ class WritePath:
         announcement = arrival.announcements.get(frame.ref)
         if announcement is None:
             raise ProtocolError(f"a frame of log {frame.ref}, which was not announced")
+        if any(record.payload is None for record in frame.records):
+            # This version drops no payload and could not ask for one later: without this, whoever
+            # passes a record on could hide what it says, and both sides would still agree.
+            raise ProtocolError(f"a frame of log {frame.ref} keeps payloads back")
         history = StoredHistory(tx, self.ledger)
         batch = self.ledger.ingest_untrusted(announcement, arrival.scope, frame, history=history)
         if batch.records:
