@@ -1,0 +1,165 @@
+"""docs/operations.md: its settings are the settings, and a restored copy does what it says."""
+
+import shutil
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from engram_sync import Config, Node
+from engram_sync.config import SETTINGS, NetworkConfig, load_config
+from engram_sync.errors import CorruptError
+from tests.docs.pages import ROOT, blocks, rows, section, text_of
+
+OPERATIONS = text_of(ROOT / "docs" / "operations.md")
+BACKUP = ("store.db", "node.key")
+
+
+@pytest.fixture(autouse=True)
+def _own_runtime_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime = tmp_path / "run"
+    runtime.mkdir(mode=0o700)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
+
+
+def shown(value: object) -> str:
+    """A setting's value as the page writes it."""
+    if isinstance(value, tuple):
+        return ", ".join(cast("tuple[str, ...]", value))
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+# -- settings --------------------------------------------------------------------------------
+
+
+def test_the_settings_described_are_the_settings_there_are() -> None:
+    described = {
+        name.strip("`"): (variable.strip("`"), default.strip("`"))
+        for name, variable, default, *_ in rows(section(OPERATIONS, "Settings"))
+        if name.startswith("`")
+    }
+    defaults = Config()
+    assert described == {
+        name: (setting.env, shown(defaults.value(name))) for name, setting in SETTINGS.items()
+    }
+
+
+def test_the_example_of_a_settings_file_is_one(tmp_path: Path) -> None:
+    (example,) = (block for block in blocks(OPERATIONS) if block.language == "toml")
+    (tmp_path / "config.toml").write_text(example.text)
+    config = load_config(tmp_path)
+    assert config.network.listen == ("192.168.1.20:7463",)
+    assert config.log.level == "debug"
+
+
+def test_the_words_of_status_are_the_words_that_are_documented() -> None:
+    text = section(OPERATIONS, "What `status` says")
+    words = {cells[0].strip("`") for cells in rows(text) if cells[0].startswith("`")}
+    assert words == {
+        *("online", "offline", "off"),
+        *("synced", "syncing", "behind", "never", "alone"),
+        "mdns: …",
+    }
+
+
+# -- backups ---------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def node(
+    home: Path, *, listen: bool = False, peer: str | None = None
+) -> AsyncGenerator[Node]:
+    network = NetworkConfig(
+        enabled=listen,
+        listen=("127.0.0.1:0",),
+        peers=() if peer is None else (peer,),
+        mdns=False,
+    )
+    async with Node.open(home, config=Config(network=network), services=()) as opened:
+        yield opened
+
+
+async def address(of: Node) -> str:
+    return (await of.status()).listen[0]
+
+
+async def contents(of: Node) -> set[str]:
+    return {engram.content for engram in await of.list()}
+
+
+def keep(home: Path, backup: Path, names: tuple[str, ...] = BACKUP) -> None:
+    backup.mkdir()
+    for name in names:
+        shutil.copy(home / name, backup / name)
+
+
+@pytest.mark.slow
+async def test_an_old_copy_loses_nothing_that_a_peer_received(tmp_path: Path) -> None:
+    home, other, backup = (tmp_path / name for name in ("A", "B", "backup"))
+    async with node(home, listen=True) as a, node(other) as b:
+        engram = await a.remember("Deploys go out on Tuesdays")
+        await b.join(await a.invite())
+        assert (await b.sync()).state == "clean"
+    assert {path.name for path in home.iterdir()} == {*BACKUP, "lock"}
+    keep(home, backup)
+
+    async with node(other, listen=True) as b:
+        async with node(home, peer=await address(b)) as a:
+            before = (await a.status()).scopes[-1].logs
+            await a.remember("written after the backup")
+            await a.update(engram.id, content="Deploys go out on Wednesdays")
+            assert (await a.sync()).state == "clean"
+        shutil.rmtree(home)
+        shutil.copytree(backup, home)
+        async with node(home, peer=await address(b)) as a:
+            assert await contents(a) == {"Deploys go out on Tuesdays"}
+            await a.remember("written by the restored copy")
+            await a.update(engram.id, content="Deploys go out on Thursdays")
+            await a.sync()
+            assert (
+                (await contents(a))
+                == (await contents(b))
+                > {
+                    "written after the backup",
+                    "written by the restored copy",
+                }
+            )
+            both = {sibling.value for sibling in (await b.get(engram.id)).siblings}
+            assert both == {"Deploys go out on Wednesdays", "Deploys go out on Thursdays"}
+            mine, theirs = await a.status(), await b.status()
+            assert mine.problems == theirs.problems == ()
+            assert mine.scopes[-1].digest == theirs.scopes[-1].digest
+            assert mine.scopes[-1].logs == before + 1
+
+
+@pytest.mark.slow
+async def test_a_node_with_its_key_alone_gets_the_memories_back_by_joining(tmp_path: Path) -> None:
+    home, other = tmp_path / "A", tmp_path / "B"
+    async with node(home, listen=True) as a:
+        async with node(other) as b:
+            await b.join(await a.invite())
+            await b.remember("kept by others")
+            assert (await b.sync()).state == "clean"
+            name = (await b.identity()).node
+        (other / "store.db").unlink()
+        async with node(other) as b:
+            assert (await b.identity()).node == name
+            assert await contents(b) == set()
+            await b.join(await a.invite())
+            await b.sync()
+            assert await contents(b) == {"kept by others"}
+
+
+async def test_a_store_without_its_key_is_refused(tmp_path: Path) -> None:
+    home = tmp_path / "A"
+    async with node(home):
+        pass
+    (home / "node.key").unlink()
+    with pytest.raises(CorruptError, match=r"no node\.key"):
+        async with node(home):
+            pass
+    assert not (home / "node.key").exists()
