@@ -113,3 +113,21 @@ async def test_acks_carry_what_became_durable(village: Village, autojump_clock: 
 def _positions(node: Node) -> list[tuple[bytes, int]]:
     view = node._core.scopes[node._core.facts.agent_scope]
     return [(entry.log, entry.seq) for entry in view.clock]
+
+
+async def test_one_edit_of_a_large_memory_sends_the_edit_and_not_the_memory(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    village.tap = tap = Tap()
+    async with village.pair() as (a, b):
+        engram = await a.remember("x" * 100_000, tags={"draft"})
+        await all_synced(a, b)
+        tap.streams.clear()
+        tap.sends.clear()
+        await a.update(engram, confidence=0.5)
+        await agreement(a, b)
+        assert (await b.get(engram.id)).confidence == 0.5
+        frames = [message.frame for _, message in tap.stamped("a", SyncResponse)]
+        sent = [data for sender, _, data in tap.sends if sender == "a"]
+        assert sum(frame is not None for frame in frames) == 1
+        assert sum(map(len, sent)) < 1_000
