@@ -1,0 +1,60 @@
+"""What a member with a valid key cannot do to the others."""
+
+from dataclasses import replace
+
+from trio.testing import MockClock
+
+from engram_sync.node import Node
+from engram_wire import (
+    CloseCode,
+    Goodbye,
+    SyncAck,
+    SyncRequest,
+    SyncResponse,
+    SyncStatus,
+    decode_frame_untrusted,
+    encode_frame,
+)
+
+from .speaker import Log, Speaker
+from .village import Village, agreement, contents
+
+
+async def admitted(village: Village, node: Node, name: str = "rogue") -> Speaker:
+    rogue = await Speaker.dial(village, name=name)
+    assert (await rogue.join(await node.invite())).accepted
+    return rogue
+
+
+async def test_a_relay_cannot_hide_what_a_record_says(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    """Both sides would hold the same clock and the same digest, and one of them no content."""
+    async with village.open("a") as a:
+        relay = await admitted(village, a)
+        log = Log(a, relay.identity).add("something to hide")
+        whole = decode_frame_untrusted(log.frame())
+        hidden = encode_frame(
+            0, [r._replace(payload=None) for r in whole.records], whole.signatures
+        )
+        request = await relay.hear(SyncRequest)
+        await relay.say(replace(log.response(request.request), frame=hidden))
+        heard = await relay.hear_end()
+        assert [m.code for m in heard if isinstance(m, Goodbye)] == [CloseCode.PROTOCOL]
+        honest = await Speaker.dial(village)
+        await honest.serve(log)
+        assert not (await honest.hear(SyncAck)).rejected
+        assert await contents(a) == ["something to hide"]
+
+
+async def test_what_no_longer_fits_a_message_ends_that_connection_only(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        await agreement(a, b)
+        connection = next(iter(b._sharing.network.connections.values()))
+        assert connection.initiator
+        connection._queue(SyncResponse(1, SyncStatus.DATA, frame=bytes(2 << 20)))
+        await a.remember("still here")
+        await b.remember("here too")
+        await agreement(a, b)
