@@ -11,6 +11,7 @@ the environment of the process, never writes anything and never starts anything.
 
 from ._home import APP_NAME as APP_NAME
 from ._home import ENV_HOME as ENV_HOME
+from ._home import ENV_RUNTIME as ENV_RUNTIME
 from ._home import resolve_home as resolve_home
 from ._settings import DEFAULT_PORT as DEFAULT_PORT
 from ._settings import LOG_LEVELS as LOG_LEVELS
@@ -31,6 +32,7 @@ __all__ = [
     "APP_NAME",
     "DEFAULT_PORT",
     "ENV_HOME",
+    "ENV_RUNTIME",
     "LOG_LEVELS",
     "PROJECT_FILE",
     "SETTINGS",

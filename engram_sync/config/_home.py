@@ -9,6 +9,7 @@ from engram_sync.errors import UsageError
 
 APP_NAME: Final = "engram-sync"
 ENV_HOME: Final = "ENGRAM_SYNC_HOME"
+ENV_RUNTIME: Final = "ENGRAM_SYNC_RUNTIME_DIR"
 
 
 def resolve_home(flag: str | Path | None, env: Mapping[str, str]) -> Path:

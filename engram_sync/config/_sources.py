@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, cast
 
-from engram_sync.config._home import ENV_HOME
+from engram_sync.config._home import ENV_HOME, ENV_RUNTIME
 from engram_sync.config._settings import (
     ENV_PREFIX,
     SETTINGS,
@@ -22,6 +22,8 @@ PROJECT_FILE: Final = "engram-sync.toml"
 USER_FILE: Final = "config.toml"
 
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
+_PLACES: Final = (ENV_HOME, ENV_RUNTIME)
+"""Variables that name directories, and that no file may set."""
 _FALSE: Final = frozenset({"0", "false", "no", "off"})
 _TABLES: Final = {name.partition(".")[0] for name in SETTINGS}
 
@@ -170,13 +172,13 @@ def _from_flags(flags: Mapping[str, object]) -> Iterator[_Entry]:
 def _from_env(env: Mapping[str, str]) -> Iterator[_Entry]:
     by_variable = {setting.env: setting for setting in SETTINGS.values()}
     for variable, text in sorted(env.items()):
-        if not variable.startswith(ENV_PREFIX) or variable == ENV_HOME or not text:
+        if not variable.startswith(ENV_PREFIX) or variable in _PLACES or not text:
             continue
         setting = by_variable.get(variable)
         if setting is None:
             raise UsageError(
                 f"there is no environment variable {variable}",
-                hint=_suggestion(variable, [ENV_HOME, *by_variable]),
+                hint=_suggestion(variable, [*_PLACES, *by_variable]),
             )
         yield _checked(setting.name, _parsed(setting.kind, text), variable)
 

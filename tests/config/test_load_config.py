@@ -132,8 +132,11 @@ def test_a_misspelt_environment_variable_is_refused_with_the_right_name(home: Pa
     assert "ENGRAM_SYNC_LOG_LEVEL" in caught.value.hint
 
 
-def test_the_home_variable_and_foreign_variables_are_no_settings(home: Path) -> None:
-    assert load_config(home, env={"ENGRAM_SYNC_HOME": "/x", "PATH": "/bin"}) == Config()
+@pytest.mark.parametrize("variable", ["ENGRAM_SYNC_HOME", "ENGRAM_SYNC_RUNTIME_DIR", "PATH"])
+def test_variables_for_directories_and_foreign_variables_are_no_settings(
+    home: Path, variable: str
+) -> None:
+    assert load_config(home, env={variable: "/x"}) == Config()
 
 
 def test_an_unknown_key_is_refused_with_its_line_and_the_nearest_name(home: Path) -> None:
