@@ -7,6 +7,7 @@
     │   ├── PreconditionError    4   it conflicts with what is stored
     │   ├── DeniedError          5   not allowed: role, token, permissions
     │   ├── DegradedError        6   the node cannot do this now (offline, not running, no peers)
+    │   │   └── HomeInUseError   6   another process has the home open; it may be free soon
     │   ├── DeadlineError        7   it took longer than the caller allowed
     │   └── CorruptError         8   a stored file is not what it must be
     └── RemoteError              1   the peer broke the protocol or refused
@@ -66,6 +67,10 @@ class DegradedError(LocalError):
     """The node cannot do this in its present state."""
 
     exit_code = 6
+
+
+class HomeInUseError(DegradedError):
+    """Another process has the home open."""
 
 
 class DeadlineError(LocalError):

@@ -1,13 +1,12 @@
 """Gets a command its node: the one that runs for the home, or the store itself."""
 
-import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from engram_sync.errors import DegradedError, NotFoundError
+from engram_sync.errors import DegradedError, HomeInUseError, NotFoundError
 
 from ._state import State
 
@@ -166,7 +165,6 @@ async def _enter_when_free(
 
     from engram_sync.control import find_node
 
-    own = str(os.getpid())
     deadline = trio.current_time() + BUSY_SECONDS_MAX
     while True:
         client = await find_node(home)
@@ -174,8 +172,8 @@ async def _enter_when_free(
             return await stack.enter_async_context(client)
         try:
             return await stack.enter_async_context(open_store())
-        except DegradedError:
-            if lock_holder(home) in {"", own} or trio.current_time() > deadline:
+        except HomeInUseError:
+            if trio.current_time() > deadline:
                 raise
         await trio.sleep(BUSY_POLL_SECONDS)
 

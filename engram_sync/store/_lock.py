@@ -2,11 +2,12 @@
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from engram_sync.errors import DegradedError, DeniedError
+from engram_sync.errors import DegradedError, DeniedError, HomeInUseError
 
 if sys.platform == "win32":
     import msvcrt
@@ -66,7 +67,7 @@ class HomeLock:
         """Take the lock, now or not at all, and write this process's id into the file.
 
         Raises:
-            DegradedError: Somebody has it; the message names the process.
+            HomeInUseError: Somebody has it; the message names the process.
             DeniedError: The file may not be created or opened.
         """
         if self.held:
@@ -82,12 +83,14 @@ class HomeLock:
         if not _try_lock(descriptor):
             holder = _read_pid(descriptor)
             os.close(descriptor)
-            raise DegradedError(
+            raise HomeInUseError(
                 f"{self._path.parent} is in use by process {holder or 'unknown'}",
                 hint="stop that process, or choose another home",
             )
-        os.ftruncate(descriptor, 0)
-        _write_pid(descriptor)
+        with suppress(OSError):
+            # The lock is held without it: a full disk must not keep anybody from reading.
+            os.ftruncate(descriptor, 0)
+            _write_pid(descriptor)
         self._descriptor = descriptor
 
     def release(self) -> None:
@@ -95,7 +98,8 @@ class HomeLock:
         if self._descriptor is None:
             return
         descriptor, self._descriptor = self._descriptor, None
-        os.ftruncate(descriptor, 0)
+        with suppress(OSError):
+            os.ftruncate(descriptor, 0)
         _unlock(descriptor)
         os.close(descriptor)
 

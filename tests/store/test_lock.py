@@ -75,3 +75,12 @@ def test_a_lock_that_cannot_be_opened_is_denied(tmp_path: Path) -> None:
     (tmp_path / "lock").mkdir()
     with pytest.raises(DeniedError):
         HomeLock(tmp_path / "lock").acquire()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_does_not_keep_the_home_from_being_opened(tmp_path: Path) -> None:
+    (tmp_path / "lock").symlink_to("/dev/full")
+    with HomeLock(tmp_path / "lock") as first:
+        assert first.held
+        with pytest.raises(DegradedError, match="in use by process unknown"):
+            HomeLock(tmp_path / "lock").acquire()
