@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from engram_sync.errors import DegradedError, NotFoundError, UsageError
+from engram_sync.errors import DegradedError, NotFoundError, PreconditionError, UsageError
 
 from ._attach import call
 from ._kinds import shard
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 BATCH_MEMORIES = 200
 """Small enough that the bar moves, large enough that a commit is worth its fsync."""
 FORMATS = ("markdown", "git")
+REFUSALS = (UsageError, PreconditionError)
+"""What is wrong with one memory: it cannot be stored, or its source has changed since it was."""
 
 Advance = Callable[[int], None]
 
@@ -104,7 +106,7 @@ async def write_batches(
         batch = memories[start : start + size]
         try:
             await node.remember_many(batch)
-        except UsageError:
+        except REFUSALS:
             # One of them is bad, and with it the whole commit: find it, keep the others.
             refused += await _write_singly(node.remember_many, batch, start)
         advance(len(batch))
@@ -120,8 +122,9 @@ async def _write_singly(
     for number, memory in enumerate(batch, start + 1):
         try:
             await remember_many([memory])
-        except UsageError as error:
-            refused.append((memory.key or f"part {number}", error.message))
+        except REFUSALS as error:
+            what = f"{error.message}; {error.hint}" if error.hint else error.message
+            refused.append((memory.key or f"part {number}", what))
     return refused
 
 

@@ -162,6 +162,19 @@ def test_an_import_keeps_the_good_parts_and_names_the_bad_ones(a: Terminal) -> N
     assert len(a.json("list")["results"]) == 2
 
 
+def test_a_changed_source_is_reported_and_what_is_new_beside_it_goes_in(a: Terminal) -> None:
+    (a.folder / "notes.md").write_text("# One\n\ntext\n")
+    a.json("import", "notes.md")
+    (a.folder / "notes.md").write_text("# One\n\nother text\n\n# Two\n\nmore\n")
+    result = a.json("import", "notes.md", code=6)
+    assert result["imported"] == 1
+    (problem,) = result["problems"]
+    assert problem["place"] == "notes.md#one"
+    assert "engram-sync update" in problem["message"]
+    kept = {one["title"]: one["content"] for one in a.json("list")["results"]}
+    assert kept == {"One": "text", "Two": "more"}
+
+
 def test_the_commits_of_a_repository_become_memories(a: Terminal) -> None:
     repository = a.folder / "repository"
     git = ["git", "-c", "user.name=N", "-c", "user.email=e@x", "-C", str(repository)]
