@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-LIMIT_MAX = 100_000
+LIMIT_MAX = 10_000
 TYPES = ("instant", "episodic", "semantic", "procedural")
 SCOPES = ("instance", "agent", "collective", "universal")
 
