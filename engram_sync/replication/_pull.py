@@ -7,7 +7,9 @@ from engram_sync.replication._effects import Effect, Ingest, Send
 from engram_sync.replication._limits import ANNOUNCEMENTS_MAX, CLOCK_INLINE_MAX, DISAGREEMENTS_MAX
 from engram_sync.replication._view import ScopeView
 from engram_wire import (
+    CLOCK_ENTRIES_MAX,
     Announcement,
+    ClockEntry,
     Credential,
     LimitError,
     ProtocolError,
@@ -71,7 +73,7 @@ class Pull:
             request=self.request,
             scope=self.scope,
             clock_digest=view.clock_digest,
-            clock=view.clock if with_clock else None,
+            clock=_stated(view.clock) if with_clock else None,
             credentials=credentials,
         )
 
@@ -111,6 +113,18 @@ class Pull:
             return []
         self.pending += 1
         return [Ingest(self.request, self.scope, self.announcements, response.frame)]
+
+
+def _stated(clock: tuple[ClockEntry, ...]) -> tuple[ClockEntry, ...]:
+    """What of a clock fits a request: of too many logs the longest ones.
+
+    A log that is left out is sent again from its start; a member that begins thousands of logs
+    makes that cost a little, where a request that cannot be sent would end all replication.
+    """
+    if len(clock) <= CLOCK_ENTRIES_MAX:
+        return clock
+    longest = sorted(clock, key=lambda entry: entry.seq, reverse=True)[:CLOCK_ENTRIES_MAX]
+    return tuple(sorted(longest, key=lambda entry: entry.log))
 
 
 def agrees(mine: Summary, theirs: Summary | None) -> bool:
