@@ -42,10 +42,12 @@ def recall(
         engrams = list_engrams(reader, authors, limit=limit, filters=wanted)
         return [Hit(engram, 0.0) for engram in engrams if engram.life != "deleted"]
     scopes = {scope.n: scope for scope in select_scopes(reader, wanted.scope)}
+    # The index knows no scopes.  Naming them costs a join, and earlier agents' scopes are rare.
+    within = None if len(scopes) == len(reader.scopes()) else set(scopes)
     lives = set(wanted.lives()) - {_DELETED}
     hits: list[Hit] = []
     chosen = planner.plan(reader, terms)
-    for row, score in _ranked(reader, chosen, set(scopes), wanted, limit):
+    for row, score in _ranked(reader, chosen, within, wanted, limit):
         if row.life in lives:
             engram = show(reader, authors, load_state(reader, authors, scopes[row.scope], row))
             if wanted.allow(engram):
@@ -56,10 +58,9 @@ def recall(
 
 
 def _ranked(
-    reader: Reader, terms: list[str], scopes: set[int], filters: Filters, limit: int
+    reader: Reader, terms: list[str], within: set[int] | None, filters: Filters, limit: int
 ) -> Iterator[tuple[EngramRow, float]]:
     """Matches in their final order, fetched in growing pages that never cut through a tie."""
-    within = None if filters.scope is None else scopes
     page = max(CANDIDATES_MIN, limit + 1)
     done = 0
     while terms:
