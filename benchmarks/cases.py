@@ -51,7 +51,8 @@ async def cold_sync(count: int, runs: int) -> Result:
             async with pair(count) as nodes:
                 row = await _cold_sync_once(nodes, count)
                 row["peak_a_mib"] = (await nodes.a.tell("peak"))["mib"]
-            floor = await trio.to_thread.run_sync(floor_rate, count, set(), Path(scratch))
+            nothing: set[str] = set()
+            floor = await trio.to_thread.run_sync(floor_rate, count, nothing, Path(scratch))
             ready = await trio.to_thread.run_sync(
                 floor_rate, count, {"documents", "index"}, Path(scratch)
             )

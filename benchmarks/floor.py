@@ -64,11 +64,12 @@ def build(path: Path, count: int) -> None:
     for start in range(0, count, BATCH):
         rows: list[tuple[bytes, int, bytes]] = []
         for index in range(start, min(count, start + BATCH)):
-            record = sample(index)._asdict() | {"tags": ",".join(sample(index).tags)}
+            taken = sample(index)
+            record = taken._asdict() | {"tags": ",".join(taken.tags)}
             document: Doc[Any] = Doc()
             document.get("engram", type=Map).update(record)
             key = index.to_bytes(6, "big") + short_hash(b"%d" % index)[:10]
-            rows.append((key, record["created_ms"], document.get_update()))
+            rows.append((key, taken.created_ms, document.get_update()))
         hashes = b"".join(short_hash(k + h.to_bytes(8, "big") + b) for k, h, b in rows)
         number = start // BATCH + 1
         database.execute(

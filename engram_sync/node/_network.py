@@ -306,11 +306,12 @@ class Network:
         if opened is not None:
             opened.connection = self.connections.get(connection.peer, connection)
             opened.event.set()
-        ended: ConnectionEnded | None = None
         try:
             ended = await connection.run()
-        finally:
-            self._forget(connection, ended)
+        except BaseException:
+            self._forget(connection, None)
+            raise
+        self._forget(connection, ended)
         if ended.code is not CloseCode.DUPLICATE and not connection.exchange.shared():
             raise ended
 

@@ -22,8 +22,9 @@ def single_error() -> Generator[None]:
 def _only_error(group: BaseExceptionGroup[BaseException]) -> BaseException | None:
     """What is left when every group of one is taken away, unless that is a group of several."""
     while len(group.exceptions) == 1:
-        inner = group.exceptions[0]
-        if not isinstance(inner, BaseExceptionGroup):
-            return inner
-        group = inner
+        match group.exceptions[0]:
+            case BaseExceptionGroup() as inner:
+                group = inner
+            case error:
+                return error
     return None

@@ -10,6 +10,8 @@ from trio._core._run import _r as scheduler_luck
 
 from engram_sync.host import Entropy
 
+_SWITCH = "_ALLOW_DETERMINISTIC_SCHEDULING"
+
 EPOCH_MS = 1_767_225_600_000
 """2026-01-01 UTC: what a wall clock without an error shows when a run begins."""
 
@@ -21,14 +23,13 @@ def repeatable_scheduler(seed: int) -> Generator[None]:
     It is how hypothesis makes trio repeatable; trio has no public name for it.
     """
     state = scheduler_luck.getstate()
-    names = vars(_run)
-    before = names["_ALLOW_DETERMINISTIC_SCHEDULING"]
-    names["_ALLOW_DETERMINISTIC_SCHEDULING"] = True
+    before = getattr(_run, _SWITCH)
+    setattr(_run, _SWITCH, True)
     scheduler_luck.seed(seed)
     try:
         yield
     finally:
-        names["_ALLOW_DETERMINISTIC_SCHEDULING"] = before
+        setattr(_run, _SWITCH, before)
         scheduler_luck.setstate(state)
 
 

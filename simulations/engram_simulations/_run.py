@@ -3,6 +3,7 @@
 import random
 import traceback
 from collections.abc import Callable
+from typing import cast
 
 import trio
 from trio.testing import MockClock
@@ -111,9 +112,7 @@ async def _story(plan: Plan, trace: Trace) -> float:
     return trio.current_time()
 
 
-def _somebody_acts(
-    world: World, users: Users, calls: trio.Nursery, luck: random.Random
-) -> None:
+def _somebody_acts(world: World, users: Users, calls: trio.Nursery, luck: random.Random) -> None:
     open_hosts = [host for host in world.hosts if host.node is not None]
     for host in luck.sample(open_hosts, k=min(len(open_hosts), luck.choice((1, 1, 2, 3)))):
         users.act(calls, host)
@@ -146,5 +145,6 @@ def _judge(report: Report, error: BaseException) -> None:
 def _leaves(error: BaseException) -> list[BaseException]:
     """The errors that a group holds, however deep."""
     if isinstance(error, BaseExceptionGroup):
-        return [leaf for inner in error.exceptions for leaf in _leaves(inner)]
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        return [leaf for inner in group.exceptions for leaf in _leaves(inner)]
     return [error]

@@ -1,13 +1,13 @@
 """Opening a home: what is wrong with it, in one typed error, and nothing is changed."""
 
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import apsw
 import pytest
 import trio
 
@@ -42,13 +42,13 @@ def foreign_file(home: Path) -> None:
 
 def foreign_database(home: Path) -> None:
     (home / "store.db").unlink()
-    database = apsw.Connection(str(home / "store.db"))
+    database = sqlite3.connect(home / "store.db", isolation_level=None)
     database.execute("CREATE TABLE cookies (id)")
     database.close()
 
 
 def newer_schema(home: Path) -> None:
-    database = apsw.Connection(str(home / "store.db"))
+    database = sqlite3.connect(home / "store.db", isolation_level=None)
     database.execute("PRAGMA user_version = 900")
     database.close()
 
@@ -78,7 +78,7 @@ def another_key(home: Path) -> None:
 
 
 def no_identity(home: Path) -> None:
-    database = apsw.Connection(str(home / "store.db"))
+    database = sqlite3.connect(home / "store.db", isolation_level=None)
     database.execute("DELETE FROM meta WHERE key = 'instance_id'")
     database.close()
 

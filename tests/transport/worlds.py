@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import trio
-import trio.testing
 
 from engram_sync.transport import (
     Address,
