@@ -14,8 +14,10 @@ from engram_wire import (
     InvalidRecordError,
     Record,
     RecordKind,
+    SignatureError,
     WireError,
     cbor,
+    check_key_untrusted,
     decode_ids_untrusted,
     keyed_hash,
     parse_shape_untrusted,
@@ -203,6 +205,7 @@ class Membership:
         if role is not MemberRole.LEADER:
             raise InvalidRecordError("an admission by somebody who does not lead the scope")
         admit = Admit.parse_untrusted(shape.statement)
+        _check_keys_untrusted(admit.key)
         self._check_invite_untrusted(admit, vector)
         return self._admit(placed, place, before, admit)
 
@@ -232,6 +235,7 @@ class Membership:
             raise InvalidRecordError("the charter of another scope")
         if placed.author != charter.founder:
             raise InvalidRecordError("a charter that its founder has not signed")
+        _check_keys_untrusted(*charter.leaders, *filter(None, (charter.recovery,)))
         if record.seq != 1 or record.deps != NO_IDS:
             raise InvalidRecordError("a charter that does not begin a log")
         undo_place = self._place(placed, _Place(placed.log, 1, {}), ())
@@ -290,6 +294,15 @@ class Membership:
             self._heads = heads
 
         return undo
+
+
+def _check_keys_untrusted(*keys: bytes) -> None:
+    """Nobody is enrolled under a key of mixed order: the holder of one secret has eight of them."""
+    for key in keys:
+        try:
+            check_key_untrusted(key)
+        except SignatureError as error:
+            raise InvalidRecordError("a member's key is no valid point") from error
 
 
 def _newest(admissions: Iterable[_Admission]) -> list[_Admission]:
