@@ -77,6 +77,7 @@ class Exchange:
         self._remembered = dict(remembered or {})
         self._pulls: dict[int, Pull] = {}
         self._feeds: dict[int, Feed] = {}
+        self._withdrawn: set[int] = set()
         self._summaries: dict[bytes, Summary] = {}
         self._joining = False
         self._opened_at = now
@@ -214,8 +215,7 @@ class Exchange:
         view = self._scopes[feed.scope]
         if self.peer not in view.readers:
             # Revoked while the page was being read: it must not leave.
-            del self._feeds[read.request]
-            return [Send(_refusal(read.request))]
+            return self._refuse(read.request)
         return feed.page(entries, after=after, exhausted=exhausted, view=view)
 
     def on_credentials(self, scope: bytes, credentials: tuple[Credential, ...]) -> list[Effect]:
@@ -236,10 +236,12 @@ class Exchange:
 
     def on_tick(self, now: float) -> list[Effect]:
         """Time passed: probe a silent peer, give up a dead one, leave a stranger."""
+        # Compared as ``next_deadline`` computes them: by how floats round, the time since may stay
+        # below a wait that is over, and the driver would call again and again.
         dead_s = self._intervals.dead_s
-        if now - self._heard_at >= dead_s:
+        if now >= self._heard_at + dead_s:
             return [Close(CloseCode.TIMEOUT, f"nothing heard for {dead_s:g} s")]
-        if not self.shared() and not self._joining and now - self._opened_at >= STRANGER_S:
+        if not self.shared() and not self._joining and now >= self._opened_at + STRANGER_S:
             return [Close(CloseCode.STRANGER, "no scope in common")]
         return self.probe(0, now) if now >= self._probe_at() else []
 
@@ -320,7 +322,7 @@ class Exchange:
     def _serve(self, message: SyncRequest) -> list[Effect]:
         view = self._scopes.get(message.scope)
         if view is None or self.peer not in view.readers:
-            return [Send(_refusal(message.request))]
+            return self._refuse(message.request)
         before = self._feeds.get(message.request)
         if message.clock_digest == view.clock_digest:
             feed = Feed.begin(message.request, message.scope, view.clock, before)
@@ -333,13 +335,19 @@ class Exchange:
         self._feeds[message.request] = feed
         return feed.next_read(view)
 
+    def _refuse(self, request: int) -> list[Effect]:
+        """Refuse a request, and with it what was subscribed to by it so far."""
+        if self._feeds.pop(request, None) is not None:
+            self._withdrawn.add(request)
+        return [Send(_refusal(request))]
+
     def _on_response_untrusted(self, message: SyncResponse) -> list[Effect]:
         pull = self._pulls.get(message.request)
         if pull is None:
             raise ProtocolError(f"no request {message.request}")
         view = self._scopes[pull.scope]
         if message.status is SyncStatus.REFUSED:
-            pull.state = PullState.REFUSED
+            pull.refused()
             return [] if pull.presented else [CollectCredentials(pull.scope)]
         if message.status is SyncStatus.CLOCK_NEEDED:
             return [Send(pull.with_clock(view))]
@@ -352,6 +360,8 @@ class Exchange:
     def _on_ack_untrusted(self, message: SyncAck) -> list[Effect]:
         feed = self._feeds.get(message.request)
         if feed is None:
+            if message.request in self._withdrawn:
+                return []  # It crossed the refusal.
             raise ProtocolError(f"no feed {message.request}")
         feed.acked_untrusted(message.received)
         rejected = tuple(r for r in message.rejected if r.log in feed.refs)
