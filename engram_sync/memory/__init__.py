@@ -8,6 +8,7 @@ SQL, a clock, entropy, a signature, or a decision about who may read.
 from ._authors import Authors as Authors
 from ._drafts import Changes as Changes
 from ._drafts import archive as archive
+from ._drafts import copied as copied
 from ._drafts import forget as forget
 from ._drafts import remember as remember
 from ._drafts import restore as restore
@@ -37,6 +38,7 @@ from ._queries import open_conflicts as open_conflicts
 from ._queries import resolve as resolve
 from ._queries import select_scopes as select_scopes
 from ._recall import recall as recall
+from ._state import LIVES as LIVES
 from ._state import EngramState as EngramState
 from ._state import load_state as load_state
 from ._texts import flush_index as flush_index
@@ -47,6 +49,7 @@ from ._views import show as show
 __all__ = [
     "CONTENT_BYTES_MAX",
     "FLUSH_ROWS",
+    "LIVES",
     "SLICE_RECORDS",
     "Authors",
     "Changes",
@@ -61,6 +64,7 @@ __all__ = [
     "archive",
     "check_source_key",
     "conflicts_of",
+    "copied",
     "engram_history",
     "engram_text",
     "find_exact",

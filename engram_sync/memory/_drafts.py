@@ -154,6 +154,18 @@ def restore(reader: Reader, authors: Authors, observed: Observed, own_log: bytes
     return _restoring(observed, _taken(reader, authors, observed), own_log)
 
 
+def copied(engram: bytes, state: EngramState) -> list[Draft]:
+    """The records that re-create an engram under another id, with everything that is live of it.
+
+    Concurrent edits stay side by side, what is archived stays archived, and the value that is
+    shown stays the one shown.  Values that are not held cannot be copied.
+    """
+    oldest_first = sorted(state.elements, key=lambda e: (e.hlc, e.dot))
+    puts = [(e.collection, e.value) for e in reversed(oldest_first) if e.value is not None]
+    parts = DraftParts(engram, (), b"")
+    return _spread(engram, RecordKind.CREATE, parts, 0, list(dict.fromkeys(puts))[::-1])
+
+
 def _apply_changes(parts: DraftParts, observed: Observed, changes: Changes) -> None:
     add, remove = set(changes.add_tags), set(changes.remove_tags)
     if add & remove:
@@ -225,16 +237,22 @@ def _held(observed: Observed, element: Element) -> bytes:
 
 def _restoring(observed: Observed, taken: list[Put], own_log: bytes) -> list[Draft]:
     """One restore record, and updates for what it cannot hold."""
-    drafts: list[Draft] = []
-    kind = RecordKind.RESTORE
     parts = DraftParts(observed.state.engram, observed.elements, own_log)
     parts.put(fields.LIFE, fields.life_value(Life.ACTIVE, ""))
-    count, size = 1, 0
-    for collection, value in taken:
+    return _spread(observed.state.engram, RecordKind.RESTORE, parts, 1, taken)
+
+
+def _spread(
+    engram: bytes, kind: RecordKind, parts: DraftParts, count: int, puts: list[Put]
+) -> list[Draft]:
+    """Restate values in the record begun, which has ``count`` puts, and in as many as it takes."""
+    drafts: list[Draft] = []
+    size = 0
+    for collection, value in puts:
         if count == PUTS_MAX or size + len(value) > PAYLOAD_BYTES_MAX // 2 + 4096:
             drafts.append(parts.draft(kind))
             kind = RecordKind.UPDATE
-            parts = DraftParts(observed.state.engram, (), own_log)
+            parts = DraftParts(engram, (), b"")
             count, size = 0, 0
         parts.restate(collection, value)
         count, size = count + 1, size + len(value)

@@ -24,7 +24,7 @@ class Filters:
     type: str | None = None
     """Only engrams of this type."""
     scope: str | None = None
-    """Only engrams of scopes of this kind, or of the scope with this id."""
+    """Only engrams of this node's scope of this kind, or of the scope with this id."""
     since_ms: int | None = None
     """Only engrams changed at or after this time."""
     life: str = "active"
@@ -67,7 +67,7 @@ def select_scopes(reader: Reader, scope: str | None) -> list[ScopeRow]:
     if scope is None:
         return [row for row in rows if row.current]
     if scope in [str(kind) for kind in Scope]:
-        return [row for row in rows if row.kind == scope]
+        return [row for row in rows if row.kind == scope and row.current]
     named = [row for row in rows if row.id.hex() == scope.strip().lower()]
     if not named:
         raise UsageError(

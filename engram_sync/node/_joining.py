@@ -10,15 +10,16 @@ from engram_sync.errors import (
     UsageError,
 )
 from engram_sync.log import keyed_id
-from engram_sync.memory import Filters, archive, find_exact, list_engrams, observe, remember
+from engram_sync.memory import LIVES, copied, engram_text, find_exact, load_state
 from engram_sync.node._connection import Connection
 from engram_sync.node._core import Core
 from engram_sync.node._pages import read_credentials
 from engram_sync.node._write_path import Arrival
 from engram_sync.observe import printable
-from engram_sync.results import Engram, Life, NewMemory, Scope
-from engram_sync.store import Reader, ScopeRow, Transaction
+from engram_sync.results import Life, Scope
+from engram_sync.store import EngramRow, Reader, ScopeRow, Transaction
 from engram_sync.trust import (
+    NOT_HERE,
     InviteToken,
     MemberRole,
     admit_draft,
@@ -76,11 +77,7 @@ def invite(
 
 
 async def admit(core: Core, connection: Connection, request: JoinRequest) -> JoinResponse:
-    """Decide about a join request and write the admission before answering.
-
-    Raises:
-        WireError: The request is not one that any invite allows.
-    """
+    """Decide about a join request and write the admission before answering."""
     session = connection.session.session_id
     assert session is not None
 
@@ -93,7 +90,7 @@ async def admit(core: Core, connection: Connection, request: JoinRequest) -> Joi
         )
         if not leads:
             # Absent, private and led by others look alike.
-            return JoinResponse(accepted=False, reason="this node cannot admit you there")
+            return JoinResponse(accepted=False, reason=NOT_HERE)
         verdict = judge_join_untrusted(
             core.path.charters.of(scope),
             request,
@@ -151,6 +148,8 @@ def membership_arrivals(scope: bytes, credentials: Iterable[Credential]) -> list
 
 def make_current(tx: Transaction, scope: bytes) -> None:
     """Make ``scope`` the agent that ``remember`` means; the others keep what they hold."""
+    # What is written from now on has not been brought anywhere.
+    tx.delete_meta(META_BROUGHT + scope.hex())
     for row in tx.scopes():
         if row.kind == Scope.AGENT and row.current != (row.id == scope):
             tx.update_scope(row._replace(current=row.id == scope))
@@ -180,68 +179,48 @@ def earlier(reader: Reader) -> Earlier:
 
 
 async def bring(core: Core) -> int:
-    """Re-create the memories of earlier agents in the current one; returns how many.
+    """Re-create what earlier agents remember in the current one; returns how many memories.
 
-    Archived ones are archived again, deleted ones stay behind.  Each gets an id derived from its
-    old one, so doing it again changes nothing.
+    Everything that is not deleted comes along, archived memories and open conflicts included.
+    Each gets an id derived from its old one, so doing it again changes nothing.
     """
     brought = 0
     for scope in (await core.read(earlier)).scopes:
-        after: str | None = None
-        while True:
-            filters = Filters(scope=scope.id.hex(), life="all")
-            page = await core.read(partial(_page, core, filters, after))
-            if not page:
-                break
-            brought += await core.write(partial(_recreate, core, page), weight=len(page))
-            after = page[-1].id
+        await core.write(partial(_catch_up, core, scope.id))
+        after: EngramRow | None = None
+        while page := await core.read(partial(_page, scope.n, after)):
+            brought += await core.write(partial(_recreate, core, scope, page), weight=len(page))
+            after = page[-1]
         await core.write(partial(_mark_brought, scope.id))
     return brought
 
 
-def _page(core: Core, filters: Filters, after: str | None, reader: Reader) -> list[Engram]:
-    return list_engrams(reader, core.path.authors, limit=PAGE_ENGRAMS, filters=filters, after=after)
+def _catch_up(core: Core, scope: bytes, tx: Transaction) -> None:
+    core.path.catch_up(tx, scope)
+
+
+def _page(scope: int, after: EngramRow | None, reader: Reader) -> list[EngramRow]:
+    return reader.engrams(scope, after=after, limit=PAGE_ENGRAMS, life=range(len(Life)))
 
 
 def _mark_brought(scope: bytes, tx: Transaction) -> None:
     tx.put_meta(META_BROUGHT + scope.hex(), b"\x01")
 
 
-def _recreate(core: Core, page: Sequence[Engram], tx: Transaction) -> int:
+def _recreate(core: Core, earlier: ScopeRow, page: Sequence[EngramRow], tx: Transaction) -> int:
+    authors = core.path.authors
     row = _scope_row(tx, core, core.facts.agent_scope)
-    wanted = {
-        keyed_id(row.secret, row.id, "bring", old.id.encode()): old
+    copies = [
+        copied(engram, load_state(tx, authors, earlier, old))
         for old in page
-        if old.life != Life.DELETED
-    }
-    new = [e for e in wanted if find_exact(tx, core.path.authors, row, e) is None]
-    if new:
-        core.path.write(tx, row.id, [remember(e, _memory_of(wanted[e])) for e in new])
-    for engram in new:
-        if wanted[engram].life == Life.ARCHIVED:
-            _archive(tx, core, row, engram, wanted[engram].reason)
-    return len(new)
-
-
-def _archive(tx: Transaction, core: Core, row: ScopeRow, engram: bytes, reason: str) -> None:
-    state = find_exact(tx, core.path.authors, row, engram)
-    assert state is not None
-    own = core.path.own_log(row.id).id
-    core.path.write(tx, row.id, [archive(observe(state, None), reason, own)])
-
-
-def _memory_of(old: Engram) -> NewMemory:
-    return NewMemory(
-        content=old.content,
-        type=old.type,
-        title=old.title,
-        category=old.category,
-        tags=old.tags,
-        confidence=old.confidence,
-        metadata=dict(old.metadata),
-        belief=dict(old.belief[0]) if old.belief else None,
-        events=old.events,
-    )
+        # A deletion beside an edit that its author had not seen is an open conflict.
+        if LIVES[old.life] is not Life.DELETED or old.conflict
+        for engram in [keyed_id(row.secret, row.id, "bring", engram_text(old.engram).encode())]
+        if find_exact(tx, authors, row, engram) is None
+    ]
+    if copies:
+        core.path.write(tx, row.id, [draft for drafts in copies for draft in drafts])
+    return len(copies)
 
 
 def _scope_row(reader: Reader, core: Core, scope: bytes) -> ScopeRow:
