@@ -17,6 +17,7 @@ from ._invite import InviteToken as InviteToken
 from ._invite import SignedGrant as SignedGrant
 from ._invite import make_invite as make_invite
 from ._invite import parse_token as parse_token
+from ._join import NOT_HERE as NOT_HERE
 from ._join import Verdict as Verdict
 from ._join import judge_join_untrusted as judge_join_untrusted
 from ._membership import Member as Member
@@ -26,6 +27,7 @@ from ._proof import make_proof as make_proof
 from ._proof import verify_proof_untrusted as verify_proof_untrusted
 
 __all__ = [
+    "NOT_HERE",
     "Admit",
     "Charter",
     "Charters",

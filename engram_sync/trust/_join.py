@@ -1,13 +1,17 @@
 """The decision of a leader about a join request."""
 
 from dataclasses import dataclass
+from typing import Final
 
-from engram_wire import JoinRequest
+from engram_wire import JoinRequest, WireError
 
 from ._charter import Admit, MemberRole
 from ._invite import SignedGrant
 from ._membership import Membership
 from ._proof import verify_proof_untrusted
+
+NOT_HERE: Final = "this node cannot admit you there"
+"""What everybody is told who shows no invite of a leader; it gives away nothing about the scope."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,8 @@ def judge_join_untrusted(
     """Decide whether ``key`` may join.
 
     A key that redeems its invite again is accepted without a new record, however late: its first
-    answer may have been lost.
+    answer may have been lost.  Only who holds an invite of a leader of this very scope is told
+    more than ``NOT_HERE``, which is also the answer about a scope that does not exist.
 
     Args:
         membership: Of the requested scope.
@@ -42,23 +47,23 @@ def judge_join_untrusted(
         session: Id of the session.
         agent: Scope id of the agent the key will write for.
         now_ms: Wall time.
-
-    Raises:
-        WireError: The grant is garbled, or the proof was not made for this key and session.
     """
-    signed = SignedGrant.decode_untrusted(request.grant)
-    grant = signed.open_untrusted()
-    verify_proof_untrusted(
-        grant.invite, request.proof, scope=request.scope, key=key, session=session
-    )
+    try:
+        signed = SignedGrant.decode_untrusted(request.grant)
+        grant = signed.open_untrusted()
+        verify_proof_untrusted(
+            grant.invite, request.proof, scope=request.scope, key=key, session=session
+        )
+    except WireError:
+        return _refused(NOT_HERE)
     if grant.scope != membership.scope or request.scope != membership.scope:
-        return _refused("this invite leads into another scope")
+        return _refused(NOT_HERE)
     used = membership.used(grant.invite)
     role = membership.role(key)
     if role is not None and (key in used or role >= grant.role):
         return Verdict(accepted=True)
     if membership.role(signed.issuer) is not MemberRole.LEADER:
-        return _refused("who issued this invite may not invite")
+        return _refused(NOT_HERE)
     if now_ms > grant.expires_ms:
         return _refused("this invite has expired; ask for a new one")
     if len(used) >= grant.uses:

@@ -5,9 +5,13 @@ from dataclasses import replace
 from trio.testing import MockClock
 
 from engram_sync.node import Node
+from engram_sync.trust import NOT_HERE, MemberRole, make_invite, parse_token
 from engram_wire import (
     CloseCode,
     Goodbye,
+    JoinRequest,
+    JoinResponse,
+    Message,
     SyncAck,
     SyncRequest,
     SyncResponse,
@@ -17,7 +21,7 @@ from engram_wire import (
 )
 
 from .speaker import Log, Speaker
-from .village import Village, agreement, contents
+from .village import EPOCH_MS, Village, agreement, contents
 
 
 async def admitted(village: Village, node: Node, name: str = "rogue") -> Speaker:
@@ -45,6 +49,34 @@ async def test_a_relay_cannot_hide_what_a_record_says(
         await honest.serve(log)
         assert not (await honest.hear(SyncAck)).rejected
         assert await contents(a) == ["something to hide"]
+
+
+async def test_a_join_request_tells_a_stranger_nothing_about_a_scope(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    """Whether it exists, is private, or is led by this node: every answer is the same."""
+    async with village.open("a") as a:
+        held = a._core.facts.agent_scope
+        answers: list[list[Message]] = []
+        for scope in (bytes(32), a._core.facts.instance_scope, held):
+            rogue = await Speaker.dial(village)
+            mine = rogue.identity
+            token = make_invite(
+                scope,
+                issuer=mine.public_key,
+                secret_key=mine.secret_key,
+                seed=bytes(32),
+                role=MemberRole.MEMBER,
+                expires_ms=EPOCH_MS * 2,
+            )
+            answer: list[Message] = [await rogue.join(token.text())]
+            elsewhere = parse_token(await a.invite(), now_ms=EPOCH_MS)
+            for grant in (b"garbled", elsewhere.signed.encode()):
+                await rogue.say(JoinRequest(scope, grant, bytes(64), "rogue"))
+                answer.append(await rogue.hear(JoinResponse))
+            answers.append([*answer, *await rogue.hear_end()])
+        assert answers[0] == answers[1] == answers[2]
+        assert answers[0][0] == JoinResponse(accepted=False, reason=NOT_HERE)
 
 
 async def test_what_no_longer_fits_a_message_ends_that_connection_only(

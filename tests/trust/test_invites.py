@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from engram_sync.errors import DeniedError, LocalError, UsageError
 from engram_sync.trust import (
+    NOT_HERE,
     Grant,
     InviteToken,
     MemberRole,
@@ -16,7 +17,7 @@ from engram_sync.trust import (
     make_invite,
     parse_token,
 )
-from engram_wire import JoinRequest, LogDomain, SignatureError, WireError, cbor
+from engram_wire import JoinRequest, LogDomain, WireError, cbor
 from tests.log.replica import NOW_MS, Replica
 
 SESSION = b"s" * 32
@@ -295,17 +296,13 @@ def test_an_invite_by_somebody_who_does_not_lead_is_refused(desk: Desk) -> None:
     desk.ann.admit(desk.scope, desk.eve.key)
     token = invite(desk.eve, desk.scope)
     verdict = desk.judge(desk.bob, desk.request(desk.bob, token))
-    assert not verdict.accepted
-    assert verdict.reason is not None
-    assert "may not invite" in verdict.reason
+    assert verdict == Verdict(accepted=False, reason=NOT_HERE)
 
 
 def test_an_invite_into_another_scope_is_refused(desk: Desk) -> None:
     other = invite(desk.ann, desk.ann.found())
     verdict = desk.judge(desk.bob, desk.request(desk.bob, other))
-    assert not verdict.accepted
-    assert verdict.reason is not None
-    assert "another scope" in verdict.reason
+    assert verdict == Verdict(accepted=False, reason=NOT_HERE)
 
 
 def test_a_member_needs_no_second_admission_for_the_same_role(desk: Desk) -> None:
@@ -322,17 +319,16 @@ def test_reasons_fit_the_message_that_carries_them(desk: Desk) -> None:
         assert len(verdict.reason.encode()) <= 64
 
 
-def test_a_proof_for_another_key_or_session_is_a_wire_error(desk: Desk) -> None:
-    with pytest.raises(SignatureError):
-        desk.judge(desk.eve, desk.request(desk.bob))
+def test_a_proof_for_another_key_or_session_says_nothing_about_the_scope(desk: Desk) -> None:
+    nothing = Verdict(accepted=False, reason=NOT_HERE)
+    assert desk.judge(desk.eve, desk.request(desk.bob)) == nothing
     proof = desk.token.proof(key=desk.bob.key, session=bytes(32))
     grant = desk.token.signed.encode()
-    with pytest.raises(SignatureError):
-        desk.judge(desk.bob, JoinRequest(desk.scope, grant, proof, "x"))
+    assert desk.judge(desk.bob, JoinRequest(desk.scope, grant, proof, "x")) == nothing
 
 
 @given(st.binary(max_size=64))
-def test_a_garbled_grant_is_a_wire_error(data: bytes) -> None:
+def test_a_garbled_grant_says_nothing_about_the_scope(data: bytes) -> None:
     desk = Desk()
-    with pytest.raises(WireError):
-        desk.judge(desk.bob, JoinRequest(desk.scope, data, bytes(64), "x"))
+    request = JoinRequest(desk.scope, data, bytes(64), "x")
+    assert desk.judge(desk.bob, request) == Verdict(accepted=False, reason=NOT_HERE)
