@@ -52,7 +52,14 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
     "5 denied, 6 degraded or partial, 7 timeout, 8 corruption, 130 interrupted.",
 )
 @global_options
-@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Print the version and exit.",
+)
 def cli() -> None:
     """Memories that AI agents share without a server."""
 

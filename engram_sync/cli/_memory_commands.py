@@ -26,7 +26,7 @@ SCOPES = ("instance", "agent", "collective", "universal")
 
 _REF = click.argument("ref", metavar="ID")
 _IF_VERSION = click.option(
-    "--if-version", metavar="V", help="Only when this is still what it shows; see `get`."
+    "--if-version", metavar="V", help="Replace only what this version showed; see `get`."
 )
 _REASON = click.option("--reason", default="", metavar="TEXT", help="Kept in its history.")
 _META = click.option(
@@ -58,7 +58,9 @@ def _filters(limit: int) -> Callable[[F], F]:
 @click.option("--tag", "tags", multiple=True, help="Repeatable.")
 @click.option("--type", "type_", type=click.Choice(TYPES), default="semantic", show_default=True)
 @click.option("--category", default="", help="Your own way to file it.")
-@click.option("--scope", type=click.Choice(SCOPES), help="How far it may travel.")
+@click.option(
+    "--scope", type=click.Choice(SCOPES), help="How far it may travel; by default, its type says."
+)
 @click.option("--confidence", type=_CONFIDENCE, default=1.0, show_default=True, help="From 0 to 1.")
 @_META
 @click.option(
@@ -189,8 +191,8 @@ def list_command(
 @click.command()
 @_REF
 @click.option("--content", help="The new text; `-` reads it from standard input.")
-@click.option("--title")
-@click.option("--category")
+@click.option("--title", help="A short name for it.")
+@click.option("--category", help="Your own way to file it.")
 @click.option("--tag", "add_tags", multiple=True, help="Add this tag; repeatable.")
 @click.option("--remove-tag", "remove_tags", multiple=True, help="Repeatable.")
 @click.option("--confidence", type=_CONFIDENCE, help="From 0 to 1.")

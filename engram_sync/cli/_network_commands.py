@@ -31,7 +31,13 @@ DOWN_POLL_SECONDS = 0.05
     show_default=True,
     help="What the new node may do.",
 )
-@click.option("--uses", type=click.IntRange(1, 1000), default=1, show_default=True)
+@click.option(
+    "--uses",
+    type=click.IntRange(1, 1000),
+    default=1,
+    show_default=True,
+    help="How many nodes it admits.",
+)
 @global_options
 @pass_state
 def invite(state: State, *, ttl: float, role: str, uses: int) -> None:

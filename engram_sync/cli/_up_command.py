@@ -24,7 +24,12 @@ SHUTDOWN_SECONDS_MAX = 15.0
 
 
 @click.command()
-@click.option("--listen", metavar="HOST:PORT", multiple=True, help="Port 0 takes any free one.")
+@click.option(
+    "--listen",
+    metavar="HOST:PORT",
+    multiple=True,
+    help="Where to accept peers; repeatable. Port 0 takes any free one.",
+)
 @click.option(
     "--peer", "peers", metavar="HOST:PORT", multiple=True, help="A peer to dial; repeatable."
 )

@@ -125,7 +125,7 @@ def print_sync(result: "SyncResult") -> None:
         author = _author(peer.label, peer.node)
         print_line(f"  {author}: {peer.state}, {peer.received} in, {peer.sent} out{reason}")
     if result.conflicts:
-        print_line(f"  {len(result.conflicts)} conflicts are open; see: engram-sync conflicts")
+        print_line(f"  open conflicts: {len(result.conflicts)}; see: engram-sync conflicts")
 
 
 def print_status(status: "Status") -> None:
