@@ -38,11 +38,11 @@ from engram_sync.replication._effects import (
     Send as Send,
 )
 from engram_sync.replication._exchange import Exchange as Exchange
-from engram_sync.replication._exchange import Stored as Stored
 from engram_sync.replication._feed import PageEntry as PageEntry
 from engram_sync.replication._limits import Intervals as Intervals
 from engram_sync.replication._peer_table import Contact as Contact
 from engram_sync.replication._peer_table import PeerTable as PeerTable
+from engram_sync.replication._pull import Stored as Stored
 from engram_sync.replication._view import ScopeView as ScopeView
 
 __all__ = [

@@ -4,7 +4,6 @@ Pure: every method takes what happened and returns effects for the driver to per
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
 
 from engram_sync.replication._effects import (
     Admit,
@@ -20,7 +19,7 @@ from engram_sync.replication._effects import (
 )
 from engram_sync.replication._feed import Feed, PageEntry
 from engram_sync.replication._limits import REQUESTS_MAX, STRANGER_S, Intervals
-from engram_sync.replication._pull import Pull, PullState, agrees, contradicts
+from engram_sync.replication._pull import Pull, PullState, Stored, agrees, contradicts
 from engram_sync.replication._view import ScopeView
 from engram_wire import (
     CloseCode,
@@ -32,24 +31,12 @@ from engram_wire import (
     Ping,
     Pong,
     ProtocolError,
-    Rejection,
     Summary,
     SyncAck,
     SyncRequest,
     SyncResponse,
     SyncStatus,
 )
-
-
-class Stored(NamedTuple):
-    """What became of one frame."""
-
-    request: int
-    log: bytes
-    seq: int
-    """The frame's last position, or the one before it at which the log is refused."""
-    new_records: int
-    rejected: tuple[Rejection, ...] = ()
 
 
 class Exchange:

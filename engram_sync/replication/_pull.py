@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import NamedTuple
 
 from engram_sync.replication._effects import Effect, Ingest, Send
 from engram_sync.replication._limits import ANNOUNCEMENTS_MAX, CLOCK_INLINE_MAX, DISAGREEMENTS_MAX
@@ -13,11 +14,23 @@ from engram_wire import (
     Credential,
     LimitError,
     ProtocolError,
+    Rejection,
     Summary,
     SyncRequest,
     SyncResponse,
     SyncStatus,
 )
+
+
+class Stored(NamedTuple):
+    """What became of one frame of a pull."""
+
+    request: int
+    log: bytes
+    seq: int
+    """The frame's last position, or the one before it at which the log is refused."""
+    new_records: int
+    rejected: tuple[Rejection, ...] = ()
 
 
 class PullState(Enum):
@@ -55,6 +68,12 @@ class Pull:
         self.state = PullState.REQUESTED
         self.presented = False
         return self._request(view, with_clock=True)
+
+    def refused(self) -> None:
+        """The peer serves this request no more, and forgets what it announced for it."""
+        self.state = PullState.REFUSED
+        # Another mapping: frames that wait for the store still look at the old one.
+        self.announcements = {}
 
     def with_clock(self, view: ScopeView) -> SyncRequest:
         """The same request again, this time with the whole clock."""

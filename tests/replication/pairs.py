@@ -1,0 +1,259 @@
+"""Two exchanges over a fake link and fake books: every send is also a receive."""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import TypeVar
+
+from engram_sync.replication import (
+    Admit,
+    CollectCredentials,
+    Effect,
+    Exchange,
+    Ingest,
+    Intervals,
+    PageEntry,
+    Present,
+    ReadRuns,
+    ScopeView,
+    Send,
+    Stored,
+)
+from engram_wire import Announcement, ClockEntry, Credential, JoinResponse, Message, Rejection
+
+M = TypeVar("M")
+E = TypeVar("E")
+
+SCOPE, OTHER = b"S" * 32, b"O" * 32
+A, B = b"a" * 32, b"b" * 32
+PAGE_RUNS = 4
+
+
+def digest(*parts: object) -> bytes:
+    return blake2b(repr(parts).encode(), digest_size=32).digest()
+
+
+def log_of(author: bytes, number: int = 0) -> bytes:
+    return digest("log", author, number)
+
+
+def entry_of(log: bytes, seq: int) -> ClockEntry:
+    return ClockEntry(log, seq, digest("head", log, seq))
+
+
+@dataclass
+class Shelf:
+    """One scope as one side holds it: each run is one record, a frame its log and position."""
+
+    number: int
+    readers: set[bytes] = field(default_factory=lambda: {A, B})
+    runs: list[tuple[bytes, int]] = field(default_factory=list[tuple[bytes, int]])
+    lagging: bool = False
+    twisted: bool = False
+    """Whether a defect makes this side compute another state from the same records."""
+
+    @property
+    def clock(self) -> dict[bytes, int]:
+        return dict(sorted(self.runs, key=lambda run: run[1]))
+
+
+class Book:
+    """What one side holds and does."""
+
+    def __init__(self, key: bytes, *scopes: bytes) -> None:
+        self.key = key
+        self.shelves = {scope: Shelf(number) for number, scope in enumerate(scopes, 1)}
+        self.views: dict[bytes, ScopeView] = {}
+        self.refuses: set[bytes] = set()
+        self.presented: list[bytes] = []
+        self.admits = True
+        """Whether credentials that are shown here are worth anything."""
+        self.exchange: Exchange | None = None
+        self.done: list[Effect] = []
+        """Effects that a node would show to a person."""
+        for scope in scopes:
+            self.publish(scope)
+
+    def publish(self, scope: bytes) -> None:
+        shelf = self.shelves[scope]
+        clock = tuple(entry_of(log, seq) for log, seq in sorted(shelf.clock.items()))
+        state = digest("state", clock, self.key if shelf.twisted else b"")
+        self.views[scope] = ScopeView(
+            scope=scope,
+            number=shelf.number,
+            arrival=len(shelf.runs),
+            clock=clock,
+            clock_digest=digest("clock", clock),
+            state_digest=None if shelf.lagging else state,
+            engrams=len(shelf.runs),
+            readers=frozenset(shelf.readers),
+        )
+
+    def write(self, scope: bytes, count: int = 1, log: bytes | None = None) -> None:
+        """Append own records without telling anybody."""
+        shelf, log = self.shelves[scope], log or log_of(self.key)
+        for _ in range(count):
+            shelf.runs.append((log, shelf.clock.get(log, 0) + 1))
+        self.publish(scope)
+
+    def perform(self, effect: Effect) -> list[Effect]:
+        assert self.exchange is not None
+        match effect:
+            case Ingest():
+                return self._ingest(effect)
+            case ReadRuns():
+                return self.read(effect)
+            case CollectCredentials(scope):
+                shown = (Credential(Announcement(0, 1, self.key, bytes(16)), self.key),)
+                return self.exchange.on_credentials(scope, shown)
+            case Present(request):
+                shelf = self.shelves.get(request.scope)
+                self.presented.append(request.scope)
+                if shelf is not None and self.admits:
+                    shelf.readers |= {shown.frame for shown in request.credentials}
+                    self.publish(request.scope)
+                return self.exchange.on_presented(request)
+            case Admit(request):
+                shelf = self.shelves.get(request.scope)
+                if shelf is None:
+                    return self.exchange.on_admitted(JoinResponse(False, "no"))
+                shelf.readers.add(self.exchange.peer)
+                self.publish(request.scope)
+                return self.exchange.on_admitted(JoinResponse(True, secret=bytes(32)))
+            case _:
+                self.done.append(effect)
+                return []
+
+    def _ingest(self, effect: Ingest) -> list[Effect]:
+        assert self.exchange is not None
+        ref, seq = effect.frame[0], int.from_bytes(effect.frame[1:], "big")
+        author = effect.announcements[ref].author
+        log = log_of(author, effect.announcements[ref].incarnation[0])
+        shelf = self.shelves[effect.scope]
+        if log in self.refuses:
+            held = shelf.clock.get(log, 0)
+            why = (Rejection(log, held + 1, 7),)
+            return self.exchange.on_stored([Stored(effect.request, log, held, 0, why)])
+        new = seq == shelf.clock.get(log, 0) + 1
+        effects: list[Effect] = []
+        if new:
+            shelf.runs.append((log, seq))
+            self.publish(effect.scope)
+            effects += self.exchange.on_advanced(effect.scope)
+        return effects + self.exchange.on_stored([Stored(effect.request, log, seq, int(new))])
+
+    def read(self, effect: ReadRuns) -> list[Effect]:
+        assert self.exchange is not None
+        shelf, refs = self.shelves[effect.scope], dict(effect.refs)
+        entries: list[PageEntry] = []
+        after = effect.after or 0
+        while after < len(shelf.runs) and len(entries) < PAGE_RUNS:
+            log, seq = shelf.runs[after]
+            after += 1
+            if seq <= effect.known.get(log, 0):
+                continue
+            announcement = None
+            if log not in refs:
+                ref = refs[log] = len(refs)
+                author, number = next(
+                    (author, n) for author in (A, B) for n in range(40) if log_of(author, n) == log
+                )
+                announcement = Announcement(ref, 0, author, bytes([number]) + bytes(15))
+            frame = bytes([refs[log]]) + seq.to_bytes(8, "big")
+            entries.append(PageEntry(announcement, frame, log, seq))
+        exhausted = after == len(shelf.runs)
+        return self.exchange.on_page(effect, entries, after=after, exhausted=exhausted)
+
+
+class Pair:
+    """The two ends of one connection."""
+
+    def __init__(
+        self,
+        a: Book,
+        b: Book,
+        *,
+        remembered: dict[bytes, bytes] | None = None,
+        intervals: Intervals | None = None,
+    ) -> None:
+        self.a, self.b = a, b
+        self.now = 0.0
+        self.sent: dict[bytes, list[Message]] = {a.key: [], b.key: []}
+        self.inbox: dict[bytes, deque[Message]] = {a.key: deque(), b.key: deque()}
+        self.work: dict[bytes, deque[Effect]] = {a.key: deque(), b.key: deque()}
+        for book, peer in ((a, b), (b, a)):
+            book.exchange = Exchange(
+                peer.key, book.views, now=0.0, remembered=remembered, intervals=intervals
+            )
+
+    def start(self) -> "Pair":
+        for book in (self.a, self.b):
+            self.do(book, self.exchange(book).open())
+        return self.run()
+
+    def exchange(self, book: Book) -> Exchange:
+        assert book.exchange is not None
+        return book.exchange
+
+    def do(self, book: Book, effects: Sequence[Effect]) -> None:
+        other = self.b if book is self.a else self.a
+        for effect in effects:
+            if isinstance(effect, Send):
+                self.sent[book.key].append(effect.message)
+                self.inbox[other.key].append(effect.message)
+            else:
+                self.work[book.key].append(effect)
+
+    def run(self, steps: int = 10_000) -> "Pair":
+        """Deliver and perform until nothing is left to do."""
+        while steps and any([*self.inbox.values(), *self.work.values()]):
+            steps -= 1
+            for book in (self.a, self.b):
+                if self.inbox[book.key]:
+                    message = self.inbox[book.key].popleft()
+                    exchange = self.exchange(book)
+                    self.do(book, exchange.on_message_untrusted(message, self.now))
+                if self.work[book.key]:
+                    self.do(book, book.perform(self.work[book.key].popleft()))
+        assert steps, "the two never come to rest"
+        return self
+
+    def answers(self, book: Book, *messages: Message) -> list[Message]:
+        """What one side says to messages that the other has not sent."""
+        before = len(self.sent[book.key])
+        for message in messages:
+            self.do(book, self.exchange(book).on_message_untrusted(message, self.now))
+            while self.work[book.key]:
+                self.do(book, book.perform(self.work[book.key].popleft()))
+        return self.sent[book.key][before:]
+
+    def write(self, book: Book, scope: bytes = SCOPE, count: int = 1) -> None:
+        book.write(scope, count)
+        self.do(book, self.exchange(book).on_advanced(scope))
+        self.run()
+
+    def all(self, book: Book, kind: type[M]) -> list[M]:
+        return [message for message in self.sent[book.key] if isinstance(message, kind)]
+
+    def forget(self) -> None:
+        for sent in self.sent.values():
+            sent.clear()
+
+    def equal(self, scope: bytes = SCOPE) -> bool:
+        mine, theirs = self.a.shelves[scope], self.b.shelves[scope]
+        synced = [self.exchange(book).synced(scope) for book in (self.a, self.b)]
+        return mine.clock == theirs.clock and all(synced)
+
+
+def shown(book: Book, kind: type[E]) -> list[E]:
+    """The effects of that kind that a person would see."""
+    return [effect for effect in book.done if isinstance(effect, kind)]
+
+
+def books(*, of_a: int = 0, of_b: int = 0) -> tuple[Book, Book]:
+    """Two sides of one scope that have written that many records each."""
+    a, b = Book(A, SCOPE), Book(B, SCOPE)
+    a.write(SCOPE, of_a)
+    b.write(SCOPE, of_b)
+    return a, b

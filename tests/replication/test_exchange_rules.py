@@ -1,0 +1,176 @@
+"""How long an exchange waits, what it answers, and what it does not put up with."""
+
+import pytest
+
+from engram_sync.replication import (
+    Close,
+    Intervals,
+    Send,
+    Stored,
+)
+from engram_sync.replication._limits import REQUESTS_MAX, STRANGER_S
+from engram_wire import (
+    Announcement,
+    CloseCode,
+    Goodbye,
+    JoinRequest,
+    JoinResponse,
+    LimitError,
+    Message,
+    Ping,
+    Pong,
+    ProtocolError,
+    Summary,
+    SyncAck,
+    SyncRequest,
+    SyncResponse,
+    SyncStatus,
+)
+
+from .pairs import OTHER, SCOPE, A, B, Book, Pair, books, log_of
+
+
+def test_a_stranger_is_left_after_a_while_unless_it_is_joining() -> None:
+    for joining in (False, True):
+        pair = Pair(Book(A, SCOPE), Book(B))
+        exchange = pair.exchange(pair.b)
+        if joining:
+            exchange.join(JoinRequest(SCOPE, b"", bytes(64), "b"))
+        assert (exchange.next_deadline() == STRANGER_S) is not joining
+        assert exchange.on_tick(STRANGER_S - 0.1) == []
+        left = exchange.on_tick(STRANGER_S)
+        assert [e.code for e in left if isinstance(e, Close)] == [CloseCode.STRANGER] * (
+            not joining
+        )
+
+
+def test_whoever_was_refused_is_a_stranger_again() -> None:
+    pair = Pair(Book(A, SCOPE), Book(B))
+    exchange = pair.exchange(pair.b)
+    exchange.join(JoinRequest(SCOPE, b"", bytes(64), "b"))
+    exchange.on_message_untrusted(JoinResponse(False, "no"), 20.0)
+    assert exchange.on_tick(20.0 + STRANGER_S - 0.1) == []
+    assert isinstance(exchange.on_tick(20.0 + STRANGER_S)[0], Close)
+
+
+def test_a_silent_peer_is_asked_and_then_given_up() -> None:
+    pair = Pair(*books()).start()
+    exchange = pair.exchange(pair.a)
+    intervals = Intervals()
+    assert exchange.next_deadline() == intervals.ping_s
+    assert exchange.on_tick(14.9) == []
+    (probe,) = exchange.on_tick(15.0)
+    assert isinstance(probe, Send)
+    assert isinstance(probe.message, Ping)
+    assert exchange.next_deadline() == 30.0
+    assert isinstance(exchange.on_tick(30.0)[0], Send)
+    assert exchange.next_deadline() == intervals.dead_s
+    (close,) = exchange.on_tick(45.0)
+    assert isinstance(close, Close)
+    assert close.code is CloseCode.TIMEOUT
+
+
+def test_bytes_are_life_however_slowly_they_come() -> None:
+    pair = Pair(*books()).start()
+    exchange = pair.exchange(pair.a)
+    exchange.on_tick(15.0)
+    exchange.on_bytes(44.0)
+    assert not [e for e in exchange.on_tick(45.0) if isinstance(e, Close)]
+
+
+def test_a_talking_peer_is_still_compared_with_now_and_then() -> None:
+    pair = Pair(*books()).start()
+    exchange = pair.exchange(pair.a)
+    for now in range(5, 30, 5):
+        exchange.on_bytes(float(now))
+        assert exchange.on_tick(float(now)) == []
+    assert isinstance(exchange.on_tick(30.0)[0], Send)
+
+
+def test_a_ping_is_answered_with_its_nonce_and_both_learn() -> None:
+    pair = Pair(*books(of_a=2)).start()
+    pair.do(pair.a, pair.exchange(pair.a).probe(77, 0.0))
+    pair.run()
+    assert pair.exchange(pair.a).pongs == {77}
+    (pong,) = pair.all(pair.b, Pong)
+    assert pong.summaries == ((SCOPE, pair.b.views[SCOPE].summary()),)
+
+
+def test_summaries_of_scopes_that_are_not_shared_are_ignored() -> None:
+    pair = Pair(*books()).start()
+    exchange = pair.exchange(pair.a)
+    exchange.on_message_untrusted(Ping(1, ((OTHER, Summary(bytes(32), None, 1)),)), 0.0)
+    assert OTHER not in exchange.summaries()
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        SyncResponse(99, SyncStatus.DATA, (), b"x"),
+        SyncResponse(99, SyncStatus.REFUSED),
+        SyncAck(99),
+        SyncAck(1, ((b"?" * 32, 1),)),
+        JoinResponse(True),
+        Pong(1234),
+        SyncResponse(
+            1,
+            SyncStatus.DATA,
+            (Announcement(0, 0, A, bytes(16)), Announcement(0, 0, B, bytes(16))),
+        ),
+    ],
+)
+def test_what_nobody_asked_for_is_a_protocol_error(message: Message) -> None:
+    pair = Pair(*books()).start()
+    with pytest.raises(ProtocolError):
+        pair.exchange(pair.a).on_message_untrusted(message, 0.0)
+
+
+def test_a_goodbye_needs_no_answer() -> None:
+    pair = Pair(*books()).start()
+    assert pair.exchange(pair.a).on_message_untrusted(Goodbye(0), 0.0) == []
+
+
+def test_a_peer_may_ask_for_many_scopes_and_not_for_more() -> None:
+    scopes = [bytes([number]) * 32 for number in range(REQUESTS_MAX + 1)]
+    pair = Pair(Book(A, *scopes), Book(B))
+    exchange = pair.exchange(pair.a)
+    for number, scope in enumerate(scopes[:-1]):
+        exchange.on_message_untrusted(SyncRequest(number, scope, bytes(32), ()), 0.0)
+    exchange.on_message_untrusted(SyncRequest(3, scopes[3], bytes(32), ()), 0.0)
+    with pytest.raises(LimitError):
+        exchange.on_message_untrusted(SyncRequest(1000, scopes[-1], bytes(32), ()), 0.0)
+
+
+def test_a_peer_may_announce_many_logs_and_not_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    from engram_sync.replication import _pull
+
+    monkeypatch.setattr(_pull, "ANNOUNCEMENTS_MAX", 3)
+    pair = Pair(*books()).start()
+    exchange = pair.exchange(pair.a)
+    logs = [Announcement(ref, 0, B, bytes([ref]) * 16) for ref in range(4)]
+    exchange.on_message_untrusted(SyncResponse(1, SyncStatus.DATA, tuple(logs[:3])), 0.0)
+    with pytest.raises(LimitError):
+        exchange.on_message_untrusted(SyncResponse(1, SyncStatus.DATA, (logs[3],)), 0.0)
+
+
+def test_frames_of_one_batch_are_acknowledged_together() -> None:
+    a, b = books()
+    pair = Pair(a, b).start()
+    exchange = pair.exchange(b)
+    for _ in range(3):
+        exchange.on_message_untrusted(SyncResponse(1, SyncStatus.DATA, (), b"frame"), 0.0)
+    assert exchange.receiving()
+    log = log_of(A)
+    (part,) = exchange.on_stored([Stored(1, log, 1, 1), Stored(1, log, 2, 1)])
+    assert isinstance(part, Send)
+    assert part.message == SyncAck(1, ((log, 2),), None, ())
+    last = exchange.on_stored([Stored(1, log, 3, 1)])[0]
+    assert isinstance(last, Send)
+    assert last.message == SyncAck(1, ((log, 3),), b.views[SCOPE].summary(), ())
+    assert exchange.received_records == 3
+
+
+def test_an_advance_of_a_scope_that_nobody_shares_says_nothing() -> None:
+    pair = Pair(*books()).start()
+    assert pair.exchange(pair.a).on_advanced(OTHER) == []
+    assert not pair.exchange(pair.a).synced(OTHER)
