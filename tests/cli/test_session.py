@@ -110,8 +110,10 @@ def test_a_signal_ends_a_node_in_order(a: Terminal, number: int) -> None:
 
 def test_an_interrupted_command_is_exit_code_130_and_silent(a: Terminal) -> None:
     process = a.start("remember", "-", "--log-level", "debug")
-    # Nothing tells when it waits for input, except that a second command has run meanwhile.
-    a.run("list")
+    # More than a pipe holds: when all is written the program has begun to read.
+    assert process.stdin is not None
+    process.stdin.write(b"x" * 200_000)
+    process.stdin.flush()
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=60)
     assert (process.returncode, output, errors.strip()) == (130, b"", b"")
