@@ -22,9 +22,7 @@ class Faults:
         continuity: Told which nodes lose their proof of continuity.
     """
 
-    def __init__(
-        self, world: World, luck: random.Random, continuity: LogsContinueOnProof
-    ) -> None:
+    def __init__(self, world: World, luck: random.Random, continuity: LogsContinueOnProof) -> None:
         self._world = world
         self._trace = world.trace
         self._luck = luck

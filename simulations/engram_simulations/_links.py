@@ -47,9 +47,7 @@ class OverheardStream(Stream):
 class OverheardTransport:
     """The transport of one host, overheard in the direction that leaves the host."""
 
-    def __init__(
-        self, transport: MemoryTransport, overhear: Callable[[bytes, int], None]
-    ) -> None:
+    def __init__(self, transport: MemoryTransport, overhear: Callable[[bytes, int], None]) -> None:
         self._transport = transport
         self._overhear = overhear
 
