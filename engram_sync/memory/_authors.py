@@ -68,13 +68,18 @@ class Authors:
 
     def log_id(self, reader: Reader, n: int) -> bytes:
         """The id of the log with this number in the store."""
-        if n not in self._by_n:
-            self.learn(reader.logs())
-        if n not in self._by_n:
+        log = self._by_n.get(n) or self._asked(reader, lambda row: row.n == n)
+        if log is None:
             raise CorruptError(
                 f"the store names a log {n} that it does not hold", hint="engram-sync doctor"
             )
-        return self._by_n[n].id
+        return log.id
+
+    def _asked(self, reader: Reader, wanted: Callable[[LogRow], bool]) -> _Log | None:
+        """The log in the store's own words: another thread may forget what this one learns."""
+        rows = reader.logs()
+        self.learn(rows)
+        return next((_Log(row.n, row.id, row.author) for row in rows if wanted(row)), None)
 
     def log_number(self, reader: Reader, log: bytes) -> int:
         """The number in the store of the log with this id."""
@@ -85,14 +90,13 @@ class Authors:
         return self._log(reader, log).author
 
     def _log(self, reader: Reader, log: bytes) -> _Log:
-        if log not in self._by_id:
-            self.learn(reader.logs())
-        if log not in self._by_id:
+        known = self._by_id.get(log) or self._asked(reader, lambda row: row.id == log)
+        if known is None:
             raise CorruptError(
                 f"the store names a log {log.hex()[:16]} that it does not hold",
                 hint="engram-sync doctor",
             )
-        return self._by_id[log]
+        return known
 
     def label(self, scope: bytes, key: bytes) -> str:
         """The display name of a key in a scope; empty when it has none."""

@@ -192,8 +192,13 @@ class WritePath:
     # -- members -----------------------------------------------------------------------------
 
     def label(self, scope: bytes, key: bytes) -> str:
-        """What the charter of ``scope`` calls ``key``; empty when it says nothing."""
-        return self._members_of(scope).labels.get(key, "")
+        """What the charter of ``scope`` calls ``key``; empty when it says nothing.
+
+        Readers in other threads ask too, while a membership record is half applied here.  So this
+        only looks at what the newest view of the scope was made of.
+        """
+        known = self._members.get(scope)
+        return known.labels.get(key, "") if known is not None else ""
 
     def _members_of(self, scope: bytes) -> "_Members":
         membership = self.charters.of(scope)

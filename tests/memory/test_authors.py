@@ -1,0 +1,45 @@
+"""Claims about whose log is whose, asked by several threads."""
+
+from typing import cast
+
+import pytest
+
+from engram_sync.errors import CorruptError
+from engram_sync.memory import Authors
+from engram_sync.store import LogRow, Reader
+
+ROW = LogRow(1, b"l" * 32, 1, 0, b"a" * 32, b"i" * 16, 1, b"h" * 32, 1)
+
+
+class LogsOnly:
+    """A reader that knows one log."""
+
+    def logs(self) -> list[LogRow]:
+        return [ROW]
+
+
+class ForgetfulAuthors(Authors):
+    """As when a write is rolled back in the writer's thread just after a reader has learnt."""
+
+    def learn(self, rows: object) -> None:
+        self.forget()
+
+
+@pytest.mark.parametrize("kind", [Authors, ForgetfulAuthors])
+def test_a_log_that_is_stored_is_found_whatever_another_thread_forgets(
+    kind: type[Authors],
+) -> None:
+    authors = kind()
+    reader = cast(Reader, LogsOnly())
+    assert authors.log_id(reader, 1) == ROW.id
+    assert authors.author(reader, ROW.id) == ROW.author
+    assert authors.log_number(reader, ROW.id) == 1
+
+
+def test_a_log_that_is_not_stored_is_a_damaged_store() -> None:
+    authors = Authors()
+    reader = cast(Reader, LogsOnly())
+    with pytest.raises(CorruptError, match="log 2"):
+        authors.log_id(reader, 2)
+    with pytest.raises(CorruptError, match="7878"):
+        authors.author(reader, b"x" * 32)
