@@ -8,7 +8,7 @@ from engram_sync.errors import DegradedError, DeniedError
 
 from ._database import CREATE, READ_WRITE, URI, Connection, connect
 from ._faults import not_a_store_error
-from ._limits import BUSY_TIMEOUT_MS, CACHE_KIB
+from ._limits import BUSY_TIMEOUT_MS, CACHE_KIB, CHECKPOINT_PAGES
 from ._schema import check, migrate
 
 
@@ -69,6 +69,7 @@ def _configure(connection: Connection) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
     connection.execute("PRAGMA temp_store = MEMORY")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
 
 
 def open_file(path: Path, *, vfs: str | None = None) -> Connection:

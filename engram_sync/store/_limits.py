@@ -14,6 +14,9 @@ Jobs beyond it wait outside, each holding up its own caller."""
 
 CACHE_KIB = 8 * 1_024
 """Page cache of one connection; larger ones cost memory and were measured to gain nothing."""
+CHECKPOINT_PAGES = 4_096
+"""Pages of the write-ahead log (16 MiB) before they are copied into the file.  At SQLite's own
+1,000 every second bulk commit pays for a checkpoint."""
 BUSY_TIMEOUT_MS = 5_000
 """The home's lock keeps other nodes out; this is for a backup or an inspection by hand."""
 
