@@ -98,7 +98,7 @@ def author(
     if secret_key[32:] != log.author:
         raise UsageError("a log is continued with another key than its author's")
     stated = _stated(rules, log, auth)
-    behind = Horizon.of(registry, log, _latest(now_ms), history)
+    behind = Horizon.of(registry, rules, log, _latest(now_ms), history)
     rows = _Rows(log.seq, hlc.observe(log.hlc, behind.clock), now_ms)
     for names in _chunks(behind.heads, keep=DEPS_MAX):
         rows.add(_JOIN, JOIN_SALT, encode_ids(names), stated)

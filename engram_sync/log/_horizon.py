@@ -5,7 +5,7 @@ time.  It would otherwise do harm in two more ways: what it has seen has to be n
 and a value it put cannot be superseded yet, so it stays a sibling.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -16,7 +16,7 @@ from ._dots import PutIndex
 from ._past import merged
 from ._registry import LogState, Registry
 from ._resolve import Place, head_at
-from ._views import History
+from ._views import History, Rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +34,31 @@ class Horizon:
     """How far it will have seen each other log; None when nothing of the scope is left out."""
 
     @classmethod
-    def of(cls, registry: Registry, log: LogState, latest: int, history: History) -> Self:
+    def of(
+        cls, registry: Registry, rules: Rules, log: LogState, latest: int, history: History
+    ) -> Self:
         """What ``log`` can name now.
 
-        Data logs name data, membership logs name membership; the membership behind data is named
-        by ``auth``.
+        Data logs name data, membership logs name the leaders' membership logs: whoever is shown
+        an admission has to be shown all that is behind it, and what other members write there
+        must not be able to outgrow that.  The membership behind data is named by ``auth``.
 
         Args:
             registry: All logs.
+            rules: Who leads.
             log: The log to continue.
             latest: The largest clock that is not from the future.
             history: What is stored.
         """
-        places = {domain: _places(registry, log, domain, latest, history) for domain in LogDomain}
-        named = places[LogDomain(log.domain)]
-        clocks = [place.hlc(history) for found in places.values() for place in found]
+
+        def wanted(other: LogState) -> bool:
+            members = other.domain == LogDomain.MEMBERS
+            return other is not log and not (members and not rules.leads(log.scope, other.author))
+
+        named = _places(registry, log, latest, history, wanted)
+        clocks = [place.hlc(history) for place in named]
+        for domain in LogDomain:
+            clocks += [t.hlc for t in registry.tips(log.scope, domain) if t.hlc <= latest]
         whole = all(tip.hlc <= latest for tip in registry.tips(log.scope, log.domain))
         seen = None if whole else merged(log.past.seen, *(p.seen(history) for p in named))
         heads = sorted(head_at(place.log, place.seq, history) for place in named)
@@ -74,15 +84,19 @@ class Horizon:
 
 
 def _places(
-    registry: Registry, log: LogState, domain: int, latest: int, history: History
+    registry: Registry,
+    log: LogState,
+    latest: int,
+    history: History,
+    wanted: Callable[[LogState], bool],
 ) -> list[Place]:
-    """Positions that together have everything else of ``domain`` in their past, but no future."""
-    tips = [tip for tip in registry.tips(log.scope, domain) if tip is not log]
-    if all(tip.hlc <= latest for tip in tips):
+    """Positions that together have all that is wanted of the domain behind them, but no future."""
+    tips = [tip for tip in registry.tips(log.scope, log.domain) if tip is not log]
+    if all(tip.hlc <= latest and wanted(tip) for tip in tips):
         return [Place(tip, tip.seq) for tip in tips]
     found: list[Place] = []
     for other in registry.scope(log.scope).logs.values():
-        if other.domain == domain and other is not log:
+        if other.domain == log.domain and wanted(other):
             seq = _newest_until(other, latest, history)
             found += [Place(other, seq)] if seq else []
     seen = merged(log.past.seen, *(place.past(history).seen for place in found))

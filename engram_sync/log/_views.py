@@ -61,12 +61,16 @@ class PlacedRecord(NamedTuple):
 class Rules(Protocol):
     """What the charters of the scopes allow.
 
-    Every answer depends on the membership records that the named heads have in their past, never
-    on what else has arrived.
+    Every answer about validity depends on the membership records that the named heads have in
+    their past, never on what else has arrived.
     """
 
     def may_write(self, scope: bytes, heads: tuple[bytes, ...], author: bytes) -> bool:
         """Whether ``author`` is Member or Leader at those membership heads."""
+        ...
+
+    def leads(self, scope: bytes, author: bytes) -> bool:
+        """Whether ``author`` is a leader now; only for what to name, never for what is valid."""
         ...
 
     def agent_at(self, scope: bytes, heads: tuple[bytes, ...], author: bytes) -> bytes:

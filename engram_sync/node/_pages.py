@@ -3,7 +3,7 @@
 Arrival order is causal order, because nothing is stored before what it depends on.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from engram_sync.node._limits import PAGE_BYTES
@@ -140,12 +140,17 @@ def _start(reader: Reader, logs: Mapping[int, LogRow], known: Mapping[bytes, int
     return first - 1
 
 
-def read_credentials(reader: Reader, scope: int) -> tuple[Credential, ...]:
-    """Every membership record of a scope, in order of arrival, as frames of one log each."""
+def read_credentials(
+    reader: Reader, scope: int, leaders: Collection[bytes]
+) -> tuple[Credential, ...]:
+    """The leaders' membership records of a scope, in order of arrival, as frames of one log each.
+
+    What other members wrote there admits nobody, and must not be able to outgrow a message.
+    """
     logs = {
         row.n: row
         for row in reader.logs()
-        if row.scope == scope and row.domain == LogDomain.MEMBERS
+        if row.scope == scope and row.domain == LogDomain.MEMBERS and row.author in leaders
     }
     runs = [run for n in logs for run in reader.runs_of(n, 0, MEMBERSHIP_RUNS_MAX)]
     frames = _Frames(reader, {})

@@ -233,7 +233,8 @@ class Sharing:
         match effect:
             case CollectCredentials(scope):
                 number = self._scopes[scope].number
-                found = await self._core.read(lambda r: read_credentials(r, number))
+                leaders = self._core.path.charters.of(scope).leaders()
+                found = await self._core.read(lambda r: read_credentials(r, number, leaders))
                 return exchange.on_credentials(scope, found)
             case Present(request):
                 with suppress(WireError):

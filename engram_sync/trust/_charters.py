@@ -33,6 +33,10 @@ class Charters:
         role = self.of(scope).role_at(heads, author)
         return role is not None and role >= MemberRole.MEMBER
 
+    def leads(self, scope: bytes, author: bytes) -> bool:
+        """Whether ``author`` is a leader, as far as is known now."""
+        return self.of(scope).role(author) is MemberRole.LEADER
+
     def agent_at(self, scope: bytes, heads: tuple[bytes, ...], author: bytes) -> bytes:
         """The agent that ``author`` writes for, as those heads know it."""
         return self.of(scope).agent_at(heads, author)

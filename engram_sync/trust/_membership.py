@@ -88,7 +88,7 @@ class Membership:
 
     @property
     def heads(self) -> tuple[bytes, ...]:
-        """Ids of the newest records, sorted: what a new data record relies on."""
+        """Ids of the leaders' newest records, sorted: what a new data record relies on."""
         return tuple(sorted(self._heads))
 
     def knows(self, head: bytes) -> bool:
@@ -137,6 +137,12 @@ class Membership:
             return []
         keys = sorted({*self.charter.leaders, *self._by_key})
         return [self._member(self.charter, key) for key in keys]
+
+    def leaders(self) -> frozenset[bytes]:
+        """Everybody who leads now; may be asked in any thread."""
+        named = () if self.charter is None else self.charter.leaders
+        keys = {*named, *tuple(self._by_key)}
+        return frozenset(key for key in keys if self.role(key) is MemberRole.LEADER)
 
     def used(self, invite: bytes) -> tuple[bytes, ...]:
         """Sorted keys that the invite with this public key has admitted."""
@@ -201,7 +207,7 @@ class Membership:
         if shape.kind == RecordKind.LABEL:
             return self._relabel_untrusted(placed, place, before, shape.statement)
         if shape.kind != RecordKind.ADMIT:
-            return self._place(placed, place, before)
+            return self._place(placed, place, before, leads=role is MemberRole.LEADER)
         if role is not MemberRole.LEADER:
             raise InvalidRecordError("an admission by somebody who does not lead the scope")
         admit = Admit.parse_untrusted(shape.statement)
@@ -283,11 +289,19 @@ class Membership:
         return undo
 
     def _place(
-        self, placed: PlacedRecord, place: _Place, before: Iterable[bytes]
+        self,
+        placed: PlacedRecord,
+        place: _Place,
+        before: Iterable[bytes],
+        *,
+        leads: bool = True,
     ) -> Callable[[], None]:
         heads = self._heads
         self._places[placed.head] = place
-        self._heads = heads - set(before) | {placed.head}
+        if leads:
+            # What others write into their membership logs says nothing about anybody's role, and
+            # they could write any number of heads for everybody to rely on.
+            self._heads = heads - set(before) | {placed.head}
 
         def undo() -> None:
             del self._places[placed.head]

@@ -47,6 +47,9 @@ class TableRules:
     def may_write(self, scope: bytes, heads: tuple[bytes, ...], author: bytes) -> bool:
         return True
 
+    def leads(self, scope: bytes, author: bytes) -> bool:
+        return True
+
     def agent_at(self, scope: bytes, heads: tuple[bytes, ...], author: bytes) -> bytes:
         return b"agent"
 

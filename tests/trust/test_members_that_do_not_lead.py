@@ -1,0 +1,33 @@
+"""What members that do not lead write into the membership of a scope weighs on nobody."""
+
+from engram_sync.trust import MemberRole
+from engram_wire import LogDomain, decode_ids_untrusted, statement_shape
+from tests.log.forger import Forger
+from tests.log.replica import Replica, create, engram_id
+
+
+def test_nobody_comes_to_rely_on_what_they_write_there() -> None:
+    ann, cay, bob = Replica("ann"), Replica("cay"), Replica("bob")
+    scope = ann.found()
+    ann.admit(scope, cay.key, MemberRole.OBSERVER)
+    heads = ann.charters.of(scope).heads
+    for number in range(20):
+        noise = Forger(cay, scope, LogDomain.MEMBERS, number)
+        noise.add(shape=statement_shape(20, [number]), deps=heads)
+        batch = ann.ledger.ingest_untrusted(
+            noise.announcement, scope, noise.frame(), history=ann.shelf
+        )
+        assert batch.rejection is None
+        ann.shelf.put(batch)
+    assert ann.charters.of(scope).heads == heads
+    assert ann.charters.of(scope).role(cay.key) is MemberRole.OBSERVER
+    admission = ann.admit(scope, bob.key)
+    assert decode_ids_untrusted(admission.records[-1].deps) == ()
+    # So the leaders' log alone admits Bob, wherever it is shown.
+    members = ann.open(scope, LogDomain.MEMBERS)
+    bob.take(members, ann.frame(members))
+    assert bob.charters.of(scope).role(bob.key) is MemberRole.MEMBER
+    written = bob.write(scope, create(engram_id(1)))
+    assert written.log.past.auth == ann.write(scope, create(engram_id(2))).log.past.auth
+    again = ann.reopened()
+    assert again.charters.of(scope).heads == ann.charters.of(scope).heads
