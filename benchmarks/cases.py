@@ -9,7 +9,7 @@ from typing import Any
 
 import trio
 
-from benchmarks.floor import floor_rate
+from benchmarks.floor import commit_ms, commits_per_second, floor_rate, floor_run, search_ms
 from benchmarks.pair import pair
 from benchmarks.peer import fill, memory, peak_mib
 from engram_sync import Node
@@ -87,7 +87,25 @@ async def incremental(count: int, runs: int) -> Result:
         async with nodes.b() as (node, _):
             await node.sync()
         rows = [await _catch_up(nodes, round_) for round_ in range(max(runs, UPDATE_ROUNDS))]
-    return {key: statistics.median(row[key] for row in rows) for key in rows[0]}
+    result = {key: statistics.median(row[key] for row in rows) for key in rows[0]}
+    floor = await _floor_ms(round(result["changes"]), runs)
+    return result | {
+        "floor_ms": floor,
+        "ratio_durable": floor / result["durable_ms"],
+        "ratio_recallable": floor / result["recallable_ms"],
+    }
+
+
+async def _floor_ms(count: int, runs: int) -> float:
+    """Milliseconds the floor takes to connect, agree on keys and fetch ``count`` documents."""
+
+    def measure() -> float:
+        nothing: set[str] = set()
+        with tempfile.TemporaryDirectory(prefix="engram-floor-") as scratch:
+            rows = [floor_run(count, nothing, Path(scratch)) for _ in range(runs)]
+        return statistics.median(row["seconds"] for row in rows) * 1e3
+
+    return await trio.to_thread.run_sync(measure)
 
 
 async def _catch_up(nodes: Any, round_: int) -> Result:
@@ -122,7 +140,9 @@ async def resync(count: int, runs: int) -> Result:
                 end = await _until(core, lambda: _agreed(node))
                 carried = transport.bytes_carried() or 0
                 rows.append({"ms": (end - start) * 1e3, "bytes": carried})
-    return {key: statistics.median(row[key] for row in rows) for key in rows[0]}
+    result = {key: statistics.median(row[key] for row in rows) for key in rows[0]}
+    floor = await _floor_ms(0, max(runs, 3))
+    return result | {"floor_ms": floor, "ratio": floor / result["ms"]}
 
 
 def _agreed(node: Node) -> bool:
@@ -148,10 +168,16 @@ async def live(count: int, runs: int) -> Result:
                 nursery.start_soon(watch)
                 told = await nodes.a.tell("say", content=f"live memory {number}")
             waits.append((arrived[0] - told["began"]) * 1e3)
+    with tempfile.TemporaryDirectory(prefix="engram-floor-") as scratch:
+        # A push is durable twice, at its author and at its reader, one after the other.
+        floor = 2 * commit_ms(Path(scratch))
+    half = _percentile(waits, 0.5)
     return {
         "messages": len(waits),
-        "durable_ms_p50": _percentile(waits, 0.5),
+        "durable_ms_p50": half,
         "durable_ms_p99": _percentile(waits, 0.99),
+        "floor_ms": floor,
+        "ratio": floor / half,
     }
 
 
@@ -170,7 +196,8 @@ async def write(count: int, runs: int) -> Result:
             start = time.perf_counter()
             await fill(node, count)
             result["remember_many_per_s"] = count / (time.perf_counter() - start)
-    return result
+        floor = commits_per_second(WRITES, Path(scratch))
+    return result | {"floor_per_s": floor, "ratio": result["remember_per_s_1_writers"] / floor}
 
 
 async def _write_some(node: Node, writer: int, count: int) -> None:
@@ -186,11 +213,22 @@ async def recall(count: int, runs: int) -> Result:
             await fill(node, count)
             await node.recall("timezone lisbon")
             for index in range(50 * runs):
-                words = memory(index).content.split()[:4]
                 start = time.perf_counter()
-                await node.recall(" ".join(words))
+                await node.recall(_question(index))
                 waits.append((time.perf_counter() - start) * 1e3)
-    return {"ms_p50": _percentile(waits, 0.5), "ms_p99": _percentile(waits, 0.99)}
+        questions = [_question(index) for index in range(20)]
+        floor = search_ms(count, questions, Path(scratch))
+    half = _percentile(waits, 0.5)
+    return {
+        "ms_p50": half,
+        "ms_p99": _percentile(waits, 0.99),
+        "floor_ms": floor,
+        "ratio": floor / half,
+    }
+
+
+def _question(index: int) -> str:
+    return " ".join(memory(index).content.split()[:4])
 
 
 CASES: dict[str, Callable[[int, int], Awaitable[Result]]] = {

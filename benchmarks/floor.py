@@ -241,8 +241,9 @@ async def fetch(path: Path, port: int, options: set[str]) -> None:
         json.dumps(
             {
                 "engrams": sink.count,
+                "seconds": elapsed,
                 "per_second": round(sink.count / elapsed),
-                "wire_bytes_per_engram": round(channel.bytes_received / sink.count, 1),
+                "bytes": channel.bytes_received,
             }
         ),
         flush=True,
@@ -267,12 +268,64 @@ def run_once(database: Path, options: set[str]) -> dict[str, float]:
     return result
 
 
-def floor_rate(count: int, options: set[str], scratch: Path) -> float:
-    """Engrams per second of one transfer; the database is built once per ``scratch``."""
+def floor_run(count: int, options: set[str], scratch: Path) -> dict[str, float]:
+    """One transfer of ``count`` documents; the database is built once per ``scratch``."""
     database = scratch / f"floor-{count}.db"
     if not database.exists():
         build(database, count)
-    return run_once(database, options)["per_second"]
+    return run_once(database, options)
+
+
+def floor_rate(count: int, options: set[str], scratch: Path) -> float:
+    """Engrams per second of one transfer."""
+    return floor_run(count, options, scratch)["per_second"]
+
+
+def commits_per_second(count: int, scratch: Path) -> float:
+    """Durable single-row commits per second: the floor of ``remember``."""
+    database = open_database(scratch / "commits.db")
+    start = time.perf_counter()
+    for index in range(count):
+        row = (index.to_bytes(16, "big"), index, 0, secrets.token_bytes(400))
+        database.execute("insert into engram(id,hlc,batch,body) values(?,?,?,?)", row)
+    elapsed = time.perf_counter() - start
+    database.close()
+    return count / elapsed
+
+
+def commit_ms(scratch: Path) -> float:
+    """The median of one durable single-row commit in milliseconds: the floor of a live push."""
+    database = open_database(scratch / "live.db")
+    waits: list[float] = []
+    for index in range(200):
+        start = time.perf_counter()
+        row = (index.to_bytes(16, "big"), index, 0, secrets.token_bytes(400))
+        database.execute("insert into engram(id,hlc,batch,body) values(?,?,?,?)", row)
+        waits.append((time.perf_counter() - start) * 1e3)
+    database.close()
+    return sorted(waits)[len(waits) // 2]
+
+
+def search_ms(count: int, questions: list[str], scratch: Path) -> float:
+    """The median of one OR query in milliseconds over a bare full-text index."""
+    database = open_database(scratch / "search.db", synchronous="off")
+    database.execute('create virtual table text using fts5(body, content="")')
+    database.execute("begin")
+    database.executemany(
+        "insert into text(rowid, body) values(?,?)",
+        ((index + 1, sample(index).text) for index in range(count)),
+    )
+    database.execute("commit")
+    waits: list[float] = []
+    for question in questions:
+        query = " OR ".join(f'"{word}"' for word in question.split())
+        start = time.perf_counter()
+        database.execute(
+            "select rowid from text where text match ? order by rank limit 10", (query,)
+        ).fetchall()
+        waits.append((time.perf_counter() - start) * 1e3)
+    database.close()
+    return sorted(waits)[len(waits) // 2]
 
 
 def main() -> None:
