@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from trio.testing import MockClock
 
+from engram_sync.log import NO_ENGRAM, Draft
 from engram_sync.node import Node
 from engram_sync.trust import NOT_HERE, MemberRole, make_invite, parse_token
 from engram_wire import (
@@ -11,6 +12,7 @@ from engram_wire import (
     Goodbye,
     JoinRequest,
     JoinResponse,
+    LogDomain,
     Message,
     SyncAck,
     SyncRequest,
@@ -21,7 +23,7 @@ from engram_wire import (
 )
 
 from .speaker import Log, Speaker
-from .village import EPOCH_MS, Village, agreement, contents
+from .village import EPOCH_MS, Village, agent_scope, agreement, contents
 
 
 async def admitted(village: Village, node: Node, name: str = "rogue") -> Speaker:
@@ -77,6 +79,21 @@ async def test_a_join_request_tells_a_stranger_nothing_about_a_scope(
             answers.append([*answer, *await rogue.hear_end()])
         assert answers[0] == answers[1] == answers[2]
         assert answers[0][0] == JoinResponse(accepted=False, reason=NOT_HERE)
+
+
+async def test_an_observer_cannot_fill_the_answer_to_those_who_join(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    """What it may write into its membership log does not come along with an admission."""
+    async with village.open("a") as a, village.open("b") as b, village.open("c") as c:
+        await b.join(await a.invite(role="observer"))
+        noise = [Draft(20, NO_ENGRAM, statement=(n, bytes(8000))) for n in range(150)]
+        scope = b._core.facts.agent_scope
+        await b._core.write(lambda tx: b._core.path.write(tx, scope, noise, LogDomain.MEMBERS))
+        await agreement(a, b)
+        assert (await agent_scope(a)).records > 150
+        await c.join(await a.invite())
+        await agreement(a, b, c)
 
 
 async def test_what_no_longer_fits_a_message_ends_that_connection_only(
