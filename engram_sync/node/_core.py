@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -56,6 +57,8 @@ class Core:
     """Whether a backlog is streaming in now; the network says so once there is one."""
     problems: dict[str, str] = field(default_factory=dict[str, str])
     """Open problems by name, in words for ``status``."""
+    _left_over: dict[bytes, int] = field(default_factory=dict[bytes, int])
+    """Of each scope that an earlier run left behind its records: the newest arrival at opening."""
     _lagging: trio.Event = field(default_factory=trio.Event)
     _unindexed: trio.Event = field(default_factory=trio.Event)
     _changed: trio.Event = field(default_factory=trio.Event)
@@ -114,6 +117,8 @@ class Core:
 
     def resume(self) -> None:
         """Look for work that an earlier run of the node left undone."""
+        views = self.scopes.values()
+        self._left_over = {v.scope: v.arrival for v in views if v.state_digest is None}
         self._lagging.set()
         self._unindexed.set()
 
@@ -150,6 +155,23 @@ class Core:
             self._lagging.set()
         else:
             self.problems.pop("materialise", None)
+
+    async def settle(self) -> None:
+        """Materialise what was durable when the node opened; reads find all of it afterwards.
+
+        Whoever opens a node to ask one question must not be told less than is stored.
+        """
+        while self._left_over:
+            scope = min(self._left_over)
+            if await self.write(partial(self._advance, scope), weight=SWEEP_RECORDS):
+                self._left_over.pop(scope, None)
+
+    def _advance(self, scope: bytes, tx: Transaction) -> bool:
+        row = tx.scope(self.path.ledger.scope_number(scope))
+        if row is None or row.materialised >= self._left_over.get(scope, 0):
+            return True
+        self.path.sweep(tx, scope, limit=SWEEP_RECORDS)
+        return False
 
     async def index_forever(self) -> None:
         """Flush deferred index entries once writing pauses."""

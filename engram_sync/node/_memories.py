@@ -107,6 +107,9 @@ class Memories:
         drafts: dict[bytes, Draft] = {}
         first: dict[bytes, NewMemory] = {}
         ids: list[bytes] = []
+        if any(memory.key is not None for memory in memories):
+            # The memory of that key may have arrived and wait to be materialised.
+            core.path.catch_up(tx, scope.id)
         for memory in memories:
             engram = self._id_for(scope, memory, now_ms)
             ids.append(engram)
@@ -185,6 +188,7 @@ class Memories:
                 core.path.write(tx, state.scope.id, drafts)
             return self._shown(tx, self._row(tx, state.scope.id), state.engram)
 
+        await core.settle()
         return await core.write(job)
 
     # -- reading -----------------------------------------------------------------------------
@@ -192,8 +196,9 @@ class Memories:
     async def recall(self, query: str, limit: int, filters: Filters) -> Sequence[Hit]:
         """The memories that best answer ``query``, best first."""
         core = self._core
+        await core.settle()
         await core.flush_index()
-        hits = await core.read(
+        hits = await self._read(
             lambda reader: recall(
                 reader, core.path.authors, core.planner, query, limit=limit, filters=filters
             )
@@ -207,12 +212,12 @@ class Memories:
         if instant is not None:
             return instant
         authors = self._core.path.authors
-        return await self._core.read(lambda reader: get(reader, authors, _text(ref)))
+        return await self._read(lambda reader: get(reader, authors, _text(ref)))
 
     async def newest(self, limit: int, filters: Filters, after: str | None) -> list[Engram]:
         """The newest memories first."""
         authors = self._core.path.authors
-        found = await self._core.read(
+        found = await self._read(
             lambda reader: list_engrams(reader, authors, limit=limit, filters=filters, after=after)
         )
         if after is not None:
@@ -225,14 +230,18 @@ class Memories:
     async def history(self, ref: Ref) -> list[HistoryEntry]:
         """Every record of a memory, oldest first."""
         authors = self._core.path.authors
-        return await self._core.read(lambda reader: engram_history(reader, authors, _text(ref)))
+        return await self._read(lambda reader: engram_history(reader, authors, _text(ref)))
 
     async def conflicts(self) -> list[Conflict]:
         """Every conflict that nobody has resolved."""
         authors = self._core.path.authors
-        return await self._core.read(lambda reader: open_conflicts(reader, authors))
+        return await self._read(lambda reader: open_conflicts(reader, authors))
 
     # -- parts -------------------------------------------------------------------------------
+
+    async def _read(self, job: Callable[[Reader], T]) -> T:
+        await self._core.settle()
+        return await self._core.read(job)
 
     def _remember_instant(self, memory: NewMemory) -> Engram:
         if not self._running:
