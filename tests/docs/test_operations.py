@@ -163,3 +163,26 @@ async def test_a_store_without_its_key_is_refused(tmp_path: Path) -> None:
         async with node(home):
             pass
     assert not (home / "node.key").exists()
+
+
+@pytest.mark.slow
+async def test_a_new_agent_brings_together_what_nodes_hold(tmp_path: Path) -> None:
+    """What the page says to do when a log forks; a memory of several nodes becomes one."""
+    async with (
+        node(tmp_path / "A", listen=True) as a,
+        node(tmp_path / "B") as b,
+        node(tmp_path / "NEW", listen=True) as new,
+    ):
+        await a.remember("base")
+        await b.join(await a.invite())
+        await b.sync()
+        await a.remember("only on A")
+        await b.remember("only on B")
+        token = await new.invite(uses=10)
+        # While it dials, it may also meet A once more: then it brings what A holds as well.
+        assert (await b.join(token, bring=True)).brought >= 2
+        assert (await b.sync()).state == "clean"
+        await a.join(token, bring=True)
+        await a.sync()
+        found = sorted(engram.content for engram in await new.list())
+        assert found == ["base", "only on A", "only on B"]
