@@ -9,7 +9,17 @@ from engram_sync.node._machine import HomePremises as HomePremises
 from engram_sync.node._machine import Machine as Machine
 from engram_sync.node._machine import Premises as Premises
 from engram_sync.node._machine import SystemClock as SystemClock
+from engram_sync.node._machine import configured_peers as configured_peers
 from engram_sync.node._node import Node as Node
 from engram_sync.node._node import Service as Service
 
-__all__ = ["HomePremises", "Machine", "Node", "NodeKey", "Premises", "Service", "SystemClock"]
+__all__ = [
+    "HomePremises",
+    "Machine",
+    "Node",
+    "NodeKey",
+    "Premises",
+    "Service",
+    "SystemClock",
+    "configured_peers",
+]

@@ -11,12 +11,12 @@ from typing import Protocol
 import trio
 
 from engram_sync.config import NetworkConfig
-from engram_sync.discovery import Discovery, MdnsDiscovery
+from engram_sync.discovery import Discovery, MdnsDiscovery, StaticDiscovery
 from engram_sync.errors import CorruptError, DegradedError
 from engram_sync.host import Clock, Entropy
 from engram_sync.node._home import Home, NodeKey, WitnessFile, boot_id, runtime_directory
 from engram_sync.store import HomeLock, SqliteStore, Store
-from engram_sync.transport import TcpTransport, Transport
+from engram_sync.transport import Address, TcpTransport, Transport
 
 LOCK_RETRY_S = 0.05
 
@@ -131,8 +131,14 @@ class SystemClock:
 
 
 def discoveries(network: NetworkConfig) -> Sequence[Discovery]:
-    """What finds peers beside the configured addresses; fresh for each time the network starts."""
-    return (MdnsDiscovery(),) if network.mdns else ()
+    """What finds peers; fresh for each time the network starts."""
+    announced = (MdnsDiscovery(),) if network.mdns else ()
+    return (*configured_peers(network), *announced)
+
+
+def configured_peers(network: NetworkConfig) -> Sequence[Discovery]:
+    """The addresses in the configuration, and nothing else."""
+    return (StaticDiscovery([Address.parse(text) for text in network.peers]),)
 
 
 @dataclass(frozen=True, slots=True)

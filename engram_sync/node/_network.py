@@ -11,10 +11,12 @@ from engram_sync.host import Clock, Entropy
 from engram_sync.node._connection import Connection, ConnectionEnded, Services, authenticate
 from engram_sync.node._home import NodeKey
 from engram_sync.node._limits import CONNECTIONS_MAX, STRANGERS_MAX
+from engram_sync.observe import Log
 from engram_sync.replication import Contact, Exchange, Intervals, PeerTable, ScopeView
 from engram_sync.transport import Address, Link, Transport
 from engram_wire import CloseCode, Identity, Role, Session
 
+log = Log("network")
 SIGHTINGS_MAX = 64
 """Sightings waiting to be looked at; discovery drops and counts beyond it."""
 ORDERLY = frozenset({CloseCode.OK, CloseCode.SHUTDOWN, CloseCode.DUPLICATE, CloseCode.TIMEOUT})
@@ -26,8 +28,8 @@ class NetworkParts:
     """The interfaces a network runs on."""
 
     transport: Transport
-    discovery: Callable[[], Sequence[Discovery]]
-    """Fresh ones for each start; each can run once."""
+    discovery: Callable[[bool], Sequence[Discovery]]
+    """Fresh ones for each start, by whether the node listens; each can run once."""
     clock: Clock
     entropy: Entropy
     intervals: Intervals
@@ -89,14 +91,12 @@ class Network:
         self,
         listen: Sequence[Address],
         *,
-        discover: bool,
         task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
     ) -> None:
         """Listen, discover and dial until cancelled.
 
         Args:
             listen: Addresses to accept peers on; none to dial only.
-            discover: Whether to announce this node and look for others.
 
         Resource handling: every connection is closed with a goodbye before it returns.
         Error handling: a peer's error ends that peer's connection; an address that cannot be
@@ -110,7 +110,7 @@ class Network:
                         self._parts.transport.serve, listen, self._serve_link
                     )
                     self.listening = tuple(addresses)
-                for discovery in self._parts.discovery() if discover else ():
+                for discovery in self._parts.discovery(bool(listen)):
                     await self._start_discovery(nursery, discovery)
                 nursery.start_soon(self._dial_loop)
                 task_status.started()
@@ -123,7 +123,7 @@ class Network:
         send, receive = trio.open_memory_channel[Sighting](SIGHTINGS_MAX)
         nursery.start_soon(self._take_sightings, receive)
         state = await nursery.start(discovery.run, self.listening, send)
-        if not state.available:
+        if not state.available and state.kind == "mdns":
             self.problems.append(f"{state.kind}: {state.reason}")
 
     async def _take_sightings(self, sightings: trio.MemoryReceiveChannel[Sighting]) -> None:
@@ -197,6 +197,12 @@ class Network:
             self._dial_failed(contact, error.reason, stranger=error.code is CloseCode.STRANGER)
         except EngramError as error:
             self._dial_failed(contact, error.message, stranger=False)
+        except Exception as error:  # noqa: BLE001 - logged, and as for those who dial us:
+            # a defect that a peer can reach ends its connection and not the node.
+            log.error("a connection failed", cause=error, address=contact.address)
+            self._dial_failed(contact, "an error inside this node", stranger=False)
+        finally:
+            contact.dialing = False
 
     def _dial_failed(self, contact: Contact, error: str, *, stranger: bool) -> None:
         now = trio.current_time()
@@ -293,6 +299,7 @@ class Network:
         if not crowded:
             dialled = None if connection.via == "inbound" else connection.address
             self.table.connected(connection.peer, address=dialled)
+            self.dial_soon()
         if crowded:
             connection.close(CloseCode.BUSY, "too many connections")
         elif rival is not None and self._prefers(rival, connection):

@@ -366,4 +366,4 @@ class Node:
     async def _start_network(self) -> None:
         network = self._core.config.network
         listen = [Address.parse(text) for text in network.listen]
-        await self._sharing.start(listen, discover=bool(listen) and network.mdns)
+        await self._sharing.start(listen)

@@ -2,9 +2,11 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 
 import trio
 
+from engram_sync.discovery import Discovery
 from engram_sync.errors import DegradedError, EngramError
 from engram_sync.node._connection import Connection, Services
 from engram_sync.node._core import Core
@@ -81,7 +83,7 @@ class Sharing:
         table = PeerTable(self._core.key.public, jitter=machine.jitter, intervals=intervals)
         parts = NetworkParts(
             transport=machine.transport(),
-            discovery=lambda: machine.discovery(self._core.config.network),
+            discovery=self._discoveries,
             clock=machine.clock,
             entropy=machine.entropy,
             intervals=intervals,
@@ -97,7 +99,7 @@ class Sharing:
         """Whether the network runs."""
         return self._running is not None
 
-    async def start(self, listen: Sequence[Address], *, discover: bool) -> None:
+    async def start(self, listen: Sequence[Address]) -> None:
         """Listen, discover and dial until ``stop``.
 
         Raises:
@@ -107,20 +109,22 @@ class Sharing:
             if self._wanted:
                 return
             await self._halt()  # What runs for a guest listens nowhere; the guest dials again.
-            await self._launch(listen, discover=discover)
+            await self._launch(listen)
             self._wanted = True
 
-    async def _launch(self, listen: Sequence[Address], *, discover: bool) -> None:
-        for address in self._core.config.network.peers:
-            self.network.sight(str(Address.parse(address)), via="static")
+    def _discoveries(self, listening: bool) -> Sequence[Discovery]:
+        network = self._core.config.network
+        # Who listens nowhere has nothing to announce, and no interface to ask on.
+        return self._core.machine.discovery(network if listening else replace(network, mdns=False))
+
+    async def _launch(self, listen: Sequence[Address]) -> None:
         self.network.retry_all()
         with single_error():
-            await self._nursery.start(self._run, listen, discover)
+            await self._nursery.start(self._run, listen)
 
     async def _run(
         self,
         listen: Sequence[Address],
-        discover: bool,
         *,
         task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
     ) -> None:
@@ -130,7 +134,7 @@ class Sharing:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self._save_peers_forever)
                     nursery.start_soon(watch_reach, self._core, self._alone)
-                    await self.network.run(listen, discover=discover, task_status=task_status)
+                    await self.network.run(listen, task_status=task_status)
             finally:
                 self._running = None
                 self._core.announce_change()
@@ -164,7 +168,7 @@ class Sharing:
             raise DegradedError("this node is offline", hint="engram-sync online")
         async with self._turning:
             if not self.online:
-                await self._launch((), discover=False)
+                await self._launch(())
             self._guests += 1
         try:
             yield self.network

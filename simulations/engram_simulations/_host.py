@@ -10,7 +10,7 @@ from engram_simulations._determinism import SimulatedClock, seeded_entropy
 from engram_simulations._links import OverheardTransport
 from engram_simulations._premises import SimulatedPremises
 from engram_sync.config import Config
-from engram_sync.node import Machine, Node
+from engram_sync.node import Machine, Node, configured_peers
 from engram_sync.results import Engram
 from engram_sync.store import Reader
 from engram_sync.transport import MemoryNetwork
@@ -74,7 +74,7 @@ class Host:
             entropy=seeded_entropy(f"{seed} {name}"),
             jitter=random.Random(f"{seed} {name} jitter").random,
             transport=lambda: transport,
-            discovery=lambda _: (),
+            discovery=configured_peers,
         )
 
     @property

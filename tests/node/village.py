@@ -12,7 +12,7 @@ import trio
 from engram_sync.config import Config, NetworkConfig, SyncConfig
 from engram_sync.errors import DegradedError
 from engram_sync.host import Entropy
-from engram_sync.node import HomePremises, Machine, Node, NodeKey, Premises
+from engram_sync.node import HomePremises, Machine, Node, NodeKey, Premises, configured_peers
 from engram_sync.node._home import Home
 from engram_sync.results import PeerStatus, ScopeStatus
 from engram_sync.store import InlineExecutor, MemoryStore, SqliteStore, Store
@@ -129,7 +129,7 @@ class Village:
             entropy=luck.randbytes,
             jitter=luck.random,
             transport=lambda: self.tap(name, self.network.transport(name)),
-            discovery=lambda _network: (),
+            discovery=configured_peers,
         )
 
     @asynccontextmanager
