@@ -93,6 +93,8 @@ async def status(core: Core, sharing: Sharing, *, running: bool) -> Status:
         scopes=tuple(
             _scope(core, sharing, row, core.scopes[row.id], lags[row.n], conflicts[row.n])
             for row in scopes
+            # One that was stored a moment ago is not published yet; it is in the next answer.
+            if row.id in core.scopes
         ),
         peers=tuple(known),
         earlier_memories=before,
