@@ -120,11 +120,13 @@ async def test_both_sides_dial_at_once_and_one_connection_stays(
     async with village.pair():
         pass
     village.network.faults.latency_s_min = village.network.faults.latency_s_max = 0.1
+    village.tap = tap = Tap()
     async with village.open("a", peers=["b"]) as a, village.open("b", peers=["a"]) as b:
         await a.remember("hello")
         await all_synced(a, b)
         await trio.sleep(60)
         assert len(village.network.links()) == 1
+        assert len(tap.streams) <= 4, "both ends of two links: neither side had to dial again"
         at_a = next(iter(a._sharing.network.connections.values()))
         at_b = next(iter(b._sharing.network.connections.values()))
         assert at_a.initiator != at_b.initiator

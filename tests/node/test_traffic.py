@@ -80,6 +80,9 @@ async def test_nothing_of_the_instance_scope_ever_leaves(
         ]
         for trace in traces:
             assert trace not in heard
+        # Three walls: connections do not see the scope, nobody may read it, and it is not asked.
+        assert bytes.fromhex(own.id) not in a._sharing._scopes
+        assert a._core.scopes[bytes.fromhex(own.id)].readers == frozenset()
 
 
 async def test_a_stranger_is_told_nothing_of_any_scope(

@@ -224,8 +224,8 @@ class Pair:
         before = len(self.sent[book.key])
         for message in messages:
             self.do(book, self.exchange(book).on_message_untrusted(message, self.now))
-            while self.work[book.key]:
-                self.do(book, book.perform(self.work[book.key].popleft()))
+        while self.work[book.key]:
+            self.do(book, book.perform(self.work[book.key].popleft()))
         return self.sent[book.key][before:]
 
     def write(self, book: Book, scope: bytes = SCOPE, count: int = 1) -> None:
