@@ -178,6 +178,9 @@ class Network:
             await self.dial(address, via=via, expected=expected, opened=opened)
         except (ConnectionEnded, EngramError) as error:
             opened.error = error
+        except Exception as error:  # noqa: BLE001 - logged; see ``_dial_contact``
+            log.error("a connection failed", cause=error, address=str(address))
+            opened.error = ConnectionEnded(CloseCode.INTERNAL, "an error inside this node")
         opened.event.set()
 
     async def _dial_loop(self) -> None:

@@ -7,6 +7,9 @@ STRANGER_S = 5.0
 
 CONTACTS_MAX = 1024
 """Addresses kept; mDNS floods are dropped and counted beyond it."""
+DIALS_MAX = 64
+"""Addresses called at once: each costs a descriptor for up to 15 s, and anybody on the LAN can
+announce any number of them."""
 SIGHTING_FAILURES_MAX = 8
 """Failures after which an announced address is forgotten (about two minutes)."""
 REQUESTS_MAX = 64

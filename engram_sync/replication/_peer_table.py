@@ -6,7 +6,12 @@ Pure: the driver says what happened and when, and asks what is due.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from engram_sync.replication._limits import CONTACTS_MAX, SIGHTING_FAILURES_MAX, Intervals
+from engram_sync.replication._limits import (
+    CONTACTS_MAX,
+    DIALS_MAX,
+    SIGHTING_FAILURES_MAX,
+    Intervals,
+)
 
 
 @dataclass(slots=True)
@@ -68,14 +73,21 @@ class PeerTable:
             contact.due_at = min(contact.due_at, now + self._backoff(1))
 
     def due(self, now: float) -> list[Contact]:
-        """Contacts to dial now; each is marked as being dialled."""
+        """Contacts to dial now, as many as may be dialled at once; each is marked as such.
+
+        What somebody told us goes before what anybody on the LAN can announce.
+        """
         ready = [c for c in self._contacts.values() if self._wanted(c) and c.due_at <= now]
+        ready.sort(key=lambda contact: contact.via == "mdns")
+        del ready[self._room() :]
         for contact in ready:
             contact.dialing = True
         return ready
 
     def next_deadline(self) -> float | None:
         """When ``due`` may next return something; None when only an event can change that."""
+        if not self._room():
+            return None
         waiting = [c.due_at for c in self._contacts.values() if self._wanted(c)]
         return min(waiting, default=None)
 
@@ -139,6 +151,10 @@ class PeerTable:
     def contact_of(self, key: bytes) -> Contact | None:
         """The contact at which ``key`` answered last."""
         return next((c for c in self._contacts.values() if c.key == key), None)
+
+    def _room(self) -> int:
+        dialing = sum(contact.dialing for contact in self._contacts.values())
+        return max(0, DIALS_MAX - dialing)
 
     def _wanted(self, contact: Contact) -> bool:
         return (

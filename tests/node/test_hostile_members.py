@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 
+import pytest
 from trio.testing import MockClock
 
 from engram_sync.log import NO_ENGRAM, Draft
 from engram_sync.node import Node
+from engram_sync.replication import Exchange
 from engram_sync.trust import NOT_HERE, MemberRole, make_invite, parse_token
 from engram_wire import (
     CloseCode,
@@ -14,6 +16,7 @@ from engram_wire import (
     JoinResponse,
     LogDomain,
     Message,
+    Ping,
     SyncAck,
     SyncRequest,
     SyncResponse,
@@ -23,7 +26,7 @@ from engram_wire import (
 )
 
 from .speaker import Log, Speaker
-from .village import EPOCH_MS, Village, agent_scope, agreement, contents
+from .village import EPOCH_MS, Village, agent_scope, agreement, contents, until
 
 
 async def admitted(village: Village, node: Node, name: str = "rogue") -> Speaker:
@@ -106,4 +109,29 @@ async def test_what_no_longer_fits_a_message_ends_that_connection_only(
         connection._queue(SyncResponse(1, SyncStatus.DATA, frame=bytes(2 << 20)))
         await a.remember("still here")
         await b.remember("here too")
+        await agreement(a, b)
+
+
+async def test_a_defect_that_a_dialled_peer_reaches_ends_its_connection_only(
+    village: Village, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with village.pair() as (a, b):
+        await agreement(a, b)
+        connection = next(iter(b._sharing.network.connections.values()))
+        assert connection.initiator
+
+        def defect(*_: object) -> None:
+            monkeypatch.undo()
+            raise KeyError("a defect")
+
+        monkeypatch.setattr(Exchange, "on_message_untrusted", defect)
+        peer = next(iter(a._sharing.network.connections.values()))
+        peer._queue(Ping(1))
+
+        async def replaced() -> bool:
+            now = b._sharing.network.connections.values()
+            return bool(now) and connection not in now
+
+        await until(replaced)
+        await a.remember("still here")
         await agreement(a, b)
