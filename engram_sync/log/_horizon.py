@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Self
 
+from engram_crdt import hlc
 from engram_wire import LogDomain, RecordKind, Superseded
 
 from ._batches import Draft
@@ -55,11 +56,13 @@ class Horizon:
             members = other.domain == LogDomain.MEMBERS
             return other is not log and not (members and not rules.leads(log.scope, other.author))
 
-        named = _places(registry, log, latest, history, wanted)
+        # Without the charter in its past a leader could do nothing, whatever clock wrote it.
+        limit = hlc.HLC_MAX if log.domain == LogDomain.MEMBERS else latest
+        named = _places(registry, log, limit, history, wanted)
         clocks = [place.hlc(history) for place in named]
         for domain in LogDomain:
             clocks += [t.hlc for t in registry.tips(log.scope, domain) if t.hlc <= latest]
-        whole = all(tip.hlc <= latest for tip in registry.tips(log.scope, log.domain))
+        whole = all(tip.hlc <= limit for tip in registry.tips(log.scope, log.domain))
         seen = None if whole else merged(log.past.seen, *(p.seen(history) for p in named))
         heads = sorted(head_at(place.log, place.seq, history) for place in named)
         return cls(registry, log, history, heads, max(clocks, default=0), seen)
