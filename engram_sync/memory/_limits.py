@@ -16,7 +16,6 @@ SUPERSEDED_MAX = 4096  # Dots one record may supersede, fixed by the record form
 PAYLOAD_BYTES_MAX = 512 << 10  # The wire refuses a larger payload.
 
 VERSION_CHARS_MAX = 64 << 10  # Some 4,000 logs wrote to this one engram; beyond is no version.
-VIEW_BYTES_MAX = 64 << 20  # Our own stored view; only a damaged file exceeds it.
 
 QUERY_CHARS_MAX = 10_000  # A question may quote a page; a book is a mistake.
 QUERY_TERMS_MAX = 64  # Each distinct term costs a dictionary look-up.

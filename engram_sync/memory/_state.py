@@ -17,7 +17,6 @@ from engram_wire.cbor import decode_untrusted, encode
 
 from ._authors import Authors
 from ._changes import change_of
-from ._limits import VIEW_BYTES_MAX
 
 LIVES = (Life.ACTIVE, Life.ARCHIVED, Life.DELETED)
 """States of life in the order of the numbers that rows store."""
@@ -95,7 +94,7 @@ def decode_view(view: bytes) -> tuple[int, dict[bytes, int], list[Element]]:
     """
     logs, rows = cast(
         tuple[list[tuple[bytes, int]], list[list[object]]],
-        decode_untrusted(view[8:], bytes_max=VIEW_BYTES_MAX),
+        decode_untrusted(view[8:], bytes_max=len(view)),
     )
     ids = [log for log, _ in logs]
     elements: list[Element] = []
