@@ -192,7 +192,7 @@ class PeerStatus:
     """How the address was learned: token, static, mdns or inbound; empty before first contact."""
     address: str
     state: str
-    """synced, syncing, behind, waiting, unreachable or never."""
+    """synced, syncing, waiting, unreachable or never."""
     last_success_ms: int | None
     """When clocks and digests last agreed; None means never."""
     failures: int
@@ -218,6 +218,7 @@ class ScopeStatus:
     """Hex of the state digest; empty while lag > 0."""
     clock_digest: str
     conflicts: int
+    """Memories with at least one open conflict."""
     synced_peers: int
     peers: int
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 LOCK_FILE = "lock"
-HOME_FILES = ("node.key", "store.db")
+STORE = "store.db"
 BUSY_SECONDS_MAX = 10.0
 """How long to wait for another command on the same home: most take milliseconds, and a node that
 is starting or stopping takes less than this."""
@@ -92,7 +92,7 @@ def existing_home(state: State) -> Path:
         NotFoundError: It was not; nothing is created in a directory that may be a typing error.
     """
     home = state.home
-    if not any((home / name).exists() for name in HOME_FILES):
+    if not (home / STORE).exists():
         raise NotFoundError(
             f"no engram-sync home at {home}",
             hint=f"create it with: {state.typed('init')}",

@@ -19,6 +19,7 @@ from engram_sync.observe import printable
 from engram_sync.results import Life, Scope
 from engram_sync.store import EngramRow, Reader, ScopeRow, Transaction
 from engram_sync.trust import (
+    ADDRESSES_MAX,
     NOT_HERE,
     InviteToken,
     MemberRole,
@@ -57,7 +58,7 @@ def invite(
     if not ttl_s > 0:
         raise UsageError("an invite that has expired already", hint="use a longer --ttl")
     scope = core.facts.agent_scope
-    if core.path.charters.of(scope).role(core.key.public) is not MemberRole.LEADER:
+    if core.path.role(scope, core.key.public) is not MemberRole.LEADER:
         raise DeniedError(
             "only a leader of the agent may invite", hint="run invite on the node that founded it"
         )
@@ -69,7 +70,7 @@ def invite(
         role=roles[role],
         expires_ms=core.machine.clock.now_ms() + round(ttl_s * 1000),
         uses=uses,
-        addresses=addresses,
+        addresses=addresses[:ADDRESSES_MAX],
     )
 
 

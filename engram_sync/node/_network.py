@@ -377,7 +377,11 @@ class Network:
             failed = ended is not None and ended.code not in ORDERLY
             failed = failed and bool(exchange.shared()) and not exchange.synced_scopes
             self.table.disconnected(connection.peer, now=trio.current_time(), failed=failed)
-            if ended is not None and ended.code is not CloseCode.OK:
+            if exchange.settled():
+                # However short it was: both sides held the same when it ended.
+                memory.last_success_ms = self._parts.clock.now_ms()
+                memory.failures, memory.last_error = 0, ""
+            elif ended is not None and ended.code not in ORDERLY:
                 memory.last_error = ended.reason
         if connection.peer not in self.connections and not self._knows(connection.peer):
             # Keys cost nothing: whoever is no member leaves no trace.

@@ -37,7 +37,7 @@ from engram_sync.results import (
     Status,
     SyncResult,
 )
-from engram_sync.transport import Address
+from engram_sync.transport import Address, dialable
 from engram_sync.trust import InviteToken, parse_token
 
 Service = Callable[..., Awaitable[object]]
@@ -298,7 +298,7 @@ class Node:
             DegradedError: The node does not listen, so nobody could redeem it.
             DeniedError: This node does not lead its agent.
         """
-        addresses = [str(address) for address in self._sharing.network.listening]
+        addresses = [str(address) for address in dialable(self._sharing.network.listening)]
         if not addresses:
             raise DegradedError(
                 "an invite names an address to join at, and this node listens on none",
@@ -320,7 +320,7 @@ class Node:
         """
         core = self._core
         parsed = parse_token(token, now_ms=core.machine.clock.now_ms())
-        if core.path.charters.of(parsed.scope).role(core.key.public) is None:
+        if core.path.role(parsed.scope, core.key.public) is None:
             async with self._sharing.for_duration() as network:
                 with trio.move_on_after(JOIN_S) as deadline:
                     await redeem(core, network, parsed)
@@ -335,7 +335,7 @@ class Node:
         core = self._core
         brought = await bring_earlier(core) if bring else 0
         left = (await core.read(earlier)).memories
-        role = core.path.charters.of(token.scope).role(core.key.public)
+        role = core.path.role(token.scope, core.key.public)
         assert role is not None
         return JoinResult(
             agent=token.scope.hex(),

@@ -25,7 +25,7 @@ def identity(core: Core) -> Identity:
 
 def peers(core: Core, sharing: Sharing) -> list[PeerStatus]:
     """Every other member of the current agent, sorted by node id."""
-    members = core.path.charters.of(core.facts.agent_scope).members()
+    members = core.path.members(core.facts.agent_scope)
     found = [
         _peer(core, sharing, member.key, member.role.name.lower())
         for member in members

@@ -34,6 +34,7 @@ from engram_sync.replication import (
 )
 from engram_sync.store import PeerRow, Transaction
 from engram_sync.transport import Address
+from engram_sync.trust import MemberRole
 from engram_wire import RUN_RECORDS_MAX, CloseCode, WireError
 
 log = Log("sharing")
@@ -237,7 +238,8 @@ class Sharing:
         match effect:
             case CollectCredentials(scope):
                 number = self._scopes[scope].number
-                leaders = self._core.path.charters.of(scope).leaders()
+                members = self._core.path.members(scope)
+                leaders = frozenset(m.key for m in members if m.role is MemberRole.LEADER)
                 found = await self._core.read(lambda r: read_credentials(r, number, leaders))
                 return exchange.on_credentials(scope, found)
             case Present(request):

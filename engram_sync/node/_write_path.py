@@ -28,7 +28,7 @@ from engram_sync.node._rules import StoredHistory
 from engram_sync.replication import ScopeView
 from engram_sync.results import Scope
 from engram_sync.store import LogRow, Reader, ScopeRow, Transaction
-from engram_sync.trust import Charters, may_read
+from engram_sync.trust import Charters, Member, MemberRole, may_read
 from engram_wire import (
     Announcement,
     LogDomain,
@@ -77,6 +77,7 @@ class _Members(NamedTuple):
     """The members of a scope at its newest heads, computed once per change."""
 
     heads: tuple[bytes, ...]
+    members: tuple[Member, ...]
     labels: dict[bytes, str]
     readers: frozenset[bytes]
 
@@ -157,12 +158,12 @@ class WritePath:
         """Run a job's writes; fills the list with the views of every scope it touched."""
         views: list[ScopeView] = []
         checkpoint = self.ledger.checkpoint()
-        own = dict(self._own)
+        own, members = dict(self._own), dict(self._members)
 
         def undo() -> None:
             self.ledger.rollback(checkpoint)
             self.authors.forget()
-            self._own = own
+            self._own, self._members = own, members
 
         tx.on_rollback(undo)
         self._touched.clear()
@@ -176,6 +177,7 @@ class WritePath:
         if row is None:
             raise CorruptError(f"the store holds no scope {number}")
         arrival = reader.last_arrival(number)
+        members = self._members_of(scope)
         self._generation += 1
         return ScopeView(
             scope=scope,
@@ -185,7 +187,7 @@ class WritePath:
             clock_digest=self.ledger.clock_digest(scope),
             state_digest=(row.digest.to_bytes(32, "big") if row.materialised >= arrival else None),
             engrams=row.live,
-            readers=self._members_of(scope).readers if row.kind != Scope.INSTANCE else frozenset(),
+            readers=members.readers if row.kind != Scope.INSTANCE else frozenset(),
             generation=self._generation,
         )
 
@@ -200,6 +202,18 @@ class WritePath:
         known = self._members.get(scope)
         return known.labels.get(key, "") if known is not None else ""
 
+    def members(self, scope: bytes) -> tuple[Member, ...]:
+        """The members of ``scope`` as of the newest view; safe to ask from any thread.
+
+        The charters themselves belong to the writer's thread.
+        """
+        known = self._members.get(scope)
+        return () if known is None else known.members
+
+    def role(self, scope: bytes, key: bytes) -> MemberRole | None:
+        """The role of ``key`` as of the newest view; None for a stranger."""
+        return next((m.role for m in self.members(scope) if m.key == key), None)
+
     def _members_of(self, scope: bytes) -> "_Members":
         membership = self.charters.of(scope)
         known = self._members.get(scope)
@@ -207,6 +221,7 @@ class WritePath:
             members = membership.members()
             known = self._members[scope] = _Members(
                 heads=membership.heads,
+                members=tuple(members),
                 labels={m.key: m.label for m in members},
                 readers=frozenset(m.key for m in members if may_read(membership, m.key)),
             )

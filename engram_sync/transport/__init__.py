@@ -7,6 +7,7 @@ is decided above, by a handshake over the link's channel binding.
 
 from engram_sync.address import Address as Address
 
+from ._interfaces import dialable as dialable
 from ._limits import CLOSE_S_MAX as CLOSE_S_MAX
 from ._limits import CONNECT_S_MAX as CONNECT_S_MAX
 from ._limits import HANDSHAKE_S_MAX as HANDSHAKE_S_MAX
@@ -38,4 +39,5 @@ __all__ = [
     "Transport",
     "TransportStatistics",
     "UnreachableError",
+    "dialable",
 ]

@@ -20,6 +20,7 @@ from ._invite import parse_token as parse_token
 from ._join import NOT_HERE as NOT_HERE
 from ._join import Verdict as Verdict
 from ._join import judge_join_untrusted as judge_join_untrusted
+from ._limits import ADDRESSES_MAX as ADDRESSES_MAX
 from ._membership import Member as Member
 from ._membership import Membership as Membership
 from ._membership import may_read as may_read
@@ -27,6 +28,7 @@ from ._proof import make_proof as make_proof
 from ._proof import verify_proof_untrusted as verify_proof_untrusted
 
 __all__ = [
+    "ADDRESSES_MAX",
     "NOT_HERE",
     "Admit",
     "Charter",
