@@ -58,7 +58,7 @@ def local_error(error: apsw.Error, place: str) -> LocalError:
     if isinstance(error, apsw.CorruptError):
         return CorruptError(
             f"{place} is damaged: {error}",
-            hint="restore a backup, or move the file away and sync from another node",
+            hint="restore a backup, or move the file away, init again and join with a new invite",
         )
     if isinstance(error, apsw.FullError):
         return DegradedError(
