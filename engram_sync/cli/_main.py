@@ -1,6 +1,7 @@
 """The program: runs one command and turns how it ended into an exit code."""
 
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from typing import NoReturn, cast
@@ -121,13 +122,24 @@ def run_command(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         return _pipe_closed()
     except EngramError as error:
-        print_error(error, json=json)
+        _report(error, state, json=json)
         return error.exit_code
     except BaseExceptionGroup as group:
-        return _report_group(group, json=json)
+        return _report_group(group, state, json=json)
 
 
-def _report_group(group: BaseExceptionGroup[BaseException], *, json: bool) -> int:
+def _report(error: EngramError, state: State, *, json: bool) -> None:
+    """Print an error; commands that its hint names are the ones for this home."""
+
+    def typed(found: re.Match[str]) -> str:
+        return state.typed(found[1]) if found[1] in cli.commands else found[0]
+
+    if "--home" not in error.hint:
+        error.hint = re.sub(r"\bengram-sync ([a-z]+)\b", typed, error.hint)
+    print_error(error, json=json)
+
+
+def _report_group(group: BaseExceptionGroup[BaseException], state: State, *, json: bool) -> int:
     """What trio's nurseries wrapped: an interruption, an error of ours, or a bug."""
     leaves = list(_leaves(group))
     if any(isinstance(leaf, KeyboardInterrupt) for leaf in leaves):
@@ -136,7 +148,7 @@ def _report_group(group: BaseExceptionGroup[BaseException], *, json: bool) -> in
     if len(ours) < len(leaves):
         raise group
     for error in ours:
-        print_error(error, json=json)
+        _report(error, state, json=json)
     return ours[0].exit_code
 
 

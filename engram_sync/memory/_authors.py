@@ -71,7 +71,8 @@ class Authors:
         log = self._by_n.get(n) or self._asked(reader, lambda row: row.n == n)
         if log is None:
             raise CorruptError(
-                f"the store names a log {n} that it does not hold", hint="engram-sync doctor"
+                f"the store names a log {n} that it does not hold",
+                hint="copy the home aside, then restore it from a backup",
             )
         return log.id
 
@@ -94,7 +95,7 @@ class Authors:
         if known is None:
             raise CorruptError(
                 f"the store names a log {log.hex()[:16]} that it does not hold",
-                hint="engram-sync doctor",
+                hint="copy the home aside, then restore it from a backup",
             )
         return known
 

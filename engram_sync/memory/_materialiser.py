@@ -128,7 +128,10 @@ class Materialiser:
     def _begin(self, tx: Transaction, scope: int) -> ScopeRow:
         row = tx.scope(scope)
         if row is None:
-            raise CorruptError(f"the store holds no scope {scope}", hint="engram-sync doctor")
+            raise CorruptError(
+                f"the store holds no scope {scope}",
+                hint="copy the home aside, then restore it from a backup",
+            )
         # The number of a log that is rolled back may be given to another one.
         tx.on_rollback(self._authors.forget)
         return row
@@ -247,7 +250,8 @@ class Materialiser:
             record = tx.records(row.log, row.seq, row.seq)[0]
         except (DocumentError, IndexError) as error:
             raise CorruptError(
-                f"memory {engram.hex()} cannot be read back: {error}", hint="engram-sync doctor"
+                f"memory {engram.hex()} cannot be read back: {error}",
+                hint="copy the home aside, then restore it from a backup",
             ) from error
         open_ = _Open(EngramDocument(engram))
         open_.apply(_Stored(row.log, log_id, record))

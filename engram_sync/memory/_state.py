@@ -59,7 +59,8 @@ def load_state(reader: Reader, authors: Authors, scope: ScopeRow, row: EngramRow
         return state_of_one(scope, row, log, reader.records(row.log, row.seq, row.seq)[0])
     except (WireError, IndexError, ValueError, TypeError) as error:
         raise CorruptError(
-            f"memory {row.engram.hex()} cannot be read back: {error}", hint="engram-sync doctor"
+            f"memory {row.engram.hex()} cannot be read back: {error}",
+            hint="copy the home aside, then restore it from a backup",
         ) from error
 
 

@@ -70,6 +70,6 @@ class Charters:
                 raise CorruptError(
                     f"stored membership record {record.seq} of log {log.hex()[:16]} is not valid: "
                     f"{error}",
-                    hint="engram-sync doctor shows what is damaged; restore a backup",
+                    hint="copy the home aside, then restore it from a backup",
                 ) from error
             self._tips[log] = head
