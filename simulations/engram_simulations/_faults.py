@@ -9,6 +9,8 @@ from engram_simulations._continuity import LogsContinueOnProof
 from engram_simulations._host import Host
 from engram_simulations._world import World
 
+MOMENT_MAX = 12
+"""Rounds of the scheduler until a crash: about as many as a write or an opening takes."""
 TRANSFER_S = 1.0
 """Records that came this recently are part of a transfer that goes on."""
 
@@ -36,15 +38,24 @@ class Faults:
             (rates.heal, self._heal),
             (rates.restart, self._restart),
             (rates.reboot, self._reboot),
-            (rates.crash, self._crash),
             (rates.power_on, self._power_on),
         )
 
-    def strike(self, nursery: trio.Nursery) -> None:
-        """Whatever goes wrong, or right again, in this step."""
+    def strike(self, nursery: trio.Nursery, moments: trio.Nursery) -> None:
+        """Whatever goes wrong, or right again, in this step.
+
+        Args:
+            nursery: Runs the nodes of machines that get their power.
+            moments: Runs what goes wrong a moment later, in the middle of what users do now.
+        """
         for rate, act in self._acts:
             if self._luck.random() < rate:
                 act(nursery)
+        if self._luck.random() < self._world.plan.rates.crash:
+            # Opening is the rarest state to be met, and the one with the most to lose.
+            hosts = [host for host in self._world.hosts if host.opening] or self._world.hosts
+            host, moment = self._luck.choice(hosts), self._luck.randint(0, MOMENT_MAX)
+            moments.start_soon(self._crash_after, host, moment)
         if self._clogs:
             self._bear_clogs()
 
@@ -62,10 +73,10 @@ class Faults:
         if not host.running:
             self._world.power_on(nursery, host)
 
-    def crash_all(self, nursery: trio.Nursery) -> None:
-        """Every machine loses its power at once and gets it back."""
+    def crash_all(self) -> None:
+        """Every machine loses its power at once."""
         for host in self._world.hosts:
-            self._lose_power(nursery, host)
+            self._lose_power(host)
 
     # -- the network -------------------------------------------------------------------------
 
@@ -135,17 +146,18 @@ class Faults:
             self._continuity.lost_proof(host.name)
             self._world.power_on(nursery, host)
 
-    def _crash(self, nursery: trio.Nursery) -> None:
-        host = self._luck.choice(self._world.hosts)
+    async def _crash_after(self, host: Host, moment: int) -> None:
+        for _ in range(moment):
+            await trio.lowlevel.checkpoint()
         if host.running:
-            self._lose_power(nursery, host)
+            self._lose_power(host)
 
     def _power_on(self, nursery: trio.Nursery) -> None:
         host = self._luck.choice(self._world.hosts)
         if not host.running:
             self._world.power_on(nursery, host)
 
-    def _lose_power(self, nursery: trio.Nursery, host: Host) -> None:
+    def _lose_power(self, host: Host) -> None:
         self._trace.event(host.name, "crash")
         self._trace.sometimes("a crash")
         if host.opening:

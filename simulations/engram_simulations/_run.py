@@ -96,7 +96,7 @@ async def _story(plan: Plan, trace: Trace) -> float:
             async with trio.open_nursery() as calls:
                 for _ in range(plan.steps):
                     await trio.sleep(pauses.expovariate(1.0 / plan.pause_s))
-                    faults.strike(nursery)
+                    faults.strike(nursery, calls)
                     _somebody_acts(world, users, calls, pauses)
                     await world.step_done()
                 calls.cancel_scope.deadline = trio.current_time() + ANSWER_S
@@ -104,7 +104,7 @@ async def _story(plan: Plan, trace: Trace) -> float:
                 raise LivenessError(f"a call was not answered within {ANSWER_S:g} s")
             await _come_to_rest(world, faults, nursery)
             trace.event("", "every machine loses its power")
-            faults.crash_all(nursery)
+            faults.crash_all()
             await _come_to_rest(world, faults, nursery)
             nursery.cancel_scope.cancel()
     finally:

@@ -26,6 +26,7 @@ SOMETIMES = (
     "a memory of many records",
     "an instance memory",
     "synced claimed",
+    "a node that knows it is alone",
 )
 """What a sweep has to meet, or it has not tested what it says."""
 

@@ -276,7 +276,7 @@ class Users:
             return False
         if not write.puts <= shown(view):
             raise CorrectnessError("OwnWritesShow", f"{text}, and it does not show {write.puts}")
-        if write.deletes != is_deleted(view) and (write.deletes or write.undeletes):
+        if write.deletes and not is_deleted(view):
             raise CorrectnessError("OwnWritesShow", f"{text}, and it shows {view.life}")
         host.views[view.id] = view
         return True
