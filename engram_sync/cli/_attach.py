@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 LOCK_FILE = "lock"
-STORE = "store.db"
+HOME_FILES = ("store.db", "control.json")
+"""Either shows a home: its store, or the node that serves it.  A key alone remembers nothing, and a
+store made for it now would be an empty one."""
 BUSY_SECONDS_MAX = 10.0
 """How long to wait for another command on the same home: most take milliseconds, and a node that
 is starting or stopping takes less than this."""
@@ -92,7 +94,7 @@ def existing_home(state: State) -> Path:
         NotFoundError: It was not; nothing is created in a directory that may be a typing error.
     """
     home = state.home
-    if not (home / STORE).exists():
+    if not any((home / name).exists() for name in HOME_FILES):
         raise NotFoundError(
             f"no engram-sync home at {home}",
             hint=f"create it with: {state.typed('init')}",

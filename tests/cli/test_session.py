@@ -231,3 +231,18 @@ def test_ready_is_one_line_of_json(a: Terminal) -> None:
     assert json.dumps(a.ready, separators=(",", ":")).startswith('{"v":1,"kind":"ready","node_id":')
     host, port = a.ready["listen"][0].rsplit(":", 1)
     assert (host, int(port) > 0) == ("127.0.0.1", True)
+
+
+def test_a_key_without_its_store_is_no_home_to_write_to(a: Terminal) -> None:
+    (a.folder / "A" / "store.db").unlink()
+    refused = a.json("list", code=3)
+    assert "no engram-sync home" in refused["message"]
+    assert refused["hint"].endswith("init")
+
+
+def test_init_with_another_label_renames_the_node(a: Terminal) -> None:
+    before = a.json("init")
+    after = a.json("init", "--label", "bench")
+    assert (before["label"], after["label"]) == ("A", "bench")
+    assert before["node"] == after["node"]
+    assert a.json("id")["label"] == "bench"
