@@ -15,7 +15,7 @@ from tests.control.fake_node import FakeNode
 @pytest.fixture
 def running_fake(tmp_path: Path) -> Generator[FakeNode]:
     """A fake node that runs for ``tmp_path``, as a daemon in another process would."""
-    (tmp_path / "node.key").touch()
+    (tmp_path / "store.db").touch()
     node = FakeNode(tmp_path)
     started: Queue[Callable[[], None]] = Queue()
 

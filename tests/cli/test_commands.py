@@ -61,11 +61,12 @@ def test_a_memory_is_written_found_changed_and_forgotten(ask: Run) -> None:
     assert ask("list", "--life", "deleted")["results"][0]["id"] == written["id"]
 
 
-def test_an_unknown_id_is_exit_code_3_with_a_hint(ask: Run, see: Run) -> None:
-    assert ask("get", "ffffffff", code=3)["hint"] == "see: engram-sync list"
-    assert see("get", "ffffffff", code=3) == (
-        "error: no memory ffffffff\n       see: engram-sync list\n"
-    )
+def test_an_unknown_id_is_exit_code_3_with_a_hint_for_this_home(
+    ask: Run, see: Run, running_fake: FakeNode
+) -> None:
+    typed = f"see: engram-sync --home {running_fake.home} list"
+    assert ask("get", "ffffffff", code=3)["hint"] == typed
+    assert see("get", "ffffffff", code=3) == f"error: no memory ffffffff\n       {typed}\n"
 
 
 def test_the_words_about_other_nodes(ask: Run) -> None:

@@ -148,7 +148,7 @@ def test_a_home_that_was_never_initialised_is_an_error_and_stays_empty(
 def test_what_needs_a_running_node_says_so(
     word: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "node.key").touch()
+    (tmp_path / "store.db").touch()
     assert run_command(["--home", str(tmp_path), word]) == 6
     assert capsys.readouterr().err.splitlines() == [
         f"error: {word} needs a running node, and none runs for {tmp_path}",
@@ -159,7 +159,7 @@ def test_what_needs_a_running_node_says_so(
 def test_a_wrong_setting_is_an_error_that_names_its_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "node.key").touch()
+    (tmp_path / "store.db").touch()
     (tmp_path / "config.toml").write_text('[log]\nlevel = "loud"\n')
     assert run_command(["--home", str(tmp_path), "list"]) == 2
     assert f"{tmp_path / 'config.toml'}:2" in capsys.readouterr().err
