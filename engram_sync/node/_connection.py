@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import trio
 
@@ -17,6 +18,7 @@ from engram_sync.node._limits import (
     RECEIVE_BYTES,
     WORK_MAX,
 )
+from engram_sync.node._write_path import Arrival, arrival_untrusted
 from engram_sync.replication import (
     Admit,
     Close,
@@ -89,11 +91,18 @@ async def _send(link: Link, data: bytes) -> None:
         await link.stream.send_all(data)
 
 
+class Received(NamedTuple):
+    """A frame that waits for the store."""
+
+    request: int
+    arrival: Arrival
+
+
 @dataclass(slots=True)
 class Services:
     """What a connection needs from its node; every member is a coroutine function or a call."""
 
-    ingest: Callable[["Connection", Sequence[Ingest]], Awaitable[list[Effect]]]
+    ingest: Callable[["Connection", Sequence[Received]], Awaitable[list[Effect]]]
     read_runs: Callable[["Connection", ReadRuns], Awaitable[list[Effect]]]
     other: Callable[["Connection", Present | CollectCredentials | Admit], Awaitable[list[Effect]]]
     diverged: Callable[["Connection", bytes], None]
@@ -121,7 +130,7 @@ class Connection:
     join_response: JoinResponse | None = None
     _outbound: deque[bytes] = field(default_factory=deque[bytes])
     _outbound_bytes: int = 0
-    _inbox: deque[Ingest] = field(default_factory=deque[Ingest])
+    _inbox: deque[Received] = field(default_factory=deque[Received])
     _work: deque[Effect] = field(default_factory=deque[Effect])
     _wake: dict[str, trio.Event] = field(default_factory=dict[str, trio.Event])
     _goodbye: tuple[CloseCode, str] | None = None
@@ -156,7 +165,9 @@ class Connection:
                 case Send(message):
                     self._queue(message)
                 case Ingest():
-                    self._inbox.append(effect)
+                    # Decoded here, where it overlaps with the commit of the frames before it.
+                    arrival = arrival_untrusted(effect.scope, effect.announcements, effect.frame)
+                    self._inbox.append(Received(effect.request, arrival))
                     self._notify("inbox")
                 case Diverged(scope):
                     self.services.diverged(self, scope)

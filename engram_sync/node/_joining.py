@@ -14,7 +14,7 @@ from engram_sync.memory import LIVES, copied, engram_text, find_exact, load_stat
 from engram_sync.node._connection import Connection
 from engram_sync.node._core import Core
 from engram_sync.node._pages import read_credentials
-from engram_sync.node._write_path import Arrival
+from engram_sync.node._write_path import Arrival, arrival_untrusted
 from engram_sync.observe import printable
 from engram_sync.results import Life, Scope
 from engram_sync.store import EngramRow, Reader, ScopeRow, Transaction
@@ -140,7 +140,8 @@ def membership_arrivals(scope: bytes, credentials: Iterable[Credential]) -> list
         announcement = credential.announcement
         if announcement.domain != LogDomain.MEMBERS:
             raise ProtocolError("a credential that is no membership record")
-        arrivals.append(Arrival(scope, {announcement.ref: announcement}, credential.frame))
+        announced = {announcement.ref: announcement}
+        arrivals.append(arrival_untrusted(scope, announced, credential.frame))
     return arrivals
 
 

@@ -11,7 +11,7 @@ from engram_sync.results import Scope
 from engram_sync.store import PeerRow, Transaction
 from engram_sync.transport import Address
 from engram_sync.trust import InviteToken
-from engram_wire import CloseCode, JoinRequest, JoinResponse, ProtocolError
+from engram_wire import CloseCode, JoinRequest, JoinResponse, WireError
 
 
 async def redeem(core: Core, network: Network, token: InviteToken) -> None:
@@ -113,7 +113,7 @@ async def accept_join(core: Core, token: InviteToken, response: JoinResponse, ad
 
     try:
         await core.write(job)
-    except ProtocolError as error:
+    except WireError as error:
         raise _unproven(str(error)) from error
     core.facts.agent_scope = token.scope
 

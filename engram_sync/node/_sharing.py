@@ -8,7 +8,7 @@ import trio
 
 from engram_sync.discovery import Discovery
 from engram_sync.errors import DegradedError, EngramError
-from engram_sync.node._connection import Connection, Services
+from engram_sync.node._connection import Connection, Received, Services
 from engram_sync.node._core import Core
 from engram_sync.node._joining import admit, present
 from engram_sync.node._machine import Machine
@@ -23,7 +23,6 @@ from engram_sync.replication import (
     Close,
     CollectCredentials,
     Effect,
-    Ingest,
     Intervals,
     PeerTable,
     Present,
@@ -183,9 +182,9 @@ class Sharing:
 
     # -- what connections ask ----------------------------------------------------------------
 
-    async def ingest(self, connection: Connection, batch: Sequence[Ingest]) -> list[Effect]:
+    async def ingest(self, connection: Connection, batch: Sequence[Received]) -> list[Effect]:
         """Store frames in one transaction and acknowledge them."""
-        arrivals = [Arrival(i.scope, i.announcements, i.frame) for i in batch]
+        arrivals = [received.arrival for received in batch]
         try:
             intake = await self._store(arrivals)
         except EngramError as error:

@@ -31,6 +31,7 @@ from engram_sync.store import LogRow, Reader, ScopeRow, Transaction
 from engram_sync.trust import Charters, Member, MemberRole, may_read
 from engram_wire import (
     Announcement,
+    Frame,
     LogDomain,
     ProtocolError,
     Rejection,
@@ -43,12 +44,31 @@ INCARNATION_BYTES = 16
 
 
 class Arrival(NamedTuple):
-    """A frame as a peer sent it."""
+    """A frame as a peer sent it: well-formed, and nothing of it proven yet."""
 
     scope: bytes
-    announcements: Mapping[int, Announcement]
-    """The sender's numbering of logs."""
-    frame: bytes
+    announcement: Announcement
+    """The log that it is of."""
+    frame: Frame
+
+
+def arrival_untrusted(
+    scope: bytes, announcements: Mapping[int, Announcement], data: bytes
+) -> Arrival:
+    """Decode a frame and find its log among those that were announced.
+
+    Raises:
+        WireError: It is malformed, of no announced log, or keeps payloads back.
+    """
+    frame = decode_frame_untrusted(data)
+    announcement = announcements.get(frame.ref)
+    if announcement is None:
+        raise ProtocolError(f"a frame of log {frame.ref}, which was not announced")
+    if any(record.payload is None for record in frame.records):
+        # This version drops no payload and could not ask for one later: without this, whoever
+        # passes a record on could hide what it says, and both sides would still agree.
+        raise ProtocolError(f"a frame of log {frame.ref} keeps payloads back")
+    return Arrival(scope, announcement, frame)
 
 
 class Taken(NamedTuple):
@@ -293,16 +313,9 @@ class WritePath:
         return intake
 
     def _take(self, tx: Transaction, arrival: Arrival) -> Taken:
-        frame = decode_frame_untrusted(arrival.frame)
-        announcement = arrival.announcements.get(frame.ref)
-        if announcement is None:
-            raise ProtocolError(f"a frame of log {frame.ref}, which was not announced")
-        if any(record.payload is None for record in frame.records):
-            # This version drops no payload and could not ask for one later: without this, whoever
-            # passes a record on could hide what it says, and both sides would still agree.
-            raise ProtocolError(f"a frame of log {frame.ref} keeps payloads back")
+        scope, announcement, frame = arrival
         history = StoredHistory(tx, self.ledger)
-        batch = self.ledger.ingest_untrusted(announcement, arrival.scope, frame, history=history)
+        batch = self.ledger.ingest_untrusted(announcement, scope, frame, history=history)
         if batch.records:
             self._store(tx, batch)
         if batch.rejection is not None:
