@@ -70,7 +70,7 @@ class NoNodeComplains(Watcher):
 
 
 class StatusIsTrue(Watcher):
-    """"Synced" means that the peer really held the same state, now or as long ago as news travels.
+    """A node that says synced holds what its peer held, now or as long ago as news travels.
 
     Two nodes cannot know the same at the same instant: what one has just written is on its way to
     the other.  A claim is false when the peer never held what the claimant holds, or left it
@@ -138,7 +138,7 @@ class NothingLeaks(Watcher):
         self._needles[host.name][UUID(view.id).bytes] = f"the id {view.id}"
         self._texts[host.name].add(view.content)
 
-    def on_step(self, world: World, statuses: dict[str, Status]) -> None:
+    def on_step(self, world: World, statuses: dict[str, Status]) -> None:  # noqa: ARG002 - Checker's
         """Nothing was heard; ids and digests of now are listened for from here on."""
         if self._heard:
             raise self.objects(self._heard[0])

@@ -5,7 +5,6 @@ time.  127: a checker objected.  2: usage.
 """
 
 import argparse
-import logging
 import time
 from collections import Counter
 
@@ -20,8 +19,6 @@ TRACE_LINES_SHOWN = 30
 
 def main(arguments: list[str]) -> int:
     """Run the command with these arguments; returns the exit code."""
-    # What nodes log about expected faults would hide the one line that matters.
-    logging.getLogger("engram_sync").addHandler(logging.NullHandler())
     options = _parser().parse_args(arguments)
     if options.command == "run":
         return _run(options.seed, options.nodes, options.steps, trace=options.trace)

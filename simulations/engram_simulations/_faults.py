@@ -138,8 +138,9 @@ class Faults:
             host.leave()
 
     def _reboot(self, nursery: trio.Nursery) -> None:
-        host = self._luck.choice(self._world.hosts)
-        if not host.running:
+        off = [host for host in self._world.hosts if not host.running]
+        if off:
+            host = self._luck.choice(off)
             self._trace.event(host.name, "reboot")
             self._trace.sometimes("a reboot")
             host.premises.reboot()

@@ -117,13 +117,13 @@ class Host:
 
     async def opened(self) -> Node:
         """The node, once one is open here."""
-        while self.node is None:
+        while self.node is None:  # noqa: ASYNC110 - a node may come, go and come back meanwhile
             await trio.sleep(LOOK_S)
         return self.node
 
     async def open_or_off(self) -> None:
         """Return when it is neither opening nor closing."""
-        while self.running and self.node is None:
+        while self.running and self.node is None:  # noqa: ASYNC110 - for the same reason
             await trio.sleep(LOOK_S)
 
     def leave(self) -> None:

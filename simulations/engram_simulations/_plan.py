@@ -109,7 +109,7 @@ def draw_plan(seed: int, *, nodes: int | None = None, steps: int | None = None) 
         cut=_perhaps(luck, 0.1),
         clog=_perhaps(luck, 0.06),
         restart=_perhaps(luck, 0.06),
-        reboot=_perhaps(luck, 0.03),
+        reboot=_perhaps(luck, 0.1),
         crash=_perhaps(luck, 0.08),
         power_on=luck.uniform(0.1, 0.5),
     )

@@ -19,6 +19,7 @@ from engram_simulations._checkers import (
 from engram_simulations._continuity import LogsContinueOnProof
 from engram_simulations._determinism import repeatable_scheduler
 from engram_simulations._faults import Faults
+from engram_simulations._logs import UnexpectedError, reading_logs
 from engram_simulations._plan import Plan, draw_plan
 from engram_simulations._trace import Trace
 from engram_simulations._users import Users
@@ -58,11 +59,11 @@ def run(
         + ("" if steps is None else f" --steps {steps}")
         + " --trace",
     )
+    unexpected: list[BaseException] = []
     try:
-        with repeatable_scheduler(seed):
-            report.simulated_s = trio.run(
-                _story, plan, trace, clock=MockClock(autojump_threshold=0.0)
-            )
+        with repeatable_scheduler(seed), reading_logs(trace, unexpected):
+            clock = MockClock(autojump_threshold=0.0)
+            report.simulated_s = trio.run(_story, plan, trace, unexpected, clock=clock)
     except Exception as error:  # noqa: BLE001 - whatever escapes a node is the finding
         _judge(report, error)
     report.trace = trace.lines
@@ -74,7 +75,7 @@ def _now_s() -> float:
     return trio.current_time()
 
 
-async def _story(plan: Plan, trace: Trace) -> float:
+async def _story(plan: Plan, trace: Trace, unexpected: list[BaseException]) -> float:
     leaks = NothingLeaks()
     continuity = LogsContinueOnProof(trace)
     checkers = (
@@ -99,6 +100,8 @@ async def _story(plan: Plan, trace: Trace) -> float:
                     faults.strike(nursery, calls)
                     _somebody_acts(world, users, calls, pauses)
                     await world.step_done()
+                    if unexpected:
+                        raise UnexpectedError("a node logged a defect") from unexpected[0]
                 calls.cancel_scope.deadline = trio.current_time() + ANSWER_S
             if calls.cancel_scope.cancelled_caught:
                 raise LivenessError(f"a call was not answered within {ANSWER_S:g} s")
@@ -107,6 +110,8 @@ async def _story(plan: Plan, trace: Trace) -> float:
             faults.crash_all()
             await _come_to_rest(world, faults, nursery)
             nursery.cancel_scope.cancel()
+        if unexpected:
+            raise UnexpectedError("a node logged a defect") from unexpected[0]
     finally:
         world.discard()
     return trio.current_time()

@@ -25,7 +25,7 @@ from engram_sync.results import Engram, NewMemory
 
 HOT = 6
 """Newest engrams, which get most of the edits, so that users meet."""
-MANY_MAX = 700
+MANY_MAX = 400
 """Memories of a bulk write: more than fit one frame."""
 
 
@@ -129,9 +129,7 @@ class Users:
 
     # -- doing it --------------------------------------------------------------------------------
 
-    async def _many(
-        self, host: Host, node: Node, texts: list[str], writes: list[Write]
-    ) -> None:
+    async def _many(self, host: Host, node: Node, texts: list[str], writes: list[Write]) -> None:
         crashes = host.crashes
         ids: list[str] = []
         outcome = Outcome.ACKNOWLEDGED
@@ -179,9 +177,7 @@ class Users:
             takes=[tag(t) for t in gone],
             undeletes=is_deleted(view),
         )
-        await self._write(
-            host, write, lambda: node.update(view, add_tags=[word], remove_tags=gone)
-        )
+        await self._write(host, write, lambda: node.update(view, add_tags=[word], remove_tags=gone))
 
     async def _delete(self, host: Host, node: Node, engram: str, old: bool) -> None:
         view = await self._look(host, node, engram, old=old)
@@ -213,7 +209,8 @@ class Users:
         self._trace.event(host.name, f"recall {word}: {len(hits)} found")
         if not found and after.version == before.version:
             raise CorrectnessError(
-                "RecallFinds", f"{host.name} holds {word!r} in {engram}, and recall does not find it"
+                "RecallFinds",
+                f"{host.name} holds {word!r} in {engram}, and recall does not find it",
             )
 
     async def _private(self, host: Host, node: Node, text: str) -> None:
@@ -249,9 +246,7 @@ class Users:
             self._trace.sometimes("an edit concurrent with a delete")
         return view
 
-    async def _write(
-        self, host: Host, write: Write, call: Callable[[], Awaitable[Engram]]
-    ) -> bool:
+    async def _write(self, host: Host, write: Write, call: Callable[[], Awaitable[Engram]]) -> bool:
         """Make one call and enter its outcome; returns whether it was acknowledged."""
         crashes = host.crashes
         view: Engram | None = None

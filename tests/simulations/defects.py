@@ -1,0 +1,153 @@
+"""Defects to plant in nodes.  A checker is worth what it finds here."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import pytest
+
+from engram_crdt import Change, EngramDocument
+from engram_sync.log import AuthoredBatch, IngestBatch, LogState, Witness
+from engram_sync.node import _reporting, _write_path
+from engram_sync.node._core import Core
+from engram_sync.node._memories import Memories
+from engram_sync.node._sharing import Sharing
+from engram_sync.node._write_path import WritePath
+from engram_sync.replication import Effect, Exchange, PeerTable
+from engram_sync.results import Conflict, NewMemory
+from engram_sync.store import Transaction
+
+T = TypeVar("T")
+Plant = Callable[[pytest.MonkeyPatch], None]
+
+
+def ignores_superseded(patch: pytest.MonkeyPatch) -> None:
+    """Replaced values stay."""
+    apply = EngramDocument.apply
+
+    def add_only(self: EngramDocument, change: Change) -> bool:
+        return apply(self, change._replace(removed=()))
+
+    patch.setattr(EngramDocument, "apply", add_only)
+
+
+def ignores_deletes(patch: pytest.MonkeyPatch) -> None:
+    """A delete says so and leaves everything."""
+    apply = EngramDocument.apply
+
+    def undeleting(self: EngramDocument, change: Change) -> bool:
+        return apply(self, change._replace(until=()))
+
+    patch.setattr(EngramDocument, "apply", undeleting)
+
+
+def keeps_what_came_last(patch: pytest.MonkeyPatch) -> None:
+    """A register is overwritten by whatever arrives, seen or not."""
+    apply = EngramDocument.apply
+
+    def overwrite(self: EngramDocument, change: Change) -> bool:
+        names = {name for name, _ in change.puts if name.startswith("r/")}
+        loses = [e.dot for e in self.elements() if e.collection in names]
+        return apply(self, change._replace(removed=(*change.removed, *loses)))
+
+    patch.setattr(EngramDocument, "apply", overwrite)
+
+
+def acknowledges_what_is_not_stored(patch: pytest.MonkeyPatch) -> None:
+    """Now and then a write is answered and then rolled back."""
+    write = Core.write
+    calls = 0
+
+    class Forgotten(Exception):
+        pass
+
+    async def careless(self: Core, job: Callable[[Transaction], T], *, weight: int = 1) -> T:
+        nonlocal calls
+        calls += job.__qualname__.startswith(Memories.__name__)
+        if calls != 9:
+            return await write(self, job, weight=weight)
+        calls += 1
+        results: list[T] = []
+
+        def forgotten(tx: Transaction) -> T:
+            results.append(job(tx))
+            raise Forgotten
+
+        with pytest.raises(Forgotten):
+            await write(self, forgotten, weight=weight)
+        return results[0]
+
+    patch.setattr(Core, "write", careless)
+
+
+class _NoRuns:
+    """A transaction that does not note runs, so that their records are never looked at."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+
+    def put_run(self, log: int, *_: object) -> int:
+        return 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._tx, name)
+
+
+def drops_a_received_frame(patch: pytest.MonkeyPatch) -> None:
+    """The ledger counts a frame that never gets into the documents."""
+    store = WritePath._store
+    taken = 0
+
+    def forgetful(
+        self: WritePath, tx: Transaction, batch: AuthoredBatch | IngestBatch
+    ) -> list[int]:
+        nonlocal taken
+        taken += isinstance(batch, IngestBatch)
+        if isinstance(batch, IngestBatch) and taken == 12:
+            return store(self, cast(Transaction, _NoRuns(tx)), batch)
+        return store(self, tx, batch)
+
+    patch.setattr(WritePath, "_store", forgetful)
+
+
+def says_synced_of_whoever_is_connected(patch: pytest.MonkeyPatch) -> None:
+    honest = _reporting._peer_state
+
+    def lie(sharing: Sharing, key: bytes) -> str:
+        return "synced" if key in sharing.network.connections else honest(sharing, key)
+
+    patch.setattr(_reporting, "_peer_state", lie)
+
+
+def shares_what_is_private(patch: pytest.MonkeyPatch) -> None:
+    def shared(self: Memories, memory: NewMemory) -> bytes:
+        return self._core.facts.agent_scope
+
+    patch.setattr(Memories, "_scope_of", shared)
+
+
+def continues_without_proof(patch: pytest.MonkeyPatch) -> None:
+    def trusting(witness: Witness | None, log: LogState, boot_id: str) -> bool:
+        return True
+
+    patch.setattr(_write_path, "continues", trusting)
+
+
+def hides_conflicts(patch: pytest.MonkeyPatch) -> None:
+    async def none(self: Memories) -> list[Conflict]:
+        return []
+
+    patch.setattr(Memories, "conflicts", none)
+
+
+def never_calls_again(patch: pytest.MonkeyPatch) -> None:
+    def for_ever(self: PeerTable, failures: int) -> float:
+        return 1e9
+
+    patch.setattr(PeerTable, "_backoff", for_ever)
+
+
+def falls_over_when_a_peer_is_silent(patch: pytest.MonkeyPatch) -> None:
+    def fall(self: Exchange, now: float) -> list[Effect]:
+        raise ZeroDivisionError
+
+    patch.setattr(Exchange, "on_tick", fall)

@@ -1,0 +1,69 @@
+"""A seed is a story: always the same one, and one that ends well."""
+
+import os
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+
+from engram_simulations import SOMETIMES, Verdict, draw_plan, run
+
+SWEEP = range(1, 21)
+SWEEP_STEPS = 50
+
+
+@pytest.mark.slow
+def test_twenty_seeds_end_well_and_meet_what_they_are_there_to_meet() -> None:
+    seen: Counter[str] = Counter()
+    for seed in SWEEP:
+        report = run(seed, steps=SWEEP_STEPS)
+        assert report.verdict is Verdict.PASSED, f"{report.reason}\nreplay: {report.replay}"
+        seen += report.seen
+    assert [what for what in SOMETIMES if not seen[what]] == []
+
+
+@pytest.mark.slow
+def test_one_seed_tells_one_story_however_often() -> None:
+    first, second = (run(3, steps=40) for _ in range(2))
+    assert first.trace == second.trace
+    assert len(first.trace) > 100
+
+
+def test_another_seed_tells_another_story() -> None:
+    first, second = (run(seed, nodes=2, steps=3) for seed in (1, 2))
+    assert first.trace != second.trace
+
+
+def traced(hash_seed: str) -> str:
+    command = "-m engram_simulations run --seed 5 --steps 25 --trace"
+    done = subprocess.run(
+        [sys.executable, *command.split()],
+        env=os.environ | {"PYTHONHASHSEED": hash_seed, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_the_order_of_sets_changes_nothing() -> None:
+    assert len({traced(hash_seed) for hash_seed in ("0", "1", "4711")}) == 1
+
+
+@pytest.mark.parametrize("nodes", [2, 3, 4, 5])
+def test_a_world_has_as_many_nodes_as_it_is_told(nodes: int) -> None:
+    report = run(1, nodes=nodes, steps=2)
+    assert report.verdict is Verdict.PASSED, report.reason
+    assert f"{nodes} nodes" in report.plan
+    assert f"--nodes {nodes}" in report.replay
+
+
+def test_a_seed_draws_its_faults_and_spares_some() -> None:
+    plans = [draw_plan(seed) for seed in range(200)]
+    assert plans == [draw_plan(seed) for seed in range(200)]
+    assert {bool(plan.rates.crash) for plan in plans} == {True, False}
+    assert {plan.nodes for plan in plans} == {2, 3, 4, 5}
+    assert {plan.clocks_agree for plan in plans} == {True, False}
