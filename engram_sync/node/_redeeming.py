@@ -13,6 +13,10 @@ from engram_sync.transport import Address
 from engram_sync.trust import InviteToken
 from engram_wire import CloseCode, JoinRequest, JoinResponse, WireError
 
+REDIALS_MAX = 3
+"""Of several connections made at once, each side may drop another one, so that none is left.  It
+is rare, and rarer each time; an issuer that hangs up on purpose does so each time."""
+
 
 async def redeem(core: Core, network: Network, token: InviteToken) -> None:
     """Reach the issuer, redeem the token, and make its agent the current one.
@@ -23,14 +27,19 @@ async def redeem(core: Core, network: Network, token: InviteToken) -> None:
         RemoteError: It accepted without showing that it could.
     """
     connection = await _reach(network, token)
+    redials = REDIALS_MAX
     while (response := await _answer(core, network, connection, token)) is None:
+        # Both sides had dialled, or discovery had.
         successor = network.connections.get(token.issuer)
         if successor is None:
-            raise DegradedError(
-                "the issuer closed the connection before it answered",
-                hint="join again with the same token",
-            )
-        connection = successor  # Both sides had dialled, or discovery had.
+            if not redials:
+                raise DegradedError(
+                    "the issuer closed the connection before it answered",
+                    hint="join again with the same token",
+                )
+            redials -= 1
+            successor = await _reach(network, token)
+        connection = successor
     await accept_join(core, token, response, connection.address)
     connection.perform(connection.exchange.open())
 

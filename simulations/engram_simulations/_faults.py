@@ -164,5 +164,7 @@ class Faults:
         if host.opening:
             self._trace.sometimes("a crash while opening")
         self._note_interrupted([pair for pair in self._world.pairs if host.name in pair])
-        self._continuity.lost_proof(host.name)
+        if not host.premises.proven:
+            # Else the node had not begun to use its store, or was done with it.
+            self._continuity.lost_proof(host.name)
         host.crash()

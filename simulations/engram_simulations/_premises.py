@@ -103,6 +103,11 @@ class SimulatedPremises:
         if not self._without_power:
             self._witnesses[store_id] = data
 
+    @property
+    def proven(self) -> bool:
+        """Whether a witness says that the store is the newest."""
+        return bool(self._witnesses)
+
     # -- what happens to it ------------------------------------------------------------------
 
     def cut_power(self) -> None:

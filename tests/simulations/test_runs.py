@@ -53,6 +53,19 @@ def test_the_order_of_sets_changes_nothing() -> None:
     assert len({traced(hash_seed) for hash_seed in ("0", "1", "4711")}) == 1
 
 
+@pytest.mark.parametrize("seed", [1002, 1052, 1081, 1161])
+def test_a_node_joins_while_both_sides_dial_each_other(seed: int) -> None:
+    """In each of these, of three connections made at once both sides dropped another one."""
+    report = run(seed, steps=0)
+    assert report.verdict is Verdict.PASSED, report.reason
+
+
+def test_a_silent_peer_does_not_stop_the_clock() -> None:
+    """A tick at its deadline found nothing due, by how floats round, and was due again at once."""
+    report = run(2, nodes=5, steps=40)
+    assert report.verdict is Verdict.PASSED, report.reason
+
+
 @pytest.mark.parametrize("nodes", [2, 3, 4, 5])
 def test_a_world_has_as_many_nodes_as_it_is_told(nodes: int) -> None:
     report = run(1, nodes=nodes, steps=2)
