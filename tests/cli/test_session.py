@@ -108,7 +108,17 @@ def test_a_signal_ends_a_node_in_order(a: Terminal, number: int) -> None:
     assert left == {"lock", "node.key", "store.db"}
 
 
-def test_an_interrupted_command_is_exit_code_130_and_silent(a: Terminal) -> None:
+@pytest.fixture
+def interruptible() -> Generator[None]:
+    """Shells start what runs in the background of a script with interrupts ignored, for good."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_an_interrupted_command_is_exit_code_130_and_silent(
+    a: Terminal, interruptible: None
+) -> None:
     process = a.start("remember", "-", "--log-level", "debug")
     # More than a pipe holds: when all is written the program has begun to read.
     assert process.stdin is not None
