@@ -1,0 +1,235 @@
+"""Vectors of records: bodies, chains, signatures, payloads and the frames that carry them."""
+
+import hashlib
+from collections.abc import Sequence
+
+from engram_sync.trust import Admit, Charter, MemberRole, found, make_invite
+from engram_wire import (
+    AUTH_UNCHANGED,
+    HLC_MIN,
+    NO_IDS,
+    NO_SUPERSEDED,
+    Announcement,
+    ClockEntry,
+    Record,
+    RecordKind,
+    Superseded,
+    body_of,
+    cbor,
+    clock_digest,
+    decode_auth_untrusted,
+    decode_ids_untrusted,
+    encode_frame,
+    encode_ids,
+    encode_payload,
+    encode_superseded,
+    extend,
+    log_id,
+    payload_hash,
+    shape_of,
+    sign_head,
+    statement_shape,
+)
+from engram_wire.records import DOMAIN_LOG, DOMAIN_RECORD
+from tests.wire.vector_values import (
+    ALICE,
+    BOB,
+    INCARNATION,
+    NOW_MS,
+    Json,
+    Row,
+    identity_of,
+    seed_of,
+    shown,
+)
+
+CHARTER: Charter = found("collective", ALICE.public_key, nonce=b"n" * 16)
+SCOPE = CHARTER.scope_id()
+MEMBERS = Announcement(2, 1, ALICE.public_key, INCARNATION)
+DATA = Announcement(1, 0, ALICE.public_key, INCARNATION)
+ENGRAM = hashlib.sha256(b"engram").digest()[:16]
+AGENT = hashlib.sha256(b"agent").digest()
+SESSION = hashlib.sha256(b"session").digest()
+INVITE = make_invite(
+    SCOPE,
+    issuer=ALICE.public_key,
+    secret_key=ALICE.secret_key,
+    seed=seed_of("invite"),
+    role=MemberRole.MEMBER,
+    expires_ms=NOW_MS + 900_000,
+    addresses=["192.0.2.1:7463", "[2001:db8::1]:7463"],
+)
+
+
+def log_of(name: Announcement) -> bytes:
+    return log_id(name.domain, SCOPE, name.author, name.incarnation)
+
+
+def _record(
+    seq: int,
+    shape: bytes,
+    values: Sequence[cbor.Encodable],
+    *,
+    superseded: bytes = NO_SUPERSEDED,
+    deps: bytes = NO_IDS,
+    auth: bytes = AUTH_UNCHANGED,
+    hlc: int = 0,
+    engram: bytes = ENGRAM,
+) -> Record:
+    salt = hashlib.sha256(b"salt %d" % seq).digest()[:16]
+    payload = encode_payload(salt, [cbor.encode(value) for value in values])
+    clock = hlc or (NOW_MS + seq) << 16
+    digest = payload_hash(payload)
+    return Record(seq, engram, clock, shape, superseded, payload, digest, deps, auth)
+
+
+def ids_of(name: Announcement, records: Sequence[Record]) -> list[bytes]:
+    """The id at each record of a log."""
+    ids = [log_of(name)]
+    for record in records:
+        ids.append(extend(ids[-1], record))
+    return ids[1:]
+
+
+def members_records() -> list[Record]:
+    """A membership log: it founds the scope, admits Bob by an invite, and renames Alice."""
+    none = bytes(16)
+    proof = INVITE.proof(key=BOB.public_key, session=SESSION)
+    invite = INVITE.grant.invite
+    admit = Admit(BOB.public_key, MemberRole.MEMBER, AGENT, invite, 1, proof, SESSION)
+    return [
+        _record(1, statement_shape(16, CHARTER.statement()), ["Desk"], engram=none, hlc=HLC_MIN),
+        _record(2, statement_shape(17, admit.statement()), ["Laptop"], engram=none),
+        _record(3, statement_shape(23, [ALICE.public_key]), ["Desk 2"], engram=none),
+    ]
+
+
+MEMBER_RECORDS = members_records()
+
+
+def data_records() -> list[Record]:
+    """One record of each form that a body can take."""
+    head = ids_of(MEMBERS, MEMBER_RECORDS)[-1]
+    other = log_id(0, SCOPE, BOB.public_key, INCARNATION)
+    create = shape_of(RecordKind.CREATE, ["r/content", "r/title", "s/tags", "m/meta"])
+    update = shape_of(RecordKind.UPDATE, ["r/content", "o/confidence"])
+    dots = [Superseded(0, None, 0), Superseded(0, other, 7), Superseded(2, None, 2)]
+    until = [Superseded(0, None, 6), Superseded(0, other, 8)]
+    values: list[cbor.Encodable] = ["Deploys go out on Tuesdays", "Deploys", "ops", ["team", "ü"]]
+    resolve = encode_superseded([Superseded(0, None, 4)])
+    return [
+        _record(1, create, values, auth=encode_ids([head])),
+        _record(
+            2,
+            update,
+            ["Deploys go out on Wednesdays", 0.5],
+            superseded=encode_superseded(dots),
+            deps=encode_ids([other, hashlib.sha256(b"a signed position").digest()]),
+        ),
+        _record(3, shape_of(RecordKind.RESOLVE, ["r/content"]), ["Daily"], superseded=resolve),
+        _record(4, shape_of(RecordKind.JOIN, []), [], deps=encode_ids([other])),
+        _record(
+            5,
+            shape_of(RecordKind.DELETE, ["r/life"]),
+            [["deleted", "obsolete"]],
+            superseded=encode_superseded(until, kind=RecordKind.DELETE),
+            hlc=(NOW_MS + 5) << 16 | 3,
+        ),
+        _record(6, bytes((12,)) + cbor.encode([1, {"future": True}]), []),
+    ]
+
+
+DATA_RECORDS = data_records()
+
+
+def signatures_of(name: Announcement, records: Sequence[Record]) -> list[tuple[int, bytes]]:
+    """Signatures after every third record, and at the last one."""
+    ids = ids_of(name, records)
+    last = len(records)
+    return [
+        (seq, sign_head(ALICE.secret_key, ids[seq - 1]))
+        for seq in range(1, last + 1)
+        if seq % 3 == 0 or seq == last
+    ]
+
+
+def clock_of(name: Announcement, records: Sequence[Record]) -> ClockEntry:
+    return ClockEntry(log_of(name), len(records), ids_of(name, records)[-1])
+
+
+def _row_of(record: Record, head: bytes) -> Row:
+    return {
+        "seq": record.seq,
+        "kind": record.shape[0],
+        "engram": record.engram.hex(),
+        "hlc": record.hlc,
+        "deps": shown(decode_ids_untrusted(record.deps)),
+        "auth": shown(decode_auth_untrusted(record.auth)),
+        "shape": record.shape[1:].hex(),
+        "superseded": shown(cbor.decode_untrusted(record.superseded)),
+        "payload": shown(record.payload),
+        "payload_hash": record.payload_hash.hex(),
+        "body": body_of(record).hex(),
+        "id": head.hex(),
+    }
+
+
+def _log_row(name: Announcement, records: Sequence[Record]) -> Row:
+    ids = ids_of(name, records)
+    signatures = signatures_of(name, records)
+    dropped = [record._replace(payload=None) for record in records]
+    parts: list[cbor.Encodable] = [name.domain, SCOPE, name.author, name.incarnation]
+    return {
+        "announcement": shown(name),
+        "scope": SCOPE.hex(),
+        "name": cbor.encode([DOMAIN_LOG, *parts]).hex(),
+        "id": log_of(name).hex(),
+        "records": [_row_of(*pair) for pair in zip(records, ids, strict=True)],
+        "signatures": [
+            {
+                "seq": seq,
+                "message": (DOMAIN_RECORD + ids[seq - 1]).hex(),
+                "signature": proof.hex(),
+            }
+            for seq, proof in signatures
+        ],
+        "frame": encode_frame(name.ref, records, signatures).hex(),
+        "frame_without_payloads": encode_frame(name.ref, dropped, signatures).hex(),
+    }
+
+
+def records_vectors() -> Json:
+    """Two logs, record by record, and the frames that carry them."""
+    clock = sorted(
+        [clock_of(DATA, DATA_RECORDS), clock_of(MEMBERS, MEMBER_RECORDS)], key=lambda e: e.log
+    )
+    return {
+        "logs": [_log_row(MEMBERS, MEMBER_RECORDS), _log_row(DATA, DATA_RECORDS)],
+        "clock": shown(clock),
+        "clock_digest": clock_digest(clock).hex(),
+    }
+
+
+def invitation_vectors() -> Json:
+    """How a scope is named, and how somebody is invited into it."""
+    proof = INVITE.proof(key=BOB.public_key, session=SESSION)
+    message = b"engram-sync/join/1\0" + cbor.encode([SCOPE, BOB.public_key, SESSION])
+    grant = INVITE.signed.grant
+    return {
+        "charter": shown(CHARTER),
+        "statement": cbor.dump_canonical(CHARTER.statement()).hex(),
+        "scope": SCOPE.hex(),
+        "seed": INVITE.seed.hex(),
+        "invite": identity_of(INVITE.seed).public_key.hex(),
+        "grant": shown(INVITE.grant),
+        "grant_bytes": grant.hex(),
+        "grant_message": (b"engram-sync/invite/1\0" + grant).hex(),
+        "grant_signature": INVITE.signed.signature.hex(),
+        "signed_grant": INVITE.signed.encode().hex(),
+        "joiner": BOB.public_key.hex(),
+        "session_id": SESSION.hex(),
+        "proof_message": message.hex(),
+        "proof": proof.hex(),
+        "addresses": list(INVITE.addresses),
+        "token": INVITE.text(),
+    }
