@@ -6,7 +6,7 @@ from typing import cast
 import click
 
 from ._attach import attached_or, call, opened, run
-from ._output import print_json, print_line, print_table
+from ._output import print_json, print_line, print_table, rfc3339
 from ._state import State, global_options, pass_state
 from ._views import print_status
 
@@ -33,7 +33,7 @@ def init(state: State, *, label: str | None) -> None:
 
     found = run(state, identity)
     if state.json:
-        print_json("init", found, node_id=found.node)
+        print_json("init", found, node_id=found.node, created_at=rfc3339(found.created_at_ms))
     else:
         print_line(found.node)
 
@@ -45,7 +45,7 @@ def id_command(state: State) -> None:
     """Print who this node is."""
     found = call(state, lambda node: node.identity())
     if state.json:
-        print_json("id", found, node_id=found.node)
+        print_json("id", found, node_id=found.node, created_at=rfc3339(found.created_at_ms))
     else:
         print_line(found.node)
 

@@ -5,7 +5,7 @@ Data goes to standard output, everything else to standard error.
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
@@ -109,6 +109,11 @@ def at(ms: int | None) -> str:
         return f"{datetime.fromtimestamp(ms / 1000).astimezone():%Y-%m-%d %H:%M:%S}"
     except (OverflowError, ValueError, OSError):
         return f"{ms} ms"  # A peer's clock may say anything.
+
+
+def rfc3339(ms: int) -> str:
+    """One of our own times for programs: RFC 3339, UTC, milliseconds."""
+    return f"{datetime.fromtimestamp(ms // 1000, UTC):%Y-%m-%dT%H:%M:%S}.{ms % 1000:03d}Z"
 
 
 def pairs(entries: Mapping[str, object]) -> str:

@@ -256,3 +256,6 @@ def test_init_with_another_label_renames_the_node(a: Terminal) -> None:
     assert (before["label"], after["label"]) == ("A", "bench")
     assert before["node"] == after["node"]
     assert a.json("id")["label"] == "bench"
+    assert a.json("id")["instance_id"] == before["instance_id"]
+    assert a.json("id")["created_at"] == before["created_at"]
+    assert before["created_at"].endswith("Z")
