@@ -9,9 +9,11 @@ async def test_status_can_be_asked_while_a_join_is_between_its_commit_and_its_ef
     village: Village, autojump_clock: object
 ) -> None:
     async with village.open("a") as a, village.open("b") as b:
-        await b.join(await a.invite())
         core: Core = b._core
-        view = core.scopes.pop(core.facts.agent_scope)  # As before its publication.
+        left = core.facts.agent_scope
+        await b.join(await a.invite())
+        # As before its publication; the scope that nobody else shares and nothing else looks at.
+        view = core.scopes.pop(left)
         shown = {scope.id for scope in (await b.status()).scopes}
         core.scopes[view.scope] = view
         assert shown == {s.id for s in (await b.status()).scopes} - {view.scope.hex()}
