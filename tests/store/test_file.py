@@ -3,6 +3,9 @@
 import os
 import shutil
 import stat
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import apsw
@@ -18,6 +21,7 @@ from engram_sync.store._schema import APPLICATION_ID
 from .crash_vfs import CrashDisk
 from .rows import add_log, add_scope, append, record
 
+NOBODY = 65_534
 posix_only = pytest.mark.skipif(os.name != "posix", reason="permission bits are POSIX")
 
 
@@ -176,13 +180,29 @@ async def test_a_store_of_a_newer_version_names_both_versions(tmp_path: Path) ->
     assert "upgrade" in caught.value.hint
 
 
+@contextmanager
+def somebody_else() -> Generator[None]:
+    """Run the block without the rights of root, who may read anything."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
 @posix_only
-@pytest.mark.skipif(os.name == "posix" and os.geteuid() == 0, reason="root may read anything")
-async def test_a_file_of_somebody_else_is_denied(tmp_path: Path) -> None:
-    await fill(tmp_path / "store.db")
-    (tmp_path / "store.db").chmod(0)
-    with pytest.raises(DeniedError):
-        await open_store(tmp_path / "store.db")
+async def test_a_file_of_somebody_else_is_denied() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)  # The way there is open, the file is not.
+        store = Path(folder) / "store.db"
+        await fill(store)
+        store.chmod(0)
+        with somebody_else(), pytest.raises(DeniedError) as caught:
+            await open_store(store)
+        assert "permission" in (caught.value.message + caught.value.hint).lower()
 
 
 @pytest.mark.parametrize("error", [apsw.CantOpenError, apsw.PermissionsError, apsw.ReadOnlyError])
