@@ -193,16 +193,22 @@ def somebody_else() -> Generator[None]:
         os.seteuid(0)
 
 
-@posix_only
-async def test_a_file_of_somebody_else_is_denied() -> None:
+@pytest.fixture
+def open_folder() -> Generator[Path]:
+    """A directory that everybody may enter; pytest's own are for their owner only."""
     with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)  # The way there is open, the file is not.
-        store = Path(folder) / "store.db"
-        await fill(store)
-        store.chmod(0)
-        with somebody_else(), pytest.raises(DeniedError) as caught:
-            await open_store(store)
-        assert "permission" in (caught.value.message + caught.value.hint).lower()
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@posix_only
+async def test_a_file_of_somebody_else_is_denied(open_folder: Path) -> None:
+    store = open_folder / "store.db"
+    await fill(store)
+    store.chmod(0)
+    with somebody_else(), pytest.raises(DeniedError) as caught:
+        await open_store(store)
+    assert "permission" in (caught.value.message + caught.value.hint).lower()
 
 
 @pytest.mark.parametrize("error", [apsw.CantOpenError, apsw.PermissionsError, apsw.ReadOnlyError])
