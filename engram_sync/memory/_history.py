@@ -32,10 +32,6 @@ class Step(NamedTuple):
         """Log and position: the record's name."""
         return self.change.log, self.change.seq
 
-    def supersedes(self, dot: Dot) -> bool:
-        """Whether it removed or replaced this element."""
-        return dot in self.change.removed or self.deletes(dot)
-
     def deletes(self, dot: Dot) -> bool:
         """Whether this is a delete whose author had seen the element."""
         return any(dot.log == log and dot.clock < clock for log, clock in self.change.until)

@@ -17,6 +17,7 @@ from nacl.bindings import crypto_sign_seed_keypair
 from engram_sync.config import ENV_RUNTIME
 from engram_sync.errors import CorruptError, DegradedError, DeniedError, LocalError
 from engram_sync.host import Entropy
+from engram_sync.memory import node_text
 
 _KEY_PREFIX = "engram-key-1 "
 _SEED_BYTES = 32
@@ -32,12 +33,7 @@ class NodeKey:
     @property
     def node_id(self) -> str:
         """Lower-case base32 of the public key, without padding."""
-        return node_id_of(self.public)
-
-
-def node_id_of(public_key: bytes) -> str:
-    """The text form of a node's public key."""
-    return base64.b32encode(public_key).decode().rstrip("=").lower()
+        return node_text(self.public)
 
 
 @dataclass(frozen=True, slots=True)

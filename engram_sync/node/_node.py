@@ -9,10 +9,9 @@ import trio
 
 from engram_sync.config import Config
 from engram_sync.errors import DeadlineError, DegradedError
-from engram_sync.memory import Changes
+from engram_sync.memory import Changes, node_text
 from engram_sync.node._core import Core
 from engram_sync.node._founding import relabel
-from engram_sync.node._home import node_id_of
 from engram_sync.node._joining import bring as bring_earlier
 from engram_sync.node._joining import earlier, invite, make_current
 from engram_sync.node._limits import JOIN_S, SHUTDOWN_S
@@ -339,7 +338,7 @@ class Node:
         assert role is not None
         return JoinResult(
             agent=token.scope.hex(),
-            node=node_id_of(token.issuer),
+            node=node_text(token.issuer),
             role=role.name.lower(),
             brought=brought,
             left_behind=left,

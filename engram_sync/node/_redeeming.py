@@ -117,8 +117,7 @@ async def accept_join(core: Core, token: InviteToken, response: JoinResponse, ad
         if membership.charter.kind != Scope.AGENT:
             raise _unproven(f"the invite leads into a {membership.charter.kind!r} scope")
         make_current(tx, token.scope)
-        label = printable(core.path.label(token.scope, token.issuer))
-        tx.put_peer(PeerRow(token.issuer, label, address, "token", None, 0, ""))
+        tx.put_peer(PeerRow(token.issuer, "", address, "token", None, 0, ""))
 
     try:
         await core.write(job)

@@ -1,7 +1,9 @@
 """What a node says about itself: status and peers, from what is true now."""
 
+from collections import Counter
+
+from engram_sync.memory import node_text
 from engram_sync.node._core import Core
-from engram_sync.node._home import node_id_of
 from engram_sync.node._joining import earlier
 from engram_sync.node._sharing import Sharing
 from engram_sync.observe import printable
@@ -48,7 +50,7 @@ def _peer(core: Core, sharing: Sharing, key: bytes, role: str) -> PeerStatus:
         via, address = contact.via, contact.address
     error = memory.last_error if memory else ""
     return PeerStatus(
-        node=node_id_of(key),
+        node=node_text(key),
         label=printable(core.path.label(core.facts.agent_scope, key)),
         role=role,
         connected=connection is not None,
@@ -73,11 +75,13 @@ def _peer_state(sharing: Sharing, key: bytes) -> str:
 
 async def status(core: Core, sharing: Sharing, *, running: bool) -> Status:
     """The truth about this node, now."""
-    scopes, before, lags = await core.read(
-        lambda reader: (reader.scopes(), earlier(reader).memories, _lags(reader))
-    )
-    conflicts = await core.read(
-        lambda reader: {row.n: len(reader.conflicted(row.n)) for row in scopes}
+    scopes, before, lags, conflicts = await core.read(
+        lambda reader: (
+            reader.scopes(),
+            earlier(reader).memories,
+            _lags(reader),
+            Counter(row.scope for row in reader.conflicted()),
+        )
     )
     known = peers(core, sharing)
     problems = [*core.problems.values(), *sharing.network.problems]

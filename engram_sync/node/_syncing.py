@@ -4,10 +4,9 @@ from dataclasses import dataclass, field
 
 import trio
 
-from engram_sync.memory import open_conflicts
+from engram_sync.memory import node_text, open_conflicts
 from engram_sync.node._connection import Connection
 from engram_sync.node._core import Core
-from engram_sync.node._home import node_id_of
 from engram_sync.node._limits import SYNC_POLL_S
 from engram_sync.node._network import Network
 from engram_sync.observe import printable
@@ -139,7 +138,7 @@ class Sync:
             state, detail = SyncState.FAILED, self._why_unreachable(peer.key)
         label = self.core.path.label(self.core.facts.agent_scope, peer.key)
         return PeerSync(
-            node=node_id_of(peer.key),
+            node=node_text(peer.key),
             label=printable(label),
             state=state,
             received=peer.received,

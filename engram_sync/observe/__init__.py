@@ -1,14 +1,12 @@
-"""What a running node says about itself: log lines on standard error, and counters.
+"""What a running node says about itself: log lines on standard error.
 
 It never holds or writes the content of a memory, a key, a token or any other secret, and it never
-decides anything: no code may behave differently because of what was logged or counted.
+decides anything: no code may behave differently because of what was logged.
 """
 
-from ._counters import Count as Count
-from ._counters import Counters as Counters
 from ._log import FieldValue as FieldValue
 from ._log import Log as Log
 from ._log import configure_logging as configure_logging
 from ._printable import printable as printable
 
-__all__ = ["Count", "Counters", "FieldValue", "Log", "configure_logging", "printable"]
+__all__ = ["FieldValue", "Log", "configure_logging", "printable"]

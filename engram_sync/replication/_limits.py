@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from engram_wire import DEAD_AFTER_S, PING_INTERVAL_S
+
 STRANGER_S = 5.0
 """How long a connection may live without any shared scope; as long as a handshake."""
 
@@ -28,9 +30,9 @@ beyond it the digest goes first and equal scopes cost one small round trip."""
 class Intervals:
     """How often a node looks after its peers; all in seconds."""
 
-    ping_s: float = 15.0
+    ping_s: float = PING_INTERVAL_S
     """Idle time after which a connection is probed."""
-    dead_s: float = 45.0
+    dead_s: float = DEAD_AFTER_S
     """Silence after which a peer is given up: three probes unanswered."""
     compare_s: float = 30.0
     """Between two comparisons of summaries with a connected peer, pushes or not."""

@@ -14,31 +14,8 @@ from engram_sync.trust import (
     may_read,
 )
 from engram_wire import InvalidRecordError, LogDomain, statement_shape
-from tests.log.forger import Forger
 from tests.log.replica import Replica, create, engram_id
-
-SESSION = b"s" * 32
-
-
-def rejected(ann: Replica, forger: Forger, *signed: int) -> int:
-    """Where the membership log of ``forger`` ended at ``ann``."""
-    heads = ann.charters.of(forger.scope).heads
-    batch = ann.ledger.ingest_untrusted(
-        forger.announcement, forger.scope, forger.frame(1, *signed), history=ann.shelf
-    )
-    assert batch.rejection is not None
-    if not batch.runs:
-        assert ann.charters.of(forger.scope).heads == heads
-    return batch.rejection.seq
-
-
-def members_forger(who: Replica, scope: bytes) -> Forger:
-    return Forger(who, scope, LogDomain.MEMBERS)
-
-
-def admit_shape(key: bytes, role: int = 2, invite: Admit | None = None) -> bytes:
-    return statement_shape(17, (invite or Admit(key, MemberRole(role), key)).statement())
-
+from tests.trust.forging import SESSION, admit_shape, members_forger, rejected
 
 # -- charter -----------------------------------------------------------------------------------
 

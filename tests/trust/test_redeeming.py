@@ -12,28 +12,7 @@ from engram_sync.trust import (
 from engram_wire import LogDomain, statement_shape
 from tests.log.forger import Forger
 from tests.log.replica import Replica
-
-SESSION = b"s" * 32
-
-
-def rejected(ann: Replica, forger: Forger, *signed: int) -> int:
-    """Where the membership log of ``forger`` ended at ``ann``."""
-    heads = ann.charters.of(forger.scope).heads
-    batch = ann.ledger.ingest_untrusted(
-        forger.announcement, forger.scope, forger.frame(1, *signed), history=ann.shelf
-    )
-    assert batch.rejection is not None
-    if not batch.runs:
-        assert ann.charters.of(forger.scope).heads == heads
-    return batch.rejection.seq
-
-
-def members_forger(who: Replica, scope: bytes) -> Forger:
-    return Forger(who, scope, LogDomain.MEMBERS)
-
-
-def admit_shape(key: bytes, role: int = 2, invite: Admit | None = None) -> bytes:
-    return statement_shape(17, (invite or Admit(key, MemberRole(role), key)).statement())
+from tests.trust.forging import SESSION, members_forger, rejected
 
 
 def by_invite(key: bytes, scope: bytes, *, seed: bytes = b"i" * 32, uses: int = 1) -> Admit:
