@@ -13,6 +13,7 @@ from ._home import APP_NAME as APP_NAME
 from ._home import ENV_HOME as ENV_HOME
 from ._home import ENV_RUNTIME as ENV_RUNTIME
 from ._home import resolve_home as resolve_home
+from ._home import resolve_runtime as resolve_runtime
 from ._settings import DEFAULT_PORT as DEFAULT_PORT
 from ._settings import LOG_LEVELS as LOG_LEVELS
 from ._settings import SETTINGS as SETTINGS
@@ -47,4 +48,5 @@ __all__ = [
     "SyncConfig",
     "load_config",
     "resolve_home",
+    "resolve_runtime",
 ]

@@ -1,5 +1,6 @@
 """Where a node lives when nobody says."""
 
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -37,6 +38,34 @@ def resolve_home(flag: str | Path | None, env: Mapping[str, str]) -> Path:
             hint=f"choose another directory with --home or {ENV_HOME}",
         )
     return home
+
+
+def resolve_runtime(env: Mapping[str, str]) -> Path:
+    """The directory for what must not outlive a session: the witness, and sockets of long homes.
+
+    It lies outside every home and need not exist yet.  It may be a place where other users come
+    first, so whoever uses it checks that it is private.
+
+    Args:
+        env: The environment; ``ENGRAM_SYNC_RUNTIME_DIR`` comes first, then ``XDG_RUNTIME_DIR``.
+    """
+    override = env.get(ENV_RUNTIME)
+    if override:
+        return Path(override)
+    if sys.platform == "linux":
+        session = env.get("XDG_RUNTIME_DIR")
+        return Path(session) / APP_NAME if session else _without_session(os.getuid())
+    from platformdirs import user_runtime_path
+
+    return user_runtime_path(APP_NAME)
+
+
+def _without_session(user: int) -> Path:
+    """For a service, a container, cron: the user's own part of a place that all users share."""
+    import tempfile
+
+    shared = Path(f"/run/user/{user}")
+    return (shared if shared.is_dir() else Path(tempfile.gettempdir())) / f"{APP_NAME}-{user}"
 
 
 def _default_home(env: Mapping[str, str]) -> Path:

@@ -11,14 +11,13 @@ import secrets
 import socket
 import stat
 import sys
-import warnings
 from pathlib import Path
 from typing import Literal
 
 import msgspec
-import platformdirs
 import trio
 
+from engram_sync.config import resolve_runtime
 from engram_sync.errors import CorruptError, DeniedError, EngramError, LocalError
 
 from ._limits import UNIX_PATH_BYTES_MAX
@@ -174,15 +173,12 @@ def _socket_path(home: Path) -> Path | None:
 
 
 def _runtime_directory() -> Path | None:
-    """The user's private runtime directory, or None when it is not private.
+    """The directory that witnesses lie in too, or None when it is not private.
 
-    Without ``XDG_RUNTIME_DIR`` the fallback lies in the temporary directory, where another user
-    may have been first.
+    It may lie in the temporary directory, where another user may have been first.
     """
+    directory = resolve_runtime(os.environ)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # platformdirs announces that fallback; we check it.
-            directory = Path(platformdirs.user_runtime_dir("engram-sync"))
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         facts = directory.lstat()
     except OSError:

@@ -6,15 +6,13 @@ import contextlib
 import errno
 import os
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
 from nacl.bindings import crypto_sign_seed_keypair
 
-from engram_sync.config import ENV_RUNTIME
+from engram_sync.config import resolve_runtime
 from engram_sync.errors import CorruptError, DegradedError, DeniedError, LocalError
 from engram_sync.host import Entropy
 from engram_sync.memory import node_text
@@ -151,19 +149,8 @@ def write_private(path: Path, data: bytes) -> None:
 
 
 def runtime_directory() -> Path:
-    """Where the witness lives: outside the home, gone after a reboot.
-
-    ``ENGRAM_SYNC_RUNTIME_DIR`` overrides it.
-    """
-    override = os.environ.get(ENV_RUNTIME)
-    if override:
-        return Path(override)
-    if sys.platform == "linux" and not os.environ.get("XDG_RUNTIME_DIR"):
-        # No login session: a service, a container, cron.
-        session = Path(f"/run/user/{os.getuid()}")
-        base = session if session.is_dir() else Path(tempfile.gettempdir())
-        return base / f"engram-sync-{os.getuid()}"
-    return Path(platformdirs.user_runtime_dir("engram-sync"))
+    """Where the witness lives: outside the home, gone after a reboot."""
+    return resolve_runtime(os.environ)
 
 
 def boot_id() -> str:

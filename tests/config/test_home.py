@@ -1,9 +1,10 @@
+import os
 import sys
 from pathlib import Path
 
 import pytest
 
-from engram_sync.config import resolve_home
+from engram_sync.config import resolve_home, resolve_runtime
 from engram_sync.errors import UsageError
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="XDG is not used on Windows")
@@ -50,3 +51,16 @@ def test_the_directory_of_other_tools_is_refused(taken: str) -> None:
         resolve_home(taken, {})
     with pytest.raises(UsageError, match="belongs to other tools"):
         resolve_home(None, {"ENGRAM_SYNC_HOME": taken})
+
+
+def test_the_runtime_directory_may_be_named(tmp_path: Path) -> None:
+    env = {"ENGRAM_SYNC_RUNTIME_DIR": str(tmp_path), "XDG_RUNTIME_DIR": "/elsewhere"}
+    assert resolve_runtime(env) == tmp_path
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="sessions of Linux")
+def test_the_runtime_directory_is_that_of_the_session_or_one_of_the_user_s_own(
+    tmp_path: Path,
+) -> None:
+    assert resolve_runtime({"XDG_RUNTIME_DIR": str(tmp_path)}) == tmp_path / "engram-sync"
+    assert resolve_runtime({}).name == f"engram-sync-{os.getuid()}"

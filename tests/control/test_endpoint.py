@@ -89,26 +89,22 @@ async def test_a_file_that_is_not_ours_is_reported_and_kept(tmp_path: Path) -> N
 @pytest.mark.skipif(sys.platform == "win32", reason="Unix sockets")
 @pytest.mark.parametrize("mode", [0o700, 0o755])
 async def test_a_long_home_uses_a_private_runtime_directory_or_else_tcp(
-    tmp_path: Path,
-    tmp_path_factory: pytest.TempPathFactory,
-    monkeypatch: pytest.MonkeyPatch,
-    mode: int,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int
 ) -> None:
     home = tmp_path / ("h" * 120)
     home.mkdir()
     with trio.fail_after(10):
+        # A path of its own: that of a test is too long for a socket.
         runtime = Path("/tmp") / f"engram-test-{os.getpid()}-{mode:o}"
-        monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
-        runtime.mkdir(mode=0o700)
-        (runtime / "engram-sync").mkdir()
-        (runtime / "engram-sync").chmod(mode)
+        monkeypatch.setenv("ENGRAM_SYNC_RUNTIME_DIR", str(runtime))
+        runtime.mkdir()
+        runtime.chmod(mode)
         try:
             async with served(FakeNode(home)) as endpoint:
                 assert (endpoint.unix is not None) == (mode == 0o700)
                 client = await find_node(home)
                 assert client is not None
                 await client.aclose()
-            assert files(runtime / "engram-sync") == []
+            assert files(runtime) == []
         finally:
-            (runtime / "engram-sync").rmdir()
             runtime.rmdir()
