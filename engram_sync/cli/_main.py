@@ -13,22 +13,12 @@ from engram_sync.errors import EngramError, LocalError, UsageError
 from ._demo_command import demo
 from ._home_commands import config, id_command, init, status
 from ._import_command import import_command
-from ._memory_commands import (
-    archive,
-    conflicts,
-    forget,
-    get,
-    history,
-    list_command,
-    recall,
-    remember,
-    restore,
-    update,
-)
 from ._network_commands import down, invite, join, offline, online, peers, sync
 from ._output import print_error
+from ._read_commands import conflicts, get, history, list_command, recall
 from ._state import State, global_options
 from ._up_command import up
+from ._write_commands import archive, forget, remember, restore, update
 
 EXIT_INTERRUPTED = 130
 EXIT_PIPE_CLOSED = 1

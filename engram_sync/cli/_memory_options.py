@@ -1,0 +1,42 @@
+"""What the commands that concern memories have in common."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from ._kinds import entry, moment
+from ._state import with_options
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+LIMIT_MAX = 10_000
+TYPES = ("instant", "episodic", "semantic", "procedural")
+SCOPES = ("instance", "agent", "collective", "universal")
+CONFIDENCE = click.FloatRange(0, 1)
+
+ref_argument = click.argument("ref", metavar="ID")
+if_version_option = click.option(
+    "--if-version", metavar="V", help="Replace only what this version showed; see `get`."
+)
+reason_option = click.option("--reason", default="", metavar="TEXT", help="Kept in its history.")
+meta_option = click.option(
+    "--meta", "metadata", type=entry, multiple=True, metavar="KEY=VALUE", help="Repeatable."
+)
+
+
+def filter_options(limit: int) -> Callable[[F], F]:
+    """The options that recall and list share."""
+    return with_options(
+        (
+            click.option(
+                "--limit", type=click.IntRange(1, LIMIT_MAX), default=limit, show_default=True
+            ),
+            click.option("--tag", "tags", multiple=True, help="Only with this tag; repeatable."),
+            click.option("--type", "type_", type=click.Choice(TYPES), help="Only of this type."),
+            click.option("--scope", type=click.Choice(SCOPES), help="Only in this scope."),
+            click.option(
+                "--since", type=moment, metavar="WHEN", help="Only changed since: 7d, 2026-01-31."
+            ),
+        )
+    )

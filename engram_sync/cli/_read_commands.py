@@ -1,0 +1,122 @@
+"""Commands that read memories."""
+
+import click
+
+from ._attach import call
+from ._memory_options import filter_options, ref_argument
+from ._output import print_json, print_line
+from ._state import State, global_options, pass_state
+from ._views import print_conflicts, print_engram, print_history, print_hits, print_list
+
+
+@click.command()
+@click.argument("query", nargs=-1, required=True)
+@filter_options(limit=10)
+@global_options
+@pass_state
+def recall(
+    state: State,
+    *,
+    query: tuple[str, ...],
+    limit: int,
+    tags: tuple[str, ...],
+    type_: str | None,
+    scope: str | None,
+    since: int | None,
+) -> None:
+    """Find the memories that answer QUERY, best first."""
+    hits = call(
+        state,
+        lambda node: node.recall(
+            " ".join(query), limit=limit, tags=tags, type=type_, scope=scope, since_ms=since
+        ),
+    )
+    if state.json:
+        import msgspec
+
+        results = [msgspec.to_builtins(hit.engram) | {"score": hit.score} for hit in hits]
+        print_json("recall", results=results)
+    else:
+        print_hits(hits)
+
+
+@click.command()
+@ref_argument
+@global_options
+@pass_state
+def get(state: State, *, ref: str) -> None:
+    """Show one memory; ID may be a unique prefix of 8 characters or more."""
+    engram = call(state, lambda node: node.get(ref))
+    if state.json:
+        print_json("engram", engram)
+    else:
+        print_engram(engram)
+
+
+@click.command("list")
+@filter_options(limit=50)
+@click.option(
+    "--life",
+    type=click.Choice(("active", "archived", "deleted")),
+    default="active",
+    show_default=True,
+)
+@click.option("--after", metavar="ID", help="Continue behind this one.")
+@global_options
+@pass_state
+def list_command(
+    state: State,
+    *,
+    limit: int,
+    tags: tuple[str, ...],
+    type_: str | None,
+    scope: str | None,
+    since: int | None,
+    life: str,
+    after: str | None,
+) -> None:
+    """List memories, newest first."""
+    engrams = call(
+        state,
+        lambda node: node.list(
+            limit=limit,
+            tags=tags,
+            type=type_,
+            scope=scope,
+            since_ms=since,
+            life=life,
+            after=after,
+        ),
+    )
+    if state.json:
+        print_json("list", results=engrams)
+    else:
+        print_list(engrams)
+
+
+@click.command()
+@ref_argument
+@global_options
+@pass_state
+def history(state: State, *, ref: str) -> None:
+    """Show every change of a memory, by whom and when, oldest first."""
+    entries = call(state, lambda node: node.history(ref))
+    if state.json:
+        print_json("history", entries=entries)
+    else:
+        print_history(entries)
+
+
+@click.command()
+@global_options
+@pass_state
+def conflicts(state: State) -> None:
+    """List concurrent edits that nobody has resolved yet."""
+    found = call(state, lambda node: node.conflicts())
+    if state.json:
+        print_json("conflicts", conflicts=found)
+    else:
+        print_conflicts(found)
+        if found:
+            hint = f"{state.typed('update ID --if-version V --content TEXT')}"
+            print_line(f"To resolve one, write what it should say: {hint}")
