@@ -6,18 +6,21 @@ decide who may read, or know the clock, the network or a document.
 
 from ._executors import InlineExecutor as InlineExecutor
 from ._executors import ThreadExecutor as ThreadExecutor
-from ._interface import Reader as Reader
 from ._interface import Store as Store
 from ._interface import Transaction as Transaction
 from ._limits import COMMIT_WEIGHT_MAX as COMMIT_WEIGHT_MAX
 from ._limits import LOG_SEQ_BITS as LOG_SEQ_BITS
 from ._limits import QUEUE_WEIGHT_MAX as QUEUE_WEIGHT_MAX
 from ._lock import HomeLock as HomeLock
+from ._reader import Reader as Reader
 from ._rows import EngramRow as EngramRow
 from ._rows import LogRow as LogRow
+from ._rows import MergedRuns as MergedRuns
 from ._rows import PeerRow as PeerRow
+from ._rows import ReceiptRow as ReceiptRow
 from ._rows import RunRow as RunRow
 from ._rows import ScopeRow as ScopeRow
+from ._rows import Size as Size
 from ._schema import SCHEMA_VERSION as SCHEMA_VERSION
 from ._sql_transaction import RollbackBrokenError as RollbackBrokenError
 from ._stores import MemoryStore as MemoryStore
@@ -34,11 +37,14 @@ __all__ = [
     "InlineExecutor",
     "LogRow",
     "MemoryStore",
+    "MergedRuns",
     "PeerRow",
     "Reader",
+    "ReceiptRow",
     "RollbackBrokenError",
     "RunRow",
     "ScopeRow",
+    "Size",
     "SqliteStore",
     "Store",
     "ThreadExecutor",

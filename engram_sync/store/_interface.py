@@ -13,139 +13,10 @@ import trio
 
 from engram_wire import Record
 
-from ._rows import EngramRow, LogRow, PeerRow, RunRow, ScopeRow
+from ._reader import Reader
+from ._rows import EngramRow, MergedRuns, PeerRow, ScopeRow, Size
 
 T = TypeVar("T")
-
-
-class Reader(Protocol):
-    """One consistent state of the store: the last commit when the job began."""
-
-    def meta(self, key: str) -> bytes | None:
-        """The value kept under ``key``."""
-        ...
-
-    def scopes(self) -> list[ScopeRow]:
-        """Every scope, oldest first."""
-        ...
-
-    def scope(self, n: int) -> ScopeRow | None:
-        """The scope numbered ``n``."""
-        ...
-
-    def logs(self) -> list[LogRow]:
-        """Every log of every scope, oldest first."""
-        ...
-
-    def runs(self, scope: int, after_arrival: int, limit: int) -> list[RunRow]:
-        """Runs of ``scope`` that arrived after ``after_arrival``, in order of arrival."""
-        ...
-
-    def last_arrival(self, scope: int) -> int:
-        """Arrival of the newest run of ``scope``; 0 when there is none."""
-        ...
-
-    def run_by_head(self, scope: int, head: bytes) -> RunRow | None:
-        """The run of ``scope`` that ends at the record with id ``head``."""
-        ...
-
-    def run_at(self, log: int, seq: int) -> RunRow | None:
-        """The run of ``log`` that ends at ``seq``."""
-        ...
-
-    def run_before(self, log: int, seq: int) -> RunRow | None:
-        """The newest run of ``log`` that ends at or before ``seq``."""
-        ...
-
-    def runs_of(self, log: int, after_seq: int, limit: int) -> list[RunRow]:
-        """Runs of ``log`` that end after ``after_seq``, in order.
-
-        The first of them may begin at or before ``after_seq``.
-        """
-        ...
-
-    def records(self, log: int, first: int, last: int) -> list[Record]:
-        """Records ``first`` .. ``last`` of ``log``, as far as they are held."""
-        ...
-
-    def records_of(self, scope: int, engram: bytes) -> list[tuple[int, Record]]:
-        """(log, record) of every record of one engram, in order of arrival, hence causal."""
-        ...
-
-    def past(self, log: int, seq: int) -> bytes | None:
-        """The newest causal-past snapshot of ``log`` at or before ``seq``."""
-        ...
-
-    def engram(self, scope: int, engram: bytes) -> EngramRow | None:
-        """The engram with this id."""
-        ...
-
-    def engram_by_n(self, n: int) -> EngramRow | None:
-        """The engram numbered ``n``."""
-        ...
-
-    def engrams(
-        self,
-        scope: int | None = None,
-        *,
-        after: EngramRow | None = None,
-        limit: int,
-        life: Collection[int] = (0,),
-        since_hlc: int = 0,
-    ) -> list[EngramRow]:
-        """Up to ``limit`` engrams, newest (hlc, n) first.
-
-        Args:
-            scope: Number of one scope; None means all of them.
-            after: The last row of the previous page.
-            limit: Rows at most.
-            life: The life states wanted.
-            since_hlc: Nothing older than this clock.
-        """
-        ...
-
-    def find(self, prefix: str, *, scope: int | None = None, limit: int = 2) -> list[EngramRow]:
-        """Engrams whose id begins with the hexadecimal digits ``prefix`` (no dashes)."""
-        ...
-
-    def conflicted(self, scope: int | None = None) -> list[EngramRow]:
-        """Engrams with an open conflict, newest first within each scope."""
-        ...
-
-    def search(
-        self,
-        terms: Sequence[str],
-        *,
-        limit: int,
-        scopes: Collection[int] | None = None,
-        since_hlc: int = 0,
-    ) -> list[tuple[int, float]]:
-        """(n, bm25) of the indexed engrams that contain any of ``terms``, best (lowest) first.
-
-        Terms are words as a person writes them: quotes and operators in them mean nothing.
-        Engrams that were marked and not yet indexed are not found.
-        """
-        ...
-
-    def document_frequency(self, term: str) -> int:
-        """About how many indexed engrams contain ``term``; never far below the truth."""
-        ...
-
-    def unindexed(self) -> int:
-        """How many engrams wait to be indexed."""
-        ...
-
-    def unindexed_engrams(self, limit: int) -> list[EngramRow]:
-        """Up to ``limit`` engrams that wait to be indexed, lowest number first."""
-        ...
-
-    def peers(self) -> list[PeerRow]:
-        """Every peer that was ever met, by key."""
-        ...
-
-    def peer(self, key: bytes) -> PeerRow | None:
-        """The peer with this public key."""
-        ...
 
 
 class Transaction(Reader, Protocol):
@@ -185,9 +56,32 @@ class Transaction(Reader, Protocol):
         ...
 
     def put_log(
-        self, scope: int, log_id: bytes, domain: int, author: bytes, incarnation: bytes
+        self,
+        scope: int,
+        log_id: bytes,
+        domain: int,
+        author: bytes,
+        incarnation: bytes,
+        *,
+        parent: int | None = None,
+        base: int = 0,
+        branch: bytes | None = None,
     ) -> int:
-        """Add an empty log (seq 0, head ``log_id``, hlc 0) and return its number."""
+        """Add an empty log (seq ``base``, head ``log_id``, hlc 0) and return its number."""
+        ...
+
+    def split_log(self, log: int, base: int, moved: int) -> None:
+        """Give all that ``log`` holds beyond ``base`` to the empty log ``moved``.
+
+        That is: records, causal pasts, marks, receipts, the runs that end there, the logs that
+        branched off there, and the seal if it lies there; seq, head and hlc too.  A run that
+        straddles ``base`` keeps its first.  What ``log`` is left with is for ``set_head`` to say,
+        and the vectors of all pasts of the scope are for the caller to rewrite.
+        """
+        ...
+
+    def seal_log(self, log: int, seq: int) -> None:
+        """Remember that its author ended ``log`` at ``seq``; 0 takes that back."""
         ...
 
     def set_head(self, log: int, seq: int, head: bytes, hlc: int) -> None:
@@ -198,12 +92,89 @@ class Transaction(Reader, Protocol):
         """Add records; one whose (log, seq) is held already is an error."""
         ...
 
-    def put_run(self, log: int, first: int, last: int, head: bytes, signature: bytes) -> int:
-        """Add a run and return its arrival number."""
+    def put_run(
+        self,
+        log: int,
+        first: int,
+        last: int,
+        head: bytes,
+        signature: bytes,
+        *,
+        at: int | None = None,
+    ) -> int:
+        """Add a run that arrived at the wall clock ``at`` (ms) and return its arrival number."""
+        ...
+
+    def merge_runs(
+        self,
+        scope: int,
+        limit: int,
+        before_at: int,
+        *,
+        after_arrival: int = 0,
+        keep: Collection[bytes] = (),
+    ) -> MergedRuns:
+        """Join runs of one log that arrived one after the other; the last signature is kept.
+
+        A joined run has at most as many records and bytes as a frame may.  Runs that were not
+        materialised yet, that straddle a fork, or that contain an owed payload stay as they are.
+
+        Args:
+            scope: Number of the scope.
+            limit: Runs to look at.
+            before_at: Only runs that arrived before this time (ms), or at an unknown one.
+            after_arrival: ``arrival`` of the step before; 0 begins.
+            keep: Heads that must stay signed positions, such as ``named_heads``: a position that
+                a record names is found at once only while it has a signature of its own.
+        """
         ...
 
     def put_past(self, log: int, seq: int, vector: bytes) -> None:
         """Keep the causal-past snapshot of ``log`` at ``seq``."""
+        ...
+
+    # Payloads
+
+    def set_payload(self, log: int, seq: int, payload: bytes) -> bool:
+        """Add the payload of a record held without; it is owed no more.
+
+        Returns:
+            False, and nothing is changed, when it was erased, is held already, has another hash,
+            or the record is not held.
+        """
+        ...
+
+    def drop_payloads(self, positions: Iterable[tuple[int, int]]) -> int:
+        """Forget the payloads of these (log, seq); their hashes stay.  Returns the bytes freed."""
+        ...
+
+    def erase(self, log: int, seqs: Iterable[int]) -> int:
+        """``drop_payloads``, for good: no later ``set_payload`` brings one back.
+
+        The bytes are in no file any more once ``Store.purge`` has run after this commit.  What
+        was derived from them (rows of engrams, index) is for the caller to rewrite in the same
+        transaction.
+        """
+        ...
+
+    def put_owed(self, n: int, positions: Iterable[tuple[int, int]]) -> None:
+        """Remember that engram ``n`` lacks the payloads of these (log, seq)."""
+        ...
+
+    def clear_owed(self, n: int) -> None:
+        """Engram ``n`` lacks nothing."""
+        ...
+
+    def put_quarantine(self, n: int, hlc: int) -> None:
+        """Engram ``n`` holds something that must not be shown before the clock ``hlc``."""
+        ...
+
+    def clear_quarantine(self, n: int) -> None:
+        """Engram ``n`` hides nothing."""
+        ...
+
+    def put_receipt(self, scope: int, log: int, seq: int, key: bytes, at: int) -> None:
+        """Remember a receipt; of equal ones the first time stays."""
         ...
 
     def put_engrams(self, rows: Sequence[EngramRow]) -> range:
@@ -279,6 +250,32 @@ class Store(Protocol):
 
     async def read(self, job: Callable[[Reader], T]) -> T:
         """Run ``job`` against one consistent state and return its result."""
+        ...
+
+    async def purge(self) -> None:
+        """Remove from the files what erased payloads, and the index of their words, left there.
+
+        Costs nothing when nothing was erased since the last time, also by an earlier process.
+
+        Raises:
+            DegradedError: A reader outside this process held on to the old state, or the disk
+                failed.  What is left to do is remembered.
+        """
+        ...
+
+    async def compact(self) -> Size:
+        """Rewrite the whole store without its free pages; the size before.
+
+        It needs as much room again while it runs.  A crash leaves the store as it was or as it
+        was to be.  Commits wait for it, reads do not.
+        """
+        ...
+
+    async def integrity(self) -> list[str]:
+        """What contradicts itself in the store, a sentence each; empty when all is well.
+
+        Hash chains, signatures and documents are not looked at: that needs their meaning.
+        """
         ...
 
     async def aclose(self, *, drain: bool = True) -> int:

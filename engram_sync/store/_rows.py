@@ -42,10 +42,21 @@ class LogRow(NamedTuple):
     """Hash chain value at ``seq``; the log's id when ``seq`` is 0."""
     hlc: int
     """Hybrid logical clock of the last record; 0 when none is held."""
+    parent: int | None = None
+    """Number of the log that this one branched off; None for the root of a family."""
+    base: int = 0
+    """The last seq that belongs to ``parent``; the records of this log begin behind it."""
+    branch: bytes | None = None
+    """Chain id of the first record of a branch; None for a root."""
+    sealed: int = 0
+    """Where its author ended the log; 0 while it did not."""
 
 
 class RunRow(NamedTuple):
-    """The records (``first`` .. ``last``) that one signature added to a log."""
+    """The records (``first`` .. ``last``) that one signature added to a log.
+
+    In a branch ``first`` may lie at or before its base: the beginning is in the parent.
+    """
 
     arrival: int
     """Counts the runs of the scope in the order in which they became durable, from 1."""
@@ -56,6 +67,8 @@ class RunRow(NamedTuple):
     head: bytes
     """Hash chain value at ``last``: what the signature covers."""
     signature: bytes
+    at: int | None = None
+    """Wall clock of its arrival here in ms; None when the release that stored it kept none."""
 
 
 class EngramRow(NamedTuple):
@@ -71,7 +84,7 @@ class EngramRow(NamedTuple):
     hlc: int
     """Of its newest record."""
     life: int
-    """0 active, 1 archived, 2 deleted."""
+    """0 active, 1 archived, 2 deleted, 3 nothing that may be shown yet."""
     conflict: int
     """Bit set of the open conflicts' classes; 0 when there is none."""
     state: bytes | None
@@ -96,3 +109,32 @@ class PeerRow(NamedTuple):
     """Consecutive failed attempts."""
     error: str
     """Why the last attempt failed; empty after a success."""
+
+
+class ReceiptRow(NamedTuple):
+    """A member's claim to hold what a log says up to a record."""
+
+    scope: int
+    log: int
+    seq: int
+    key: bytes
+    """Public key of the member."""
+    at: int
+    """When it was first heard, in ms."""
+
+
+class MergedRuns(NamedTuple):
+    """What one step of ``Transaction.merge_runs`` did."""
+
+    removed: int
+    """Signatures no longer stored."""
+    arrival: int
+    """Where the next step begins; 0 when nothing is left to look at."""
+
+
+class Size(NamedTuple):
+    """Room that the store takes."""
+
+    total_bytes: int
+    free_bytes: int
+    """Of these: pages that hold nothing, which ``Store.compact`` gives back."""

@@ -15,7 +15,8 @@ from ._connection import open_file, open_file_for_reading, open_memory
 from ._database import Connection
 from ._executors import ThreadExecutor
 from ._faults import closed_error, local_errors
-from ._interface import Reader, Transaction
+from ._interface import Transaction
+from ._reader import Reader
 from ._sql_reader import SqlReader
 from ._statements import Shapes, Statements
 from ._writer import Writer

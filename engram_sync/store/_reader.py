@@ -1,0 +1,201 @@
+"""What may be asked of a store."""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Protocol
+
+from engram_wire import Record
+
+from ._rows import EngramRow, LogRow, PeerRow, ReceiptRow, RunRow, ScopeRow, Size
+
+
+class Reader(Protocol):
+    """One consistent state of the store: the last commit when the job began."""
+
+    def meta(self, key: str) -> bytes | None:
+        """The value kept under ``key``."""
+        ...
+
+    def scopes(self) -> list[ScopeRow]:
+        """Every scope, oldest first."""
+        ...
+
+    def scope(self, n: int) -> ScopeRow | None:
+        """The scope numbered ``n``."""
+        ...
+
+    def logs(self) -> list[LogRow]:
+        """Every log of every scope, oldest first."""
+        ...
+
+    def log(self, n: int) -> LogRow | None:
+        """The log numbered ``n``."""
+        ...
+
+    def size(self) -> Size:
+        """Room that the store takes, without what waits in the write-ahead log."""
+        ...
+
+    def runs(self, scope: int, after_arrival: int, limit: int) -> list[RunRow]:
+        """Runs of ``scope`` that arrived after ``after_arrival``, in order of arrival."""
+        ...
+
+    def last_arrival(self, scope: int) -> int:
+        """Arrival of the newest run of ``scope``; 0 when there is none."""
+        ...
+
+    def run_by_head(self, scope: int, head: bytes) -> RunRow | None:
+        """The run of ``scope`` that ends at the record with id ``head``."""
+        ...
+
+    def run_at(self, log: int, seq: int) -> RunRow | None:
+        """The run of ``log`` that ends at ``seq``."""
+        ...
+
+    def run_before(self, log: int, seq: int) -> RunRow | None:
+        """The newest run of ``log`` that ends at or before ``seq``."""
+        ...
+
+    def runs_of(self, log: int, after_seq: int, limit: int) -> list[RunRow]:
+        """Runs of ``log`` that end after ``after_seq``, in order.
+
+        The first of them may begin at or before ``after_seq``.
+        """
+        ...
+
+    def records(self, log: int, first: int, last: int) -> list[Record]:
+        """Records ``first`` .. ``last`` on the path of ``log``, as far as they are held.
+
+        Those at or before the base of a branch come from its parent, and so on down to the root.
+        """
+        ...
+
+    def records_of(self, scope: int, engram: bytes) -> list[tuple[int, Record]]:
+        """(log, record) of every record of one engram, in order of arrival, hence causal.
+
+        ``log`` is the one that the record belongs to: records of a trunk come once, whatever
+        branched off it.
+        """
+        ...
+
+    def records_at(self, scope: int, engram: bytes, at_ms: int) -> list[tuple[int, Record]]:
+        """Those of ``records_of`` that had arrived here by ``at_ms``.
+
+        Of a run without a time of arrival the records count whose own clock says so.  Where runs
+        were merged, the records of all of them count as arrived with the last one.
+        """
+        ...
+
+    def past(self, log: int, seq: int) -> bytes | None:
+        """The newest causal-past snapshot of ``log`` itself at or before ``seq``."""
+        ...
+
+    def pasts(self, scope: int) -> Iterator[tuple[int, int, bytes]]:
+        """(log, seq, vector) of every causal-past snapshot of ``scope``.
+
+        The caller may replace the snapshots it is given while it goes on.
+        """
+        ...
+
+    def named_heads(self, scope: int) -> set[bytes]:
+        """Every 32-byte id that a record of ``scope`` names in its deps or auth.
+
+        Reads all records of the scope that name any.
+        """
+        ...
+
+    # What is missing, hidden or gone
+
+    def erased(self, log: int, seqs: Iterable[int]) -> set[int]:
+        """Those of ``seqs`` whose payload was erased for good."""
+        ...
+
+    def owed(self, scope: int, limit: int) -> list[tuple[int, int, int]]:
+        """Up to ``limit`` records whose payload is owed, as (number of the engram, log, seq)."""
+        ...
+
+    def owed_count(self, scope: int) -> int:
+        """How many records of ``scope`` wait for their payload."""
+        ...
+
+    def quarantined(self, scope: int, until_hlc: int, limit: int) -> list[EngramRow]:
+        """Up to ``limit`` engrams quarantined until a clock <= ``until_hlc``, earliest first."""
+        ...
+
+    def quarantine_count(self, scope: int) -> int:
+        """How many engrams of ``scope`` are in quarantine."""
+        ...
+
+    def receipts(self, scope: int) -> list[ReceiptRow]:
+        """Every receipt of ``scope``, by log, seq and key."""
+        ...
+
+    def engram(self, scope: int, engram: bytes) -> EngramRow | None:
+        """The engram with this id."""
+        ...
+
+    def engram_by_n(self, n: int) -> EngramRow | None:
+        """The engram numbered ``n``."""
+        ...
+
+    def engrams(
+        self,
+        scope: int | None = None,
+        *,
+        after: EngramRow | None = None,
+        limit: int,
+        life: Collection[int] = (0,),
+        since_hlc: int = 0,
+    ) -> list[EngramRow]:
+        """Up to ``limit`` engrams, newest (hlc, n) first.
+
+        Args:
+            scope: Number of one scope; None means all of them.
+            after: The last row of the previous page.
+            limit: Rows at most.
+            life: The life states wanted.
+            since_hlc: Nothing older than this clock.
+        """
+        ...
+
+    def find(self, prefix: str, *, scope: int | None = None, limit: int = 2) -> list[EngramRow]:
+        """Engrams whose id begins with the hexadecimal digits ``prefix`` (no dashes)."""
+        ...
+
+    def conflicted(self, scope: int | None = None) -> list[EngramRow]:
+        """Engrams with an open conflict, newest first within each scope."""
+        ...
+
+    def search(
+        self,
+        terms: Sequence[str],
+        *,
+        limit: int,
+        scopes: Collection[int] | None = None,
+        since_hlc: int = 0,
+    ) -> list[tuple[int, float]]:
+        """(n, bm25) of the indexed engrams that contain any of ``terms``, best (lowest) first.
+
+        Terms are words as a person writes them: quotes and operators in them mean nothing.
+        Engrams that were marked and not yet indexed are not found.
+        """
+        ...
+
+    def document_frequency(self, term: str) -> int:
+        """About how many indexed engrams contain ``term``; never far below the truth."""
+        ...
+
+    def unindexed(self) -> int:
+        """How many engrams wait to be indexed."""
+        ...
+
+    def unindexed_engrams(self, limit: int) -> list[EngramRow]:
+        """Up to ``limit`` engrams that wait to be indexed, lowest number first."""
+        ...
+
+    def peers(self) -> list[PeerRow]:
+        """Every peer that was ever met, by key."""
+        ...
+
+    def peer(self, key: bytes) -> PeerRow | None:
+        """The peer with this public key."""
+        ...
