@@ -1,7 +1,7 @@
 """The calling side: the methods of a Node, answered by the node that runs for a home."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -10,24 +10,10 @@ import msgspec
 import trio
 
 from engram_sync.errors import DeadlineError, DegradedError, DeniedError, UsageError
-from engram_sync.results import (
-    Conflict,
-    Engram,
-    HistoryEntry,
-    Hit,
-    Identity,
-    JoinResult,
-    MemoryType,
-    NewMemory,
-    PeerStatus,
-    Status,
-    SyncResult,
-)
+from engram_sync.results import Identity, JoinResult, PeerStatus, Status, SyncResult
 
 from ._endpoint import Endpoint, read_endpoint
 from ._limits import (
-    BATCH_BYTES_MAX,
-    BATCH_MEMORIES_MAX,
     CONNECT_SECONDS_MAX,
     CONTROL_VERSION,
     FRAME_SECONDS_MAX,
@@ -35,6 +21,7 @@ from ._limits import (
     REQUEST_BYTES_MAX,
     REUSE_SECONDS_MAX,
 )
+from ._memory_requests import MemoryRequests
 from ._messages import (
     FrameSizeError,
     FrameStream,
@@ -103,7 +90,7 @@ def _silent(endpoint: Endpoint) -> DeadlineError:
     )
 
 
-class ControlClient:
+class ControlClient(MemoryRequests):
     """Calls the node that runs for a home, with the methods of ``Node``.
 
     Each call takes a connection of its own from a pool, so several tasks may call at once.
@@ -153,109 +140,6 @@ class ControlClient:
     async def relabel(self, label: str) -> Identity:
         return await self._call("relabel", {"label": label}, Identity)
 
-    async def remember(
-        self,
-        content: str,
-        *,
-        type: str = MemoryType.SEMANTIC,  # noqa: A002 - the word users know
-        scope: str | None = None,
-        title: str = "",
-        category: str = "",
-        tags: Iterable[str] = (),
-        confidence: float = 1.0,
-        metadata: Mapping[str, object] | None = None,
-        belief: Mapping[str, object] | None = None,
-        events: Iterable[object] = (),
-        key: str | None = None,
-    ) -> Engram:
-        memory = NewMemory(
-            content=content,
-            type=type,
-            scope=scope,
-            title=title,
-            category=category,
-            tags=tuple(tags),
-            confidence=confidence,
-            metadata=dict(metadata or {}),
-            belief=None if belief is None else dict(belief),
-            events=tuple(events),
-            key=key,
-        )
-        return await self._call("remember", {"memory": memory}, Engram)
-
-    async def remember_many(self, memories: Sequence[NewMemory]) -> list[str]:
-        ids: list[str] = []
-        for batch in _batches(memories):
-            ids += await self._call("remember_many", {"memories": batch}, list[str])
-        return ids
-
-    async def recall(
-        self,
-        query: str,
-        *,
-        limit: int = 10,
-        tags: Iterable[str] = (),
-        type: str | None = None,  # noqa: A002 - the word users know
-        scope: str | None = None,
-        since_ms: int | None = None,
-    ) -> "list[Hit]":
-        params = {
-            "query": query,
-            "limit": limit,
-            "tags": tuple(tags),
-            "type": type,
-            "scope": scope,
-            "since_ms": since_ms,
-        }
-        return await self._call("recall", params, list[Hit])
-
-    async def get(self, ref: Engram | str) -> Engram:
-        return await self._call("get", {"ref": _id_of(ref)}, Engram)
-
-    async def update(
-        self,
-        ref: Engram | str,
-        *,
-        content: str | None = None,
-        title: str | None = None,
-        category: str | None = None,
-        add_tags: Iterable[str] = (),
-        remove_tags: Iterable[str] = (),
-        confidence: float | None = None,
-        metadata: Mapping[str, object] | None = None,
-        if_version: str | None = None,
-    ) -> Engram:
-        params = {
-            **_versioned(ref, if_version),
-            "content": content,
-            "title": title,
-            "category": category,
-            "add_tags": tuple(add_tags),
-            "remove_tags": tuple(remove_tags),
-            "confidence": confidence,
-            "metadata": None if metadata is None else dict(metadata),
-        }
-        return await self._call("update", params, Engram)
-
-    async def forget(
-        self, ref: Engram | str, *, reason: str = "", if_version: str | None = None
-    ) -> Engram:
-        return await self._call("forget", _versioned(ref, if_version) | {"reason": reason}, Engram)
-
-    async def archive(
-        self, ref: Engram | str, *, reason: str = "", if_version: str | None = None
-    ) -> Engram:
-        return await self._call("archive", _versioned(ref, if_version) | {"reason": reason}, Engram)
-
-    async def restore(self, ref: Engram | str, *, if_version: str | None = None) -> Engram:
-        return await self._call("restore", _versioned(ref, if_version), Engram)
-
-    async def history(self, ref: Engram | str) -> list[HistoryEntry]:
-        return await self._call("history", {"ref": _id_of(ref)}, list[HistoryEntry])
-
-    async def conflicts(self) -> list[Conflict]:
-        return await self._call("conflicts", {}, list[Conflict])
-
     async def sync(self, *, timeout_s: float = 30.0) -> SyncResult:
         return await self._call("sync", {"timeout_s": timeout_s}, SyncResult)
 
@@ -280,29 +164,6 @@ class ControlClient:
     async def stop(self) -> None:
         """Ask the program around the node to shut down; returns before it has."""
         await self._call("stop", {}, type(None))
-
-    # Last, because inside the class body ``list`` then no longer names the built-in type.
-    async def list(
-        self,
-        *,
-        limit: int = 50,
-        tags: Iterable[str] = (),
-        type: str | None = None,  # noqa: A002 - the word users know
-        scope: str | None = None,
-        since_ms: int | None = None,
-        life: str | None = "active",
-        after: str | None = None,
-    ) -> "Sequence[Engram]":
-        params = {
-            "limit": limit,
-            "tags": tuple(tags),
-            "type": type,
-            "scope": scope,
-            "since_ms": since_ms,
-            "life": life,
-            "after": after,
-        }
-        return await self._call("list", params, tuple[Engram, ...])
 
     async def _call(self, method: str, params: Mapping[str, object], result: type[R]) -> R:
         data = self._encode(method, params)
@@ -369,29 +230,3 @@ def _decode(data: msgspec.Raw, result: type[R]) -> R:
         return msgspec.json.decode(data, type=result)
     except msgspec.MsgspecError as error:
         raise UnreadableReplyError(str(error)) from error
-
-
-def _id_of(ref: Engram | str) -> str:
-    return ref.id if isinstance(ref, Engram) else ref
-
-
-def _versioned(ref: Engram | str, if_version: str | None) -> dict[str, object]:
-    """An ``Engram`` stands for the version that its holder saw."""
-    if isinstance(ref, Engram):
-        return {"ref": ref.id, "if_version": if_version or ref.version}
-    return {"ref": ref, "if_version": if_version}
-
-
-def _batches(memories: Sequence[NewMemory]) -> Iterable[Sequence[NewMemory]]:
-    """Consecutive slices that fit into one request each."""
-    start = size = 0
-    for place, memory in enumerate(memories):
-        weight = len(memory.content.encode("utf-8", "surrogatepass")) + 256
-        if place > start and (
-            size + weight > BATCH_BYTES_MAX or place - start >= BATCH_MEMORIES_MAX
-        ):
-            yield memories[start:place]
-            start, size = place, 0
-        size += weight
-    if start < len(memories):
-        yield memories[start:]
