@@ -6,7 +6,6 @@ SQL, a clock, entropy, a signature, or a decision about who may read.
 """
 
 from ._authors import Authors as Authors
-from ._drafts import Changes as Changes
 from ._drafts import archive as archive
 from ._drafts import copied as copied
 from ._drafts import forget as forget
@@ -45,6 +44,7 @@ from ._texts import flush_index as flush_index
 from ._versions import version_token as version_token
 from ._views import conflicts_of as conflicts_of
 from ._views import show as show
+from ._wishes import Changes as Changes
 
 __all__ = [
     "CONTENT_BYTES_MAX",

@@ -3,9 +3,6 @@
 A draft supersedes only what the caller's view contained.  Nothing here writes anything.
 """
 
-from collections.abc import Collection
-from dataclasses import dataclass, field
-
 from engram_crdt import Element
 from engram_sync.conflicts import field_name, metadata_key
 from engram_sync.errors import PreconditionError, UsageError
@@ -22,20 +19,7 @@ from ._history import create_puts, undeleted
 from ._limits import PAYLOAD_BYTES_MAX, PUTS_MAX
 from ._observed import Observed, refuse_open_conflicts
 from ._state import EngramState
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Changes:
-    """The keywords of ``update``; what is None or empty stays as it is."""
-
-    content: str | None = None
-    title: str | None = None
-    category: str | None = None
-    add_tags: Collection[str] = ()
-    remove_tags: Collection[str] = ()
-    confidence: float | None = None
-    metadata: dict[str, object] | None = field(default=None)
-    """Entries to set; a value of None removes the entry."""
+from ._wishes import Changes
 
 
 def remember(engram: bytes, memory: NewMemory) -> Draft:

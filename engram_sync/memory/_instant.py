@@ -7,11 +7,11 @@ from engram_sync.errors import NotFoundError, PreconditionError, UsageError
 from engram_sync.results import Engram, Hit, Life, MemoryType, NewMemory, Provenance, Scope
 
 from . import _fields as fields
-from ._drafts import Changes
 from ._ids import engram_text, parse_ref
 from ._limits import INSTANT_MEMORIES_MAX
 from ._planner import split_terms, words_of
 from ._queries import Filters, check_limit
+from ._wishes import Changes
 
 _SATURATION = 1.2  # The usual k1 of BM25: a second mention counts for less than the first.
 

@@ -29,6 +29,8 @@ class Filters:
     """Only engrams changed at or after this time."""
     life: str = "active"
     """active, archived, deleted or all."""
+    epistemic: str | None = None
+    """Only engrams of this epistemic status; reported means by the reader's own view."""
 
     def lives(self) -> tuple[int, ...]:
         """The wanted states of life as rows store them.

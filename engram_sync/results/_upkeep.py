@@ -1,0 +1,51 @@
+"""What looking after a store found and did."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Saving:
+    """What a compaction saves, or would save."""
+
+    payloads: int
+    """Payloads of values that nothing shows any more and that are old enough to go."""
+    payload_bytes: int
+    documents: int
+    """Documents that become smaller when rebuilt."""
+    document_bytes: int
+    runs: int
+    """Signatures that a later one of the same log makes redundant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing ``doctor`` looked at."""
+
+    name: str
+    ok: bool
+    detail: str = ""
+    """What was found; what to do about it when it is not ok."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doctor:
+    """What ``doctor`` found."""
+
+    healthy: bool
+    """Whether every check is ok."""
+    checks: tuple[Check, ...]
+    saving: Saving
+    """What ``compact`` would save now."""
+    store_bytes: int
+    """Size of the store with its write-ahead log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compaction:
+    """What ``compact`` did."""
+
+    saved: Saving
+    store_bytes_before: int
+    store_bytes_after: int
+    failed: tuple[str, ...] = ()
+    """Memories whose document, rebuilt, was not the same: they were left as they are."""
