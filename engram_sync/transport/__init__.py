@@ -7,6 +7,8 @@ is decided above, by a handshake over the link's channel binding.
 
 from engram_sync.address import Address as Address
 
+from ._authority import NODE_URI_PREFIX as NODE_URI_PREFIX
+from ._authority import Authority as Authority
 from ._interfaces import dialable as dialable
 from ._limits import CLOSE_S_MAX as CLOSE_S_MAX
 from ._limits import CONNECT_S_MAX as CONNECT_S_MAX
@@ -27,10 +29,12 @@ __all__ = [
     "CLOSE_S_MAX",
     "CONNECT_S_MAX",
     "HANDSHAKE_S_MAX",
+    "NODE_URI_PREFIX",
     "RECEIVE_BYTES",
     "STRANGERS_MAX",
     "STRANGERS_PER_ADDRESS_MAX",
     "Address",
+    "Authority",
     "Link",
     "MemoryNetwork",
     "MemoryTransport",

@@ -33,6 +33,8 @@ class Link:
     remote: Address
     """As it was dialled, or where it came from: good for messages and limits, proves nothing."""
     _on_authenticated: Callable[[], None] = field(default=_nobody_counts, repr=False)
+    names: frozenset[str] | None = None
+    """Ids of the nodes that the peer's certificate names, with an authority; None without one."""
 
     def authenticated(self) -> None:
         """Say that the peer has proven its key: it no longer counts among the strangers.
@@ -41,6 +43,10 @@ class Link:
         strangers, and is one of the few that its address may have.  Idempotent.
         """
         self._on_authenticated()
+
+    def permits(self, node: str) -> bool:
+        """Whether the peer's certificate, if one was demanded, is for the node of that id."""
+        return self.names is None or node in self.names
 
     async def aclose(self) -> None:
         """Close gracefully within `CLOSE_S_MAX` seconds, at once when cancelled.  Idempotent."""

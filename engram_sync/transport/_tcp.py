@@ -12,6 +12,7 @@ import trio
 from engram_sync.address import Address
 from engram_sync.errors import DegradedError, UsageError
 
+from ._authority import Authority
 from ._doorkeeper import Doorkeeper
 from ._limits import (
     CONNECT_S_MAX,
@@ -20,7 +21,7 @@ from ._limits import (
     STRANGERS_PER_ADDRESS_MAX,
 )
 from ._link import Link, TransportStatistics, UnreachableError
-from ._tls import ServerIdentity, TlsStream, client_context
+from ._tls import ServerIdentity, TlsStream, certificate_problem, client_context
 
 _LISTEN_HINTS = {
     errno.EADDRINUSE: "another node or program listens there; stop it or choose another port",
@@ -40,11 +41,16 @@ class TcpTransport:
         connect_s: How long reaching the peer may take before that.
         strangers_max: Inbound links whose peer has not been authenticated.
         strangers_per_address_max: The same for one address (one /64 for IPv6).
+        authority: Certificates to show and to demand; without it nobody's is checked.
+
+    Raises:
+        UsageError: A file of the authority cannot be used.
     """
 
     def __init__(
         self,
         *,
+        authority: Authority | None = None,
         handshake_s: float = HANDSHAKE_S_MAX,
         connect_s: float = CONNECT_S_MAX,
         strangers_max: int = STRANGERS_MAX,
@@ -52,7 +58,8 @@ class TcpTransport:
     ) -> None:
         self._handshake_s = handshake_s
         self._connect_s = connect_s
-        self._client_context = client_context()
+        self._authority = authority
+        self._client_context = client_context(authority)
         self._server: ServerIdentity | None = None
         self._doorkeeper = Doorkeeper(
             strangers_max=strangers_max, strangers_per_address_max=strangers_per_address_max
@@ -72,7 +79,7 @@ class TcpTransport:
     ) -> None:
         """See `Transport.serve`.  A host name listens on every address it stands for."""
         if self._server is None:
-            self._server = await trio.to_thread.run_sync(ServerIdentity)
+            self._server = await trio.to_thread.run_sync(ServerIdentity, self._authority)
         server = self._server
 
         async def accept(tcp: trio.SocketStream) -> None:
@@ -111,7 +118,8 @@ class TcpTransport:
             except (trio.BrokenResourceError, trio.TooSlowError):
                 self.statistics.handshakes_failed += 1
                 return
-            link = Link(stream, server.channel_binding, False, remote, place.leave)
+            names = None if self._authority is None else stream.nodes_named()
+            link = Link(stream, server.channel_binding, False, remote, place.leave, names)
             try:
                 await self._doorkeeper.hand_over(link, handler)
             finally:
@@ -145,12 +153,21 @@ class TcpTransport:
                 with trio.fail_after(self._handshake_s):
                     await stream.do_handshake()
             except (trio.BrokenResourceError, trio.TooSlowError) as error:
-                raise UnreachableError(
-                    f"cannot open a link to {address}: it does not speak TLS 1.3 or is overloaded",
-                    hint="check that the port is a node's; if it is, try again later",
-                ) from error
+                raise self._no_link(address, error) from error
             stack.pop_all()
-        return Link(stream, stream.server_binding(), True, address)
+        names = None if self._authority is None else stream.nodes_named()
+        return Link(stream, stream.server_binding(), True, address, names=names)
+
+    def _no_link(self, address: Address, error: Exception) -> UnreachableError:
+        if problem := certificate_problem(error):
+            return UnreachableError(
+                f"cannot open a link to {address}: its certificate is refused: {problem}",
+                hint="both nodes need certificates of the same authority, and valid ones",
+            )
+        return UnreachableError(
+            f"cannot open a link to {address}: it does not speak TLS 1.3 or is overloaded",
+            hint="check that the port is a node's; if it is, try again later",
+        )
 
     async def open_tcp(self, address: Address) -> trio.SocketStream:
         """The TCP connection under an outbound link; a place to count bytes or bind a source."""

@@ -1,8 +1,9 @@
-"""TLS 1.3 that authenticates nobody: it hides the bytes and gives both ends a channel binding.
+"""TLS 1.3: it hides the bytes and gives both ends a channel binding.
 
-Who the peer is, the handshake above proves with node keys over the channel binding (the SHA-256
-of the server's certificate); a man in the middle has another certificate.  So the certificate is
-made for the process, names nobody and is never checked against an authority.
+Without an authority (``_authority``) it authenticates nobody.  Who the peer is, the handshake
+above proves with node keys over the channel binding (the SHA-256 of the server's certificate); a
+man in the middle has another certificate.  So the certificate is made for the process, names
+nobody and is never checked.
 
 A reconnect costs about 820 bytes of TLS (measured): one X25519 group instead of a list (post-
 quantum groups alone add 2.2 KB, and a recorded session would have to be worth a quantum computer),
@@ -20,6 +21,7 @@ from pathlib import Path
 import trio
 from trio.abc import HalfCloseableStream, Stream
 
+from ._authority import Authority, nodes_named
 from ._limits import CLOSE_S_MAX, RECEIVE_BYTES
 
 _GROUPS = ("X25519", "prime256v1")
@@ -29,12 +31,22 @@ class ServerIdentity:
     """The listening side's TLS context, with a key that exists in this process only.
 
     Making one blocks for a few milliseconds (a key, a temporary file): do it in a thread.
+
+    Args:
+        authority: Certificates to show and to demand instead.
+
+    Raises:
+        UsageError: A file of the authority cannot be used.
     """
 
-    def __init__(self) -> None:
-        certificate, certificate_pem, key_pem, password = _self_signed()
+    def __init__(self, authority: Authority | None = None) -> None:
         self.context = _context(ssl.PROTOCOL_TLS_SERVER)
         self.context.num_tickets = 0
+        if authority is not None:
+            authority.equip(self.context)
+            self.channel_binding = authority.binding()
+            return
+        certificate, certificate_pem, key_pem, password = _self_signed()
         self.channel_binding = hashlib.sha256(certificate).digest()
         # `ssl` takes keys from files only.  The directory is private (0700), the key in it is
         # encrypted, and both are gone when this returns.
@@ -46,12 +58,27 @@ class ServerIdentity:
             self.context.load_cert_chain(path, password=password)
 
 
-def client_context() -> ssl.SSLContext:
-    """The dialling side's TLS context."""
+def client_context(authority: Authority | None = None) -> ssl.SSLContext:
+    """The dialling side's TLS context.
+
+    Raises:
+        UsageError: A file of the authority cannot be used.
+    """
     context = _context(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
+    if authority is not None:
+        authority.equip(context)
     return context
+
+
+def certificate_problem(error: BaseException | None) -> str:
+    """What is wrong with the peer's certificate; empty when ``error`` has another cause."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return error.verify_message
+        error = error.__cause__
+    return ""
 
 
 def _context(protocol: int) -> ssl.SSLContext:
@@ -140,6 +167,10 @@ class TlsStream(Stream):
         """SHA-256 of the certificate that the server showed; on the dialling side only."""
         certificate: bytes = self._tls.getpeercert(binary_form=True)
         return hashlib.sha256(certificate).digest()
+
+    def nodes_named(self) -> frozenset[str]:
+        """Ids of the nodes that the peer's certificate names; it was checked."""
+        return nodes_named(self._tls.getpeercert())
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """See `trio.abc.SendStream`."""
