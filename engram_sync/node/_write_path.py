@@ -74,6 +74,8 @@ def arrival_untrusted(
 class Taken(NamedTuple):
     """What became of one frame."""
 
+    ref: int
+    """The sender's number of the frame's log."""
     log: bytes
     seq: int
     """The frame's last position; the last valid one when the log is refused."""
@@ -302,7 +304,9 @@ class WritePath:
                 intake.taken.append(self._take(tx, arrival))
             except ForkDetected as fork:
                 intake.forks.append(fork)
-                intake.taken.append(Taken(fork.log, fork.seq - 1, 0, (fork.rejection,)))
+                intake.taken.append(
+                    Taken(arrival.frame.ref, fork.log, fork.seq - 1, 0, (fork.rejection,))
+                )
                 continue
             except WireError as error:
                 intake.error = error
@@ -319,10 +323,11 @@ class WritePath:
         if batch.records:
             self._store(tx, batch)
         if batch.rejection is not None:
-            return Taken(batch.log.id, batch.log.seq, len(batch.records), (batch.rejection,))
+            held, why = batch.log.seq, (batch.rejection,)
+            return Taken(frame.ref, batch.log.id, held, len(batch.records), why)
         # What the frame shows, not how far the log is held here: the sender may hold less.
         last = frame.first + len(frame.records) - 1
-        return Taken(batch.log.id, last, len(batch.records))
+        return Taken(frame.ref, batch.log.id, last, len(batch.records))
 
     def _store(self, tx: Transaction, batch: AuthoredBatch | IngestBatch) -> list[int]:
         log = batch.log

@@ -31,6 +31,8 @@ from engram_wire import (
     Ping,
     Pong,
     ProtocolError,
+    Refusal,
+    Rejection,
     Summary,
     SyncAck,
     SyncRequest,
@@ -161,23 +163,27 @@ class Exchange:
 
     def on_stored(self, stored: Sequence[Stored]) -> list[Effect]:
         """Frames are durable: acknowledge them, with our summary once nothing is pending."""
+        told: list[Stored] = []
         for frame in stored:
             self.received_records += frame.new_records
-            self._pulls[frame.request].pending -= 1
+            if self._pulls[frame.request].answered():
+                told.append(frame)
         effects: list[Effect] = []
         for request in dict.fromkeys(frame.request for frame in stored):
             pull = self._pulls[request]
-            mine = [frame for frame in stored if frame.request == request]
+            mine = [frame for frame in told if frame.request == request]
             # Of a log that is refused from its first record on, nothing is held.
-            received = {frame.log: frame.seq for frame in mine if frame.seq}
-            rejected = tuple(r for frame in mine for r in frame.rejected)
+            received = {frame.ref: frame.seq for frame in mine if frame.seq}
+            rejected = tuple(
+                Refusal(frame.ref, why.seq, why.code) for frame in mine for why in frame.rejected
+            )
             view = self._scopes[pull.scope]
             summary = None if pull.pending else view.summary()
             effects.append(Send(SyncAck(request, tuple(received.items()), summary, rejected)))
             effects += self._compared(pull.scope)
             for feed in self._feeds_of(view):
                 # First note what the peer itself has sent, so that none of it is echoed.
-                feed.learned(received.items())
+                feed.learned((frame.log, frame.seq) for frame in mine if frame.seq)
                 effects += feed.next_read(view)
         return effects
 
@@ -351,8 +357,10 @@ class Exchange:
                 return []  # It crossed the refusal.
             raise ProtocolError(f"no feed {message.request}")
         feed.acked_untrusted(message.received)
-        rejected = tuple(r for r in message.rejected if r.log in feed.refs)
-        feed.refuse(r.log for r in rejected)
+        rejected = tuple(
+            Rejection(feed.log_untrusted(why.ref), why.seq, why.code) for why in message.rejected
+        )
+        feed.refuse(why.log for why in rejected)
         effects: list[Effect] = [Refused(feed.scope, rejected)] if rejected else []
         if message.summary is None:
             return effects

@@ -31,6 +31,9 @@ class Feed:
     after: int | None = None
     """Arrival number up to which runs were sent; None before the first page."""
     refs: dict[bytes, int] = field(default_factory=dict[bytes, int])
+    """The numbers under which logs were announced."""
+    logs: dict[int, bytes] = field(default_factory=dict[int, bytes])
+    """The same, the other way round."""
     acknowledged: dict[bytes, int] = field(default_factory=dict[bytes, int])
     reading: bool = False
     caught_up: bool = False
@@ -63,6 +66,7 @@ class Feed:
         )
         if before is not None:
             feed.refs = before.refs
+            feed.logs = before.logs
             feed.refuse(before.refused)
             feed.serial = before.serial + 1
             feed.sent_records = before.sent_records
@@ -94,6 +98,7 @@ class Feed:
         for index, entry in enumerate(entries):
             if entry.announcement is not None:
                 self.refs[entry.log] = entry.announcement.ref
+                self.logs[entry.announcement.ref] = entry.log
             self.known[entry.log] = max(self.known.get(entry.log, 0), entry.last)
             final = exhausted and index == len(entries) - 1
             effects.append(
@@ -144,17 +149,27 @@ class Feed:
             self.refused.add(log)
             self.known[log] = SEQ_MAX
 
-    def acked_untrusted(self, received: Iterable[tuple[bytes, int]]) -> None:
+    def log_untrusted(self, ref: int) -> bytes:
+        """The log that was announced as ``ref``.
+
+        Raises:
+            WireError: None was.
+        """
+        log = self.logs.get(ref)
+        if log is None:
+            raise ProtocolError(f"log {ref} of request {self.request} was never announced")
+        return log
+
+    def acked_untrusted(self, received: Iterable[tuple[int, int]]) -> None:
         """The peer stored these positions durably.
 
         Raises:
             WireError: It names a log that was not sent.
         """
-        for log, seq in received:
-            if log not in self.refs:
-                raise ProtocolError(f"log {log.hex()[:16]} was not sent and cannot be stored")
+        positions = [(self.log_untrusted(ref), seq) for ref, seq in received]
+        for log, seq in positions:
             before = self.acknowledged.get(log, 0)
             if seq > before:
                 self.sent_records += seq - before
                 self.acknowledged[log] = seq
-        self.learned(received)
+        self.learned(positions)

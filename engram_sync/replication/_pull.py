@@ -26,6 +26,8 @@ class Stored(NamedTuple):
     """What became of one frame of a pull."""
 
     request: int
+    ref: int
+    """The peer's number of the frame's log."""
     log: bytes
     seq: int
     """The frame's last position, or the one before it at which the log is refused."""
@@ -54,6 +56,8 @@ class Pull:
     announcements: dict[int, Announcement] = field(default_factory=dict[int, Announcement])
     pending: int = 0
     """Frames handed to the store and not yet answered."""
+    orphaned: int = 0
+    """Of these, the first ones: frames of before a refusal, whose numbers of logs are void."""
     disagreements: int = 0
     """Comparisons in a row that found a difference nothing on its way explains."""
 
@@ -72,6 +76,7 @@ class Pull:
     def refused(self) -> None:
         """The peer serves this request no more, and forgets what it announced for it."""
         self.state = PullState.REFUSED
+        self.orphaned = self.pending
         # Another mapping: frames that wait for the store still look at the old one.
         self.announcements = {}
 
@@ -95,6 +100,14 @@ class Pull:
             clock=_stated(view.clock) if with_clock else None,
             credentials=credentials,
         )
+
+    def answered(self) -> bool:
+        """One frame came back from the store; whether the peer is to hear of it."""
+        self.pending -= 1
+        if not self.orphaned:
+            return True
+        self.orphaned -= 1
+        return False
 
     def compared(self, view: ScopeView, theirs: Summary) -> list[Effect]:
         """Anti-entropy: a difference that outlives a comparison starts the request anew.

@@ -7,7 +7,16 @@ from typing import TypeVar
 import trio
 
 from engram_sync.transport import Address, Link, Transport, TransportStatistics
-from engram_wire import Message, MessageType, cbor, decode_message_untrusted
+from engram_wire import (
+    Message,
+    MessageType,
+    SyncAck,
+    SyncRequest,
+    SyncResponse,
+    cbor,
+    decode_message_untrusted,
+    log_id,
+)
 
 M = TypeVar("M")
 
@@ -37,6 +46,22 @@ class Tap:
             if sender == host
             for message in _messages(data)
             if isinstance(message, kind)
+        ]
+
+    def acknowledged(self, host: str, scope: bytes) -> list[tuple[int, dict[bytes, int]]]:
+        """What ``host`` acknowledged of one scope, by log, with the stamp of each message."""
+        asked = {m.request for _, m in self.stamped(host, SyncRequest) if m.scope == scope}
+        names = {
+            (response.request, log.ref): log_id(log.domain, scope, log.author, log.incarnation)
+            for sender in {sender for sender, _, _ in self.sends} - {host}
+            for _, response in self.stamped(sender, SyncResponse)
+            if response.request in asked
+            for log in response.announcements
+        }
+        return [
+            (stamp, {names[ack.request, ref]: seq for ref, seq in ack.received})
+            for stamp, ack in self.stamped(host, SyncAck)
+            if ack.request in asked and ack.received
         ]
 
     def messages(self, host: str, kind: type[M]) -> list[M]:

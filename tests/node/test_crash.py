@@ -7,7 +7,7 @@ import pytest
 from trio.testing import MockClock
 
 from engram_sync.node import Node
-from engram_wire import LogDomain, SyncAck
+from engram_wire import LogDomain
 from tests.store.crash_vfs import Crash, CrashDisk, Loss
 
 from .tap import Tap
@@ -99,7 +99,7 @@ async def test_a_crash_at_any_operation_of_receiving_loses_nothing_acknowledged(
         async with village.open("a") as a, village.open("b", peers=["a"]) as b:
             await a.remember("one")
             await agreement(a, b)
-        acks = [(at, ack.received) for at, ack in tap.stamped("b", SyncAck) if ack.received]
+            acks = tap.acknowledged("b", a._core.facts.agent_scope)
         assert acks
         images = Images(village, tmp_path, "a")
         for crash in disk.crashes(seed=2):
@@ -107,7 +107,7 @@ async def test_a_crash_at_any_operation_of_receiving_loses_nothing_acknowledged(
             acked: dict[bytes, int] = {}
             for at, received in acks:
                 if at <= crash.position:
-                    acked |= dict(received)
+                    acked |= received
             await images.check(crash, set(), acked)
     assert min(images.seen.values()) >= 3
 

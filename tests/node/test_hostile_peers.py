@@ -53,9 +53,7 @@ async def test_an_invalid_record_is_refused_and_reported_and_all_else_goes_on(
 
         await until(taken)
         ack = await rogue.hear(SyncAck)
-        assert [(r.log, r.seq, r.code) for r in ack.rejected] == [
-            (bad.id, 2, CloseCode.INVALID_RECORD)
-        ]
+        assert [(r.ref, r.seq, r.code) for r in ack.rejected] == [(0, 2, CloseCode.INVALID_RECORD)]
         assert "record 2" in await problems(a)
         await a.remember("still here")
         await agreement(a, b)
@@ -72,7 +70,7 @@ async def test_a_log_whose_first_record_is_invalid_can_be_refused(
         bad = Log(a, rogue.identity).add("never", valid=False)
         await rogue.serve(bad)
         ack = await rogue.hear(SyncAck)
-        assert [(r.log, r.seq) for r in ack.rejected] == [(bad.id, 1)]
+        assert [(r.ref, r.seq) for r in ack.rejected] == [(0, 1)]
         assert ack.received == ()
         assert await contents(a) == []
 
@@ -141,7 +139,7 @@ async def test_two_nodes_that_hold_two_branches_sync_everything_else(
     [
         Goodbye(200, "from the future"),
         Pong(5),
-        SyncAck(9, ((bytes(32), 1),)),
+        SyncAck(9, ((0, 1),)),
         SyncResponse(9, SyncStatus.COMPLETE),
     ],
     ids=lambda message: type(message).__name__,

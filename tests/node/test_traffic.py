@@ -5,7 +5,7 @@ from trio.testing import MockClock
 
 from engram_sync.node import Node
 from engram_sync.results import NewMemory
-from engram_wire import SyncAck, SyncRequest, SyncResponse, decode_frame_untrusted
+from engram_wire import SyncRequest, SyncResponse, decode_frame_untrusted
 
 from .tap import Tap
 from .village import Village, agreement, all_synced
@@ -107,8 +107,8 @@ async def test_acks_carry_what_became_durable(village: Village, autojump_clock: 
         await all_synced(a, b)
         held = dict(_positions(b))
         acked: dict[bytes, int] = {}
-        for ack in tap.messages("b", SyncAck):
-            acked |= dict(ack.received)
+        for _, received in tap.acknowledged("b", a._core.facts.agent_scope):
+            acked |= received
         assert max(acked.values()) == 1000
         assert acked.items() <= held.items()
 

@@ -109,7 +109,7 @@ def test_summaries_of_scopes_that_are_not_shared_are_ignored() -> None:
         SyncResponse(99, SyncStatus.DATA, (), b"x"),
         SyncResponse(99, SyncStatus.REFUSED),
         SyncAck(99),
-        SyncAck(1, ((b"?" * 32, 1),)),
+        SyncAck(1, ((99, 1),)),
         JoinResponse(True),
         Pong(1234),
         SyncResponse(
@@ -161,12 +161,12 @@ def test_frames_of_one_batch_are_acknowledged_together() -> None:
         exchange.on_message_untrusted(SyncResponse(1, SyncStatus.DATA, (), b"frame"), 0.0)
     assert exchange.receiving()
     log = log_of(A)
-    (part,) = exchange.on_stored([Stored(1, log, 1, 1), Stored(1, log, 2, 1)])
+    (part,) = exchange.on_stored([Stored(1, 0, log, 1, 1), Stored(1, 0, log, 2, 1)])
     assert isinstance(part, Send)
-    assert part.message == SyncAck(1, ((log, 2),), None, ())
-    last = exchange.on_stored([Stored(1, log, 3, 1)])[0]
+    assert part.message == SyncAck(1, ((0, 2),), None, ())
+    last = exchange.on_stored([Stored(1, 0, log, 3, 1)])[0]
     assert isinstance(last, Send)
-    assert last.message == SyncAck(1, ((log, 3),), b.views[SCOPE].summary(), ())
+    assert last.message == SyncAck(1, ((0, 3),), b.views[SCOPE].summary(), ())
     assert exchange.received_records == 3
 
 

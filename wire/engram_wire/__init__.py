@@ -20,11 +20,14 @@ from ._limits import CLOCK_MAX as CLOCK_MAX
 from ._limits import CODE_MAX as CODE_MAX
 from ._limits import COLLECTION_CHARS_MAX as COLLECTION_CHARS_MAX
 from ._limits import COLLECTIONS_MAX as COLLECTIONS_MAX
+from ._limits import CONFLICTS_MAX as CONFLICTS_MAX
 from ._limits import CREDENTIALS_MAX as CREDENTIALS_MAX
 from ._limits import DEAD_AFTER_S as DEAD_AFTER_S
 from ._limits import DEPS_MAX as DEPS_MAX
+from ._limits import EDIT_UNITS_MAX as EDIT_UNITS_MAX
 from ._limits import ENGRAM_BYTES as ENGRAM_BYTES
 from ._limits import ENVELOPE_OVERHEAD_BYTES_MAX as ENVELOPE_OVERHEAD_BYTES_MAX
+from ._limits import FINGERPRINT_BYTES as FINGERPRINT_BYTES
 from ._limits import GOODBYE_DEADLINE_S as GOODBYE_DEADLINE_S
 from ._limits import GRANT_BYTES_MAX as GRANT_BYTES_MAX
 from ._limits import HANDSHAKE_BYTES_MAX as HANDSHAKE_BYTES_MAX
@@ -33,6 +36,7 @@ from ._limits import HASH_BYTES as HASH_BYTES
 from ._limits import HLC_MAX as HLC_MAX
 from ._limits import HLC_MIN as HLC_MIN
 from ._limits import INCARNATION_BYTES as INCARNATION_BYTES
+from ._limits import INSERT_UNITS_MAX as INSERT_UNITS_MAX
 from ._limits import KEY_BYTES as KEY_BYTES
 from ._limits import KIND_MAX as KIND_MAX
 from ._limits import LABEL_BYTES_MAX as LABEL_BYTES_MAX
@@ -43,11 +47,16 @@ from ._limits import NONCE_BYTES as NONCE_BYTES
 from ._limits import PAYLOAD_BYTES_MAX as PAYLOAD_BYTES_MAX
 from ._limits import PAYLOAD_OF_MESSAGE_BYTES_MAX as PAYLOAD_OF_MESSAGE_BYTES_MAX
 from ._limits import PING_INTERVAL_S as PING_INTERVAL_S
+from ._limits import PROBE_SEQS_MAX as PROBE_SEQS_MAX
+from ._limits import RANGE_PARTS_MAX as RANGE_PARTS_MAX
+from ._limits import RANGES_MAX as RANGES_MAX
 from ._limits import REASON_BYTES_MAX as REASON_BYTES_MAX
 from ._limits import REQUEST_MAX as REQUEST_MAX
+from ._limits import RESOLUTION_FRAMES_MAX as RESOLUTION_FRAMES_MAX
 from ._limits import RUN_BYTES_MAX as RUN_BYTES_MAX
 from ._limits import RUN_RECORDS_MAX as RUN_RECORDS_MAX
 from ._limits import SALT_BYTES as SALT_BYTES
+from ._limits import SEALED_MAX as SEALED_MAX
 from ._limits import SECRET_KEY_BYTES as SECRET_KEY_BYTES
 from ._limits import SENDER_BYTES as SENDER_BYTES
 from ._limits import SEQ_MAX as SEQ_MAX
@@ -57,6 +66,7 @@ from ._limits import SUMMARIES_MAX as SUMMARIES_MAX
 from ._limits import SUPERSEDED_BYTES_MAX as SUPERSEDED_BYTES_MAX
 from ._limits import SUPERSEDED_MAX as SUPERSEDED_MAX
 from ._limits import VERSIONS_MAX as VERSIONS_MAX
+from ._limits import WANTED_PAYLOADS_MAX as WANTED_PAYLOADS_MAX
 from ._state import TRANSITIONS as TRANSITIONS
 from ._state import Input as Input
 from ._state import State as State
@@ -77,18 +87,36 @@ from .frames import split_runs as split_runs
 from .frames import verify_frame_untrusted as verify_frame_untrusted
 from .handshake import Identity as Identity
 from .handshake import Role as Role
+from .messages import EMPTY_SEALED as EMPTY_SEALED
+from .messages import NOTHING_SEALED as NOTHING_SEALED
 from .messages import Announcement as Announcement
 from .messages import ClockEntry as ClockEntry
+from .messages import ConflictNotification as ConflictNotification
+from .messages import ConflictResolution as ConflictResolution
 from .messages import Credential as Credential
 from .messages import Goodbye as Goodbye
 from .messages import Hello as Hello
 from .messages import HelloAck as HelloAck
 from .messages import JoinRequest as JoinRequest
 from .messages import JoinResponse as JoinResponse
+from .messages import LeaveNotification as LeaveNotification
 from .messages import Message as Message
 from .messages import MessageType as MessageType
+from .messages import OpenConflict as OpenConflict
+from .messages import PayloadRequest as PayloadRequest
+from .messages import PayloadResponse as PayloadResponse
 from .messages import Ping as Ping
 from .messages import Pong as Pong
+from .messages import Probe as Probe
+from .messages import ProbeResponse as ProbeResponse
+from .messages import Range as Range
+from .messages import RangeAnswer as RangeAnswer
+from .messages import RangeEntries as RangeEntries
+from .messages import RangePart as RangePart
+from .messages import RangeParts as RangeParts
+from .messages import RangeRequest as RangeRequest
+from .messages import RangeResponse as RangeResponse
+from .messages import Refusal as Refusal
 from .messages import Rejection as Rejection
 from .messages import Summary as Summary
 from .messages import SyncAck as SyncAck
@@ -98,19 +126,30 @@ from .messages import SyncStatus as SyncStatus
 from .messages import clock_digest as clock_digest
 from .messages import decode_message_untrusted as decode_message_untrusted
 from .messages import encode_message as encode_message
+from .messages import range_fingerprint as range_fingerprint
+from .messages import sealed_digest as sealed_digest
 from .records import AUTH_UNCHANGED as AUTH_UNCHANGED
+from .records import INSERTED_TEXT as INSERTED_TEXT
 from .records import NO_IDS as NO_IDS
 from .records import NO_SUPERSEDED as NO_SUPERSEDED
+from .records import Edit as Edit
+from .records import Insert as Insert
 from .records import LogDomain as LogDomain
 from .records import Record as Record
 from .records import RecordKind as RecordKind
+from .records import Reference as Reference
 from .records import Shape as Shape
+from .records import Span as Span
 from .records import Superseded as Superseded
 from .records import body_of as body_of
+from .records import branch_id as branch_id
 from .records import check_key_untrusted as check_key_untrusted
+from .records import clocks_taken as clocks_taken
 from .records import decode_auth_untrusted as decode_auth_untrusted
+from .records import decode_edit_untrusted as decode_edit_untrusted
 from .records import decode_ids_untrusted as decode_ids_untrusted
 from .records import decode_superseded_untrusted as decode_superseded_untrusted
+from .records import encode_edit as encode_edit
 from .records import encode_ids as encode_ids
 from .records import encode_payload as encode_payload
 from .records import encode_superseded as encode_superseded
@@ -145,11 +184,15 @@ __all__ = [
     "CODE_MAX",
     "COLLECTIONS_MAX",
     "COLLECTION_CHARS_MAX",
+    "CONFLICTS_MAX",
     "CREDENTIALS_MAX",
     "DEAD_AFTER_S",
     "DEPS_MAX",
+    "EDIT_UNITS_MAX",
+    "EMPTY_SEALED",
     "ENGRAM_BYTES",
     "ENVELOPE_OVERHEAD_BYTES_MAX",
+    "FINGERPRINT_BYTES",
     "GOODBYE_DEADLINE_S",
     "GRANT_BYTES_MAX",
     "HANDSHAKE_BYTES_MAX",
@@ -158,6 +201,8 @@ __all__ = [
     "HLC_MAX",
     "HLC_MIN",
     "INCARNATION_BYTES",
+    "INSERTED_TEXT",
+    "INSERT_UNITS_MAX",
     "KEY_BYTES",
     "KIND_MAX",
     "LABEL_BYTES_MAX",
@@ -166,16 +211,22 @@ __all__ = [
     "MESSAGE_BYTES_MAX",
     "NEED_DATA",
     "NONCE_BYTES",
+    "NOTHING_SEALED",
     "NO_IDS",
     "NO_SUPERSEDED",
     "PAYLOAD_BYTES_MAX",
     "PAYLOAD_OF_MESSAGE_BYTES_MAX",
     "PING_INTERVAL_S",
+    "PROBE_SEQS_MAX",
+    "RANGES_MAX",
+    "RANGE_PARTS_MAX",
     "REASON_BYTES_MAX",
     "REQUEST_MAX",
+    "RESOLUTION_FRAMES_MAX",
     "RUN_BYTES_MAX",
     "RUN_RECORDS_MAX",
     "SALT_BYTES",
+    "SEALED_MAX",
     "SECRET_KEY_BYTES",
     "SENDER_BYTES",
     "SEQ_MAX",
@@ -186,11 +237,15 @@ __all__ = [
     "SUPERSEDED_MAX",
     "TRANSITIONS",
     "VERSIONS_MAX",
+    "WANTED_PAYLOADS_MAX",
     "Announcement",
     "ClockEntry",
     "CloseCode",
+    "ConflictNotification",
+    "ConflictResolution",
     "Credential",
     "DuplicateError",
+    "Edit",
     "Established",
     "Frame",
     "Goodbye",
@@ -198,24 +253,41 @@ __all__ = [
     "HelloAck",
     "Identity",
     "Input",
+    "Insert",
     "InvalidRecordError",
     "JoinRequest",
     "JoinResponse",
+    "LeaveNotification",
     "LimitError",
     "LocalProtocolError",
     "LogDomain",
     "Message",
     "MessageType",
+    "OpenConflict",
+    "PayloadRequest",
+    "PayloadResponse",
     "Ping",
     "Pong",
+    "Probe",
+    "ProbeResponse",
     "ProtocolError",
+    "Range",
+    "RangeAnswer",
+    "RangeEntries",
+    "RangePart",
+    "RangeParts",
+    "RangeRequest",
+    "RangeResponse",
     "Record",
     "RecordKind",
+    "Reference",
+    "Refusal",
     "Rejection",
     "Role",
     "Session",
     "Shape",
     "SignatureError",
+    "Span",
     "State",
     "StrangerError",
     "Summary",
@@ -227,14 +299,18 @@ __all__ = [
     "VersionError",
     "WireError",
     "body_of",
+    "branch_id",
     "cbor",
     "check_key_untrusted",
     "clock_digest",
+    "clocks_taken",
     "decode_auth_untrusted",
+    "decode_edit_untrusted",
     "decode_frame_untrusted",
     "decode_ids_untrusted",
     "decode_message_untrusted",
     "decode_superseded_untrusted",
+    "encode_edit",
     "encode_frame",
     "encode_ids",
     "encode_message",
@@ -245,7 +321,9 @@ __all__ = [
     "log_id",
     "parse_shape_untrusted",
     "payload_hash",
+    "range_fingerprint",
     "record_bytes",
+    "sealed_digest",
     "shape_of",
     "sign_head",
     "split_payload_untrusted",

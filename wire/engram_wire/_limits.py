@@ -80,10 +80,24 @@ AUTH_HEADS_MAX: Final = 8
 """Membership heads one record may rely on: as many concurrent leaders as a scope can have busy."""
 
 SUPERSEDED_MAX: Final = 4096
-"""Dots one record may supersede: one resolve of as many siblings as anybody will ever see."""
+"""Dots one record may supersede: one resolve of as many siblings as anybody will ever see.  As
+many logs one delete or seal may name, records one erase, and deleted spans one edit."""
 
-SUPERSEDED_BYTES_MAX: Final = 3 + SUPERSEDED_MAX * (2 + 34 + 5)
-"""That many entries of an op, a log id and a 32-bit clock."""
+INSERT_UNITS_MAX: Final = 64 << 10
+"""UTF-16 code units of one insert of an edit, or of one deleted span: a long text is several, so
+that one origin never stands for more than a document viewer wants to look at in one piece."""
+
+EDIT_UNITS_MAX: Final = PAYLOAD_BYTES_MAX
+"""UTF-16 code units that one edit may insert.  No payload holds more: each takes a byte or two."""
+
+_INSERT_BYTES_MAX: Final = 1 + 2 * (1 + 34 + 5) + 5
+_SPAN_BYTES_MAX: Final = 1 + 34 + 5 + 5
+
+SUPERSEDED_BYTES_MAX: Final = (
+    64 + COLLECTIONS_MAX * _INSERT_BYTES_MAX + (SUPERSEDED_MAX * _SPAN_BYTES_MAX)
+)
+"""The column of the largest edit: its generation, an insert per put, and as many deleted spans.
+A dot with its op takes 41 bytes and a position in another log 43, so all other kinds fit."""
 
 CLOCK_MAX: Final = (1 << 32) - 1
 """A dot's clock becomes a Yjs clock, which is a u32."""
@@ -110,6 +124,9 @@ BODY_FIXED_BYTES: Final = 28
 REQUEST_MAX: Final = (1 << 32) - 1
 """Request numbers and log references are local to a session and a u32."""
 
+SEALED_MAX: Final = (1 << 32) - 1
+"""Sealed logs that one request can count."""
+
 CLOCK_ENTRIES_MAX: Final = 8192
 """Logs in one clock: at 77 bytes each they fit one message with room for credentials."""
 
@@ -124,6 +141,29 @@ SUMMARIES_MAX: Final = 4096
 
 ACK_ENTRIES_MAX: Final = 8192
 """Logs acknowledged or rejected in one SyncAck."""
+
+CONFLICTS_MAX: Final = 1024
+"""Conflicts named in one notification, 95 bytes each; a person looks at far fewer."""
+
+RESOLUTION_FRAMES_MAX: Final = 64
+"""Frames in one ConflictResolution; their bytes are bounded by the message."""
+
+WANTED_PAYLOADS_MAX: Final = 512
+"""Payloads asked for at once: 22 kB of names, and one question per 512 that are owed."""
+
+PROBE_SEQS_MAX: Final = 64
+"""Positions asked for in one Probe.  With 16 a round, a fork in a log of 2^40 records is found in
+ten rounds, with 64 in seven."""
+
+RANGES_MAX: Final = 256
+"""Ranges compared in one message."""
+
+RANGE_PARTS_MAX: Final = 16
+"""Parts one range is answered with.  256 ranges of 16 parts, or a whole clock of entries, and
+both together, fit one message."""
+
+FINGERPRINT_BYTES: Final = 16
+"""Of a range: collisions cannot be looked for ahead, because the session id goes into it."""
 
 GRANT_BYTES_MAX: Final = 4 << 10
 """An invitation grant with its signature; 200 bytes today."""
@@ -164,6 +204,10 @@ _LARGEST_RECORD_BYTES: Final = (
 assert _LARGEST_RECORD_BYTES + 1024 <= PAYLOAD_OF_MESSAGE_BYTES_MAX
 assert RUN_BYTES_MAX * 2 <= PAYLOAD_OF_MESSAGE_BYTES_MAX
 assert CLOCK_ENTRIES_MAX * 77 <= PAYLOAD_OF_MESSAGE_BYTES_MAX
+assert RANGES_MAX * RANGE_PARTS_MAX * 64 + CLOCK_ENTRIES_MAX * 77 <= PAYLOAD_OF_MESSAGE_BYTES_MAX
+assert CONFLICTS_MAX * 95 <= PAYLOAD_OF_MESSAGE_BYTES_MAX
+assert PAYLOAD_BYTES_MAX + 256 <= PAYLOAD_OF_MESSAGE_BYTES_MAX  # one owed payload always fits
+assert SUPERSEDED_MAX * (34 + 9) + 3 <= SUPERSEDED_BYTES_MAX
 assert SUMMARIES_MAX * 117 <= PAYLOAD_OF_MESSAGE_BYTES_MAX
 assert 35 * CAPABILITIES_MAX + 64 <= HANDSHAKE_BYTES_MAX
 assert COLLECTIONS_MAX * (COLLECTION_CHARS_MAX + 2) + 4 <= SHAPE_BYTES_MAX

@@ -5,11 +5,14 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
+
+from ._digests import NOTHING_SEALED
+from ._digests import ClockEntry as ClockEntry
 
 
 class MessageType(IntEnum):
-    """The number of each message; 10 to 19 are reserved for messages named in SPEC.md."""
+    """The number of each message; 19 to 23 are reserved."""
 
     HELLO = 0
     HELLO_ACK = 1
@@ -21,6 +24,15 @@ class MessageType(IntEnum):
     PING = 7
     PONG = 8
     GOODBYE = 9
+    CONFLICT_NOTIFICATION = 10
+    CONFLICT_RESOLUTION = 11
+    LEAVE_NOTIFICATION = 12
+    PAYLOAD_REQUEST = 13
+    PAYLOAD_RESPONSE = 14
+    PROBE = 15
+    PROBE_RESPONSE = 16
+    RANGE_REQUEST = 17
+    RANGE_RESPONSE = 18
 
 
 class SyncStatus(IntEnum):
@@ -34,6 +46,8 @@ class SyncStatus(IntEnum):
     """The digests differ: ask again with the whole clock."""
     REFUSED = 3
     """Absent and forbidden look alike."""
+    RANGES_FOLLOW = 4
+    """Clocks do not serve: a RangeRequest comes before the backlog."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +80,8 @@ class Announcement:
     """``LogDomain``."""
     author: bytes
     incarnation: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class ClockEntry:
-    """How far one log is held."""
-
-    log: bytes
-    seq: int
-    """The last signed position held, from 1."""
-    head: bytes
-    """The id at that position."""
+    branch: bytes | None = None
+    """Of a forked log: the id of the branch's first record; None for the log or its trunk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +103,21 @@ class Credential:
     frame: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Rejection:
-    """A record that the receiver will never accept, and with it the rest of that log."""
+class Rejection(NamedTuple):
+    """A record that will never be accepted here, and with it the rest of that log."""
 
     log: bytes
+    """As this node names it; on the wire it is a ``Refusal``."""
+    seq: int
+    code: int
+    """``CloseCode``, or a number of a newer version."""
+
+
+class Refusal(NamedTuple):
+    """A record that the receiver will never accept, and with it the rest of that log."""
+
+    ref: int
+    """The sender's announcement of the log."""
     seq: int
     code: int
     """``CloseCode``, or a number of a newer version."""
@@ -117,8 +132,10 @@ class SyncRequest:
     scope: bytes
     clock_digest: bytes
     clock: tuple[ClockEntry, ...] | None
-    """Sorted by log; None in the hope that the digests are equal."""
+    """The logs that are not sealed, sorted; None in the hope that the digests are equal."""
     credentials: tuple[Credential, ...] = ()
+    sealed: tuple[int, bytes] = NOTHING_SEALED
+    """How many sealed logs are held exactly to their seal, and their ``sealed_digest``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +154,10 @@ class SyncAck:
     """What of a request's records is durable at the receiver, and what is refused for ever."""
 
     request: int
-    received: tuple[tuple[bytes, int], ...] = ()
-    """(log, seq): durable up to this signed position."""
+    received: tuple[tuple[int, int], ...] = ()
+    """(ref, seq): the log that the sender announced so is durable up to this position."""
     summary: Summary | None = None
-    rejected: tuple[Rejection, ...] = ()
+    rejected: tuple[Refusal, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +209,161 @@ class Goodbye:
     reason: str = ""
 
 
+class OpenConflict(NamedTuple):
+    """One conflict that waits for a resolution."""
+
+    id: bytes
+    version: bytes
+    """Of the heads that conflict: another one is another version of the same conflict."""
+    engram: bytes
+    kind: int
+    """Its class: a number that one byte holds, for the receiver to know or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConflictNotification:
+    """Conflicts of a scope that the sender has found; a hint, which changes nothing."""
+
+    scope: bytes
+    conflicts: tuple[OpenConflict, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ConflictResolution:
+    """Conflicts of a scope that were resolved, and the records that did it."""
+
+    scope: bytes
+    resolved: tuple[tuple[bytes, bytes], ...]
+    """(conflict id, version)."""
+    announcements: tuple[Announcement, ...] = ()
+    """The logs of the frames; these refs are good in this message only."""
+    frames: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveNotification:
+    """The sender leaves a scope; a hint, the leave record in its membership log decides."""
+
+    scope: bytes
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PayloadRequest:
+    """Asks for payloads of records whose bodies are held."""
+
+    number: int
+    """Chosen by the sender, unique among its open requests of this type."""
+    scope: bytes
+    wanted: tuple[tuple[bytes, int], ...]
+    """(log, seq), as the sender names its logs; at least one."""
+
+
+@dataclass(frozen=True, slots=True)
+class PayloadResponse:
+    """The answer to a prefix of a PayloadRequest, at least to its first item."""
+
+    number: int
+    payloads: tuple[tuple[bytes, int, bytes | None], ...]
+    """(log, seq, payload), in the order of the request; None when it is not held here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Asks for the ids at some positions of a log, to find where two histories part."""
+
+    number: int
+    """Chosen by the sender, unique among its open requests of this type."""
+    scope: bytes
+    log: bytes
+    seqs: tuple[int, ...]
+    """Ascending, at least one."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeResponse:
+    """The answer to a Probe."""
+
+    number: int
+    heads: tuple[bytes | None, ...]
+    """The id at each position asked for; None where nothing is held."""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The positions, sealed ones too, of the logs from ``lower`` to below ``upper``."""
+
+    lower: bytes
+    upper: bytes | None
+    """None for no bound."""
+    fingerprint: bytes
+    """``range_fingerprint`` of what the sender holds in it."""
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class RangePart:
+    """One part of a range that was split; it ends where the next one, or the range, does."""
+
+    lower: bytes
+    fingerprint: bytes
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class RangeEntries:
+    """An answer to a range: exactly these positions are held in it."""
+
+    entries: tuple[ClockEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RangeParts:
+    """An answer to a range: these parts of it are to be compared next."""
+
+    parts: tuple[RangePart, ...]
+    """Ascending; the first begins where the range does."""
+
+
+RangeAnswer: TypeAlias = RangeEntries | RangeParts | None
+"""None: the same is held."""
+
+
+@dataclass(frozen=True, slots=True)
+class RangeRequest:
+    """Compares what both sides hold, when a clock is too large or does not tell."""
+
+    request: int
+    """The receiver's SyncRequest, before whose backlog the sender asks this."""
+    ranges: tuple[Range, ...]
+    """Ascending, without overlap, at least one."""
+
+
+@dataclass(frozen=True, slots=True)
+class RangeResponse:
+    """One answer for each range of a RangeRequest, in order."""
+
+    request: int
+    answers: tuple[RangeAnswer, ...]
+
+
 Message: TypeAlias = (
-    SyncRequest | SyncResponse | SyncAck | JoinRequest | JoinResponse | Ping | Pong | Goodbye
+    SyncRequest
+    | SyncResponse
+    | SyncAck
+    | JoinRequest
+    | JoinResponse
+    | Ping
+    | Pong
+    | Goodbye
+    | ConflictNotification
+    | ConflictResolution
+    | LeaveNotification
+    | PayloadRequest
+    | PayloadResponse
+    | Probe
+    | ProbeResponse
+    | RangeRequest
+    | RangeResponse
 )
 """Every message that travels in an envelope."""

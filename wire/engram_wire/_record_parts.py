@@ -1,7 +1,7 @@
 """The columns of a record that have a structure of their own, encoded, parsed and validated.
 
-Shape, superseded dots, ids and payload: each has exactly one encoding, and the functions that
-read one refuse every other spelling.
+Shape, ids and payload (``_superseded`` has the fourth): each has exactly one encoding, and the
+functions that read one refuse every other spelling.
 """
 
 import re
@@ -27,9 +27,6 @@ NO_IDS: Final = b"\x80"
 AUTH_UNCHANGED: Final = b"\xf6"
 """``Record.auth`` of a record that relies on what the previous record of its log relied on."""
 
-NO_SUPERSEDED: Final = b"\x80"
-"""``Record.superseded`` of a record that supersedes nothing."""
-
 _COLLECTION = re.compile(r"[a-z]/[a-z0-9_-]{1,62}\Z")
 
 
@@ -44,12 +41,22 @@ class RecordKind(IntEnum):
     RESOLVE = 5
     JOIN = 6
     ERASE = 7
+    SEAL = 8
+    EDIT = 9
     CHARTER = 16
     ADMIT = 17
     LABEL = 23
 
 
-_KINDS = frozenset(int(kind) for kind in RecordKind)
+KINDS: Final = frozenset(int(kind) for kind in RecordKind)
+"""Kinds that this version knows."""
+
+INSERTED_TEXT: Final = "x/body"
+"""The name of every put of an edit; it is no collection of the document, and no other kind may
+name anything with this prefix."""
+
+_WITHOUT_PUTS = frozenset({RecordKind.JOIN, RecordKind.ERASE, RecordKind.SEAL})
+"""Kinds that only name what exists."""
 
 
 class Shape(NamedTuple):
@@ -60,17 +67,6 @@ class Shape(NamedTuple):
     """One name per put; empty for statements and for kinds this version does not know."""
     statement: list[object] | None
     """The array of a membership kind or of an unknown kind; None otherwise."""
-
-
-class Superseded(NamedTuple):
-    """One dot that a record supersedes."""
-
-    op: int
-    """Index of the put that replaces it; the number of puts when nothing does.  0 in a delete."""
-    log: bytes | None
-    """Id of the dot's log; None for the author's own log."""
-    clock: int
-    """The dot's clock.  In a delete: every dot of that log with a smaller clock."""
 
 
 # ---- shape ---------------------------------------------------------------------------------------
@@ -84,7 +80,7 @@ def shape_of(kind: int, collections: Sequence[str]) -> bytes:
     """
     if not 0 <= kind < _limits.MEMBERSHIP_KIND_MIN:
         raise ValueError(f"kind {kind} is not the kind of a data record")
-    if problem := _problem_of_collections(collections):
+    if problem := _problem_of_puts(kind, collections):
         raise ValueError(problem)
     return bytes((kind,)) + encode(collections)
 
@@ -103,20 +99,25 @@ def statement_shape(kind: int, statement: Sequence[object]) -> bytes:
     return shape
 
 
-def _problem_of_collections(names: Sequence[object]) -> str | None:
+def _problem_of_puts(kind: int, names: Sequence[object]) -> str | None:
     if len(names) > _limits.COLLECTIONS_MAX:
         return f"{len(names)} puts in one record, at most {_limits.COLLECTIONS_MAX}"
+    if names and kind in _WITHOUT_PUTS:
+        return f"{len(names)} puts in a record of kind {kind}, which has none"
+    edit = kind == RecordKind.EDIT
     for index, name in enumerate(names):
         if type(name) is not str or _COLLECTION.match(name) is None:
             return f"put {index} names no valid collection"
+        if edit != (name == INSERTED_TEXT) or (not edit and name.startswith("x/")):
+            return f"put {index} names inserted text outside an edit, or something else in one"
     return None
 
 
 @lru_cache(maxsize=1024)
 def _parse_data_shape_untrusted(shape: bytes) -> Shape:
     kind = shape[0]
-    names = _decode_list_untrusted(shape[1:], _limits.SHAPE_BYTES_MAX, "shape")
-    if problem := _problem_of_collections(names):
+    names = decode_list_untrusted(shape[1:], _limits.SHAPE_BYTES_MAX, "shape")
+    if problem := _problem_of_puts(kind, names):
         raise InvalidRecordError(problem)
     return Shape(kind, tuple(map(str, names)), None)
 
@@ -133,96 +134,22 @@ def parse_shape_untrusted(shape: bytes) -> Shape:
     if len(shape) > _limits.SHAPE_BYTES_MAX:
         raise LimitError(f"shape of {len(shape)} bytes, at most {_limits.SHAPE_BYTES_MAX}")
     kind = shape[0]
-    if kind in _KINDS and kind < _limits.MEMBERSHIP_KIND_MIN:
+    if kind in KINDS and kind < _limits.MEMBERSHIP_KIND_MIN:
         return _parse_data_shape_untrusted(shape)
     # Not cached: the statement is a mutable list, and membership records are rare.
-    return Shape(kind, (), _decode_list_untrusted(shape[1:], _limits.SHAPE_BYTES_MAX, "statement"))
+    return Shape(kind, (), decode_list_untrusted(shape[1:], _limits.SHAPE_BYTES_MAX, "statement"))
 
 
-def _decode_list_untrusted(data: bytes, bytes_max: int, what: str) -> list[object]:
+def decode_list_untrusted(data: bytes, bytes_max: int, what: str) -> list[object]:
+    """The items of a column that is one canonical array.
+
+    Raises:
+        WireError: it is not, or has more bytes than ``bytes_max``.
+    """
     value = decode_untrusted(data, bytes_max=bytes_max)
     if not is_list(value):
         raise InvalidRecordError(f"{what} is not an array")
     return value
-
-
-# ---- superseded dots -----------------------------------------------------------------------------
-
-
-def encode_superseded(items: Iterable[Superseded], *, kind: int = RecordKind.UPDATE) -> bytes:
-    """The one encoding of a set of superseded dots: sorted, each once.
-
-    Args:
-        items: The dots; for a delete, ``clock`` is the first clock of that log that stays.
-        kind: The kind of the record; a delete writes pairs instead of triples.
-    """
-    flat: list[int | bytes] = []
-    delete = kind == RecordKind.DELETE
-    for op, log, clock in sorted({(op, log or b"", clock) for op, log, clock in items}):
-        flat += (log or 0, clock) if delete else (op, log or 0, clock)
-    return encode(flat)
-
-
-def decode_superseded_untrusted(data: bytes, *, kind: int, puts: int) -> tuple[Superseded, ...]:
-    """Decode ``Record.superseded``; empty for kinds that this version does not know.
-
-    Args:
-        data: The bytes of the record.
-        kind: The record's kind.
-        puts: How many puts the record has.
-
-    Raises:
-        InvalidRecordError: not canonical, not sorted, repeated, or outside its ranges.
-        LimitError: more dots than one record may supersede.
-    """
-    if data == NO_SUPERSEDED:
-        return ()
-    if len(data) > _limits.SUPERSEDED_BYTES_MAX:
-        raise LimitError(f"{len(data)} bytes of dots, at most {_limits.SUPERSEDED_BYTES_MAX}")
-    if len(data) <= 64:  # one or two dots: the common case, and often the same bytes again
-        return _decode_superseded_cached_untrusted(data, kind, puts)
-    return _decode_superseded_untrusted(data, kind, puts)
-
-
-def _decode_superseded_untrusted(data: bytes, kind: int, puts: int) -> tuple[Superseded, ...]:
-    flat = _decode_list_untrusted(data, _limits.SUPERSEDED_BYTES_MAX, "superseded")
-    if kind not in _KINDS:
-        return ()
-    if kind >= _limits.MEMBERSHIP_KIND_MIN:
-        raise InvalidRecordError(f"a record of kind {kind} supersedes dots")
-    delete = kind == RecordKind.DELETE
-    width = 2 if delete else 3
-    if len(flat) % width:
-        raise InvalidRecordError(f"superseded has {len(flat)} items, not a multiple of {width}")
-    if len(flat) > width * _limits.SUPERSEDED_MAX:
-        raise LimitError(f"{len(flat) // width} dots, at most {_limits.SUPERSEDED_MAX}")
-    ops = [0] * (len(flat) // 2) if delete else flat[::3]
-    found: list[Superseded] = []
-    last: tuple[int, bytes, int] = (-1, b"", 0)
-    for op, log, clock in zip(ops, flat[width - 2 :: width], flat[width - 1 :: width], strict=True):
-        dot = _dot_untrusted(op, log, clock, puts)
-        # A delete names each log once, so its clocks take no part in the order.
-        key = (dot.op, dot.log or b"", 0 if delete else dot.clock)
-        if key <= last:
-            raise InvalidRecordError(f"superseded dot {len(found)} is repeated or out of order")
-        last = key
-        found.append(dot)
-    return tuple(found)
-
-
-_decode_superseded_cached_untrusted = lru_cache(maxsize=4096)(_decode_superseded_untrusted)
-
-
-def _dot_untrusted(op: object, log: object, clock: object, puts: int) -> Superseded:
-    if type(op) is not int or not 0 <= op <= puts:
-        raise InvalidRecordError(f"a superseded dot belongs to no put of {puts}")
-    if type(clock) is not int or not 0 <= clock <= _limits.CLOCK_MAX:
-        raise InvalidRecordError("a superseded dot has no valid clock")
-    if type(log) is bytes and len(log) == _limits.HASH_BYTES:
-        return Superseded(op, log, clock)
-    if type(log) is int and log == 0:
-        return Superseded(op, None, clock)
-    raise InvalidRecordError("a superseded dot names no log")
 
 
 # ---- ids -----------------------------------------------------------------------------------------

@@ -1,50 +1,58 @@
 """The canonical encodings of the messages, and how peer bytes become messages."""
 
-from collections.abc import Callable, Iterable
-from typing import Final, assert_never
+from collections.abc import Callable
 
-from . import _limits
+from . import _limits, _repair_messages, _sync_messages
+from ._digests import EMPTY_SEALED as EMPTY_SEALED
+from ._digests import NOTHING_SEALED as NOTHING_SEALED
+from ._digests import clock_digest as clock_digest
+from ._digests import range_fingerprint as range_fingerprint
+from ._digests import sealed_digest as sealed_digest
 from ._fields import (
-    blob_untrusted,
     bytes_untrusted,
     hash_untrusted,
     integer_untrusted,
     list_untrusted,
     text_untrusted,
-    tuple_untrusted,
 )
+from ._message_fields import fields_of
+from ._message_parts import row_untrusted
 from ._message_types import Announcement as Announcement
 from ._message_types import ClockEntry as ClockEntry
+from ._message_types import ConflictNotification as ConflictNotification
+from ._message_types import ConflictResolution as ConflictResolution
 from ._message_types import Credential as Credential
 from ._message_types import Goodbye as Goodbye
 from ._message_types import Hello as Hello
 from ._message_types import HelloAck as HelloAck
 from ._message_types import JoinRequest as JoinRequest
 from ._message_types import JoinResponse as JoinResponse
+from ._message_types import LeaveNotification as LeaveNotification
 from ._message_types import Message as Message
 from ._message_types import MessageType as MessageType
+from ._message_types import OpenConflict as OpenConflict
+from ._message_types import PayloadRequest as PayloadRequest
+from ._message_types import PayloadResponse as PayloadResponse
 from ._message_types import Ping as Ping
 from ._message_types import Pong as Pong
+from ._message_types import Probe as Probe
+from ._message_types import ProbeResponse as ProbeResponse
+from ._message_types import Range as Range
+from ._message_types import RangeAnswer as RangeAnswer
+from ._message_types import RangeEntries as RangeEntries
+from ._message_types import RangePart as RangePart
+from ._message_types import RangeParts as RangeParts
+from ._message_types import RangeRequest as RangeRequest
+from ._message_types import RangeResponse as RangeResponse
+from ._message_types import Refusal as Refusal
 from ._message_types import Rejection as Rejection
 from ._message_types import Summary as Summary
 from ._message_types import SyncAck as SyncAck
 from ._message_types import SyncRequest as SyncRequest
 from ._message_types import SyncResponse as SyncResponse
 from ._message_types import SyncStatus as SyncStatus
-from .cbor import Encodable, decode_array_untrusted, encode
+from .cbor import encode
 from .errors import LocalProtocolError, ProtocolError
-from .records import LogDomain, keyed_hash
-
-PERSON_CLOCK: Final = b"engram clock"
-
-_U64_MAX: Final = (1 << 64) - 1
-
-
-def clock_digest(entries: Iterable[ClockEntry]) -> bytes:
-    """The digest of a scope's clock: equal exactly when both sides hold the same of every log."""
-    ordered = sorted((entry.log, entry.seq, entry.head) for entry in entries)
-    return keyed_hash(PERSON_CLOCK, encode(ordered))
-
 
 # ---- encode --------------------------------------------------------------------------------------
 
@@ -60,53 +68,6 @@ def encode_hello_ack(ack: HelloAck) -> bytes:
     return encode([int(MessageType.HELLO_ACK), ack.key, ack.signature])
 
 
-def _announcement(item: Announcement) -> Encodable:
-    return [item.ref, item.domain, item.author, item.incarnation]
-
-
-def _credentials(items: tuple[Credential, ...]) -> Encodable:
-    return [[_announcement(item.announcement), item.frame] for item in items]
-
-
-def _summary(item: Summary | None) -> Encodable:
-    return None if item is None else [item.clock_digest, item.state_digest, item.engrams]
-
-
-def _summaries(items: tuple[tuple[bytes, Summary], ...]) -> Encodable:
-    return [[scope, _summary(item)] for scope, item in items]
-
-
-def _fields_of(message: Message) -> tuple[MessageType, list[Encodable]]:
-    match message:
-        case SyncRequest(request, scope, digest, clock, credentials):
-            rows: list[Encodable] | None = None
-            if clock is not None:
-                rows = [[entry.log, entry.seq, entry.head] for entry in clock]
-            row: list[Encodable] = [request, scope, digest, rows, _credentials(credentials)]
-            return MessageType.SYNC_REQUEST, row
-        case SyncResponse(request, status, logs, frame, summary):
-            announced = [_announcement(item) for item in logs]
-            row = [request, int(status), announced, frame, _summary(summary)]
-            return MessageType.SYNC_RESPONSE, row
-        case SyncAck(request, received, summary, rejected):
-            refused: list[Encodable] = [[item.log, item.seq, int(item.code)] for item in rejected]
-            row = [request, received, _summary(summary), refused]
-            return MessageType.SYNC_ACK, row
-        case JoinRequest(scope, grant, proof, label):
-            return MessageType.JOIN_REQUEST, [scope, grant, proof, label]
-        case JoinResponse(accepted, reason, secret, credentials):
-            row = [accepted, reason, secret, _credentials(credentials)]
-            return MessageType.JOIN_RESPONSE, row
-        case Ping(nonce, summaries):
-            return MessageType.PING, [nonce, _summaries(summaries)]
-        case Pong(nonce, summaries):
-            return MessageType.PONG, [nonce, _summaries(summaries)]
-        case Goodbye(code, reason):
-            return MessageType.GOODBYE, [int(code), reason]
-        case _:
-            assert_never(message)
-
-
 def encode_message(message: Message) -> tuple[int, bytes]:
     """The type and the payload of a message.
 
@@ -114,7 +75,7 @@ def encode_message(message: Message) -> tuple[int, bytes]:
         LocalProtocolError: a field holds something that CBOR here does not allow, or the message
             is larger than an envelope may carry.
     """
-    kind, fields = _fields_of(message)
+    kind, fields = fields_of(message)
     try:
         payload = encode(fields)
     except ValueError as error:
@@ -133,7 +94,7 @@ def decode_hello_untrusted(data: bytes) -> Hello:
     Raises:
         WireError: anything else than a canonical Hello.
     """
-    kind, versions, capabilities, nonce = _row_untrusted(data, 4, "Hello")
+    kind, versions, capabilities, nonce = row_untrusted(data, 4, "Hello")
     integer_untrusted(kind, MessageType.HELLO, MessageType.HELLO, "type of a Hello")
     numbers = [
         integer_untrusted(item, 1, 255, "version")
@@ -154,7 +115,7 @@ def decode_hello_ack_untrusted(data: bytes) -> HelloAck:
     Raises:
         WireError: anything else than a canonical HelloAck.
     """
-    kind, key, signature = _row_untrusted(data, 3, "HelloAck")
+    kind, key, signature = row_untrusted(data, 3, "HelloAck")
     integer_untrusted(kind, MessageType.HELLO_ACK, MessageType.HELLO_ACK, "type of a HelloAck")
     return HelloAck(
         hash_untrusted(key, "key"),
@@ -162,160 +123,24 @@ def decode_hello_ack_untrusted(data: bytes) -> HelloAck:
     )
 
 
-def _row_untrusted(data: bytes, size: int, what: str) -> list[object]:
-    bytes_max = _limits.PAYLOAD_OF_MESSAGE_BYTES_MAX
-    return decode_array_untrusted(data, size=size, bytes_max=bytes_max, what=what)
-
-
-def _announcement_untrusted(value: object) -> Announcement:
-    ref, domain, author, incarnation = tuple_untrusted(value, 4, "announcement")
-    return Announcement(
-        integer_untrusted(ref, 0, _limits.REQUEST_MAX, "log reference"),
-        integer_untrusted(domain, LogDomain.DATA, LogDomain.MEMBERS, "log domain"),
-        hash_untrusted(author, "author"),
-        bytes_untrusted(incarnation, _limits.INCARNATION_BYTES, "incarnation"),
-    )
-
-
-def _credentials_untrusted(value: object) -> tuple[Credential, ...]:
-    found: list[Credential] = []
-    for item in list_untrusted(value, _limits.CREDENTIALS_MAX, "credentials"):
-        announcement, frame = tuple_untrusted(item, 2, "credential")
-        blob = blob_untrusted(frame, _limits.PAYLOAD_OF_MESSAGE_BYTES_MAX, "credential")
-        found.append(Credential(_announcement_untrusted(announcement), blob))
-    return tuple(found)
-
-
-def _summary_untrusted(value: object) -> Summary:
-    clock, state, engrams = tuple_untrusted(value, 3, "summary")
-    return Summary(
-        hash_untrusted(clock, "clock digest"),
-        None if state is None else hash_untrusted(state, "state digest"),
-        integer_untrusted(engrams, 0, _U64_MAX, "engram count"),
-    )
-
-
-def _summaries_untrusted(value: object) -> tuple[tuple[bytes, Summary], ...]:
-    found: list[tuple[bytes, Summary]] = []
-    for item in list_untrusted(value, _limits.SUMMARIES_MAX, "summaries"):
-        scope, summary = tuple_untrusted(item, 2, "summary of a scope")
-        found.append((hash_untrusted(scope, "scope"), _summary_untrusted(summary)))
-    return tuple(found)
-
-
-def _clock_untrusted(value: object) -> tuple[ClockEntry, ...]:
-    entries: list[ClockEntry] = []
-    last = b""
-    for item in list_untrusted(value, _limits.CLOCK_ENTRIES_MAX, "clock"):
-        log, seq, head = tuple_untrusted(item, 3, "clock entry")
-        entry = ClockEntry(
-            hash_untrusted(log, "log"),
-            integer_untrusted(seq, 1, _limits.SEQ_MAX, "seq"),
-            hash_untrusted(head, "head"),
-        )
-        if entry.log <= last:
-            raise ProtocolError("a clock is not sorted by log, or names one twice")
-        last = entry.log
-        entries.append(entry)
-    return tuple(entries)
-
-
-def _sync_request_untrusted(data: bytes) -> SyncRequest:
-    request, scope, digest, clock, credentials = _row_untrusted(data, 5, "SyncRequest")
-    return SyncRequest(
-        integer_untrusted(request, 0, _limits.REQUEST_MAX, "request"),
-        hash_untrusted(scope, "scope"),
-        hash_untrusted(digest, "clock digest"),
-        None if clock is None else _clock_untrusted(clock),
-        _credentials_untrusted(credentials),
-    )
-
-
-def _sync_response_untrusted(data: bytes) -> SyncResponse:
-    request, status, announced, frame, summary = _row_untrusted(data, 5, "SyncResponse")
-    most = _limits.PAYLOAD_OF_MESSAGE_BYTES_MAX
-    logs = list_untrusted(announced, _limits.ANNOUNCEMENTS_MAX, "announcements")
-    return SyncResponse(
-        integer_untrusted(request, 0, _limits.REQUEST_MAX, "request"),
-        SyncStatus(integer_untrusted(status, SyncStatus.DATA, SyncStatus.REFUSED, "status")),
-        tuple([_announcement_untrusted(item) for item in logs]),
-        None if frame is None else blob_untrusted(frame, most, "frame"),
-        None if summary is None else _summary_untrusted(summary),
-    )
-
-
-def _sync_ack_untrusted(data: bytes) -> SyncAck:
-    request, received, summary, rejected = _row_untrusted(data, 4, "SyncAck")
-    durable: list[tuple[bytes, int]] = []
-    for item in list_untrusted(received, _limits.ACK_ENTRIES_MAX, "received"):
-        log, seq = tuple_untrusted(item, 2, "received position")
-        position = integer_untrusted(seq, 1, _limits.SEQ_MAX, "seq")
-        durable.append((hash_untrusted(log, "log"), position))
-    refused: list[Rejection] = []
-    for item in list_untrusted(rejected, _limits.ACK_ENTRIES_MAX, "rejected"):
-        log, seq, code = tuple_untrusted(item, 3, "rejected position")
-        position = integer_untrusted(seq, 1, _limits.SEQ_MAX, "seq")
-        number = integer_untrusted(code, 0, _limits.CODE_MAX, "code")
-        refused.append(Rejection(hash_untrusted(log, "log"), position, number))
-    return SyncAck(
-        integer_untrusted(request, 0, _limits.REQUEST_MAX, "request"),
-        tuple(durable),
-        None if summary is None else _summary_untrusted(summary),
-        tuple(refused),
-    )
-
-
-def _join_request_untrusted(data: bytes) -> JoinRequest:
-    scope, grant, proof, label = _row_untrusted(data, 4, "JoinRequest")
-    return JoinRequest(
-        hash_untrusted(scope, "scope"),
-        blob_untrusted(grant, _limits.GRANT_BYTES_MAX, "grant"),
-        bytes_untrusted(proof, _limits.SIGNATURE_BYTES, "proof"),
-        text_untrusted(label, _limits.LABEL_BYTES_MAX, "label"),
-    )
-
-
-def _join_response_untrusted(data: bytes) -> JoinResponse:
-    accepted, reason, secret, credentials = _row_untrusted(data, 4, "JoinResponse")
-    if type(accepted) is not bool:
-        raise ProtocolError("accepted is not a boolean")
-    return JoinResponse(
-        accepted,
-        None if reason is None else text_untrusted(reason, _limits.REASON_BYTES_MAX, "reason"),
-        None if secret is None else hash_untrusted(secret, "secret"),
-        _credentials_untrusted(credentials),
-    )
-
-
-def _ping_untrusted(data: bytes) -> Ping:
-    nonce, summaries = _row_untrusted(data, 2, "Ping")
-    number = integer_untrusted(nonce, 0, _U64_MAX, "nonce")
-    return Ping(number, _summaries_untrusted(summaries))
-
-
-def _pong_untrusted(data: bytes) -> Pong:
-    nonce, summaries = _row_untrusted(data, 2, "Pong")
-    number = integer_untrusted(nonce, 0, _U64_MAX, "nonce")
-    return Pong(number, _summaries_untrusted(summaries))
-
-
-def _goodbye_untrusted(data: bytes) -> Goodbye:
-    code, reason = _row_untrusted(data, 2, "Goodbye")
-    return Goodbye(
-        integer_untrusted(code, 0, _limits.CODE_MAX, "code"),
-        text_untrusted(reason, _limits.REASON_BYTES_MAX, "reason"),
-    )
-
-
 _DECODERS: dict[int, Callable[[bytes], Message]] = {
-    MessageType.SYNC_REQUEST: _sync_request_untrusted,
-    MessageType.SYNC_RESPONSE: _sync_response_untrusted,
-    MessageType.SYNC_ACK: _sync_ack_untrusted,
-    MessageType.JOIN_REQUEST: _join_request_untrusted,
-    MessageType.JOIN_RESPONSE: _join_response_untrusted,
-    MessageType.PING: _ping_untrusted,
-    MessageType.PONG: _pong_untrusted,
-    MessageType.GOODBYE: _goodbye_untrusted,
+    MessageType.SYNC_REQUEST: _sync_messages.sync_request_untrusted,
+    MessageType.SYNC_RESPONSE: _sync_messages.sync_response_untrusted,
+    MessageType.SYNC_ACK: _sync_messages.sync_ack_untrusted,
+    MessageType.JOIN_REQUEST: _sync_messages.join_request_untrusted,
+    MessageType.JOIN_RESPONSE: _sync_messages.join_response_untrusted,
+    MessageType.PING: _sync_messages.ping_untrusted,
+    MessageType.PONG: _sync_messages.pong_untrusted,
+    MessageType.GOODBYE: _sync_messages.goodbye_untrusted,
+    MessageType.CONFLICT_NOTIFICATION: _repair_messages.conflict_notification_untrusted,
+    MessageType.CONFLICT_RESOLUTION: _repair_messages.conflict_resolution_untrusted,
+    MessageType.LEAVE_NOTIFICATION: _repair_messages.leave_notification_untrusted,
+    MessageType.PAYLOAD_REQUEST: _repair_messages.payload_request_untrusted,
+    MessageType.PAYLOAD_RESPONSE: _repair_messages.payload_response_untrusted,
+    MessageType.PROBE: _repair_messages.probe_untrusted,
+    MessageType.PROBE_RESPONSE: _repair_messages.probe_response_untrusted,
+    MessageType.RANGE_REQUEST: _repair_messages.range_request_untrusted,
+    MessageType.RANGE_RESPONSE: _repair_messages.range_response_untrusted,
 }
 
 

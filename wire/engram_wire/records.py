@@ -13,28 +13,37 @@ import nacl.bindings
 from nacl.exceptions import BadSignatureError
 
 from . import _limits
+from ._edits import Edit as Edit
+from ._edits import Insert as Insert
+from ._edits import Reference as Reference
+from ._edits import Span as Span
+from ._edits import decode_edit_untrusted as decode_edit_untrusted
+from ._edits import encode_edit as encode_edit
 from ._record_parts import AUTH_UNCHANGED as AUTH_UNCHANGED
+from ._record_parts import INSERTED_TEXT as INSERTED_TEXT
 from ._record_parts import NO_IDS as NO_IDS
-from ._record_parts import NO_SUPERSEDED as NO_SUPERSEDED
 from ._record_parts import RecordKind as RecordKind
 from ._record_parts import Shape as Shape
-from ._record_parts import Superseded as Superseded
 from ._record_parts import decode_auth_untrusted as decode_auth_untrusted
 from ._record_parts import decode_ids_untrusted as decode_ids_untrusted
-from ._record_parts import decode_superseded_untrusted as decode_superseded_untrusted
 from ._record_parts import encode_ids as encode_ids
 from ._record_parts import encode_payload as encode_payload
-from ._record_parts import encode_superseded as encode_superseded
 from ._record_parts import parse_shape_untrusted as parse_shape_untrusted
 from ._record_parts import shape_of as shape_of
 from ._record_parts import split_payload_untrusted as split_payload_untrusted
 from ._record_parts import statement_shape as statement_shape
+from ._superseded import NO_SUPERSEDED as NO_SUPERSEDED
+from ._superseded import Superseded as Superseded
+from ._superseded import clocks_taken as clocks_taken
+from ._superseded import decode_superseded_untrusted as decode_superseded_untrusted
+from ._superseded import encode_superseded as encode_superseded
 from .cbor import encode
 from .errors import SignatureError
 
 PERSON_PAYLOAD: Final = b"engram payload"
 PERSON_RECORD: Final = b"engram record"
 PERSON_LOG: Final = b"engram log"
+PERSON_BRANCH: Final = b"engram branch"
 
 DOMAIN_RECORD: Final = b"engram-sync/record/1\0"
 DOMAIN_LOG: Final = "engram-sync/log/1"
@@ -93,6 +102,15 @@ def log_id(domain: int, scope: bytes, author: bytes, incarnation: bytes) -> byte
     if sizes != (_limits.HASH_BYTES, _limits.KEY_BYTES, _limits.INCARNATION_BYTES):
         raise ValueError(f"scope, author and incarnation of {sizes} bytes, need (32, 32, 16)")
     return keyed_hash(PERSON_LOG, encode([DOMAIN_LOG, domain, scope, author, incarnation]))
+
+
+def branch_id(first: bytes) -> bytes:
+    """The name of a branch of a forked log.
+
+    Args:
+        first: The id of the branch's first record, the one at which it left the others.
+    """
+    return keyed_hash(PERSON_BRANCH, first)
 
 
 def body_of(record: Record) -> bytes:

@@ -1,0 +1,64 @@
+"""Digests of how far logs are held: of a clock, of a set of sealed logs, of a range of both."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from . import _limits
+from .cbor import encode
+from .records import keyed_hash
+
+PERSON_CLOCK: Final = b"engram clock"
+PERSON_SEALED: Final = b"engram sealed"
+PERSON_RANGE: Final = b"engram range"
+
+
+@dataclass(frozen=True, slots=True)
+class ClockEntry:
+    """How far one log is held."""
+
+    log: bytes
+    seq: int
+    """The last signed position held, from 1."""
+    head: bytes
+    """The id at that position."""
+
+
+def _ordered(entries: Iterable[ClockEntry]) -> list[tuple[bytes, int, bytes]]:
+    return sorted((entry.log, entry.seq, entry.head) for entry in entries)
+
+
+def sealed_digest(entries: Iterable[ClockEntry]) -> bytes:
+    """The digest of the logs of a scope that are held exactly to their seal."""
+    return keyed_hash(PERSON_SEALED, encode(_ordered(entries)))
+
+
+EMPTY_SEALED: Final = sealed_digest(())
+"""``sealed_digest`` of a scope without sealed logs."""
+
+NOTHING_SEALED: Final = (0, EMPTY_SEALED)
+"""``SyncRequest.sealed`` of such a scope."""
+
+
+def clock_digest(entries: Iterable[ClockEntry], sealed_digest: bytes = EMPTY_SEALED) -> bytes:
+    """The digest of a scope's clock: equal exactly when both sides hold the same of every log.
+
+    Args:
+        entries: The logs that are not sealed.
+        sealed_digest: ``sealed_digest`` of all others, which change seldom.
+    """
+    return keyed_hash(PERSON_CLOCK, encode([_ordered(entries), sealed_digest]))
+
+
+def range_fingerprint(session_id: bytes, entries: Iterable[ClockEntry]) -> bytes:
+    """The fingerprint of a set of positions, 16 bytes, good for one session only.
+
+    A sum does not depend on the order, and that of a union is the sum of the sums.
+    """
+    total = count = 0
+    for entry in entries:
+        data = b"".join((session_id, entry.log, entry.seq.to_bytes(8, "big"), entry.head))
+        total += int.from_bytes(keyed_hash(PERSON_RANGE, data), "big")
+        count += 1
+    whole = (total % (1 << 256)).to_bytes(32, "big") + count.to_bytes(8, "big")
+    return keyed_hash(PERSON_RANGE, whole)[: _limits.FINGERPRINT_BYTES]

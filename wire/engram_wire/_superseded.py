@@ -1,0 +1,179 @@
+"""The superseded column of a record: what of the past it names, in the form of its kind.
+
+A record with puts names dots, each with the put that replaces it.  A delete names how much of
+each log it removes, an erase records, a seal finished logs; an edit has a form of its own, in
+``_edits``.
+"""
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from . import _limits
+from ._edits import decode_edit_untrusted
+from ._record_parts import KINDS, RecordKind, Shape, decode_list_untrusted
+from .cbor import encode
+from .errors import InvalidRecordError, LimitError
+
+NO_SUPERSEDED: Final = b"\x80"
+"""``Record.superseded`` of a record that supersedes nothing."""
+
+_PAIRS: Final = frozenset({RecordKind.DELETE, RecordKind.ERASE, RecordKind.SEAL})
+"""Kinds that write pairs of a log and a number."""
+
+_OF_RECORDS: Final = frozenset({RecordKind.ERASE, RecordKind.SEAL})
+"""Kinds whose numbers are positions in a log, not clocks."""
+
+_TAKES_CLOCKS: Final = frozenset(
+    {
+        RecordKind.CREATE,
+        RecordKind.UPDATE,
+        RecordKind.DELETE,
+        RecordKind.ARCHIVE,
+        RecordKind.RESTORE,
+        RecordKind.RESOLVE,
+    }
+)
+"""Kinds whose puts each take one clock."""
+
+
+class Superseded(NamedTuple):
+    """One thing of the past that a record names."""
+
+    op: int
+    """Index of the put that replaces the dot; the number of puts when nothing does.  0 in a
+    delete, an erase and a seal."""
+    log: bytes | None
+    """Id of the log; None for the author's own log."""
+    clock: int
+    """The dot's clock.  In a delete: every dot of that log with a smaller clock.  In an erase: the
+    record's seq.  In a seal: the seq at which that log ends."""
+
+
+def encode_superseded(items: Iterable[Superseded], *, kind: int = RecordKind.UPDATE) -> bytes:
+    """The one encoding of what a record names: sorted, each once.
+
+    Args:
+        items: The dots; for a delete, an erase and a seal see ``Superseded.clock``.
+        kind: The kind of the record; some write pairs instead of triples.
+
+    Raises:
+        ValueError: ``kind`` is an edit, which ``encode_edit`` writes.
+    """
+    if kind == RecordKind.EDIT:
+        raise ValueError("an edit names no dots to supersede")
+    flat: list[int | bytes] = []
+    pairs = kind in _PAIRS
+    for op, log, clock in sorted({(op, log or b"", clock) for op, log, clock in items}):
+        flat += (log or 0, clock) if pairs else (op, log or 0, clock)
+    return encode(flat)
+
+
+def decode_superseded_untrusted(data: bytes, *, kind: int, puts: int) -> tuple[Superseded, ...]:
+    """Decode ``Record.superseded``.
+
+    Args:
+        data: The bytes of the record.
+        kind: The record's kind.
+        puts: How many puts the record has.
+
+    Returns:
+        What the record names.  Nothing for kinds that this version does not know, and nothing for
+        an edit, whose column is validated here and read by ``decode_edit_untrusted``.
+
+    Raises:
+        InvalidRecordError: not canonical, not sorted, repeated, or outside its ranges.
+        LimitError: more than one record may name.
+    """
+    if data == NO_SUPERSEDED and kind != RecordKind.EDIT:
+        return ()
+    if len(data) > _limits.SUPERSEDED_BYTES_MAX:
+        raise LimitError(f"{len(data)} bytes of dots, at most {_limits.SUPERSEDED_BYTES_MAX}")
+    if len(data) <= 64:  # one or two dots: the common case, and often the same bytes again
+        return _decode_cached_untrusted(data, kind, puts)
+    return _decode_untrusted(data, kind, puts)
+
+
+def _decode_untrusted(data: bytes, kind: int, puts: int) -> tuple[Superseded, ...]:
+    if kind == RecordKind.EDIT:
+        decode_edit_untrusted(data, puts=puts)
+        return ()
+    flat = decode_list_untrusted(data, _limits.SUPERSEDED_BYTES_MAX, "superseded")
+    if kind not in KINDS:
+        return ()
+    if kind >= _limits.MEMBERSHIP_KIND_MIN:
+        raise InvalidRecordError(f"a record of kind {kind} supersedes dots")
+    width = 2 if kind in _PAIRS else 3
+    if len(flat) % width:
+        raise InvalidRecordError(f"superseded has {len(flat)} items, not a multiple of {width}")
+    if len(flat) > width * _limits.SUPERSEDED_MAX:
+        raise LimitError(f"{len(flat) // width} dots, at most {_limits.SUPERSEDED_MAX}")
+    if kind in _PAIRS:
+        return _pairs_untrusted(flat, kind)
+    return _triples_untrusted(flat, puts)
+
+
+_decode_cached_untrusted = lru_cache(maxsize=4096)(_decode_untrusted)
+
+
+def _triples_untrusted(flat: list[object], puts: int) -> tuple[Superseded, ...]:
+    found: list[Superseded] = []
+    last: tuple[int, bytes, int] = (-1, b"", 0)
+    for op, log, clock in zip(flat[::3], flat[1::3], flat[2::3], strict=True):
+        if type(op) is not int or not 0 <= op <= puts:
+            raise InvalidRecordError(f"a superseded dot belongs to no put of {puts}")
+        number = _number_untrusted(clock, 0, _limits.CLOCK_MAX)
+        dot = Superseded(op, _log_untrusted(log), number)
+        key = (op, dot.log or b"", number)
+        if key <= last:
+            raise InvalidRecordError(f"superseded dot {len(found)} is repeated or out of order")
+        last = key
+        found.append(dot)
+    return tuple(found)
+
+
+def _pairs_untrusted(flat: list[object], kind: int) -> tuple[Superseded, ...]:
+    least, most = (1, _limits.SEQ_MAX) if kind in _OF_RECORDS else (0, _limits.CLOCK_MAX)
+    found: list[Superseded] = []
+    last: tuple[bytes, int] | None = None
+    for log, value in zip(flat[::2], flat[1::2], strict=True):
+        item = Superseded(0, _log_untrusted(log), _number_untrusted(value, least, most))
+        if kind == RecordKind.SEAL and item.log is None:
+            raise InvalidRecordError("a seal names the log that it stands in")
+        # An erase names each record once; a delete and a seal each log once, so there the number
+        # takes no part in the order.
+        key = (item.log or b"", item.clock if kind == RecordKind.ERASE else 0)
+        if last is not None and key <= last:
+            raise InvalidRecordError(f"superseded item {len(found)} is repeated or out of order")
+        last = key
+        found.append(item)
+    return tuple(found)
+
+
+def _number_untrusted(value: object, least: int, most: int) -> int:
+    if type(value) is not int or not least <= value <= most:
+        raise InvalidRecordError("a superseded dot has no valid clock")
+    return value
+
+
+def _log_untrusted(log: object) -> bytes | None:
+    if type(log) is bytes and len(log) == _limits.HASH_BYTES:
+        return log
+    if type(log) is int and log == 0:
+        return None
+    raise InvalidRecordError("a superseded dot names no log")
+
+
+def clocks_taken(shape: Shape, superseded: bytes) -> int:
+    """How many clocks of its engram a validated record takes in its log.
+
+    An edit takes one per UTF-16 code unit that it inserts, every other applied kind one per put,
+    and a kind that changes no document, or that this version does not know, none.
+
+    Raises:
+        WireError: the column of an edit does not parse.
+    """
+    if shape.kind == RecordKind.EDIT:
+        edit = decode_edit_untrusted(superseded, puts=len(shape.collections))
+        return sum(insert.length for insert in edit.inserts)
+    return len(shape.collections) if shape.kind in _TAKES_CLOCKS else 0
