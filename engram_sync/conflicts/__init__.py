@@ -14,22 +14,68 @@ from ._found import disagree as disagree
 from ._found import field_name as field_name
 from ._found import fields as fields
 from ._found import find as find
-from ._found import life_of as life_of
-from ._found import metadata_key as metadata_key
-from ._found import tombstones as tombstones
+from ._found import key_names as key_names
+from ._readings import PART_ID_BYTES as PART_ID_BYTES
+from ._readings import Account as Account
+from ._readings import Opinion as Opinion
+from ._readings import Version as Version
+from ._readings import account_of as account_of
+from ._readings import account_parts as account_parts
+from ._readings import encoded_version as encoded_version
+from ._readings import life_of as life_of
+from ._readings import metadata_key as metadata_key
+from ._readings import opinion_of as opinion_of
+from ._readings import restated_account as restated_account
+from ._readings import tombstones as tombstones
+from ._readings import version_of as version_of
+from ._readings import version_parts as version_parts
+from ._types import BeliefConflict as BeliefConflict
+from ._types import ConflictType as ConflictType
+from ._types import EpisodicConflict as EpisodicConflict
+from ._types import LifecycleConflict as LifecycleConflict
+from ._types import SkillConflict as SkillConflict
+from ._types import ValueConflict as ValueConflict
+from ._types import as_seen_by as as_seen_by
+from ._types import decode_conflict_untrusted as decode_conflict_untrusted
+from ._types import encode_conflict as encode_conflict
+from ._types import from_plain as from_plain
+from ._types import to_plain as to_plain
 
 __all__ = [
+    "PART_ID_BYTES",
+    "Account",
+    "BeliefConflict",
     "ConflictBits",
     "ConflictClass",
+    "ConflictType",
+    "EpisodicConflict",
     "Found",
+    "LifecycleConflict",
+    "Opinion",
+    "SkillConflict",
+    "ValueConflict",
+    "Version",
+    "account_of",
+    "account_parts",
+    "as_seen_by",
     "bits",
     "conflict_id",
     "conflict_version",
+    "decode_conflict_untrusted",
     "disagree",
+    "encode_conflict",
+    "encoded_version",
     "field_name",
     "fields",
     "find",
+    "from_plain",
+    "key_names",
     "life_of",
     "metadata_key",
+    "opinion_of",
+    "restated_account",
+    "to_plain",
     "tombstones",
+    "version_of",
+    "version_parts",
 ]

@@ -6,18 +6,34 @@ of any machine is asked.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import IntFlag, StrEnum
-from typing import NamedTuple, cast
+from itertools import combinations
+from typing import NamedTuple, TypeVar, cast
 
-from engram_crdt import Element
+from engram_crdt import Dot, Element
 from engram_wire import WireError
-from engram_wire.cbor import decode_untrusted
+from engram_wire.cbor import decode_untrusted, encode
 
-LIFE = "r/life"
-METADATA = "m/meta"
-DELETED = "deleted"
+from ._readings import (
+    BELIEF,
+    BODY,
+    EVENTS,
+    LIFE,
+    METADATA,
+    SKILL,
+    SOURCE_KEY,
+    TEXT,
+    account_of,
+    life_of,
+    metadata_key,
+    opinion_of,
+    tombstones,
+    version_of,
+)
+
 PERSON = b"engram conflict"
+R = TypeVar("R")
 
 
 class ConflictClass(StrEnum):
@@ -27,6 +43,14 @@ class ConflictClass(StrEnum):
     """A field has unequal live values."""
     LIFECYCLE = "lifecycle"
     """Somebody deleted the engram, somebody else wrote to it, and neither saw the other."""
+    BELIEF = "belief"
+    """Live opinions about one subject and relation contradict each other."""
+    EPISODIC = "episodic"
+    """An event is told in two ways, or one source key names two events."""
+    SKILL = "skill"
+    """A skill was refined in two ways that nothing brings together."""
+    TEXT = "text"
+    """An edit of a text that somebody replaced without having seen it."""
 
 
 class ConflictBits(IntFlag):
@@ -35,6 +59,13 @@ class ConflictBits(IntFlag):
     NONE = 0
     VALUE = 1
     LIFECYCLE = 2
+    BELIEF = 4
+    EPISODIC = 8
+    SKILL = 16
+    TEXT = 32
+
+
+_BITS = {kind: ConflictBits[kind.name] for kind in ConflictClass}
 
 
 class Found(NamedTuple):
@@ -44,50 +75,27 @@ class Found(NamedTuple):
     collection: str
     """The collection whose elements disagree; ``r/life`` for a lifecycle conflict."""
     key: bytes
-    """The encoded metadata key for ``m/meta``; empty elsewhere."""
+    """What of the collection: the encoded metadata key, the encoded subject and relation, the
+    id of an event or the encoded ``["key", source key]``; empty elsewhere."""
     heads: tuple[Element, ...]
     """The elements that disagree, sorted by dot: the same on every replica."""
 
-
-def life_of(element: Element) -> tuple[str, str]:
-    """State and reason that an element of ``r/life`` holds; ("", "") when its payload is owed."""
-    if element.value is None:
-        return "", ""
-    try:
-        value = decode_untrusted(element.value)
-    except WireError:
-        return "", ""
-    if not isinstance(value, list) or len(value) != 2:
-        return "", ""
-    state, reason = value
-    return (state, reason) if isinstance(state, str) and isinstance(reason, str) else ("", "")
+    @property
+    def bit(self) -> ConflictBits:
+        """Its class as a row stores it."""
+        return _BITS[self.kind]
 
 
-def tombstones(elements: Iterable[Element]) -> list[Element]:
-    """The live elements that say the engram is deleted."""
-    return [e for e in elements if e.collection == LIFE and life_of(e)[0] == DELETED]
-
-
-def metadata_key(value: bytes | None) -> bytes | None:
-    """The encoded key of an encoded metadata entry ``[key, value]``; None when it is owed.
-
-    Keys are short texts, so the header says where the key ends without decoding the value.
-    """
-    if value is None or len(value) < 2 or value[0] != 0x82:
-        return None
-    head = value[1]
-    if 0x60 <= head <= 0x77:
-        return value[1 : 2 + head - 0x60]
-    if head == 0x78 and len(value) > 2:
-        return value[1 : 3 + value[2]]
-    return None
-
-
-def disagree(elements: Sequence[Element]) -> bool:
+def disagree(elements: Sequence[Element], texts: Mapping[Dot, str] | None = None) -> bool:
     """Whether live elements of one field hold more than one value.
 
     A value that is not held counts as different from every other: what cannot be read cannot be
     called equal, and reporting too much loses nothing.
+
+    Args:
+        elements: Of one register or one metadata key.
+        texts: What the generations of a collaborative text hold; two generations of which the
+            texts are not known disagree.
     """
     if len(elements) < 2:
         return False
@@ -95,6 +103,9 @@ def disagree(elements: Sequence[Element]) -> bool:
     if first.collection == LIFE:
         states = {life_of(e)[0] if e.value is not None else e.payload_hash.hex() for e in elements}
         return len(states) > 1
+    if first.collection == BODY:
+        held = texts or {}
+        return len({held.get(e.dot, e.dot) for e in elements}) > 1
     return any(e.value is None or e.value != first.value for e in elements)
 
 
@@ -111,33 +122,50 @@ def fields(elements: Iterable[Element]) -> dict[tuple[str, bytes], list[Element]
     return groups
 
 
-def find(elements: Sequence[Element]) -> list[Found]:
-    """Every open conflict among the live elements of one engram, sorted by collection and key.
+def find(
+    elements: Sequence[Element],
+    *,
+    texts: Mapping[Dot, str] | None = None,
+    orphans: Sequence[Element] = (),
+) -> list[Found]:
+    """Every open conflict of one engram, each class sorted by collection and key.
 
     A tombstone with anything live beside it is one lifecycle conflict; the other fields are
     still compared, because whoever restores the engram must know about them.
+
+    Args:
+        elements: The live elements.
+        texts: What the live generations of its collaborative text hold.
+        orphans: Text that was put into generations which somebody replaced without having seen
+            it, as elements of ``x/body``.
     """
     found: list[Found] = []
     dead = tombstones(elements)
     spared = [e for e in elements if e not in dead]
-    if dead and spared:
-        found.append(Found(ConflictClass.LIFECYCLE, LIFE, b"", _by_dot([*dead, *spared])))
+    if dead and (spared or orphans):
+        heads = _by_dot([*dead, *spared, *orphans])
+        found.append(Found(ConflictClass.LIFECYCLE, LIFE, b"", heads))
+    elif orphans:
+        heads = _by_dot([*(e for e in elements if e.collection == BODY), *orphans])
+        found.append(Found(ConflictClass.TEXT, TEXT, b"", heads))
     for (collection, key), group in sorted(fields(elements).items()):
         if collection == LIFE and dead:
             continue  # Deleted beside anything else is the lifecycle conflict above.
-        if disagree(group):
+        if disagree(group, texts):
             found.append(Found(ConflictClass.VALUE, collection, key, _by_dot(group)))
-    return found
+    return [*found, *_beliefs(elements), *_accounts(elements), *_versions(elements)]
 
 
-def bits(elements: Sequence[Element]) -> ConflictBits:
+def bits(
+    elements: Sequence[Element],
+    *,
+    texts: Mapping[Dot, str] | None = None,
+    orphans: Sequence[Element] = (),
+) -> ConflictBits:
     """Which classes of conflict are open; cheap enough to run at every change."""
     open_now = ConflictBits.NONE
-    for found in find(elements):
-        if found.kind is ConflictClass.LIFECYCLE:
-            open_now |= ConflictBits.LIFECYCLE
-        else:
-            open_now |= ConflictBits.VALUE
+    for found in find(elements, texts=texts, orphans=orphans):
+        open_now |= found.bit
     return open_now
 
 
@@ -158,7 +186,72 @@ def field_name(collection: str, key: bytes = b"") -> str:
             return f"metadata.{cast(str, decode_untrusted(key))}"
         except WireError:
             return "metadata"
+    if collection in (BODY, TEXT):
+        return "content"
+    if collection.startswith("c/"):
+        return f"counters.{collection[2:]}"
     return collection.partition("/")[2]
+
+
+def key_names(found: Found) -> tuple[str, ...]:
+    """The key of a conflict in words: see ``results.Conflict.key``."""
+    if not found.key:
+        return ()
+    if found.kind is ConflictClass.EPISODIC and len(found.key) == 8:
+        return (found.key.hex(),)
+    try:
+        value = decode_untrusted(found.key)
+    except WireError:
+        return ()
+    return tuple(map(str, value)) if isinstance(value, list) else (str(value),)
+
+
+def _beliefs(elements: Sequence[Element]) -> Iterator[Found]:
+    opinions = _read(elements, BELIEF, opinion_of)
+    groups = _grouped(opinions, lambda opinion: encode([opinion.subject, opinion.relation]))
+    for key, group in sorted(groups.items()):
+        if any(one.contradicts(other) for (_, one), (_, other) in combinations(group, 2)):
+            yield Found(ConflictClass.BELIEF, BELIEF, key, _by_dot(e for e, _ in group))
+
+
+def _accounts(elements: Sequence[Element]) -> Iterator[Found]:
+    accounts = _read(elements, EVENTS, account_of)
+    for key, group in sorted(_grouped(accounts, lambda account: account.id).items()):
+        if len({account.encoded for _, account in group}) > 1:
+            yield Found(ConflictClass.EPISODIC, EVENTS, key, _by_dot(e for e, _ in group))
+    keyed = [(e, a) for e, a in accounts if a.source_key is not None]
+    by_key = _grouped(keyed, lambda account: encode([SOURCE_KEY, account.source_key or ""]))
+    for key, group in sorted(by_key.items()):
+        told = {account.encoded for _, account in group}
+        # Two accounts of one event are the conflict above, whatever key they have.
+        if len(told) > 1 and len({account.id for _, account in group}) > 1:
+            yield Found(ConflictClass.EPISODIC, EVENTS, key, _by_dot(e for e, _ in group))
+
+
+def _versions(elements: Sequence[Element]) -> Iterator[Found]:
+    heads = [e for e in elements if e.collection == SKILL]
+    if len(heads) < 2:
+        return
+    versions = [version_of(e) for e in heads]
+    if None in versions or len({v.encoded for v in versions if v is not None}) > 1:
+        yield Found(ConflictClass.SKILL, SKILL, b"", _by_dot(heads))
+
+
+def _read(
+    elements: Sequence[Element], collection: str, read: Callable[[Element], R | None]
+) -> list[tuple[Element, R]]:
+    """The elements of a collection with what they say; owed ones say nothing yet."""
+    found = [(e, read(e)) for e in elements if e.collection == collection]
+    return [(e, said) for e, said in found if said is not None] if len(found) > 1 else []
+
+
+def _grouped(
+    said: Iterable[tuple[Element, R]], key: Callable[[R], bytes]
+) -> dict[bytes, list[tuple[Element, R]]]:
+    groups: dict[bytes, list[tuple[Element, R]]] = {}
+    for element, what in said:
+        groups.setdefault(key(what), []).append((element, what))
+    return groups
 
 
 def _by_dot(elements: Iterable[Element]) -> tuple[Element, ...]:
