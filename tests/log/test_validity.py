@@ -160,7 +160,7 @@ def test_a_join_that_puts_something_is_invalid(world: World) -> None:
 
 
 def test_unknown_kinds_are_kept_and_chained(world: World) -> None:
-    forger = world.forger().add(shape=bytes((9,)) + cbor.encode(["what", 1]))
+    forger = world.forger().add(shape=bytes((12,)) + cbor.encode(["what", 1]))
     forger.add("r/content")
     batch = world.take(forger)
     assert (batch.rejection, batch.seq) == (None, 2)

@@ -180,7 +180,7 @@ async def test_records_of_unknown_kinds_change_nothing() -> None:
 
         before = await ann.counts()
         scope = await ann.store.read(lambda r: r.scopes()[0])
-        strange = record(["r/content"], [encode("x")], kind=9)._replace(
+        strange = record(["r/content"], [encode("x")], kind=12)._replace(
             engram=bytes.fromhex(e.id.replace("-", ""))
         )
         n = await ann.store.read(lambda r: r.logs()[-1].n)

@@ -102,8 +102,6 @@ def statement_shape(kind: int, statement: Sequence[object]) -> bytes:
 def _problem_of_puts(kind: int, names: Sequence[object]) -> str | None:
     if len(names) > _limits.COLLECTIONS_MAX:
         return f"{len(names)} puts in one record, at most {_limits.COLLECTIONS_MAX}"
-    if names and kind in _WITHOUT_PUTS:
-        return f"{len(names)} puts in a record of kind {kind}, which has none"
     edit = kind == RecordKind.EDIT
     for index, name in enumerate(names):
         if type(name) is not str or _COLLECTION.match(name) is None:
@@ -119,6 +117,8 @@ def _parse_data_shape_untrusted(shape: bytes) -> Shape:
     names = decode_list_untrusted(shape[1:], _limits.SHAPE_BYTES_MAX, "shape")
     if problem := _problem_of_puts(kind, names):
         raise InvalidRecordError(problem)
+    if names and kind in _WITHOUT_PUTS:
+        raise InvalidRecordError(f"{len(names)} puts in a record of kind {kind}, which has none")
     return Shape(kind, tuple(map(str, names)), None)
 
 
