@@ -11,6 +11,7 @@ from . import hlc as hlc
 from ._clock import Order as Order
 from ._clock import VectorClock as VectorClock
 from ._collections import SupersedeRule as SupersedeRule
+from ._collections import event_key as event_key
 from ._collections import rule_of as rule_of
 from ._collections import superseded_by_put as superseded_by_put
 from ._derive import derive_update as derive_update
@@ -20,7 +21,11 @@ from ._document import EngramDocument as EngramDocument
 from ._dots import Change as Change
 from ._dots import Dot as Dot
 from ._dots import Element as Element
+from ._dots import TextEdit as TextEdit
+from ._dots import TextInsert as TextInsert
+from ._dots import TextSpan as TextSpan
 from ._dots import client_id as client_id
+from ._dots import clocks_of as clocks_of
 from ._errors import DocumentError as DocumentError
 from ._resolvers import by_key as by_key
 from ._resolvers import events as events
@@ -37,12 +42,17 @@ __all__ = [
     "EngramDocument",
     "Order",
     "SupersedeRule",
+    "TextEdit",
+    "TextInsert",
+    "TextSpan",
     "VectorClock",
     "by_key",
     "client_id",
+    "clocks_of",
     "derive_update",
     "digest",
     "elements_of_one",
+    "event_key",
     "events",
     "hlc",
     "in_collection",

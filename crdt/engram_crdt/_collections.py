@@ -1,12 +1,12 @@
 """Collections: the name fixes what a put supersedes."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from enum import Enum
 from typing import assert_never
 
 from ._dots import Dot, Element
 from ._limits import COLLECTION_NAME
-from ._scalars import leading_items
+from ._scalars import leading_bytes, leading_items
 
 
 class SupersedeRule(Enum):
@@ -24,7 +24,12 @@ class SupersedeRule(Enum):
     """Entries of the author's own agent about the same subject and relation; a value is
     [subject, relation, ...]."""
     EVENTS = "l"
-    """Nothing."""
+    """Entries of equal event key: an amendment carries the key of what it amends, a new event a
+    new one or none.  See ``event_key``."""
+    HEADS = "k"
+    """The heads that the author names, by default every one observed."""
+    COUNTER = "c"
+    """Entries of the author's own log; a value is the log's total so far."""
 
 
 _RULES = {rule.value: rule for rule in SupersedeRule}
@@ -48,6 +53,8 @@ def superseded_by_put(
     observed: Iterable[Element],
     *,
     same_author: Callable[[Dot], bool],
+    own_log: bytes | None = None,
+    heads: Collection[Dot] | None = None,
 ) -> list[Dot]:
     """Return the dots that a put supersedes.
 
@@ -56,6 +63,8 @@ def superseded_by_put(
         value: Its encoded value.
         observed: Live elements that the author's view contained, of any collection.
         same_author: Tells whether the agent that puts also put the element with this dot.
+        own_log: The log that puts; None for one that has no record yet.  Decides for counters.
+        heads: For ``k/`` the heads that the new one continues; None for all observed.
 
     Returns:
         Dots of ``observed``, in its order.  An entry whose value is owed or has no key
@@ -78,10 +87,27 @@ def superseded_by_put(
         case SupersedeRule.BELIEF:
             peers = [peer for peer in _equal_lead(peers, value, 2) if same_author(peer.dot)]
         case SupersedeRule.EVENTS:
-            peers = []
+            key = leading_bytes(value)
+            peers = [peer for peer in peers if event_key(peer) == key]
+        case SupersedeRule.HEADS:
+            peers = [peer for peer in peers if heads is None or peer.dot in heads]
+        case SupersedeRule.COUNTER:
+            peers = [peer for peer in peers if peer.dot.log == own_log]
         case _:
             assert_never(rule)
     return [peer.dot for peer in peers]
+
+
+def event_key(element: Element) -> bytes:
+    """Return what makes versions of one event recognisable, as encoded CBOR.
+
+    The byte string that its value, an array, begins with; for any other value the byte string of
+    its own dot, log id || clock (8 bytes), so that every event can be amended.  It is part of the
+    value because the dot that an amendment supersedes is gone once it did.
+    """
+    key = None if element.value is None else leading_bytes(element.value)
+    log, clock = element.dot
+    return key or b"\x58\x28" + log + clock.to_bytes(8)
 
 
 def _equal_lead(peers: list[Element], value: bytes, count: int) -> list[Element]:

@@ -1,4 +1,4 @@
-"""The nouns of a document: dots, changes and elements."""
+"""The nouns of a document: dots, changes, elements and pieces of text."""
 
 from hashlib import blake2b
 from typing import NamedTuple
@@ -12,7 +12,31 @@ class Dot(NamedTuple):
     log: bytes
     """Id of the log, 32 bytes."""
     clock: int
-    """Number of puts that this log made before in this engram: 0, 1, 2, ... without a gap."""
+    """Number of puts and of units of text that this log made before in this engram: 0, 1, 2, ...
+    without a gap."""
+
+
+class TextInsert(NamedTuple):
+    """Characters that one change adds to a text.  They take ``length`` clocks, one per unit."""
+
+    left: Dot | None
+    """The unit that stood before them; None at the beginning."""
+    right: Dot | None
+    """The unit that stood after them, deleted or not; None at the end."""
+    length: int
+    """In UTF-16 code units, at least 1: a character beyond U+FFFF has two."""
+    text: str | None
+    """The characters; None where the payload is not held."""
+
+
+class TextEdit(NamedTuple):
+    """What one change does to the text of one generation."""
+
+    generation: Dot
+    """The element of ``r/body`` whose text it is."""
+    inserts: tuple[TextInsert, ...]
+    deletes: tuple[tuple[Dot, int], ...]
+    """(first unit, length in UTF-16 code units) of each deleted span."""
 
 
 class Change(NamedTuple):
@@ -32,6 +56,8 @@ class Change(NamedTuple):
     """Dots that this change supersedes or removes."""
     until: tuple[tuple[bytes, int], ...] = ()
     """(log, n): every dot of that log with a clock below n is removed.  Used by deletes."""
+    edit: TextEdit | None = None
+    """What this change does to one collaborative text; its inserts take clocks after the puts."""
 
 
 class Element(NamedTuple):
@@ -47,6 +73,29 @@ class Element(NamedTuple):
     """Hash of the payload of the record that put it."""
     seq: int
     """Place of that record in its log."""
+
+
+class TextSpan(NamedTuple):
+    """Live units of text that one record put side by side.  Spans order by generation and dot."""
+
+    generation: Dot
+    dot: Dot
+    """Its first unit; the others have the clocks after it."""
+    length: int
+    """In UTF-16 code units."""
+    hlc: int
+    text: str | None
+    """The characters that begin in it, or None while their payload is owed."""
+    payload_hash: bytes
+    seq: int
+
+
+def clocks_of(change: Change) -> int:
+    """Return how many clocks of its log a change takes: one per put, one per unit of text."""
+    taken = len(change.puts)
+    if change.edit is not None:
+        taken += sum(insert.length for insert in change.edit.inserts)
+    return taken
 
 
 def client_id(engram: bytes, log: bytes) -> int:

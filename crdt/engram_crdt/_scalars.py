@@ -25,6 +25,12 @@ def leading_items(value: bytes, count: int) -> bytes | None:
     return value[1:offset] if offset <= len(value) else None
 
 
+def leading_bytes(value: bytes) -> bytes | None:
+    """Return the encoded byte string that an array begins with, None for any other value."""
+    item = leading_items(value, 1)
+    return item if item and item[0] >> 5 == _BYTES else None
+
+
 def _end_of_scalar(value: bytes, offset: int) -> int:
     """Return the offset after a scalar; one beyond the end where there is none."""
     nowhere = len(value) + 1
