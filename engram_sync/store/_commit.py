@@ -6,9 +6,11 @@ from dataclasses import dataclass
 import apsw
 
 from ._database import Connection
-from ._faults import local_error, lost_error
+from ._faults import local_error, local_errors, lost_error
+from ._rows import Size
 from ._sql_transaction import RollbackBrokenError, SqlTransaction
 from ._statements import Shapes, Statements
+from ._upkeep import compact, purge
 
 Job = Callable[[SqlTransaction], object]
 
@@ -79,6 +81,24 @@ class Committer:
             self._roll_back(begun)
             raise
         return outcomes
+
+    def purge(self) -> None:
+        """See ``Store.purge``.
+
+        Raises:
+            LocalError: It could not be finished.
+        """
+        with local_errors(self._place):
+            purge(self._connection, self._place)
+
+    def compact(self) -> Size:
+        """See ``Store.compact``.
+
+        Raises:
+            LocalError: It was not done.
+        """
+        with local_errors(self._place):
+            return compact(self._connection)
 
     def _run(self, job: Job, begun: list[SqlTransaction]) -> Outcome:
         """Run one job in a savepoint.

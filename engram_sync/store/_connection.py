@@ -69,6 +69,9 @@ def _configure(connection: Connection) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
     connection.execute("PRAGMA temp_store = MEMORY")
+    # What is deleted or replaced becomes zeros in its page, so that an erased payload and every
+    # document that was derived from it are gone with the next checkpoint.
+    connection.execute("PRAGMA secure_delete = ON").fetchall()
     connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
 
 

@@ -53,8 +53,8 @@ class Connection(Protocol):
         """Run ``statements`` once for each of the bindings."""
         ...
 
-    def pragma(self, name: str) -> Any:
-        """The value of a pragma that yields one."""
+    def pragma(self, name: str, value: int = ...) -> Any:
+        """The value of a pragma that yields one, after setting it when ``value`` is given."""
         ...
 
     def set_busy_timeout(self, milliseconds: int) -> None:

@@ -35,6 +35,14 @@ def lost_error() -> DegradedError:
     )
 
 
+def held_error(place: str) -> DegradedError:
+    """The error of a purge that another reader's old snapshot keeps from finishing."""
+    return DegradedError(
+        f"{place} is being read by another program, which keeps erased bytes in its log",
+        hint="close the other program; the purge is repeated with the next one",
+    )
+
+
 def not_a_store_error(place: str) -> CorruptError:
     """The error of a file that something else wrote."""
     return CorruptError(

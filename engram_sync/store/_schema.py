@@ -16,6 +16,12 @@ from ._faults import newer_schema_error, not_a_store_error
 APPLICATION_ID = 0x656E6772
 """``engr`` in ASCII; at byte 68 of the file, where file(1) and SQLite look for it."""
 
+PURGE_KEY = "store purge"
+"""In meta: what ``purge`` has to do; absent when there is nothing."""
+PURGE_INDEX = b"\x01"
+PURGE_ALL = b"\x02"
+"""Also what the pages of the tables hold of deleted rows."""
+
 _FIRST = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",
     """CREATE TABLE scope (
@@ -58,7 +64,33 @@ _FIRST = (
         last_success INTEGER, failures INTEGER NOT NULL, error TEXT NOT NULL) WITHOUT ROWID""",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+_SECOND = (
+    # A root has neither parent nor branch, and base 0; a log that goes on has sealed 0.
+    "ALTER TABLE log ADD COLUMN parent INTEGER REFERENCES log(n)",
+    "ALTER TABLE log ADD COLUMN base INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE log ADD COLUMN branch BLOB",
+    "ALTER TABLE log ADD COLUMN sealed INTEGER NOT NULL DEFAULT 0",
+    "CREATE INDEX log_branches ON log(scope) WHERE parent IS NOT NULL",
+    "ALTER TABLE run ADD COLUMN at INTEGER",
+    # The ids are those of rec.
+    "CREATE TABLE erased (id INTEGER PRIMARY KEY)",
+    """CREATE TABLE owed (
+        id INTEGER PRIMARY KEY, scope INTEGER NOT NULL, n INTEGER NOT NULL REFERENCES eng(n))""",
+    "CREATE INDEX owed_scope ON owed(scope)",
+    "CREATE INDEX owed_engram ON owed(n)",
+    """CREATE TABLE quarantine (
+        n INTEGER PRIMARY KEY REFERENCES eng(n), scope INTEGER NOT NULL, hlc INTEGER NOT NULL)""",
+    "CREATE INDEX quarantine_hlc ON quarantine(scope, hlc)",
+    """CREATE TABLE receipt (
+        scope INTEGER NOT NULL REFERENCES scope(n), log INTEGER NOT NULL REFERENCES log(n),
+        seq INTEGER NOT NULL, key BLOB NOT NULL, at INTEGER NOT NULL,
+        PRIMARY KEY (scope, log, seq, key)) WITHOUT ROWID""",
+    # The first release left deleted bytes in its pages: the next purge rewrites the file.
+    """INSERT INTO meta (key, value)
+        SELECT 'store purge', x'02' WHERE EXISTS (SELECT 1 FROM rec)""",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND)
 """Step i brings a store of schema i to schema i + 1."""
 SCHEMA_VERSION = len(MIGRATIONS)
 

@@ -7,31 +7,26 @@ from itertools import islice
 
 import apsw
 
-from engram_wire import Record, payload_hash
-
 from ._database import Row
 from ._limits import LOG_SEQ_BITS, LOG_SEQ_MASK
-from ._rows import EngramRow, LogRow, PeerRow, RunRow, ScopeRow
-from ._statements import Statements
+from ._rows import EngramRow, LogRow, PeerRow, ReceiptRow, ScopeRow, Size
+from ._sql_records import SqlRecords
 
 _SCOPE = (
     "SELECT n, id, kind, secret, current, materialised, digest, live, deleted, records FROM scope"
 )
-_LOG = "SELECT n, id, scope, domain, author, incarnation, seq, head, hlc FROM log"
-_RUN = "SELECT arrival, scope, id >> 40, first, id & 0xFFFFFFFFFF, head, sig FROM run"
+_LOG = (
+    "SELECT n, id, scope, domain, author, incarnation, seq, head, hlc, parent, base, branch, sealed"
+    " FROM log"
+)
 _ENGRAM = (
     "SELECT n, scope, eid, log, seq, records, hlc, life, conflict, state, view, digest FROM eng"
 )
 _UNINDEXED = " WHERE n IN (SELECT n FROM unindexed ORDER BY n LIMIT ?) ORDER BY n"
+_QUARANTINED = """ WHERE n IN (
+    SELECT n FROM quarantine WHERE scope = ?1 AND hlc <= ?2 ORDER BY hlc, n LIMIT ?3)
+    ORDER BY (SELECT quarantine.hlc FROM quarantine WHERE quarantine.n = eng.n), n"""
 _PEER = "SELECT key, label, address, via, last_success, failures, error FROM peer"
-_RECORD = "SELECT rec.id, eid, rec.hlc, shape, sups, payload, phash, deps, auth FROM rec"
-
-_OF_ONE_ENGRAM = """ JOIN log ON log.n = rec.id >> 40 WHERE eid = ? AND log.scope = ?
-    ORDER BY (SELECT arrival FROM run WHERE run.id BETWEEN rec.id AND rec.id | 0xFFFFFFFFFF
-        ORDER BY run.id LIMIT 1) NULLS LAST, rec.id"""
-
-EMPTY_LIST = b"\x80"
-UNCHANGED = b"\xf6"
 _ID_HEX_DIGITS = 32
 
 
@@ -43,11 +38,8 @@ def _newest_first(row: EngramRow) -> tuple[int, int]:
     return (-row.hlc, -row.n)
 
 
-class SqlReader:
+class SqlReader(SqlRecords):
     """See ``Reader``, which states what each method promises."""
-
-    def __init__(self, statements: Statements) -> None:
-        self._sql = statements
 
     def meta(self, key: str) -> bytes | None:
         row = self._sql.one("SELECT value FROM meta WHERE key = ?", (key,))
@@ -63,81 +55,14 @@ class SqlReader:
     def logs(self) -> list[LogRow]:
         return [LogRow(*row) for row in self._sql.all(_LOG + " ORDER BY n")]
 
-    # Runs and records
+    def log(self, n: int) -> LogRow | None:
+        row = self._sql.one(_LOG + " WHERE n = ?", (n,))
+        return None if row is None else LogRow(*row)
 
-    def runs(self, scope: int, after_arrival: int, limit: int) -> list[RunRow]:
-        sql = _RUN + " WHERE scope = ? AND arrival > ? ORDER BY arrival LIMIT ?"
-        return [RunRow(*row) for row in self._sql.all(sql, (scope, after_arrival, limit))]
-
-    def last_arrival(self, scope: int) -> int:
-        return self._sql.number(
-            "SELECT coalesce(max(arrival), 0) FROM run WHERE scope = ?", (scope,)
-        )
-
-    def run_by_head(self, scope: int, head: bytes) -> RunRow | None:
-        sql = _RUN + " WHERE substr(head, 1, 8) = ? AND head = ? AND scope = ?"
-        row = self._sql.one(sql, (head[:8], head, scope))
-        return None if row is None else RunRow(*row)
-
-    def run_at(self, log: int, seq: int) -> RunRow | None:
-        row = self._sql.one(_RUN + " WHERE id = ?", (log << LOG_SEQ_BITS | seq,))
-        return None if row is None else RunRow(*row)
-
-    def run_before(self, log: int, seq: int) -> RunRow | None:
-        base = log << LOG_SEQ_BITS
-        sql = _RUN + " WHERE id > ? AND id <= ? ORDER BY id DESC LIMIT 1"
-        row = self._sql.one(sql, (base, base | seq))
-        return None if row is None else RunRow(*row)
-
-    def runs_of(self, log: int, after_seq: int, limit: int) -> list[RunRow]:
-        base = log << LOG_SEQ_BITS
-        sql = _RUN + " WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"
-        bindings = (base | after_seq, base | LOG_SEQ_MASK, limit)
-        return [RunRow(*row) for row in self._sql.all(sql, bindings)]
-
-    def records(self, log: int, first: int, last: int) -> list[Record]:
-        base = log << LOG_SEQ_BITS
-        sql = _RECORD + " WHERE id BETWEEN ? AND ? ORDER BY id"
-        rows = self._sql.all(sql, (base | first, base | last))
-        return [record for _, record in self._decoded(rows)]
-
-    def records_of(self, scope: int, engram: bytes) -> list[tuple[int, Record]]:
-        # A record without a run was put by this very transaction: it is the newest.
-        sql = _RECORD + _OF_ONE_ENGRAM
-        return self._decoded(self._sql.all(sql, (engram, scope)))
-
-    def past(self, log: int, seq: int) -> bytes | None:
-        base = log << LOG_SEQ_BITS
-        sql = "SELECT vector FROM past WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT 1"
-        row = self._sql.one(sql, (base, base | seq))
-        return None if row is None else row[0]
-
-    def _decoded(self, rows: Iterable[Row]) -> list[tuple[int, Record]]:
-        shapes = self._sql.shapes.by_number
-        found: list[tuple[int, Record]] = []
-        for row_id, engram, hlc, shape, superseded, payload, digest, deps, auth in rows:
-            record = Record(
-                row_id & LOG_SEQ_MASK,
-                engram,
-                hlc,
-                shapes.get(shape) or self._load_shape(shape),
-                EMPTY_LIST if superseded is None else superseded,
-                payload,
-                digest if payload is None else payload_hash(payload),
-                EMPTY_LIST if deps is None else deps,
-                UNCHANGED if auth is None else auth,
-            )
-            found.append((row_id >> LOG_SEQ_BITS, record))
-        return found
-
-    def _load_shape(self, number: int) -> bytes:
-        row = self._sql.one("SELECT b FROM shape WHERE id = ?", (number,))
-        if row is None:
-            # Records and their shapes are committed together.
-            raise apsw.CorruptError(f"a record refers to shape {number}, which is missing")
-        shape: bytes = row[0]
-        self._sql.shapes.by_number[number] = shape
-        return shape
+    def size(self) -> Size:
+        page_bytes = self._sql.number("PRAGMA page_size")
+        pages = self._sql.number("PRAGMA page_count")
+        return Size(pages * page_bytes, self._sql.number("PRAGMA freelist_count") * page_bytes)
 
     # Engrams
 
@@ -235,6 +160,33 @@ class SqlReader:
 
     def unindexed_engrams(self, limit: int) -> list[EngramRow]:
         return [EngramRow(*row) for row in self._sql.all(_ENGRAM + _UNINDEXED, (limit,))]
+
+    # What is missing, hidden or gone
+
+    def erased(self, log: int, seqs: Iterable[int]) -> set[int]:
+        sql = "SELECT 1 FROM erased WHERE id = ?"
+        base = log << LOG_SEQ_BITS
+        return {seq for seq in seqs if self._sql.one(sql, (base | seq,)) is not None}
+
+    def owed(self, scope: int, limit: int) -> list[tuple[int, int, int]]:
+        rows = self._sql.all(
+            "SELECT n, id FROM owed WHERE scope = ? ORDER BY id LIMIT ?", (scope, limit)
+        )
+        return [(n, row_id >> LOG_SEQ_BITS, row_id & LOG_SEQ_MASK) for n, row_id in rows]
+
+    def owed_count(self, scope: int) -> int:
+        return self._sql.number("SELECT count(*) FROM owed WHERE scope = ?", (scope,))
+
+    def quarantined(self, scope: int, until_hlc: int, limit: int) -> list[EngramRow]:
+        rows = self._sql.all(_ENGRAM + _QUARANTINED, (scope, until_hlc, limit))
+        return [EngramRow(*row) for row in rows]
+
+    def quarantine_count(self, scope: int) -> int:
+        return self._sql.number("SELECT count(*) FROM quarantine WHERE scope = ?", (scope,))
+
+    def receipts(self, scope: int) -> list[ReceiptRow]:
+        sql = "SELECT scope, log, seq, key, at FROM receipt WHERE scope = ? ORDER BY log, seq, key"
+        return [ReceiptRow(*row) for row in self._sql.all(sql, (scope,))]
 
     # Peers
 

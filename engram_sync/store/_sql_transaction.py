@@ -1,13 +1,16 @@
 """``Transaction`` in SQL."""
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Sequence
 from contextlib import contextmanager
 
 from engram_wire import Record
 
+from ._forks import split_log
 from ._limits import LOG_SEQ_BITS
-from ._rows import EngramRow, PeerRow, ScopeRow
-from ._sql_reader import EMPTY_LIST, UNCHANGED, SqlReader
+from ._merging import merge_runs
+from ._rows import EngramRow, MergedRuns, PeerRow, ScopeRow
+from ._sql_payloads import SqlPayloads
+from ._sql_records import EMPTY_LIST, UNCHANGED
 from ._statements import Statements
 
 
@@ -15,7 +18,7 @@ class RollbackBrokenError(Exception):
     """A rollback callback raised: memory and store may disagree from now on.  Our bug."""
 
 
-class SqlTransaction(SqlReader):
+class SqlTransaction(SqlPayloads):
     """See ``Transaction``, which states what each method promises."""
 
     def __init__(self, statements: Statements) -> None:
@@ -65,7 +68,9 @@ class SqlTransaction(SqlReader):
     # Settings, scopes, logs
 
     def put_meta(self, key: str, value: bytes) -> None:
-        self._sql.run("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (key, value))
+        sql = """INSERT INTO meta (key, value) VALUES (?, ?)
+            ON CONFLICT DO UPDATE SET value = excluded.value"""
+        self._sql.run(sql, (key, value))
 
     def delete_meta(self, key: str) -> None:
         self._sql.run("DELETE FROM meta WHERE key = ?", (key,))
@@ -84,11 +89,29 @@ class SqlTransaction(SqlReader):
         self._sql.run(sql, (*changed, row.live, row.deleted, row.records, row.n))
 
     def put_log(
-        self, scope: int, log_id: bytes, domain: int, author: bytes, incarnation: bytes
+        self,
+        scope: int,
+        log_id: bytes,
+        domain: int,
+        author: bytes,
+        incarnation: bytes,
+        *,
+        parent: int | None = None,
+        base: int = 0,
+        branch: bytes | None = None,
     ) -> int:
-        sql = """INSERT INTO log (id, scope, domain, author, incarnation, seq, head, hlc)
-            VALUES (?, ?, ?, ?, ?, 0, ?, 0) RETURNING n"""
-        return self._sql.number(sql, (log_id, scope, domain, author, incarnation, log_id))
+        sql = """INSERT INTO log
+            (id, scope, domain, author, incarnation, seq, head, hlc, parent, base, branch)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?7, ?1, 0, ?6, ?7, ?8) RETURNING n"""
+        return self._sql.number(
+            sql, (log_id, scope, domain, author, incarnation, parent, base, branch)
+        )
+
+    def split_log(self, log: int, base: int, moved: int) -> None:
+        split_log(self._sql, log, base, moved)
+
+    def seal_log(self, log: int, seq: int) -> None:
+        self._sql.run("UPDATE log SET sealed = ? WHERE n = ?", (seq, log))
 
     def set_head(self, log: int, seq: int, head: bytes, hlc: int) -> None:
         self._sql.run(
@@ -114,7 +137,11 @@ class SqlTransaction(SqlReader):
             )
             for seq, engram, hlc, shape, superseded, payload, digest, deps, auth in records
         ]
-        self._sql.many("INSERT INTO rec VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        self._sql.many(
+            """INSERT INTO rec (id, eid, hlc, shape, sups, payload, phash, deps, auth)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+            rows,
+        )
 
     def _shape_number(self, shape: bytes) -> int:
         row = self._sql.one("SELECT id FROM shape WHERE b = ?", (shape,))
@@ -125,15 +152,40 @@ class SqlTransaction(SqlReader):
         self._sql.shapes.by_bytes[shape] = number
         return number
 
-    def put_run(self, log: int, first: int, last: int, head: bytes, signature: bytes) -> int:
+    def put_run(
+        self,
+        log: int,
+        first: int,
+        last: int,
+        head: bytes,
+        signature: bytes,
+        *,
+        at: int | None = None,
+    ) -> int:
         scope = self._sql.number("SELECT scope FROM log WHERE n = ?", (log,))
         arrival = self.last_arrival(scope) + 1
-        row = (log << LOG_SEQ_BITS | last, scope, arrival, first, head, signature)
-        self._sql.run("INSERT INTO run VALUES (?, ?, ?, ?, ?, ?)", row)
+        row = (log << LOG_SEQ_BITS | last, scope, arrival, first, head, signature, at)
+        self._sql.run(
+            """INSERT INTO run (id, scope, arrival, first, head, sig, at)
+            VALUES (?, ?, ?, ?, ?, ?, ?)""",
+            row,
+        )
         return arrival
 
+    def merge_runs(
+        self,
+        scope: int,
+        limit: int,
+        before_at: int,
+        *,
+        after_arrival: int = 0,
+        keep: Collection[bytes] = (),
+    ) -> MergedRuns:
+        return merge_runs(self._sql, scope, limit, before_at, after_arrival, keep)
+
     def put_past(self, log: int, seq: int, vector: bytes) -> None:
-        sql = "INSERT OR REPLACE INTO past (id, vector) VALUES (?, ?)"
+        sql = """INSERT INTO past (id, vector) VALUES (?, ?)
+            ON CONFLICT DO UPDATE SET vector = excluded.vector"""
         self._sql.run(sql, (log << LOG_SEQ_BITS | seq, vector))
 
     # Engrams
@@ -142,7 +194,8 @@ class SqlTransaction(SqlReader):
         first = self._sql.number("SELECT coalesce(max(n), 0) + 1 FROM eng")
         numbers = range(first, first + len(rows))
         self._sql.many(
-            "INSERT INTO eng VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            """INSERT INTO eng (n, scope, eid, log, seq, records, hlc, life, conflict, state, view,
+            digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
             [(n, *row[1:]) for n, row in zip(numbers, rows, strict=True)],
         )
         return numbers
@@ -178,7 +231,11 @@ class SqlTransaction(SqlReader):
     # Peers
 
     def put_peer(self, row: PeerRow) -> None:
-        self._sql.run("INSERT OR REPLACE INTO peer VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        sql = """INSERT INTO peer (key, label, address, via, last_success, failures, error)
+            VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET label = excluded.label,
+            address = excluded.address, via = excluded.via, last_success = excluded.last_success,
+            failures = excluded.failures, error = excluded.error"""
+        self._sql.run(sql, row)
 
     def delete_peer(self, key: bytes) -> None:
         self._sql.run("DELETE FROM peer WHERE key = ?", (key,))

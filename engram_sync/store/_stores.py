@@ -15,8 +15,10 @@ from ._connection import open_file, open_file_for_reading, open_memory
 from ._database import Connection
 from ._executors import ThreadExecutor
 from ._faults import closed_error, local_errors
+from ._integrity import contradictions
 from ._interface import Transaction
 from ._reader import Reader
+from ._rows import Size
 from ._sql_reader import SqlReader
 from ._statements import Shapes, Statements
 from ._writer import Writer
@@ -33,15 +35,15 @@ class _Snapshots:
         self._place = place
         self._shapes = Shapes()
 
-    async def read(self, job: Callable[[Reader], T]) -> T:
+    async def read(self, job: Callable[[Statements], T]) -> T:
         return await self._executor.run(partial(self._read, job))
 
-    def _read(self, job: Callable[[Reader], T]) -> T:
+    def _read(self, job: Callable[[Statements], T]) -> T:
         with local_errors(self._place):
             statements = Statements(self._connection, self._shapes)
             self._connection.execute("BEGIN")
             try:
-                return job(SqlReader(statements))
+                return job(statements)
             finally:
                 statements.end()
                 if self._connection.in_transaction:
@@ -49,12 +51,18 @@ class _Snapshots:
 
 
 class _SqlStore:
-    """What both stores share: a writer, snapshots, and an end."""
+    """What both stores share: a writer, snapshots, upkeep, and an end."""
 
     def __init__(
-        self, writer: Writer, snapshots: _Snapshots, close: Callable[[], Awaitable[None]]
+        self,
+        committer: Committer,
+        executor: Executor,
+        snapshots: _Snapshots,
+        close: Callable[[], Awaitable[None]],
     ) -> None:
-        self._writer = writer
+        self._committer = committer
+        self._executor = executor
+        self._writer = Writer(committer, executor)
         self._snapshots = snapshots
         self._close = close
         self._closed = False
@@ -69,9 +77,30 @@ class _SqlStore:
 
     async def read(self, job: Callable[[Reader], T]) -> T:
         """See ``Store.read``."""
+        return await self._read(lambda statements: job(SqlReader(statements)))
+
+    async def _read(self, job: Callable[[Statements], T]) -> T:
         if self._closed:
             raise closed_error()
         return await self._snapshots.read(job)
+
+    async def purge(self) -> None:
+        """See ``Store.purge``."""
+        await self._keep_up(self._committer.purge)
+
+    async def compact(self) -> Size:
+        """See ``Store.compact``."""
+        return await self._keep_up(self._committer.compact)
+
+    async def integrity(self) -> list[str]:
+        """See ``Store.integrity``."""
+        return await self._read(contradictions)
+
+    async def _keep_up(self, work: Callable[[], T]) -> T:
+        if self._closed:
+            raise closed_error()
+        # In turn with the commits, each of which is one piece of work for the executor.
+        return await self._executor.run(work)
 
     async def aclose(self, *, drain: bool = True) -> int:
         """See ``Store.aclose``; closing twice is harmless."""
@@ -134,8 +163,8 @@ class SqliteStore(_SqlStore):
                 await read_executor.run(reading.close)
                 await executor.run(writing.close)
 
-        writer = Writer(Committer(writing, place), executor)
-        return cls(writer, _Snapshots(reading, read_executor, place), close)
+        snapshots = _Snapshots(reading, read_executor, place)
+        return cls(Committer(writing, place), executor, snapshots, close)
 
 
 class MemoryStore(_SqlStore):
@@ -155,12 +184,12 @@ class MemoryStore(_SqlStore):
         executor = executor or ThreadExecutor()
         connection = await executor.run(partial(_open_named, name))
         place = f"memory store {name}"
-        writer = Writer(Committer(connection, place), executor)
 
         async def close() -> None:
             await executor.run(connection.close)
 
-        return cls(writer, _Snapshots(connection, executor, place), close)
+        snapshots = _Snapshots(connection, executor, place)
+        return cls(Committer(connection, place), executor, snapshots, close)
 
     @staticmethod
     def copy(name: str, to: str) -> None:

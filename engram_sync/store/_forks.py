@@ -1,0 +1,34 @@
+"""Dividing a log where two histories of it were found."""
+
+from ._limits import LOG_SEQ_BITS, LOG_SEQ_MASK
+from ._statements import Statements
+
+# A run's id has its last seq: one that straddles the fork goes along and keeps its first, which
+# then lies in the parent.
+_MOVES = (
+    "UPDATE rec SET id = id + ? WHERE id BETWEEN ? AND ?",
+    "UPDATE run SET id = id + ? WHERE id BETWEEN ? AND ?",
+    "UPDATE past SET id = id + ? WHERE id BETWEEN ? AND ?",
+    "UPDATE erased SET id = id + ? WHERE id BETWEEN ? AND ?",
+    "UPDATE owed SET id = id + ? WHERE id BETWEEN ? AND ?",
+)
+_REFERENCES = (
+    "UPDATE eng SET log = ?3 WHERE log = ?1 AND seq > ?2",
+    "UPDATE receipt SET log = ?3 WHERE log = ?1 AND seq > ?2",
+    "UPDATE log SET parent = ?3 WHERE parent = ?1 AND base > ?2",
+    """UPDATE log SET (seq, head, hlc, sealed) = (
+        SELECT seq, head, hlc, iif(sealed > ?2, sealed, 0) FROM log WHERE n = ?1
+    ) WHERE n = ?3""",
+    "UPDATE log SET sealed = 0 WHERE n = ?1 AND sealed > ?2 AND ?3",
+)
+
+
+def split_log(sql: Statements, log: int, base: int, moved: int) -> None:
+    """See ``Transaction.split_log``."""
+    first = (log << LOG_SEQ_BITS | base) + 1
+    last = log << LOG_SEQ_BITS | LOG_SEQ_MASK
+    step = (moved - log) << LOG_SEQ_BITS
+    for statement in _MOVES:
+        sql.run(statement, (step, first, last))
+    for statement in _REFERENCES:
+        sql.run(statement, (log, base, moved))

@@ -1,0 +1,69 @@
+"""The part of ``Transaction`` that takes payloads away, brings them back, and keeps count."""
+
+from collections.abc import Iterable
+
+from engram_wire import payload_hash
+
+from ._limits import LOG_SEQ_BITS
+from ._schema import PURGE_INDEX, PURGE_KEY
+from ._sql_reader import SqlReader
+
+
+class SqlPayloads(SqlReader):
+    """See ``Transaction``, which states what each method promises."""
+
+    def set_payload(self, log: int, seq: int, payload: bytes) -> bool:
+        row_id = log << LOG_SEQ_BITS | seq
+        sql = """SELECT phash FROM rec WHERE id = ?1 AND payload IS NULL
+            AND NOT EXISTS (SELECT 1 FROM erased WHERE id = ?1)"""
+        row = self._sql.one(sql, (row_id,))
+        if row is None or row[0] != payload_hash(payload):
+            return False
+        self._sql.run("UPDATE rec SET payload = ?, phash = NULL WHERE id = ?", (payload, row_id))
+        self._sql.run("DELETE FROM owed WHERE id = ?", (row_id,))
+        return True
+
+    def drop_payloads(self, positions: Iterable[tuple[int, int]]) -> int:
+        freed = 0
+        for log, seq in positions:
+            row_id = log << LOG_SEQ_BITS | seq
+            row = self._sql.one("SELECT payload FROM rec WHERE id = ?", (row_id,))
+            if row is None or row[0] is None:
+                continue
+            payload: bytes = row[0]
+            freed += len(payload)
+            sql = "UPDATE rec SET payload = NULL, phash = ? WHERE id = ?"
+            self._sql.run(sql, (payload_hash(payload), row_id))
+        return freed
+
+    def erase(self, log: int, seqs: Iterable[int]) -> int:
+        seqs = list(seqs)
+        ids = [(log << LOG_SEQ_BITS | seq,) for seq in seqs]
+        self._sql.many("INSERT INTO erased (id) VALUES (?) ON CONFLICT DO NOTHING", ids)
+        self._sql.many("DELETE FROM owed WHERE id = ?", ids)
+        # A store of the first release has more to purge than the index: that mark stays.
+        sql = "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO NOTHING"
+        self._sql.run(sql, (PURGE_KEY, PURGE_INDEX))
+        return self.drop_payloads((log, seq) for seq in seqs)
+
+    def put_owed(self, n: int, positions: Iterable[tuple[int, int]]) -> None:
+        sql = """INSERT INTO owed (id, scope, n) SELECT ?1, scope, n FROM eng WHERE n = ?2
+            AND NOT EXISTS (SELECT 1 FROM erased WHERE id = ?1)
+            ON CONFLICT DO UPDATE SET n = excluded.n"""
+        self._sql.many(sql, [(log << LOG_SEQ_BITS | seq, n) for log, seq in positions])
+
+    def clear_owed(self, n: int) -> None:
+        self._sql.run("DELETE FROM owed WHERE n = ?", (n,))
+
+    def put_quarantine(self, n: int, hlc: int) -> None:
+        sql = """INSERT INTO quarantine (n, scope, hlc) SELECT n, scope, ? FROM eng WHERE n = ?
+            ON CONFLICT DO UPDATE SET hlc = excluded.hlc"""
+        self._sql.run(sql, (hlc, n))
+
+    def clear_quarantine(self, n: int) -> None:
+        self._sql.run("DELETE FROM quarantine WHERE n = ?", (n,))
+
+    def put_receipt(self, scope: int, log: int, seq: int, key: bytes, at: int) -> None:
+        sql = """INSERT INTO receipt (scope, log, seq, key, at) VALUES (?, ?, ?, ?, ?)
+            ON CONFLICT DO NOTHING"""
+        self._sql.run(sql, (scope, log, seq, key, at))

@@ -1,0 +1,224 @@
+"""Runs, records and causal pasts in SQL: the part of ``Reader`` that reads logs."""
+
+import math
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import apsw
+
+from engram_wire import Record, WireError, decode_ids_untrusted, payload_hash
+
+from ._database import Row
+from ._limits import LOG_SEQ_BITS, LOG_SEQ_MASK
+from ._rows import RunRow
+from ._statements import Statements
+
+_RUN = "SELECT arrival, scope, id >> 40, first, id & 0xFFFFFFFFFF, head, sig, at FROM run"
+_RECORD = "SELECT rec.id, eid, rec.hlc, shape, sups, payload, phash, deps, auth FROM rec"
+_OF_ONE_ENGRAM = """SELECT rec.id, eid, rec.hlc, shape, sups, payload, phash, deps, auth,
+    (SELECT arrival FROM run WHERE run.id BETWEEN rec.id AND rec.id | 0xFFFFFFFFFF
+        ORDER BY run.id LIMIT 1) AS arrival
+    FROM rec JOIN log ON log.n = rec.id >> 40 WHERE eid = ? AND log.scope = ?
+    ORDER BY arrival NULLS LAST, rec.id"""
+_BRANCHES = """SELECT parent, n, base, run.first, run.arrival, run.at FROM log LEFT JOIN run
+    ON run.id = (SELECT min(id) FROM run WHERE id BETWEEN n << 40 AND n << 40 | 0xFFFFFFFFFF)
+    WHERE log.scope = ? AND parent IS NOT NULL"""
+_NAMES = """SELECT deps, auth FROM rec JOIN log ON rec.id BETWEEN log.n << 40 AND
+    log.n << 40 | 0xFFFFFFFFFF WHERE log.scope = ? AND (deps IS NOT NULL OR auth IS NOT NULL)"""
+
+EMPTY_LIST = b"\x80"
+UNCHANGED = b"\xf6"
+
+
+class _Arrived(NamedTuple):
+    """When a record came."""
+
+    arrival: float
+    """Infinite when no run covers it yet: it was put by this very transaction."""
+    at: int | None
+
+
+_NOW = _Arrived(math.inf, None)
+
+
+class _Branch(NamedTuple):
+    """A log that branched off another one."""
+
+    n: int
+    base: int
+    first: int
+    """Where its oldest run begins; beyond every record when it has none."""
+    arrived: _Arrived
+
+
+class SqlRecords:
+    """See ``Reader``, which states what each method promises."""
+
+    def __init__(self, statements: Statements) -> None:
+        self._sql = statements
+
+    def runs(self, scope: int, after_arrival: int, limit: int) -> list[RunRow]:
+        sql = _RUN + " WHERE scope = ? AND arrival > ? ORDER BY arrival LIMIT ?"
+        return [RunRow(*row) for row in self._sql.all(sql, (scope, after_arrival, limit))]
+
+    def last_arrival(self, scope: int) -> int:
+        return self._sql.number(
+            "SELECT coalesce(max(arrival), 0) FROM run WHERE scope = ?", (scope,)
+        )
+
+    def run_by_head(self, scope: int, head: bytes) -> RunRow | None:
+        sql = _RUN + " WHERE substr(head, 1, 8) = ? AND head = ? AND scope = ?"
+        row = self._sql.one(sql, (head[:8], head, scope))
+        return None if row is None else RunRow(*row)
+
+    def run_at(self, log: int, seq: int) -> RunRow | None:
+        row = self._sql.one(_RUN + " WHERE id = ?", (log << LOG_SEQ_BITS | seq,))
+        return None if row is None else RunRow(*row)
+
+    def run_before(self, log: int, seq: int) -> RunRow | None:
+        base = log << LOG_SEQ_BITS
+        sql = _RUN + " WHERE id > ? AND id <= ? ORDER BY id DESC LIMIT 1"
+        row = self._sql.one(sql, (base, base | seq))
+        return None if row is None else RunRow(*row)
+
+    def runs_of(self, log: int, after_seq: int, limit: int) -> list[RunRow]:
+        base = log << LOG_SEQ_BITS
+        sql = _RUN + " WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"
+        bindings = (base | after_seq, base | LOG_SEQ_MASK, limit)
+        return [RunRow(*row) for row in self._sql.all(sql, bindings)]
+
+    def records(self, log: int, first: int, last: int) -> list[Record]:
+        first = max(first, 1)
+        found = self._records(log, first, last)
+        if found and found[0].seq == first:
+            return found
+        # Either nothing is held there, or the beginning is in the parent.
+        row = self._sql.one("SELECT parent, base FROM log WHERE n = ?", (log,))
+        if row is None or row[0] is None or first > row[1]:
+            return found
+        return self.records(row[0], first, min(last, row[1])) + found
+
+    def _records(self, log: int, first: int, last: int) -> list[Record]:
+        base = log << LOG_SEQ_BITS
+        sql = _RECORD + " WHERE id BETWEEN ? AND ? ORDER BY id"
+        rows = self._sql.all(sql, (base | first, base | last))
+        return [record for _, record in self._decoded(rows)]
+
+    def records_of(self, scope: int, engram: bytes) -> list[tuple[int, Record]]:
+        rows = self._sql.all(_OF_ONE_ENGRAM, (engram, scope))
+        found = self._decoded(row[:-1] for row in rows)
+        if rows and rows[-1][-1] is None:
+            # Without a run of its own log: put by this very transaction, hence the newest, or the
+            # end of a trunk, which came with a run that now belongs to a branch.
+            branches = self._branches(scope)
+            if branches:
+                came = [
+                    (_came(branches, *place), place)
+                    if row[-1] is None
+                    else (_Arrived(row[-1], None), place)
+                    for row, place in (
+                        (row, (log, record.seq))
+                        for row, (log, record) in zip(rows, found, strict=True)
+                    )
+                ]
+                order = sorted(range(len(found)), key=lambda i: _order(*came[i]))
+                return [found[i] for i in order]
+        return found
+
+    def records_at(self, scope: int, engram: bytes, at_ms: int) -> list[tuple[int, Record]]:
+        branches = self._branches(scope)
+        found: list[tuple[int, Record]] = []
+        for log, record in self.records_of(scope, engram):
+            runs = self.runs_of(log, record.seq - 1, 1)
+            at = runs[0].at if runs else _came(branches, log, record.seq).at
+            if (record.hlc >> 16 if at is None else at) <= at_ms:
+                found.append((log, record))
+        return found
+
+    def _branches(self, scope: int) -> dict[int, list[_Branch]]:
+        """By the number of their parent: the logs of ``scope`` that branched off."""
+        found: dict[int, list[_Branch]] = {}
+        for parent, n, base, first, arrival, at in self._sql.all(_BRANCHES, (scope,)):
+            oldest = (LOG_SEQ_MASK, _NOW) if first is None else (first, _Arrived(arrival, at))
+            found.setdefault(parent, []).append(_Branch(n, base, *oldest))
+        return found
+
+    def past(self, log: int, seq: int) -> bytes | None:
+        base = log << LOG_SEQ_BITS
+        sql = "SELECT vector FROM past WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT 1"
+        row = self._sql.one(sql, (base, base | seq))
+        return None if row is None else row[0]
+
+    def pasts(self, scope: int) -> Iterator[tuple[int, int, bytes]]:
+        sql = "SELECT id & 0xFFFFFFFFFF, vector FROM past WHERE id BETWEEN ? AND ? ORDER BY id"
+        for (log,) in self._sql.all("SELECT n FROM log WHERE scope = ? ORDER BY n", (scope,)):
+            base = log << LOG_SEQ_BITS
+            # A list, not a cursor: the caller may change what is yet to come.
+            for seq, vector in self._sql.all(sql, (base, base | LOG_SEQ_MASK)):
+                yield log, seq, vector
+
+    def named_heads(self, scope: int) -> set[bytes]:
+        found: set[bytes] = set()
+        for deps, auth in self._sql.all(_NAMES, (scope,)):
+            for ids in (deps, auth):
+                if ids is not None:
+                    found.update(_ids(ids))
+        return found
+
+    def _decoded(self, rows: Iterable[Row]) -> list[tuple[int, Record]]:
+        shapes = self._sql.shapes.by_number
+        found: list[tuple[int, Record]] = []
+        for row_id, engram, hlc, shape, superseded, payload, digest, deps, auth in rows:
+            record = Record(
+                row_id & LOG_SEQ_MASK,
+                engram,
+                hlc,
+                shapes.get(shape) or self._load_shape(shape),
+                EMPTY_LIST if superseded is None else superseded,
+                payload,
+                digest if payload is None else payload_hash(payload),
+                EMPTY_LIST if deps is None else deps,
+                UNCHANGED if auth is None else auth,
+            )
+            found.append((row_id >> LOG_SEQ_BITS, record))
+        return found
+
+    def _load_shape(self, number: int) -> bytes:
+        row = self._sql.one("SELECT b FROM shape WHERE id = ?", (number,))
+        if row is None:
+            # Records and their shapes are committed together.
+            raise apsw.CorruptError(f"a record refers to shape {number}, which is missing")
+        shape: bytes = row[0]
+        self._sql.shapes.by_number[number] = shape
+        return shape
+
+
+def _came(branches: dict[int, list[_Branch]], log: int, seq: int) -> _Arrived:
+    """When the record came that no run of its own log covers: with the first run that does.
+
+    Such a run begins at or before the record and belongs to a log that branched off behind it,
+    directly or not.  Only the oldest run of a log can reach before its base.
+    """
+    found = _NOW
+    for branch in branches.get(log, ()):
+        if branch.base >= seq:
+            found = min(
+                found,
+                branch.arrived if branch.first <= seq else _NOW,
+                _came(branches, branch.n, seq),
+                key=lambda arrived: arrived.arrival,
+            )
+    return found
+
+
+def _order(came: _Arrived, place: tuple[int, int]) -> tuple[float, int, int]:
+    """Within one run, which is one path, by seq; what has no run yet, by log."""
+    log, seq = place
+    return (came.arrival, log, seq) if came is _NOW else (came.arrival, seq, log)
+
+
+def _ids(encoded: bytes) -> Iterable[bytes]:
+    try:
+        return decode_ids_untrusted(encoded)
+    except WireError as error:
+        raise apsw.CorruptError(f"a record names ids that cannot be read: {error}") from error
