@@ -2,7 +2,15 @@
 
 from dataclasses import dataclass
 
-from engram_wire import DEAD_AFTER_S, PING_INTERVAL_S
+from engram_wire import (
+    CLOCK_ENTRIES_MAX,
+    DEAD_AFTER_S,
+    PAYLOAD_BYTES_MAX,
+    PAYLOAD_OF_MESSAGE_BYTES_MAX,
+    PING_INTERVAL_S,
+    PROBE_SEQS_MAX,
+    RANGES_MAX,
+)
 
 STRANGER_S = 5.0
 """How long a connection may live without any shared scope; as long as a handshake."""
@@ -24,6 +32,37 @@ have crossed a push."""
 CLOCK_INLINE_MAX = 16
 """Logs up to which a request carries the whole clock at once (70 bytes each, about 1 KiB);
 beyond it the digest goes first and equal scopes cost one small round trip."""
+
+PROBE_SEQS = 16
+"""Heads asked for in one round of a bisection: each costs the peer a walk of up to a run, and a
+log of 2^40 records takes ten rounds."""
+BISECTIONS_MAX = 64
+"""Logs of one stated clock whose last common position is searched for.  Forks are rare; of a peer
+that names more of them, the rest is sent whole."""
+RANGES_PER_MESSAGE = 128
+"""Ranges asked for at once: as many lists of positions as fit one answer."""
+RANGE_ITEMS_MAX = 64
+"""Positions from which a range is split instead of listed: 16 fingerprints take less room."""
+RANGE_DEPTH_MAX = 8
+"""Times a range can be split: 16^8 is far more logs than a node can hold."""
+RANGES_ASKED_MAX = 16_384
+"""Ranges compared for one request: three times what two sets of 250,000 logs without one in common
+take.  A second of work here, for a megabyte from the peer."""
+POSITIONS_MAX = 1 << 20
+"""Positions that a peer may name in answer to them: 200 MB of memory here, and no honest peer
+comes near."""
+OWED_READ_MAX = 65_536
+"""Owed payloads looked at in one go, and refusals of one peer remembered: 7 MB."""
+OWED_PATIENCE_MAX = 64
+"""Comparisons after which a peer that had no payload for us is asked again, at most: half an hour
+with a connected peer."""
+PAYLOADS_BYTES = 960 << 10
+"""Of one answer with payloads: what fits a message with its envelope."""
+
+assert PROBE_SEQS <= PROBE_SEQS_MAX
+assert RANGES_PER_MESSAGE <= RANGES_MAX
+assert RANGES_PER_MESSAGE * RANGE_ITEMS_MAX <= CLOCK_ENTRIES_MAX
+assert PAYLOAD_BYTES_MAX < PAYLOADS_BYTES < PAYLOAD_OF_MESSAGE_BYTES_MAX
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """What the replication engine knows of the scopes held here: immutable snapshots."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from engram_wire import ClockEntry, Summary
+from engram_wire import NOTHING_SEALED, ClockEntry, Summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +19,9 @@ class ScopeView:
     arrival: int
     """Arrival number of the newest run stored; feeds read runs beyond what they have sent."""
     clock: tuple[ClockEntry, ...]
-    """Every log of the scope with its newest signed position, sorted by log id."""
+    """Every log of the scope that is not sealed with its newest position, sorted by log id."""
     clock_digest: bytes
+    """Of the clock and of the sealed logs."""
     state_digest: bytes | None
     """None while records wait to be materialised."""
     engrams: int
@@ -27,9 +29,26 @@ class ScopeView:
     """Keys that may read the scope, by its newest membership state."""
     generation: int = 0
     """Grows with every view taken; an older view never replaces a newer one."""
+    sealed: tuple[int, bytes] = NOTHING_SEALED
+    """How many logs are held exactly to their seal, and their ``sealed_digest``."""
+    seals: tuple[ClockEntry, ...] = ()
+    """Those logs, sorted by log id; the clock does not name them."""
+    owed: int = 0
+    """Payloads of live values that are not held; while there are any, nothing is synced."""
+    epoch: int = 0
+    """Grows whenever a log of the scope turns out to be forked: what was one log until then has
+    several names from then on."""
+    trunks: Mapping[bytes, int] = field(default_factory=dict[bytes, int])
+    """By log id: the position at which each forked log ends, and its branches begin."""
+    own: frozenset[bytes] = frozenset()
+    """Logs that this node goes on writing."""
 
     def summary(self) -> Summary:
         """What a peer needs to know to tell whether it holds the same."""
         return Summary(
             clock_digest=self.clock_digest, state_digest=self.state_digest, engrams=self.engrams
         )
+
+    def positions(self) -> tuple[ClockEntry, ...]:
+        """Every log of the scope with its newest position, sealed ones too."""
+        return (*self.clock, *self.seals)
