@@ -97,6 +97,6 @@ def merge_runs(
             groups.append(_Group(sql, run))
     removed = sum(group.write() for group in groups)
     if len(rows) < limit:
-        return MergedRuns(removed, 0)
+        return MergedRuns(removed, None)
     # The last group may go on in the next step.
     return MergedRuns(removed, groups[-1].runs[0].arrival - 1)

@@ -128,8 +128,8 @@ class MergedRuns(NamedTuple):
 
     removed: int
     """Signatures no longer stored."""
-    arrival: int
-    """Where the next step begins; 0 when nothing is left to look at."""
+    arrival: int | None
+    """Where the next step begins (its ``after_arrival``); None when nothing is left to look at."""
 
 
 class Size(NamedTuple):

@@ -1,0 +1,147 @@
+"""What every store does with payloads that come late, go, or are waited for."""
+
+import pytest
+
+from engram_sync.store import ReceiptRow, Store, Transaction
+from engram_wire import payload_hash
+
+from .rows import add_log, add_scope, append, engram_row, id_of, record
+
+KEY = b"k" * 32
+
+
+def three(tx: Transaction) -> int:
+    """A log of three records, of which the second came without its payload."""
+    log = add_log(tx, add_scope(tx))
+    append(tx, log, *(record(seq, payload=None if seq == 2 else b"p%d" % seq) for seq in (1, 2, 3)))
+    return log
+
+
+def payloads(tx: Transaction, log: int) -> list[bytes | None]:
+    return [found.payload for found in tx.records(log, 1, 9)]
+
+
+async def test_a_late_payload_is_taken_once_and_only_if_it_is_the_one(store: Store) -> None:
+    def job(tx: Transaction) -> None:
+        log = three(tx)
+        assert not tx.set_payload(log, 2, b"another")
+        assert not tx.set_payload(log, 1, b"p1")
+        assert not tx.set_payload(log, 9, b"gone")
+        assert payloads(tx, log) == [b"p1", None, b"p3"]
+        assert tx.set_payload(log, 2, b"gone")
+        assert payloads(tx, log) == [b"p1", b"gone", b"p3"]
+
+    await store.submit(job)
+
+
+async def test_a_dropped_payload_leaves_its_hash_and_can_come_back(store: Store) -> None:
+    def job(tx: Transaction) -> None:
+        log = three(tx)
+        before = tx.records(log, 1, 3)
+        assert tx.drop_payloads([(log, 1), (log, 2), (log, 9)]) == 2
+        assert payloads(tx, log) == [None, None, b"p3"]
+        assert [found.payload_hash for found in tx.records(log, 1, 3)] == [
+            found.payload_hash for found in before
+        ]
+        assert tx.set_payload(log, 1, b"p1")
+        assert tx.records(log, 1, 3) == before
+
+    await store.submit(job)
+
+
+async def test_an_erased_payload_never_comes_back(store: Store) -> None:
+    log = await store.submit(three)
+    assert await store.submit(lambda tx: tx.erase(log, [2, 3])) == 2
+
+    def job(tx: Transaction) -> None:
+        assert payloads(tx, log) == [b"p1", None, None]
+        assert tx.records(log, 3, 3)[0].payload_hash == payload_hash(b"p3")
+        assert tx.erased(log, [1, 2, 3, 4]) == {2, 3}
+        assert not tx.set_payload(log, 2, b"gone")
+        assert not tx.set_payload(log, 3, b"p3")
+        assert tx.erase(log, [3]) == 0
+
+    await store.submit(job)
+
+
+async def test_owed_payloads_are_counted_until_they_come_or_nobody_wants_them(
+    store: Store,
+) -> None:
+    def job(tx: Transaction) -> None:
+        log = three(tx)
+        add_scope(tx, "other")
+        rows = [engram_row(1, id_of(name)[:16], 1) for name in "ab"]
+        first, second = tx.put_engrams(rows)
+        tx.drop_payloads([(log, 1), (log, 3)])
+        tx.put_owed(first, [(log, 1), (log, 2)])
+        tx.put_owed(first, [(log, 2)])
+        tx.put_owed(second, [(log, 3)])
+        assert tx.owed(1, 9) == [(first, log, 1), (first, log, 2), (second, log, 3)]
+        assert tx.owed(1, 2) == [(first, log, 1), (first, log, 2)]
+        assert (tx.owed_count(1), tx.owed_count(2), tx.owed(2, 9)) == (3, 0, [])
+        assert tx.set_payload(log, 1, b"p1")
+        assert tx.owed(1, 9) == [(first, log, 2), (second, log, 3)]
+        tx.erase(log, [2])
+        tx.put_owed(first, [(log, 2)])
+        assert tx.owed(1, 9) == [(second, log, 3)]
+        tx.clear_owed(second)
+        assert tx.owed_count(1) == 0
+
+    await store.submit(job)
+
+
+async def test_quarantine_yields_who_may_be_shown_earliest_first(store: Store) -> None:
+    def job(tx: Transaction) -> None:
+        scope, other = add_scope(tx), add_scope(tx, "other")
+        rows = [engram_row(scope, id_of(name)[:16], 1) for name in "abc"]
+        a, b, c, foreign = tx.put_engrams([*rows, engram_row(other, b"e" * 16, 1)])
+        for n, hlc in ((a, 30), (b, 20), (c, 99), (c, 10), (foreign, 5)):
+            tx.put_quarantine(n, hlc)
+        assert [row.n for row in tx.quarantined(scope, 20, 9)] == [c, b]
+        assert [row.n for row in tx.quarantined(scope, 99, 2)] == [c, b]
+        assert tx.quarantined(scope, 9, 9) == []
+        assert (tx.quarantine_count(scope), tx.quarantine_count(other)) == (3, 1)
+        tx.clear_quarantine(c)
+        tx.clear_quarantine(c)
+        assert [row.n for row in tx.quarantined(scope, 99, 9)] == [b, a]
+
+    await store.submit(job)
+
+
+async def test_the_first_of_equal_receipts_stays(store: Store) -> None:
+    def job(tx: Transaction) -> None:
+        log = three(tx)
+        add_scope(tx, "other")
+        tx.put_receipt(1, log, 2, KEY, 1_000)
+        tx.put_receipt(1, log, 2, KEY, 2_000)
+        tx.put_receipt(1, log, 1, b"j" * 32, 3_000)
+        assert tx.receipts(1) == [
+            ReceiptRow(1, log, 1, b"j" * 32, 3_000),
+            ReceiptRow(1, log, 2, KEY, 1_000),
+        ]
+        assert tx.receipts(2) == []
+
+    await store.submit(job)
+
+
+async def test_the_ids_that_records_name_are_known(store: Store) -> None:
+    one, two, three_ = id_of("1"), id_of("2"), id_of("3")
+
+    def job(tx: Transaction) -> None:
+        log = add_log(tx, add_scope(tx))
+        deps = b"\x82\x58\x20" + one + b"\x58\x20" + two
+        append(tx, log, record(1, auth=b"\x81\x58\x20" + three_), record(2, deps=deps), record(3))
+        foreign = add_log(tx, add_scope(tx, "other"), "foreign")
+        append(tx, foreign, record(1, deps=b"\x81\x58\x20" + id_of("4")))
+        assert tx.named_heads(1) == {one, two, three_}
+
+    await store.submit(job)
+
+
+@pytest.mark.parametrize("life", [0, 3])
+async def test_an_engram_that_hides_everything_is_in_no_list(store: Store, life: int) -> None:
+    def job(tx: Transaction) -> int:
+        tx.put_engrams([engram_row(add_scope(tx), b"e" * 16, 1, life=life)])
+        return len(tx.engrams(limit=9))
+
+    assert await store.submit(job) == (life == 0)
