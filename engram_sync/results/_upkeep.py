@@ -25,6 +25,8 @@ class Check:
     ok: bool
     detail: str = ""
     """What was found; what to do about it when it is not ok."""
+    damaged: bool = False
+    """Whether something stored is not what it must be; ``ok`` is False then."""
 
 
 @dataclass(frozen=True, slots=True)
