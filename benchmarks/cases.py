@@ -10,6 +10,7 @@ from typing import Any
 import trio
 
 from benchmarks.floor import commit_ms, commits_per_second, floor_rate, floor_run, search_ms
+from benchmarks.hostile import hostile
 from benchmarks.pair import pair
 from benchmarks.peer import fill, memory, peak_mib
 from engram_sync import Node
@@ -238,4 +239,5 @@ CASES: dict[str, Callable[[int, int], Awaitable[Result]]] = {
     "live": live,
     "write": write,
     "recall": recall,
+    "hostile": hostile,
 }

@@ -18,6 +18,8 @@ from engram_sync import Config, NewMemory, Node
 from engram_sync.config import NetworkConfig, SyncConfig
 
 BATCH = 4_096
+WATCH_S = 0.01
+"""How often the event loop is asked whether it is late."""
 LOOPBACK = Config(
     network=NetworkConfig(enabled=True, listen=("127.0.0.1:0",), mdns=False),
     sync=SyncConfig(backoff_min_s=0.01),
@@ -60,14 +62,52 @@ def peak_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
+def resident_mib() -> float:
+    """Resident set of this process now, in MiB; 0 where nobody tells."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return 0.0
+    line = next(x for x in status.read_text().splitlines() if x.startswith("VmRSS"))
+    return int(line.split()[1]) / 1024
+
+
+class _Watch:
+    """How late the event loop ever was, and how much memory the process ever held meanwhile."""
+
+    def __init__(self) -> None:
+        self.late_s = 0.0
+        self.resident = 0.0
+        self.running = trio.CancelScope()
+
+    async def run(self) -> None:
+        with self.running:
+            while True:
+                due = trio.current_time() + WATCH_S
+                await trio.sleep_until(due)
+                self.late_s = max(self.late_s, trio.current_time() - due)
+                self.resident = max(self.resident, resident_mib())
+
+
 class _Commands:
     """What node A can be told."""
 
-    def __init__(self) -> None:
+    def __init__(self, nursery: trio.Nursery) -> None:
         self._ids: list[str] = []
+        self._nursery = nursery
+        self._watch = _Watch()
 
     async def invite(self, node: Node, _: dict[str, Any]) -> dict[str, Any]:
-        return {"token": await node.invite()}
+        address = (await node.status()).listen[0]
+        return {"token": await node.invite(), "address": address}
+
+    async def watch_stalls(self, _: Node, __: dict[str, Any]) -> dict[str, Any]:
+        self._watch = _Watch()
+        self._nursery.start_soon(self._watch.run)
+        return {}
+
+    async def stalls(self, _: Node, __: dict[str, Any]) -> dict[str, Any]:
+        self._watch.running.cancel()
+        return {"ms_max": self._watch.late_s * 1e3, "resident_mib": self._watch.resident}
 
     async def fill(self, node: Node, told: dict[str, Any]) -> dict[str, Any]:
         self._ids = await fill(node, told["count"])
@@ -96,13 +136,17 @@ async def _update(node: Node, engram: str, value: float) -> None:
 
 
 async def _serve(home: str) -> None:
-    commands = _Commands()
-    async with Node.open(home, config=LOOPBACK, services=(), label="a") as node:
+    async with (
+        Node.open(home, config=LOOPBACK, services=(), label="a") as node,
+        trio.open_nursery() as nursery,
+    ):
+        commands = _Commands(nursery)
         print(json.dumps({"ready": True}), flush=True)
         while line := await trio.to_thread.run_sync(sys.stdin.readline):
             told = json.loads(line)
             command: Command = getattr(commands, told["do"])
             print(json.dumps(await command(node, told)), flush=True)
+        nursery.cancel_scope.cancel()
 
 
 if __name__ == "__main__":
