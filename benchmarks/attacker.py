@@ -1,7 +1,7 @@
-"""A hostile peer in a process of its own: 64 connections to one node, kept up for as long as it runs.
+"""A hostile peer in a process of its own: 64 connections to one node, dialled again and again.
 
-Started by ``benchmarks.hostile``; tells on standard output when all connections stand, and how often
-it had to dial again.  It comes from an address of its own, as another machine would.
+Started by ``benchmarks.hostile``; tells on standard output when it has begun, and in the end how
+often it dialled.  It comes from an address of its own, as another machine would.
 """
 
 import json
@@ -32,6 +32,7 @@ class Attacker:
     def __init__(self, address: Address) -> None:
         self._address = address
         self.dialled = 0
+        self.begun = trio.Event()
 
     async def _tls(self) -> trio.SSLStream[trio.SocketStream]:
         tcp = await trio.open_tcp_stream(
@@ -47,6 +48,8 @@ class Attacker:
             await trio.aclose_forcefully(tcp)
             raise
         self.dialled += 1
+        if self.dialled >= CONNECTIONS // 2:
+            self.begun.set()
         return stream
 
     async def length_only(self, stream: trio.SSLStream[trio.SocketStream]) -> None:
@@ -124,8 +127,7 @@ async def main(address: str, home: str, token: str) -> None:
         for number in range(CONNECTIONS - 1):
             nursery.start_soon(attacker.stranger, number)
         nursery.start_soon(attacker.member, Path(home), bytes.fromhex(joined.agent))
-        while attacker.dialled < CONNECTIONS // 2:
-            await trio.sleep(PAUSE_S)
+        await attacker.begun.wait()
         print(json.dumps({"ready": True}), flush=True)
         await trio.to_thread.run_sync(sys.stdin.readline)
         print(json.dumps({"dialled": attacker.dialled}), flush=True)
@@ -133,4 +135,4 @@ async def main(address: str, home: str, token: str) -> None:
 
 
 if __name__ == "__main__":
-    trio.run(main, *sys.argv[1:4])
+    trio.run(main, sys.argv[1], sys.argv[2], sys.argv[3])

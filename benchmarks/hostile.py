@@ -7,7 +7,6 @@ import tempfile
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import trio
@@ -20,15 +19,16 @@ MESSAGES = 300
 BULK = 3_000
 
 
+def _start(command: list[str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
 @asynccontextmanager
 async def _attack(address: str, token: str) -> AsyncGenerator[Result]:
     """The hostile peer; the result tells afterwards how often it dialled."""
     told: Result = {}
     with tempfile.TemporaryDirectory(prefix="engram-bench-") as home:
-        command = [sys.executable, "-m", "benchmarks.attacker", address, home, token]
-        process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+        process = _start([sys.executable, "-m", "benchmarks.attacker", address, home, token])
         assert process.stdin is not None
         assert process.stdout is not None
         try:
