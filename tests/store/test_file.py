@@ -227,10 +227,16 @@ async def test_a_damaged_page_is_reported_as_corruption(tmp_path: Path) -> None:
     path = tmp_path / "store.db"
     await fill(path, 500)
     page_bytes = 4096
-    content = bytearray(path.read_bytes())
-    # Every page but the first three, in which the schema is: the store opens and then fails.
-    content[8 * page_bytes :] = b"\xff" * (len(content) - 8 * page_bytes)
-    path.write_bytes(content)
+    content = path.read_bytes()
+    connection = open_file(path)
+    rows = connection.execute("SELECT pageno FROM dbstat WHERE name = 'sqlite_schema'").fetchall()
+    connection.close()
+    # Every page but those of the schema: the store opens and then fails.
+    ruined = bytearray(b"\xff" * len(content))
+    for (number,) in rows:
+        page = slice((number - 1) * page_bytes, number * page_bytes)
+        ruined[page] = content[page]
+    path.write_bytes(ruined)
     shutil.copy(path, tmp_path / "before")
     store = await open_store(path)
     async with trio.open_nursery() as nursery:
