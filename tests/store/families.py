@@ -27,6 +27,12 @@ def say(seq: int, text: str, engram: bytes = ENGRAM) -> Record:
     return record(seq, engram, payload=text.encode())
 
 
+def text_of(found: Record) -> str:
+    """What ``say`` was told."""
+    assert found.payload is not None
+    return found.payload.decode()
+
+
 def put(
     tx: Transaction, log: int, first: int, last: int, text: str, *, held: int = 0, at: int = 0
 ) -> int:
@@ -65,9 +71,9 @@ def forked(tx: Transaction) -> tuple[int, int, int]:
 
 def told(reader: Reader, log: int, first: int, last: int) -> list[str]:
     """The payloads on the path of ``log``."""
-    return [str(found.payload, "ascii") for found in reader.records(log, first, last) if found[5]]
+    return [text_of(found) for found in reader.records(log, first, last)]
 
 
 def told_of(reader: Reader, engram: bytes = ENGRAM) -> list[tuple[int, str]]:
     """(log, payload) of an engram in order of arrival."""
-    return [(log, str(found.payload, "ascii")) for log, found in reader.records_of(1, engram)]
+    return [(log, text_of(found)) for log, found in reader.records_of(1, engram)]

@@ -11,6 +11,7 @@ from engram_sync.errors import DegradedError, PreconditionError
 from engram_sync.store import (
     EngramRow,
     InlineExecutor,
+    LogRow,
     MemoryStore,
     PeerRow,
     Reader,
@@ -55,21 +56,7 @@ async def test_a_log_begins_at_its_id_and_moves_with_its_head(store: Store) -> N
     scope = await store.submit(add_scope)
     log = await store.submit(lambda tx: tx.put_log(scope, id_of("log"), 1, AUTHOR, b"i" * 16))
     (row,) = await store.read(lambda reader: reader.logs())
-    assert row == (
-        log,
-        id_of("log"),
-        scope,
-        1,
-        AUTHOR,
-        b"i" * 16,
-        0,
-        id_of("log"),
-        0,
-        None,
-        0,
-        None,
-        0,
-    )
+    assert row == LogRow(log, id_of("log"), scope, 1, AUTHOR, b"i" * 16, 0, id_of("log"), 0)
     await store.submit(lambda tx: tx.set_head(log, 7, id_of("head"), 1 << 40))
     (row,) = await store.read(lambda reader: reader.logs())
     assert (row.seq, row.head, row.hlc) == (7, id_of("head"), 1 << 40)

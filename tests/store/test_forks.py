@@ -2,7 +2,7 @@
 
 from engram_sync.store import Store, Transaction
 
-from .families import add_branch, fork, forked, put, told, told_of
+from .families import add_branch, fork, forked, put, text_of, told, told_of
 from .rows import add_log, add_scope, engram_row, id_of
 
 
@@ -206,7 +206,7 @@ async def test_a_record_had_arrived_when_its_run_had(store: Store) -> None:
         put(tx, trunk, 4, 5, "a", at=3_000)
 
         def at(ms: int) -> list[str]:
-            return [str(found.payload, "ascii") for _, found in tx.records_at(1, b"e" * 16, ms)]
+            return [text_of(found) for _, found in tx.records_at(1, b"e" * 16, ms)]
 
         def check() -> None:
             assert at(999) == []

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import apsw
 import pytest
 import trio
 
@@ -21,7 +20,8 @@ from engram_sync.store._connection import open_file
 from engram_sync.store._database import READ_WRITE, connect
 
 from .released import released
-from .rows import add_log, add_scope, append, engram_row, record
+from .rows import add_log, add_scope, append, engram_row, metas, record
+from .writing import put
 
 SECRET = b"qzplover"
 """Seldom enough not to be in a file by chance, and its own stem."""
@@ -135,11 +135,11 @@ async def test_a_purge_that_a_reader_prevents_says_so_and_is_repeated(tmp_path: 
     async with trio.open_nursery() as nursery:
         await nursery.start(store.serve)
         await store.submit(remember)
-        other = apsw.Connection(str(path))
+        other = connect(str(path), flags=READ_WRITE)
         other.execute("BEGIN")
         other.execute("SELECT count(*) FROM rec").fetchall()
         await store.submit(forget)
-        store._committer._connection.set_busy_timeout(1)  # noqa: SLF001 - the test has no 5 s
+        store._committer._connection.set_busy_timeout(1)
         with pytest.raises(DegradedError, match="read by another program"):
             await store.purge()
         other.close()
@@ -197,10 +197,9 @@ async def test_commits_and_a_compaction_take_turns(tmp_path: Path) -> None:
         await store.submit(remember)
         async with trio.open_nursery() as writers:
             for key in "abcdefgh":
-                writers.start_soon(store.submit, lambda tx, key=key: tx.put_meta(key, b"v"))
+                writers.start_soon(store.submit, put(key))
                 writers.start_soon(store.compact)
-        for key in "abcdefgh":
-            assert await store.read(lambda reader, key=key: reader.meta(key)) == b"v"
+        assert await store.read(lambda reader: metas(reader, [*"abcdefgh"])) == [b"value"] * 8
         await store.aclose()
 
 
