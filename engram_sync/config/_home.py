@@ -52,12 +52,12 @@ def resolve_runtime(env: Mapping[str, str]) -> Path:
     override = env.get(ENV_RUNTIME)
     if override:
         return Path(override)
-    if sys.platform == "linux":
-        session = env.get("XDG_RUNTIME_DIR")
-        return Path(session) / APP_NAME if session else _without_session(os.getuid())
-    from platformdirs import user_runtime_path
+    if sys.platform != "linux":
+        from platformdirs import user_runtime_path
 
-    return user_runtime_path(APP_NAME)
+        return user_runtime_path(APP_NAME)
+    session = env.get("XDG_RUNTIME_DIR")
+    return Path(session) / APP_NAME if session else _without_session(os.getuid())
 
 
 def _without_session(user: int) -> Path:
