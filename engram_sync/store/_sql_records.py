@@ -15,11 +15,12 @@ from ._statements import Statements
 
 _RUN = "SELECT arrival, scope, id >> 40, first, id & 0xFFFFFFFFFF, head, sig, at FROM run"
 _RECORD = "SELECT rec.id, eid, rec.hlc, shape, sups, payload, phash, deps, auth FROM rec"
-_OF_ONE_ENGRAM = """SELECT rec.id, eid, rec.hlc, shape, sups, payload, phash, deps, auth,
-    (SELECT arrival FROM run WHERE run.id BETWEEN rec.id AND rec.id | 0xFFFFFFFFFF
-        ORDER BY run.id LIMIT 1) AS arrival
-    FROM rec JOIN log ON log.n = rec.id >> 40 WHERE eid = ? AND log.scope = ?
-    ORDER BY arrival NULLS LAST, rec.id"""
+_ARRIVAL = """(SELECT arrival FROM run WHERE run.id BETWEEN rec.id AND rec.id | 0xFFFFFFFFFF
+    ORDER BY run.id LIMIT 1)"""
+_OF_ONE_ENGRAM = " JOIN log ON log.n = rec.id >> 40 WHERE eid = ? AND log.scope = ? ORDER BY "
+_OF_ONE_IN_ORDER = _RECORD + _OF_ONE_ENGRAM + _ARRIVAL + " NULLS LAST, rec.id"
+_ARRIVALS = "SELECT " + _ARRIVAL + " FROM rec" + _OF_ONE_ENGRAM + "rec.id"  # noqa: S608 - constants only
+_FORKED = "SELECT 1 FROM log WHERE scope = ? AND parent IS NOT NULL LIMIT 1"
 _BRANCHES = """SELECT parent, n, base, run.first, run.arrival, run.at FROM log LEFT JOIN run
     ON run.id = (SELECT min(id) FROM run WHERE id BETWEEN n << 40 AND n << 40 | 0xFFFFFFFFFF)
     WHERE log.scope = ? AND parent IS NOT NULL"""
@@ -105,25 +106,28 @@ class SqlRecords:
         return [record for _, record in self._decoded(rows)]
 
     def records_of(self, scope: int, engram: bytes) -> list[tuple[int, Record]]:
-        rows = self._sql.all(_OF_ONE_ENGRAM, (engram, scope))
-        found = self._decoded(row[:-1] for row in rows)
-        if rows and rows[-1][-1] is None:
-            # Without a run of its own log: put by this very transaction, hence the newest, or the
-            # end of a trunk, which came with a run that now belongs to a branch.
-            branches = self._branches(scope)
-            if branches:
-                came = [
-                    (_came(branches, *place), place)
-                    if row[-1] is None
-                    else (_Arrived(row[-1], None), place)
-                    for row, place in (
-                        (row, (log, record.seq))
-                        for row, (log, record) in zip(rows, found, strict=True)
-                    )
-                ]
-                order = sorted(range(len(found)), key=lambda i: _order(*came[i]))
-                return [found[i] for i in order]
-        return found
+        if self._sql.one(_FORKED, (scope,)) is not None:
+            return self._records_of_families(scope, engram)
+        # A record without a run was put by this very transaction: it is the newest.
+        return self._decoded(self._sql.all(_OF_ONE_IN_ORDER, (engram, scope)))
+
+    def _records_of_families(self, scope: int, engram: bytes) -> list[tuple[int, Record]]:
+        """``records_of`` where the run of a record may belong to a branch of its log."""
+        branches = self._branches(scope)
+        bindings = (engram, scope)
+        found = self._decoded(self._sql.all(_RECORD + _OF_ONE_ENGRAM + "rec.id", bindings))
+        arrivals = self._sql.all(_ARRIVALS, bindings)
+        came: list[_Arrived] = []
+        for (log, record), (arrival,) in zip(found, arrivals, strict=True):
+            own = None if arrival is None else _Arrived(arrival, None)
+            came.append(own or _came(branches, log, record.seq))
+
+        def order(i: int) -> tuple[float, int, int]:
+            # Within one run, which is one path, by seq; what has no run yet, by log.
+            log, seq = found[i][0], found[i][1].seq
+            return (came[i].arrival, log, seq) if came[i] is _NOW else (came[i].arrival, seq, log)
+
+        return [found[i] for i in sorted(range(len(found)), key=order)]
 
     def records_at(self, scope: int, engram: bytes, at_ms: int) -> list[tuple[int, Record]]:
         branches = self._branches(scope)
@@ -209,12 +213,6 @@ def _came(branches: dict[int, list[_Branch]], log: int, seq: int) -> _Arrived:
                 key=lambda arrived: arrived.arrival,
             )
     return found
-
-
-def _order(came: _Arrived, place: tuple[int, int]) -> tuple[float, int, int]:
-    """Within one run, which is one path, by seq; what has no run yet, by log."""
-    log, seq = place
-    return (came.arrival, log, seq) if came is _NOW else (came.arrival, seq, log)
 
 
 def _ids(encoded: bytes) -> Iterable[bytes]:
