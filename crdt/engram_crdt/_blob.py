@@ -1,28 +1,38 @@
 """What a document is on disk: its state, and no byte of Yjs.
 
-    blob    := 0x01, checksum (16 bytes), logs, names, records, awaited
+    blob    := 0x02, checksum (16 bytes), logs, names, records, awaited, texts
     logs    := count, [ log id (32 bytes), next clock, last seq ]...       sorted by id
     names   := count, [ length, collection ]...                            sorted
     records := count, [ log index, seq, hlc (8 bytes), payload hash (32 bytes), puts ]...
     puts    := count, [ clock, name index, 1 + length of the value or 0 when it is owed, value ]...
-    awaited := count, [ log id (32 bytes), floor, count, clock... ]...     sorted by id
+    awaited := count, [ log id (32 bytes), count, [ gap, length ]... ]...  sorted by id
 
-Numbers are LEB128.  Dead elements leave nothing but a gap between clocks, so the size follows
+Numbers are LEB128.  ``texts`` stands in ``_text_blob``.  A gap counts from the log's next clock,
+later from the end of the range before.  In version 1 there is no ``texts``, and
+
+    awaited := count, [ log id (32 bytes), floor, count, clock... ]...
+
+where the clocks below ``floor`` are awaited too.  Dead elements leave nothing but a gap between clocks, so the size follows
 what is live; equal states have equal blobs.  The Yjs update is derived again on load, so that
 not even a damaged disk can feed foreign bytes to pycrdt.
 """
 
-from collections.abc import Collection
+from collections.abc import Iterator
 from hashlib import blake2b
 from itertools import groupby
 from typing import NamedTuple
 
+from ._cursor import Cursor
 from ._dots import Dot, Element
 from ._errors import DocumentError
 from ._limits import CLOCK_MAX, HASH_BYTES, LOG_BYTES
+from ._spans import Spans, union
+from ._text import Text
+from ._text_blob import decode_texts, encode_texts
 from ._yjs import read_varint, varint
 
-_VERSION = b"\x01"
+_VERSION = b"\x02"
+_VERSIONS = (b"\x01", _VERSION)
 _CHECKSUM_BYTES = 16
 
 
@@ -35,43 +45,16 @@ class Position(NamedTuple):
     """Last record applied."""
 
 
-class Awaited(NamedTuple):
-    """Removals of puts that the document has not seen yet."""
-
-    floor: int
-    """Every clock below it is removed."""
-    clocks: frozenset[int]
-    """Removed clocks above the floor."""
-
-    def covers(self, clock: int) -> bool:
-        """Tell whether a put with this clock is dead on arrival."""
-        return clock < self.floor or clock in self.clocks
-
-    def with_spans(self, spans: Collection[tuple[int, int]], clock: int) -> "Awaited | None":
-        """Add spans of clocks and forget those below ``clock``, which the document has seen.
-
-        Args:
-            spans: (first, end) of each; those of more than one clock start at 0.
-            clock: Next clock of the log.
-
-        Returns:
-            None when nothing is awaited.  Equal sets have equal forms.
-        """
-        floor = max([self.floor, clock, *(end for first, end in spans if not first)])
-        clocks = self.clocks.union(first for first, _ in spans if first)
-        while floor in clocks:
-            floor += 1
-        clocks = frozenset(awaited for awaited in clocks if awaited > floor)
-        return Awaited(floor, clocks) if floor > clock or clocks else None
-
-
 class State(NamedTuple):
     """Everything a document knows."""
 
     logs: dict[bytes, Position]
-    awaited: dict[bytes, Awaited]
+    awaited: dict[bytes, Spans]
+    """Removals of what the document has not seen yet: clocks that are dead on arrival."""
     elements: list[Element]
     """Live elements, sorted."""
+    texts: dict[Dot, Text]
+    """Text by generation."""
 
 
 def _checksum(engram: bytes, body: bytes) -> bytes:
@@ -93,9 +76,13 @@ def encode_blob(engram: bytes, state: State) -> bytes:
     for (log, seq), puts in groupby(ordered, key=_by_record):
         records.append(_encode_record(index[log] + varint(seq), list(puts), name_index))
     out += (varint(len(records)), *records, varint(len(state.awaited)))
-    for log, awaited in sorted(state.awaited.items()):
-        clocks = sorted(awaited.clocks)
-        out += (log, varint(awaited.floor), varint(len(clocks)), *map(varint, clocks))
+    for log, spans in sorted(state.awaited.items()):
+        out += (log, varint(len(spans)))
+        end = state.logs[log].clock if log in state.logs else 0
+        for first, stop in spans:
+            out += (varint(first - end), varint(stop - first))
+            end = stop
+    out.append(encode_texts(state.texts))
     body = b"".join(out)
     return _VERSION + _checksum(engram, body) + body
 
@@ -125,79 +112,86 @@ def decode_blob(engram: bytes, blob: bytes) -> State:
     Raises:
         DocumentError: The blob is damaged, of another engram or of an unknown version.
     """
-    if blob[:1] != _VERSION:
-        raise DocumentError(f"document of version {blob[:1].hex() or 'none'}, this reads 01")
+    version = blob[:1]
+    if version not in _VERSIONS:
+        raise DocumentError(f"document of version {version.hex() or 'none'}, this reads 01 and 02")
     body = blob[1 + _CHECKSUM_BYTES :]
     if blob[1 : 1 + _CHECKSUM_BYTES] != _checksum(engram, body):
         raise DocumentError(f"document of {len(blob)} bytes does not match its checksum")
     try:
-        return _Reader(body).state()
+        return _Reader(body).state(first_version=version != _VERSION)
     except (IndexError, UnicodeDecodeError) as error:
         raise DocumentError(f"document of {len(blob)} bytes is malformed") from error
 
 
-class _Reader:
+class _Reader(Cursor):
     """A cursor over the body of a blob."""
 
-    def __init__(self, body: bytes) -> None:
-        self._body = body
-        self._offset = 0
-
-    def state(self) -> State:
-        logs = {self._take(LOG_BYTES): Position(*self._pair()) for _ in self._count()}
-        names = [self._take(self._number()).decode("ascii") for _ in self._count()]
+    def state(self, *, first_version: bool) -> State:
+        logs = {self.take(LOG_BYTES): Position(*self._pair()) for _ in self.count()}
+        names = [self.take(self.number()).decode("ascii") for _ in self.count()]
         ids = list(logs)
-        elements = [e for _ in self._count() for e in self._record(ids, logs, names)]
-        awaited = {self._take(LOG_BYTES): self._awaited() for _ in self._count()}
-        if self._offset != len(self._body):
-            raise DocumentError(f"{len(self._body) - self._offset} bytes after the document")
+        elements = [e for _ in self.count() for e in self._record(ids, logs, names)]
+        awaited: dict[bytes, Spans] = {}
+        for _ in self.count():
+            log = self.take(LOG_BYTES)
+            seen = logs[log].clock if log in logs else 0
+            awaited[log] = self._awaited_1(seen) if first_version else self._awaited(seen)
+        ends = {log: position.clock for log, position in logs.items()}
+        texts = {} if first_version else decode_texts(self, ends)
+        self.expect_end()
         if len({element.dot for element in elements}) != len(elements):
             raise DocumentError("two elements of the document share a dot")
+        if any(text.at(element.dot) for text in texts.values() for element in elements):
+            raise DocumentError("an element and a text of the document share a dot")
         elements.sort()
-        return State(logs, awaited, elements)
+        return State(logs, awaited, elements, texts)
 
     def _record(
         self, ids: list[bytes], logs: dict[bytes, Position], names: list[str]
     ) -> list[Element]:
-        log = ids[self._number()]
-        seq = self._number()
-        hlc = int.from_bytes(self._take(8))
-        payload_hash = self._take(HASH_BYTES)
+        log = ids[self.number()]
+        seq = self.number()
+        hlc = int.from_bytes(self.take(8))
+        payload_hash = self.take(HASH_BYTES)
         end, last = logs[log]
         if seq > last:
             raise DocumentError(f"record {seq} is beyond its log's end {last}")
         elements: list[Element] = []
-        body = self._body
-        for _ in range(self._number()):
-            clock, offset = read_varint(body, self._offset)
+        body = self.body
+        for _ in range(self.number()):
+            clock, offset = read_varint(body, self.offset)
             name, offset = read_varint(body, offset)
-            size, self._offset = read_varint(body, offset)
+            size, self.offset = read_varint(body, offset)
             if clock >= end:
                 raise DocumentError(f"element {clock} is beyond its log's end {end}")
-            value = self._take(size - 1) if size else None
+            value = self.take(size - 1) if size else None
             elements.append(Element(names[name], Dot(log, clock), hlc, value, payload_hash, seq))
         return elements
 
-    def _awaited(self) -> Awaited:
-        return Awaited(self._number(), frozenset(self._number() for _ in self._count()))
+    def _awaited(self, seen: int) -> Spans:
+        spans: list[tuple[int, int]] = []
+        end = seen
+        for _ in self.count():
+            first = end + self.number()
+            end = first + self.number()
+            spans.append((first, _checked(end)))
+        return union(spans)
+
+    def _awaited_1(self, seen: int) -> Spans:
+        spans = [(seen, _checked(self.number()))]
+        spans += [(clock, clock + 1) for clock in map(_checked, self._numbers())]
+        return union(spans)
+
+    def _numbers(self) -> Iterator[int]:
+        for _ in self.count():
+            yield self.number()
 
     def _pair(self) -> tuple[int, int]:
-        clock, seq = self._number(), self._number()
-        if clock > CLOCK_MAX:
-            raise DocumentError(f"clock {clock} is above {CLOCK_MAX}")
-        return clock, seq
+        return _checked(self.number()), self.number()
 
-    def _number(self) -> int:
-        number, self._offset = read_varint(self._body, self._offset)
-        return number
 
-    def _count(self) -> range:
-        return range(self._number())
-
-    def _take(self, size: int) -> bytes:
-        end = self._offset + size
-        if end > len(self._body):
-            raise DocumentError(f"document ends {end - len(self._body)} bytes early")
-        taken = self._body[self._offset : end]
-        self._offset = end
-        return taken
+def _checked(clock: int) -> int:
+    if clock > CLOCK_MAX:
+        raise DocumentError(f"clock {clock} is above {CLOCK_MAX}")
+    return clock

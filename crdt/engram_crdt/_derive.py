@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterable
 
-from ._dots import Change, Dot, Element, client_id
+from ._dots import Change, Dot, Element, TextEdit, client_id
 from ._entry import entry_heads
 from ._errors import DocumentError
-from ._limits import CLIENT_MAX, CLOCK_MAX, HASH_BYTES, LOG_BYTES
-from ._yjs import Block, Ranges, encode_item, encode_update
+from ._limits import CLIENT_MAX, CLOCK_MAX, HASH_BYTES, LOG_BYTES, SPAN_UNITS_MAX
+from ._yjs import Block, Ranges, encode_gap, encode_item, encode_update
 
 
 def check_change(change: Change) -> None:
@@ -24,6 +24,18 @@ def check_change(change: Change) -> None:
     for log, clock in (*change.removed, *change.until):
         if len(log) != LOG_BYTES or not 0 <= clock <= CLOCK_MAX:
             raise DocumentError(f"record {change.seq} removes {log.hex()[:8]}:{clock}")
+    if change.edit is not None:
+        _check_edit(change.seq, change.edit)
+
+
+def _check_edit(seq: int, edit: TextEdit) -> None:
+    spans = [(dot, 1) for insert in edit.inserts for dot in (insert.left, insert.right) if dot]
+    for (log, clock), length in [(edit.generation, 1), *spans, *edit.deletes]:
+        if len(log) != LOG_BYTES or clock < 0 or clock + length > CLOCK_MAX:
+            raise DocumentError(f"record {seq} edits {log.hex()[:8]}:{clock}")
+    lengths = [insert.length for insert in edit.inserts] + [size for _, size in edit.deletes]
+    if not all(1 <= length <= SPAN_UNITS_MAX for length in lengths):
+        raise DocumentError(f"record {seq} edits a span of other than 1 to {SPAN_UNITS_MAX} units")
 
 
 def encode_change(change: Change, client: int, clock: int, removed: Ranges) -> bytes:
@@ -33,6 +45,10 @@ def encode_change(change: Change, client: int, clock: int, removed: Ranges) -> b
         encode_item(client, put_clock, collection, owed if value is None else held + value)
         for put_clock, (collection, value) in enumerate(change.puts, clock)
     ]
+    if change.edit is not None and change.edit.inserts:
+        # Where text stands follows from all of it, so it joins the document when that is
+        # exported.  Until then its clocks are taken.
+        structs.append(encode_gap(sum(insert.length for insert in change.edit.inserts)))
     return encode_update([Block(client, clock, structs)], removed)
 
 
@@ -88,7 +104,7 @@ def elements_of_one(
     Returns:
         What a document with this change alone would return.
     """
-    log, seq, hlc, puts, payload_hash, removed, until = change
+    log, seq, hlc, puts, payload_hash, removed, until, _ = change
     elements = [
         Element(collection, Dot(log, clock), hlc, value, payload_hash, seq)
         for clock, (collection, value) in enumerate(puts)

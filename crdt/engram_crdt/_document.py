@@ -5,28 +5,33 @@ from typing import Final, NamedTuple, Self
 
 from pycrdt import Doc, Map
 
-from ._blob import Awaited, Position, State, decode_blob, encode_blob
+from ._blob import Position, State, decode_blob, encode_blob
 from ._boundary import cross
 from ._clock import VectorClock
 from ._derive import assign_clients, check_change, encode_change
-from ._dots import Change, Dot, Element, client_id
-from ._entry import decode_entry, entry_heads
+from ._digest import digest
+from ._dots import Change, Dot, Element, TextEdit, TextSpan, client_id, clocks_of
+from ._editing import Deletion, Insertion, clearing, edit_of
+from ._entry import decode_entry
 from ._errors import DocumentError
+from ._export import element_structs, export_update
 from ._limits import CLOCK_MAX, ENGRAM_BYTES
-from ._yjs import Block, decode_update, encode_gap, encode_item, encode_update
+from ._spans import Spans, clip, union
+from ._text import Text
+from ._texts import Texts
+from ._yjs import Block, decode_update, encode_update
 
 ClientOf = Callable[[bytes, bytes], int]
 """(engram, log) -> the client id that a log asks for."""
 
 _UNREAD: Final = Position(0, -1)
-_NOTHING: Final = Awaited(0, frozenset())
 
 
 class _Removals(NamedTuple):
-    now: dict[int, list[tuple[int, int]]]
-    """Client -> (first clock, length) of what the Yjs document removes at once."""
+    now: list[tuple[bytes, int, int]]
+    """(log, first clock, end) of what is removed at once."""
     later: dict[bytes, list[tuple[int, int]]]
-    """Log -> (first clock, end) of what it removes when it arrives."""
+    """Log -> (first clock, end) of what is removed when it arrives."""
 
 
 class EngramDocument:
@@ -50,7 +55,8 @@ class EngramDocument:
         self._doc = _empty_doc()
         self._clients: dict[bytes, int] = {}
         self._logs: dict[bytes, Position] = {}
-        self._awaited: dict[bytes, Awaited] = {}
+        self._awaited: dict[bytes, Spans] = {}
+        self._texts = Texts(self._knows)
         # Live elements as read from the document; None after a change, until somebody asks.
         self._elements: list[Element] | None = []
 
@@ -66,11 +72,13 @@ class EngramDocument:
         document._logs = state.logs
         document._awaited = state.awaited
         document._fill(document._doc, state.elements, state.logs)
+        document._texts.restore(state.texts, state.elements)
         return document
 
     def dump(self) -> bytes:
         """Return the state as bytes for ``load``.  Documents with equal state dump equal bytes."""
-        return encode_blob(self._engram, State(self._logs, self._awaited, self._live()))
+        state = State(self._logs, self._awaited, self._live(), self._texts.by_generation)
+        return encode_blob(self._engram, state)
 
     def apply(self, change: Change) -> bool:
         """Merge one change.
@@ -87,17 +95,21 @@ class EngramDocument:
         if change.seq <= position.seq:
             return False
         check_change(change)
-        end = position.clock + len(change.puts)
+        end = position.clock + clocks_of(change)
         if end > CLOCK_MAX:
             raise DocumentError(f"log {log.hex()[:8]} would pass clock {CLOCK_MAX}")
         if log not in self._clients:
             self._admit(log)
         removals = self._split_removals(change, position.clock, end)
-        update = encode_change(change, self._clients[log], position.clock, removals.now)
+        removed: dict[int, list[tuple[int, int]]] = {}
+        for owner, first, until in removals.now:
+            removed.setdefault(self._clients[owner], []).append((first, until - first))
+        update = encode_change(change, self._clients[log], position.clock, removed)
         cross(self._doc.apply_update, update)
         self._logs[log] = Position(end, change.seq)
         if self._awaited or removals.later:
             self._await(removals.later, log)
+        self._texts.apply(change, position.clock, removals.now)
         self._elements = None
         return True
 
@@ -113,12 +125,77 @@ class EngramDocument:
         """Return the last record applied of each log: log -> seq."""
         return {log: position.seq for log, position in self._logs.items()}
 
+    def texts(self) -> dict[Dot, str]:
+        """Return the text of each live generation: the element of ``r/body`` -> text.
+
+        Characters whose payload is not held are missing; ``spans`` tells which.
+        """
+        return {
+            dot: text.string() if (text := self._texts.by_generation.get(dot)) else ""
+            for dot in sorted(self._texts.bodies)
+        }
+
+    def spans(self) -> list[TextSpan]:
+        """Return all live text, that of generations that are gone included, sorted."""
+        return self._texts.spans()
+
+    def orphans(self) -> list[TextSpan]:
+        """Return live text of what is no live generation: edits that its end did not know."""
+        return [span for span in self.spans() if self._texts.is_gone(span.generation)]
+
+    def edit_of(self, generation: Dot, ops: Iterable[Insertion | Deletion]) -> TextEdit:
+        """Say by origins what operations do, one after the other, to a text as it is now.
+
+        Args:
+            generation: The live element of ``r/body`` whose text it is.
+            ops: ("insert", position, text) or ("delete", position, length) each, counted in code
+                points of the text as the operations before have left it.
+
+        Returns:
+            What a change of any log then carries.  It says the net effect, in a change of its own.
+
+        Raises:
+            ValueError: There is no such text, or an operation does not fit it.
+        """
+        return edit_of(self._text(generation), ops)
+
+    def clearing(self, generation: Dot) -> TextEdit:
+        """Return the edit that deletes all of a text, as whoever replaces or drops it must do.
+
+        What it does not name was not seen, survives as an orphan and is found.
+
+        Raises:
+            ValueError: There is no such text.
+        """
+        return clearing(self._text(generation))
+
+    def digest(self) -> int:
+        """Return the digest of the engram, see ``engram_crdt.digest``."""
+        return digest(self._engram, self._live(), self.spans())
+
     def yjs_update(self) -> bytes:
         """Return the document as one Yjs update, version 1, readable by any Yjs program.
 
         For export only: what other programs write into it cannot come back.
         """
+        if not self._texts.by_generation:
+            return self._own_update()
+        ends = {log: position.clock for log, position in self._logs.items()}
+        doc = _empty_doc()
+        update = export_update(self._live(), self._texts.ordered(), ends, self._clients)
+        cross(doc.apply_update, update)
+        return cross(doc.get_update)
+
+    def _own_update(self) -> bytes:
         return cross(self._doc.get_update)
+
+    def _text(self, generation: Dot) -> Text:
+        if generation not in self._texts.bodies:
+            raise ValueError(f"{generation.log.hex()[:8]}:{generation.clock} has no live text")
+        return self._texts.by_generation.get(generation) or Text(generation)
+
+    def _knows(self, dot: Dot) -> bool:
+        return dot.clock < self._logs.get(dot.log, _UNREAD).clock
 
     def _live(self) -> list[Element]:
         if self._elements is None:
@@ -132,7 +209,7 @@ class EngramDocument:
         """
         logs = {client: log for log, client in self._clients.items()}
         elements: list[Element] = []
-        for client, clock, collection, data in decode_update(self.yjs_update()):
+        for client, clock, collection, data in decode_update(self._own_update()):
             hlc, payload_hash, seq, value = decode_entry(data)
             dot = Dot(logs[client], clock)
             elements.append(Element(collection, dot, hlc, value, payload_hash, seq))
@@ -145,28 +222,28 @@ class EngramDocument:
         Yjs would keep removals of unknown items by itself, but unseen and not for ever: the
         document holds no state that it does not dump.
         """
-        removals = _Removals({}, {})
+        removals = _Removals([], {})
         spans = [(log, clock, clock + 1) for log, clock in change.removed]
         spans += [(log, 0, until) for log, until in change.until]
+        if change.edit is not None:
+            spans += [(dot.log, dot.clock, dot.clock + n) for dot, n in change.edit.deletes]
         for log, first, until in spans:
             seen = end if log == change.log else self._logs.get(log, _UNREAD).clock
             if first < min(seen, until):
-                span = first, min(seen, until) - first
-                removals.now.setdefault(self._clients[log], []).append(span)
+                removals.now.append((log, first, min(seen, until)))
             if until > seen:
-                removals.later.setdefault(log, []).append((first, until))
-        due = self._awaited.get(change.log)
-        if due and (dead := [(clock, 1) for clock in range(start, end) if due.covers(clock)]):
-            removals.now.setdefault(self._clients[change.log], []).extend(dead)
+                removals.later.setdefault(log, []).append((max(first, seen), until))
+        if due := self._awaited.get(change.log):
+            removals.now.extend((change.log, *span) for span in clip(due, start, end))
         return removals
 
     def _await(self, later: dict[bytes, list[tuple[int, int]]], log: bytes) -> None:
         """Keep what is yet to be removed, forget what ``log`` has brought."""
         for owner in {*later, log}:
-            known = self._awaited.pop(owner, _NOTHING)
+            known = self._awaited.pop(owner, ())
             clock = self._logs.get(owner, _UNREAD).clock
-            if rest := known.with_spans(later.get(owner, ()), clock):
-                self._awaited[owner] = rest
+            if rest := clip(union((*known, *later.get(owner, ()))), clock, CLOCK_MAX):
+                self._awaited[owner] = tuple(rest)
 
     def _admit(self, log: bytes) -> None:
         """Give a new log its client id, and others new ones where theirs collide with it."""
@@ -184,7 +261,11 @@ class EngramDocument:
         for element in elements:
             of_log.setdefault(element.dot.log, []).append(element)
         blocks = [
-            Block(clients[log], 0, _structs(clients[log], position.clock, of_log.get(log, [])))
+            Block(
+                clients[log],
+                0,
+                element_structs(clients[log], position.clock, of_log.get(log, [])),
+            )
             for log, position in self._logs.items()
         ]
         cross(doc.apply_update, encode_update(blocks, {}))
@@ -195,26 +276,3 @@ def _empty_doc() -> "Doc[Map[bytes]]":
     # The document never writes of its own accord, so its own client id is never used; a fixed
     # one keeps runs repeatable.  No log gets 0.
     return Doc(client_id=0)
-
-
-def _structs(client: int, end: int, elements: list[Element]) -> list[bytes]:
-    """Encode a log's live elements, with gaps where there is none, up to clock ``end``."""
-    structs: list[bytes] = []
-    clock = 0
-    record, held, owed = -1, b"", b""
-    for collection, dot, hlc, value, payload_hash, seq in sorted(elements, key=_by_clock):
-        if seq != record:
-            record = seq
-            held, owed = entry_heads(hlc, payload_hash, seq)
-        if dot.clock > clock:
-            structs.append(encode_gap(dot.clock - clock))
-        entry = owed if value is None else held + value
-        structs.append(encode_item(client, dot.clock, collection, entry))
-        clock = dot.clock + 1
-    if end > clock:
-        structs.append(encode_gap(end - clock))
-    return structs
-
-
-def _by_clock(element: Element) -> int:
-    return element.dot.clock

@@ -24,3 +24,9 @@ CLOCK_MAX = (1 << 31) - 1
 """Yjs clocks are 32-bit unsigned in yrs and are used as signed by other implementations."""
 
 assert COLLECTION_BYTES_MAX < 128
+
+SPAN_UNITS_MAX = 1 << 16
+"""UTF-16 code units of one insert or deleted span: a page of a book has 3,000."""
+
+BODY = "r/body"
+"""The collection whose elements are generations of collaborative text."""

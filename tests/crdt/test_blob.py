@@ -68,7 +68,7 @@ def test_a_blob_of_another_engram_is_refused() -> None:
         EngramDocument.load(ENGRAM[::-1], document(change(A, 1, ("r/title", b"\x01"))).dump())
 
 
-@pytest.mark.parametrize("blob", [b"", b"\x02" + bytes(40)])
+@pytest.mark.parametrize("blob", [b"", b"\x03" + bytes(40)])
 def test_a_blob_of_an_unknown_version_is_refused(blob: bytes) -> None:
     with pytest.raises(DocumentError, match="version"):
         EngramDocument.load(ENGRAM, blob)

@@ -11,5 +11,18 @@ from ._happens_before import Op as Op
 from ._happens_before import OpKind as OpKind
 from ._happens_before import Oracle as Oracle
 from ._happens_before import Put as Put
+from ._text import Inserted as Inserted
+from ._text import NaiveText as NaiveText
+from ._text import Readers as Readers
 
-__all__ = ["Disagreement", "Event", "Op", "OpKind", "Oracle", "Put"]
+__all__ = [
+    "Disagreement",
+    "Event",
+    "Inserted",
+    "NaiveText",
+    "Op",
+    "OpKind",
+    "Oracle",
+    "Put",
+    "Readers",
+]

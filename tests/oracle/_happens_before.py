@@ -16,6 +16,9 @@ class OpKind(Enum):
     SLOT = "slot"
     BELIEF = "belief"
     OCCURRENCE = "occurrence"
+    AMENDMENT = "amendment"
+    REFINEMENT = "refinement"
+    COUNT = "count"
     DELETE = "delete"
 
 
@@ -26,7 +29,7 @@ class Op(NamedTuple):
     collection: str
     key: str
     """What makes two of them about the same thing: the tag, the metadata key, the subject and
-    relation.  Empty where the collection itself is the thing."""
+    relation, the event.  Empty where the collection itself is the thing."""
     value: str
 
 
@@ -91,6 +94,9 @@ class Oracle:
                     continue
                 case OpKind.SLOT | OpKind.BELIEF:
                     if author == owner:
+                        return True
+                case OpKind.COUNT:
+                    if self.events[later].stamp[1] == self.events[earlier].stamp[1]:
                         return True
                 case _:
                     return True

@@ -1,0 +1,353 @@
+"""The text of one generation: pieces, where each is attached, and the order that follows.
+
+Every unit of text (a UTF-16 code unit) hangs in a tree, to the left or to the right of its
+parent; reading the tree from left to right gives the text.  Where a unit hangs follows from its
+origins and from what hung there before it was written, so the order is a function of the set of
+inserts: it asks neither which came first nor who holds which payload.  Yjs' own rule is such a
+function only for origins that an editor produced; a record may claim any.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from enum import IntEnum
+from operator import attrgetter
+from typing import Final, NamedTuple
+
+from ._dots import Dot, TextInsert, TextSpan
+from ._errors import DocumentError
+
+PAD: Final = "\udc00"
+"""Stands for the second unit of a character beyond U+FFFF, whose first unit carries all of it.
+A lone surrogate cannot be part of a text."""
+
+_clock = attrgetter("clock")
+
+
+class Side(IntEnum):
+    """How a piece is attached."""
+
+    RIGHT = 0
+    """After its parent; without a parent, at the root."""
+    LEFT = 1
+    """Before its parent."""
+    WAITING = 2
+    """Nowhere yet: one of its origins has not arrived."""
+    LOOSE = 3
+    """Nowhere any more: its generation is gone, only what nobody deleted is left of it."""
+
+
+class Source(NamedTuple):
+    """The record that wrote a piece."""
+
+    seq: int
+    hlc: int
+    payload_hash: bytes
+
+
+class Piece(NamedTuple):
+    """Consecutive units of one log that hang one to the right of the other."""
+
+    log: bytes
+    clock: int
+    length: int
+    side: Side
+    parent: Dot | None
+    """What the first unit hangs on; the left origin while it waits."""
+    right: Dot | None
+    """The right origin while it waits."""
+    source: Source | None
+    """None when the piece is deleted; it then only keeps places."""
+    text: str | None
+    """One character per unit, see ``PAD``; None when it is deleted or owed."""
+
+    @property
+    def end(self) -> int:
+        """The clock after its last unit."""
+        return self.clock + self.length
+
+    @property
+    def last(self) -> Dot:
+        """Its last unit."""
+        return Dot(self.log, self.clock + self.length - 1)
+
+
+def units_of(text: str) -> str:
+    """Return a text with one character per UTF-16 code unit."""
+    if text.isascii() or max(text) <= "\uffff":
+        return text
+    return "".join(char if char <= "\uffff" else char + PAD for char in text)
+
+
+def shown(units: str) -> str:
+    """Return units as text; a second unit shows nothing of its own."""
+    return units.replace(PAD, "")
+
+
+class Text:
+    """All that is known of one generation's text.
+
+    Args:
+        generation: Its element.
+        loose: The generation is known to be gone.
+    """
+
+    def __init__(self, generation: Dot, *, loose: bool = False) -> None:
+        self.generation = generation
+        self.loose = loose
+        self._logs: dict[bytes, list[Piece]] = {}
+        self._waiting = 0
+
+    def __bool__(self) -> bool:
+        return any(self._logs.values())
+
+    def restore(self, pieces: list[Piece]) -> None:
+        """Take over stored pieces, sorted by log and clock.
+
+        Raises:
+            DocumentError: Two of them overlap.
+        """
+        for piece in pieces:
+            held = self._logs.setdefault(piece.log, [])
+            if held and held[-1].end > piece.clock:
+                raise DocumentError(f"unit {piece.clock} of a text occurs twice")
+            held.append(piece)
+            self._waiting += piece.side is Side.WAITING
+
+    def add(
+        self,
+        log: bytes,
+        clock: int,
+        insert: TextInsert,
+        source: Source,
+        known: Callable[[Dot], bool],
+    ) -> None:
+        """Take in one insert, the next one of its log.
+
+        Args:
+            log: Log that put it.
+            clock: Clock of its first unit.
+            insert: The insert; its text fits its length.
+            source: Its record.
+            known: Tells whether a unit has arrived, in whichever text.
+        """
+        # What a record puts later it cannot have seen: such an origin counts as absent.
+        left, right = (
+            None if at is None or (at.log == log and at.clock >= clock) else at
+            for at in (insert.left, insert.right)
+        )
+        units = None if insert.text is None else units_of(insert.text)
+        side = Side.LOOSE if self.loose else Side.WAITING
+        if self.loose:
+            left = right = None
+        piece = Piece(log, clock, insert.length, side, left, right, source, units)
+        self._logs.setdefault(log, []).append(piece)
+        if not self.loose:
+            self._waiting += 1
+            if self._waiting == 1 and self._attach(piece, known):
+                self._waiting = 0
+
+    def remove(self, log: bytes, first: int, end: int) -> None:
+        """Delete the units of a span; those that are not here are not awaited."""
+        held = self._logs.get(log)
+        if not held or held[-1].end <= first:
+            return
+        start, stop = self._cut(log, first), self._cut(log, end)
+        if self.loose:
+            del held[start:stop]
+            return
+        for place in range(start, stop):
+            held[place] = held[place]._replace(source=None, text=None)
+
+    def loosen(self) -> None:
+        """Keep of a generation that is gone only what nobody deleted."""
+        self.loose, self._waiting = True, 0
+        for log, held in self._logs.items():
+            self._logs[log] = [
+                piece._replace(side=Side.LOOSE, parent=None, right=None)
+                for piece in held
+                if piece.source is not None
+            ]
+
+    def settle(self, known: Callable[[Dot], bool]) -> None:
+        """Attach what waits and need not any more; nothing waits where causes arrive first."""
+        attached = True
+        while self._waiting and attached:
+            attached = False
+            for piece in [p for p in self.pieces() if p.side is Side.WAITING]:
+                if self._attach(piece, known):
+                    self._waiting -= 1
+                    attached = True
+
+    def pieces(self) -> Iterator[Piece]:
+        """Yield all pieces, sorted by log and clock."""
+        for log in sorted(self._logs):
+            yield from self._logs[log]
+
+    def at(self, dot: Dot) -> Piece | None:
+        """Return the piece that holds a unit, None when it is not of this text."""
+        held = self._logs.get(dot.log, [])
+        place = bisect_right(held, dot.clock, key=_clock) - 1
+        return held[place] if place >= 0 and dot.clock < held[place].end else None
+
+    def ordered(self) -> list[Piece]:
+        """Return the attached pieces in the order of the text, deleted ones included."""
+        before: dict[Dot | None, list[Piece]] = {}
+        after: dict[Dot | None, list[Piece]] = {}
+        # Siblings stand in the order of their dots, which is the order they come in.
+        for piece in self.pieces():
+            if piece.side is Side.RIGHT:
+                after.setdefault(piece.parent, []).append(piece)
+            elif piece.side is Side.LEFT:
+                before.setdefault(piece.parent, []).append(piece)
+        out: list[Piece] = []
+        stack = after.pop(None, [])[::-1]
+        while stack:
+            piece = stack.pop()
+            if first := before.pop(Dot(piece.log, piece.clock), None):
+                stack.append(piece)
+                stack += reversed(first)
+                continue
+            out.append(piece)
+            stack += reversed(after.pop(piece.last, ()))
+        return out
+
+    def string(self) -> str:
+        """Return the text."""
+        return shown("".join(piece.text for piece in self.ordered() if piece.text is not None))
+
+    def spans(self) -> list[TextSpan]:
+        """Return what is not deleted, sorted: however it was cut, one record's units are joined."""
+        found: list[TextSpan] = []
+        end, last = Dot(b"", 0), None
+        for log, clock, length, _, _, _, source, text in self.pieces():
+            if source is None:
+                continue
+            seq, hlc, payload_hash = source
+            if found and last == source and end == (log, clock):
+                before = found.pop()
+                clock, length = before.dot.clock, before.length + length
+                text = None if text is None or before.text is None else before.text + text
+            dot = Dot(log, clock)
+            found.append(TextSpan(self.generation, dot, length, hlc, text, payload_hash, seq))
+            end, last = Dot(log, clock + length), source
+        return [
+            span if span.text is None else span._replace(text=shown(span.text)) for span in found
+        ]
+
+    def normal(self) -> list[Piece]:
+        """Return the pieces with all those joined whose bounds tell nothing, sorted."""
+        joints = {
+            Dot(piece.parent.log, piece.parent.clock + (piece.side is Side.RIGHT))
+            for piece in self.pieces()
+            if piece.parent is not None
+            and piece.side is not Side.WAITING
+            and (piece.side is Side.LEFT or piece.parent != (piece.log, piece.clock - 1))
+        }
+        out: list[Piece] = []
+        for piece in self.pieces():
+            if out and _joins(out[-1], piece) and (piece.log, piece.clock) not in joints:
+                before = out.pop()
+                text = None if before.text is None else before.text + (piece.text or "")
+                out.append(before._replace(length=before.length + piece.length, text=text))
+            else:
+                out.append(piece)
+        return out
+
+    def _attach(self, piece: Piece, known: Callable[[Dot], bool]) -> bool:
+        """Attach one waiting piece, unless an origin of it has no place yet."""
+        origins = [piece.parent, piece.right]
+        for place, origin in enumerate(origins):
+            if origin is None:
+                continue
+            if self.at(origin) is None:
+                if not known(origin):
+                    return False
+                # It is something else's: such an origin counts as absent.
+                origins[place] = None
+            elif not self._placed(origin):
+                return False
+        left, right = origins
+        side, parent = Side.RIGHT, left
+        if right is not None and (left is None or self._hangs_on(right, left)):
+            side, parent = Side.LEFT, right
+        if parent is not None:
+            # Attachments stand at the bounds of pieces only.
+            self._cut(parent.log, parent.clock + (side is Side.RIGHT))
+        held = self._logs[piece.log]
+        place = bisect_right(held, piece.clock, key=_clock) - 1
+        held[place] = held[place]._replace(side=side, parent=parent, right=None)
+        return True
+
+    def _placed(self, dot: Dot) -> bool:
+        """Tell whether a unit hangs on the root, through whatever."""
+        return self._waiting == 1 or all(
+            piece.side is not Side.WAITING for piece in self._upwards(dot)
+        )
+
+    def _hangs_on(self, lower: Dot, upper: Dot) -> bool:
+        """Tell whether ``upper`` is on the way from ``lower`` to the root.
+
+        Looks from both ends at once: two units that stood side by side hang one on the other, so
+        for what editors write one of the two ways is short.
+        """
+        if lower == upper:
+            return False
+        upwards, downwards = self._way(lower, upper), self._way(upper, lower)
+        while (answer := next(upwards)) is None:
+            if next(downwards, None):
+                return False
+        return answer
+
+    def _way(self, lower: Dot, upper: Dot) -> Iterator[bool | None]:
+        """Walk from a unit to the root: None for each step, then whether ``upper`` was met."""
+        unit = lower
+        for piece in self._upwards(lower):
+            if piece.log == upper.log and piece.clock <= upper.clock <= unit.clock:
+                yield True
+                return
+            yield None
+            unit = piece.parent or unit
+        yield False
+
+    def _upwards(self, dot: Dot) -> Iterator[Piece]:
+        """Yield the pieces from a unit to the root.
+
+        Raises:
+            DocumentError: There is no root; only a document that nobody wrote is like that.
+        """
+        unit: Dot | None = dot
+        for _ in range(1 + sum(map(len, self._logs.values()))):
+            piece = None if unit is None else self.at(unit)
+            if piece is None:
+                return
+            yield piece
+            unit = piece.parent
+        raise DocumentError("a text hangs on itself")
+
+    def _cut(self, log: bytes, clock: int) -> int:
+        """Make a piece begin at a clock, where one goes across it; returns its place."""
+        held = self._logs[log]
+        place = bisect_right(held, clock, key=_clock) - 1
+        if place < 0 or held[place].clock == clock:
+            return max(place, 0)
+        piece = held[place]
+        if piece.end <= clock:
+            return place + 1
+        size = clock - piece.clock
+        left = right = piece.text
+        if piece.text is not None:
+            left, right = piece.text[:size], piece.text[size:]
+        side, parent = (Side.LOOSE, None) if self.loose else (Side.RIGHT, Dot(log, clock - 1))
+        rest = Piece(log, clock, piece.length - size, side, parent, None, piece.source, right)
+        held[place : place + 1] = [piece._replace(length=size, text=left), rest]
+        return place + 1
+
+
+def _joins(before: Piece, piece: Piece) -> bool:
+    """Tell whether a piece only goes on with the one before it."""
+    return (
+        (before.log, before.end) == (piece.log, piece.clock)
+        and before.source == piece.source
+        and (before.text is None) == (piece.text is None)
+        and (piece.side is Side.LOOSE or (piece.side is Side.RIGHT and piece.parent == before.last))
+    )
