@@ -6,13 +6,16 @@ from hypothesis import strategies as st
 
 from engram_wire import (
     AUTH_UNCHANGED,
+    INSERTED_TEXT,
     NO_IDS,
+    NO_SUPERSEDED,
     InvalidRecordError,
     LimitError,
     RecordKind,
     Superseded,
     WireError,
     cbor,
+    clocks_taken,
     decode_auth_untrusted,
     decode_ids_untrusted,
     decode_superseded_untrusted,
@@ -23,7 +26,7 @@ from engram_wire import (
     statement_shape,
 )
 
-UNKNOWN_KIND = 9
+UNKNOWN_KIND = 12
 UNKNOWN_MEMBERSHIP_KIND = 22
 ids32 = st.binary(min_size=32, max_size=32)
 
@@ -164,14 +167,87 @@ def test_a_delete_names_each_log_once(until: dict[bytes | None, int]) -> None:
         (1, [1, 0, 1, 0, 0, 1]),
         (1, [0, b"a" * 32, 1, 0, 0, 1]),
         (2, [0, 1, 1]),
+        (2, [0, -1]),
+        (2, [0, 2**32]),
         (2, [0, 1, 0, 2]),
         (2, [b"b" * 32, 1, b"a" * 32, 1]),
+        (7, [0, 0]),
+        (7, [0, 2**40]),
+        (7, [0, 1, 0, 1]),
+        (7, [0, 2, 0, 1]),
+        (7, [b"a" * 32, 1, 0, 1]),
+        (7, [0, 0, 1]),
+        (8, [0, 1]),
+        (8, [b"a" * 32, 0]),
+        (8, [b"a" * 32, 2**40]),
+        (8, [b"a" * 32, 1, b"a" * 32, 2]),
+        (8, [b"b" * 32, 1, b"a" * 32, 1]),
         (16, [0, 0, 1]),
     ],
 )
 def test_other_superseded_dots_are_refused(kind: int, flat: list[cbor.Value]) -> None:
     with pytest.raises(InvalidRecordError):
         decode_superseded_untrusted(cbor.encode(flat), kind=kind, puts=2)
+
+
+@given(st.sets(st.tuples(st.none() | ids32, st.integers(1, 2**40 - 1)), max_size=6))
+def test_an_erase_names_each_record_once(records: set[tuple[bytes | None, int]]) -> None:
+    items = [Superseded(0, log, seq) for log, seq in records]
+    encoded = encode_superseded([*items, *items], kind=RecordKind.ERASE)
+    decoded = decode_superseded_untrusted(encoded, kind=RecordKind.ERASE, puts=0)
+    assert {(log, seq) for _, log, seq in decoded} == records
+    assert encode_superseded(decoded, kind=RecordKind.ERASE) == encoded
+
+
+@given(st.dictionaries(ids32, st.integers(1, 2**40 - 1), max_size=5))
+def test_a_seal_names_each_log_once_and_never_its_own(ends: dict[bytes, int]) -> None:
+    items = [Superseded(0, log, seq) for log, seq in ends.items()]
+    encoded = encode_superseded(items, kind=RecordKind.SEAL)
+    decoded = decode_superseded_untrusted(encoded, kind=RecordKind.SEAL, puts=0)
+    assert {log: seq for _, log, seq in decoded} == ends
+
+
+@pytest.mark.parametrize("kind", [RecordKind.JOIN, RecordKind.ERASE, RecordKind.SEAL])
+def test_a_kind_that_only_names_what_exists_has_no_puts(kind: RecordKind) -> None:
+    assert parse_shape_untrusted(shape_of(kind, [])).collections == ()
+    with pytest.raises(InvalidRecordError):
+        parse_shape_untrusted(bytes((kind,)) + cbor.encode(["r/title"]))
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (RecordKind.EDIT, "r/body"),
+        (RecordKind.EDIT, "x/text"),
+        (RecordKind.UPDATE, "x/body"),
+        (RecordKind.UPDATE, "x/y"),
+    ],
+)
+def test_inserted_text_stands_in_edits_and_nothing_else_does(kind: RecordKind, name: str) -> None:
+    assert parse_shape_untrusted(shape_of(RecordKind.EDIT, [INSERTED_TEXT] * 2)).kind == 9
+    with pytest.raises(ValueError):
+        shape_of(kind, [name])
+    with pytest.raises(InvalidRecordError):
+        parse_shape_untrusted(bytes((kind,)) + cbor.encode([name]))
+
+
+def test_only_kinds_that_change_a_document_take_clocks() -> None:
+    names = ["r/content", "s/tags"]
+    for kind in (*range(6), 12):
+        shape = parse_shape_untrusted(bytes((kind,)) + cbor.encode(names))
+        assert clocks_taken(shape, NO_SUPERSEDED) == (0 if kind == UNKNOWN_KIND else 2)
+    for kind in (RecordKind.JOIN, RecordKind.ERASE, RecordKind.SEAL):
+        assert clocks_taken(parse_shape_untrusted(shape_of(kind, [])), NO_SUPERSEDED) == 0
+    assert clocks_taken(parse_shape_untrusted(statement_shape(17, [1])), NO_SUPERSEDED) == 0
+
+
+def test_an_erase_or_a_delete_of_many_logs_is_bounded_in_number() -> None:
+    for kind in (RecordKind.DELETE, RecordKind.ERASE, RecordKind.SEAL):
+        items = [Superseded(0, b"%032d" % n, 2**32 - 1) for n in range(4097)]
+        most = encode_superseded(items[:4096], kind=kind)
+        assert len(decode_superseded_untrusted(most, kind=kind, puts=0)) == 4096
+        with pytest.raises(LimitError):
+            decode_superseded_untrusted(encode_superseded(items, kind=kind), kind=kind, puts=0)
 
 
 def test_superseded_that_is_no_array_or_not_canonical_is_refused() -> None:

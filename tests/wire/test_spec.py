@@ -7,10 +7,16 @@ import pytest
 
 import engram_wire
 from engram_wire import TRANSITIONS, CloseCode, MessageType, State
+from engram_wire._digests import PERSON_CLOCK, PERSON_RANGE, PERSON_SEALED
 from engram_wire.envelope import DOMAIN_ENVELOPE, PERSON_ENVELOPE
 from engram_wire.handshake import DOMAIN_HANDSHAKE, PERSON_TRANSCRIPT
-from engram_wire.messages import PERSON_CLOCK
-from engram_wire.records import DOMAIN_RECORD, PERSON_LOG, PERSON_PAYLOAD, PERSON_RECORD
+from engram_wire.records import (
+    DOMAIN_RECORD,
+    PERSON_BRANCH,
+    PERSON_LOG,
+    PERSON_PAYLOAD,
+    PERSON_RECORD,
+)
 
 SPEC = (Path(__file__).parents[2] / "wire" / "SPEC.md").read_text(encoding="utf-8")
 ROWS = [
@@ -46,7 +52,7 @@ def test_every_limit_in_the_code_is_written_down() -> None:
     derived = {
         "CBOR_VALUE_BYTES_MAX",  # the size of a message
         "PAYLOAD_OF_MESSAGE_BYTES_MAX",  # a message without its envelope
-        "SUPERSEDED_BYTES_MAX",  # follows from the number of dots
+        "SUPERSEDED_BYTES_MAX",  # follows from the numbers of inserts and spans
         "MEMBERSHIP_KIND_MIN",  # in the table of kinds
     }
     names = {name for name in engram_wire.__all__ if re.fullmatch(r"[A-Z_]+_(MAX|MIN|S)", name)}
@@ -65,11 +71,14 @@ def test_every_message_and_close_code_is_written_down_with_its_number() -> None:
 @pytest.mark.parametrize(
     "word",
     [
+        PERSON_BRANCH,
         PERSON_CLOCK,
         PERSON_ENVELOPE,
         PERSON_LOG,
         PERSON_PAYLOAD,
+        PERSON_RANGE,
         PERSON_RECORD,
+        PERSON_SEALED,
         PERSON_TRANSCRIPT,
         DOMAIN_ENVELOPE,
         DOMAIN_HANDSHAKE,

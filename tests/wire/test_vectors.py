@@ -16,10 +16,12 @@ from engram_wire import (
     Session,
     WireError,
     body_of,
+    branch_id,
     cbor,
     check_key_untrusted,
     clock_digest,
     decode_auth_untrusted,
+    decode_edit_untrusted,
     decode_frame_untrusted,
     decode_ids_untrusted,
     decode_message_untrusted,
@@ -31,6 +33,8 @@ from engram_wire import (
     log_id,
     parse_shape_untrusted,
     payload_hash,
+    range_fingerprint,
+    sealed_digest,
     split_payload_untrusted,
     verify_frame_untrusted,
     verify_signature_untrusted,
@@ -121,10 +125,19 @@ def test_frames_with_and_without_payloads_are_written_again_and_prove_the_same(
     assert proofs[0] == proofs[1]
 
 
-def test_the_clock_has_the_digest_of_the_vector() -> None:
-    rows = FILES["records.json"]["clock"]
-    entries = [ClockEntry(blob(row, "log"), row["seq"], blob(row, "head")) for row in rows]
-    assert clock_digest(entries) == blob(FILES["records.json"], "clock_digest")
+def test_clocks_sealed_logs_ranges_and_branches_have_the_digests_of_the_vectors() -> None:
+    file = FILES["records.json"]
+    clock, sealed = (
+        [ClockEntry(blob(row, "log"), row["seq"], blob(row, "head")) for row in file[name]]
+        for name in ("clock", "sealed")
+    )
+    digest = sealed_digest(sealed)
+    assert clock_digest(clock) == blob(file, "clock_digest")
+    assert digest == blob(file, "sealed_digest")
+    assert clock_digest(clock, digest) == blob(file, "clock_digest_with_sealed")
+    mark = range_fingerprint(blob(file, "session_id"), [*clock, *sealed])
+    assert mark == blob(file, "range_fingerprint")
+    assert branch_id(blob(file["branch"], "first")) == blob(file["branch"], "name")
 
 
 def test_the_invitation_is_read_as_the_vector_says() -> None:
@@ -248,6 +261,7 @@ READERS: dict[str, Callable[[bytes, Mapping[str, Any]], object]] = {
     "superseded": lambda data, row: decode_superseded_untrusted(
         data, kind=row["kind"], puts=row["puts"]
     ),
+    "edit": lambda data, row: decode_edit_untrusted(data, puts=row["puts"]),
     "deps": lambda data, row: decode_ids_untrusted(data),
     "auth": lambda data, row: decode_auth_untrusted(data),
     "payload": lambda data, row: split_payload_untrusted(data),

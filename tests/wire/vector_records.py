@@ -7,18 +7,25 @@ from engram_sync.trust import Admit, Charter, MemberRole, found, make_invite
 from engram_wire import (
     AUTH_UNCHANGED,
     HLC_MIN,
+    INSERTED_TEXT,
     NO_IDS,
     NO_SUPERSEDED,
     Announcement,
     ClockEntry,
+    Edit,
+    Insert,
     Record,
     RecordKind,
+    Reference,
+    Span,
     Superseded,
     body_of,
+    branch_id,
     cbor,
     clock_digest,
     decode_auth_untrusted,
     decode_ids_untrusted,
+    encode_edit,
     encode_frame,
     encode_ids,
     encode_payload,
@@ -26,6 +33,8 @@ from engram_wire import (
     extend,
     log_id,
     payload_hash,
+    range_fingerprint,
+    sealed_digest,
     shape_of,
     sign_head,
     statement_shape,
@@ -136,9 +145,48 @@ def data_records() -> list[Record]:
             hlc=(NOW_MS + 5) << 16 | 3,
         ),
         _record(6, bytes((12,)) + cbor.encode([1, {"future": True}]), []),
+        *_text_records(),
+        _record(
+            9,
+            shape_of(RecordKind.ERASE, []),
+            [],
+            superseded=encode_superseded(
+                [Superseded(0, None, 1), Superseded(0, other, 9)], kind=RecordKind.ERASE
+            ),
+        ),
+        _record(
+            10,
+            shape_of(RecordKind.SEAL, []),
+            [],
+            superseded=encode_superseded([Superseded(0, OLDER, 300)], kind=RecordKind.SEAL),
+            deps=encode_ids([hashlib.sha256(b"where the older log ends").digest()]),
+        ),
     ]
 
 
+def _text_records() -> list[Record]:
+    """A text is begun, and written in: after a unit of Bob's, and over two units of Alice's."""
+    other = log_id(0, SCOPE, BOB.public_key, INCARNATION)
+    edit = Edit(
+        Reference(None, 8),
+        (
+            Insert(None, None, 5),
+            Insert(Reference(other, 70), Reference(None, 9), 2),
+        ),
+        (Span(None, 10, 2), Span(other, 65536, 65536)),
+    )
+    return [
+        _record(7, shape_of(RecordKind.UPDATE, ["r/body"]), [""]),
+        _record(
+            8,
+            shape_of(RecordKind.EDIT, [INSERTED_TEXT] * 2),
+            ["Grüße", "\N{WAVING HAND SIGN}"],
+            superseded=encode_edit(edit),
+        ),
+    ]
+
+
+OLDER = log_id(0, SCOPE, ALICE.public_key, INCARNATION[::-1])
 DATA_RECORDS = data_records()
 
 
@@ -203,10 +251,17 @@ def records_vectors() -> Json:
     clock = sorted(
         [clock_of(DATA, DATA_RECORDS), clock_of(MEMBERS, MEMBER_RECORDS)], key=lambda e: e.log
     )
+    sealed = [ClockEntry(OLDER, 300, hashlib.sha256(b"where the older log ends").digest())]
     return {
         "logs": [_log_row(MEMBERS, MEMBER_RECORDS), _log_row(DATA, DATA_RECORDS)],
         "clock": shown(clock),
         "clock_digest": clock_digest(clock).hex(),
+        "sealed": shown(sealed),
+        "sealed_digest": sealed_digest(sealed).hex(),
+        "clock_digest_with_sealed": clock_digest(clock, sealed_digest(sealed)).hex(),
+        "session_id": SESSION.hex(),
+        "range_fingerprint": range_fingerprint(SESSION, [*clock, *sealed]).hex(),
+        "branch": {"first": sealed[0].head.hex(), "name": branch_id(sealed[0].head).hex()},
     }
 
 

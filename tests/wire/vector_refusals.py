@@ -9,6 +9,7 @@ from engram_wire import (
     AUTH_UNCHANGED,
     NO_IDS,
     NO_SUPERSEDED,
+    NOTHING_SEALED,
     CloseCode,
     SyncRequest,
     cbor,
@@ -138,26 +139,27 @@ def _rows_of_messages() -> Iterator[tuple[str, int, list[cbor.Encodable], CloseC
     log = b"l" * 32
     entry: list[cbor.Encodable] = [log, 1, b"h" * 32]
     later: list[cbor.Encodable] = [b"m" * 32, 1, b"h" * 32]
-    announcement: list[cbor.Encodable] = [1, 0, ALICE.public_key, b"i" * 16]
-    yield "a request below 0", 2, [-1, scope, digest, None, []], PROTOCOL
-    yield "a request of 2^32", 2, [1 << 32, scope, digest, None, []], PROTOCOL
-    yield "a request that is true", 2, [True, scope, digest, None, []], PROTOCOL
-    yield "a request that is a float", 2, [1.0, scope, digest, None, []], PROTOCOL
-    yield "a scope of 31 bytes", 2, [1, scope[1:], digest, None, []], PROTOCOL
-    yield "a clock out of order", 2, [1, scope, digest, [later, entry], []], PROTOCOL
-    yield "a log twice in a clock", 2, [1, scope, digest, [entry, entry], []], PROTOCOL
-    yield "a seq of 0", 2, [1, scope, digest, [[log, 0, b"h" * 32]], []], PROTOCOL
-    yield "a seq of 2^40", 2, [1, scope, digest, [[log, 1 << 40, b"h" * 32]], []], PROTOCOL
-    yield "257 credentials", 2, [1, scope, digest, None, [[announcement, b""]] * 257], LIMIT
-    yield "a field too many", 2, [1, scope, digest, None, [], 0], PROTOCOL
-    yield "a field too few", 2, [1, scope, digest, None], PROTOCOL
-    yield "an unknown status", 3, [1, 4, [], None, None], PROTOCOL
+    announcement: list[cbor.Encodable] = [1, 0, ALICE.public_key, b"i" * 16, None]
+    yield "a request below 0", 2, [-1, scope, digest, None, None, []], PROTOCOL
+    yield "a request of 2^32", 2, [1 << 32, scope, digest, None, None, []], PROTOCOL
+    yield "a request that is true", 2, [True, scope, digest, None, None, []], PROTOCOL
+    yield "a request that is a float", 2, [1.0, scope, digest, None, None, []], PROTOCOL
+    yield "a scope of 31 bytes", 2, [1, scope[1:], digest, None, None, []], PROTOCOL
+    yield "a clock out of order", 2, [1, scope, digest, [later, entry], None, []], PROTOCOL
+    yield "a log twice in a clock", 2, [1, scope, digest, [entry, entry], None, []], PROTOCOL
+    yield "a seq of 0", 2, [1, scope, digest, [[log, 0, b"h" * 32]], None, []], PROTOCOL
+    yield "a seq of 2^40", 2, [1, scope, digest, [[log, 1 << 40, b"h" * 32]], None, []], PROTOCOL
+    yield "257 credentials", 2, [1, scope, digest, None, None, [[announcement, b""]] * 257], LIMIT
+    yield "a field too many", 2, [1, scope, digest, None, None, [], 0], PROTOCOL
+    yield "a field too few", 2, [1, scope, digest, None, []], PROTOCOL
+    yield "an unknown status", 3, [1, 5, [], None, None], PROTOCOL
     yield "an announcement of domain 2", 3, [1, 0, [[1, 2, *announcement[2:]]], b"", None], PROTOCOL
     yield "a frame that is text", 3, [1, 0, [], "frame", None], PROTOCOL
     yield "a summary of two items", 3, [1, 1, [], None, [digest, digest]], PROTOCOL
     yield "a state digest of 31 bytes", 3, [1, 1, [], None, [digest, b"s" * 31, 0]], PROTOCOL
-    yield "a received seq of 0", 4, [1, [[log, 0]], None, []], PROTOCOL
-    yield "a code of 256", 4, [1, [], None, [[log, 1, 256]]], PROTOCOL
+    yield "a received seq of 0", 4, [1, [[1, 0]], None, []], PROTOCOL
+    yield "a received log by its id", 4, [1, [[log, 1]], None, []], PROTOCOL
+    yield "a code of 256", 4, [1, [], None, [[1, 1, 256]]], PROTOCOL
     yield "a grant of 4097 bytes", 5, [scope, bytes(4097), bytes(64), ""], LIMIT
     yield "a proof of 63 bytes", 5, [scope, b"", bytes(63), ""], PROTOCOL
     yield "a label of 65 bytes", 5, [scope, b"", bytes(64), "a" * 65], LIMIT
@@ -169,18 +171,68 @@ def _rows_of_messages() -> Iterator[tuple[str, int, list[cbor.Encodable], CloseC
     yield "a Goodbye with code 256", 9, [256, ""], PROTOCOL
     yield "a reason of 65 bytes", 9, [0, "a" * 65], LIMIT
     yield "a reason of 33 characters and 66 bytes", 9, [0, "é" * 33], LIMIT
-    yield "a type that is reserved", 10, [], PROTOCOL
+    yield "a type that is reserved", 19, [], PROTOCOL
     yield "a Hello in an envelope", 0, [0, [1], [], b"1" * 32], PROTOCOL
 
 
+def _rows_of_repairs() -> Iterator[tuple[str, int, list[cbor.Encodable], CloseCode]]:
+    scope, log, other, mark = b"s" * 32, b"l" * 32, b"m" * 32, b"f" * 16
+    none, digest = NOTHING_SEALED[1], b"d" * 32
+    conflict: list[cbor.Encodable] = [log, other, b"e" * 16, 0]
+    wide: list[cbor.Encodable] = [bytes(32), None, mark, 1]
+    yield "no sealed logs, spelled out", 2, [1, scope, digest, None, [0, none], []], PROTOCOL
+    yield (
+        "sealed logs with the digest of none",
+        2,
+        [1, scope, digest, None, [1, none], []],
+        PROTOCOL,
+    )
+    yield "2^32 sealed logs", 2, [1, scope, digest, None, [1 << 32, digest], []], PROTOCOL
+    short: list[cbor.Encodable] = [1, 0, ALICE.public_key, b"i" * 16]
+    yield "an announcement without a branch", 3, [1, 0, [short], None, None], PROTOCOL
+    yield "a branch of 16 bytes", 3, [1, 0, [[*short, b"b" * 16]], None, None], PROTOCOL
+    yield "no conflict", 10, [scope, []], PROTOCOL
+    yield "a conflict of class 256", 10, [scope, [[*conflict[:3], 256]]], PROTOCOL
+    yield "a conflict of an engram of 32 bytes", 10, [scope, [[log, other, log, 0]]], PROTOCOL
+    yield "nothing resolved", 11, [scope, [], [], []], PROTOCOL
+    yield "65 frames of a resolution", 11, [scope, [[log, other]], [], [b""] * 65], LIMIT
+    yield "a leave with a reason of 65 bytes", 12, [scope, "a" * 65], LIMIT
+    yield "no payload wanted", 13, [1, scope, []], PROTOCOL
+    yield "a payload of record 0", 13, [1, scope, [[log, 0]]], PROTOCOL
+    yield "513 payloads wanted", 13, [1, scope, [[log, 1]] * 513], LIMIT
+    yield "an answer without a payload", 14, [1, []], PROTOCOL
+    yield "a payload in an answer that is text", 14, [1, [[log, 1, "text"]]], PROTOCOL
+    yield "no position probed", 15, [1, scope, log, []], PROTOCOL
+    yield "positions of a probe out of order", 15, [1, scope, log, [2, 1]], PROTOCOL
+    yield "a position twice in a probe", 15, [1, scope, log, [1, 1]], PROTOCOL
+    yield "65 positions probed", 15, [1, scope, log, list(range(1, 66))], LIMIT
+    yield "no head in an answer", 16, [1, []], PROTOCOL
+    yield "a head of 31 bytes", 16, [1, [log[1:]]], PROTOCOL
+    yield "no range", 17, [1, []], PROTOCOL
+    yield "ranges that overlap", 17, [1, [[log, other, mark, 1], [log, other, mark, 1]]], PROTOCOL
+    yield "a range behind one without an end", 17, [1, [wide, [log, None, mark, 1]]], PROTOCOL
+    yield "a range that ends before it begins", 17, [1, [[other, log, mark, 1]]], PROTOCOL
+    yield "a fingerprint of 32 bytes", 17, [1, [[log, None, log, 1]]], PROTOCOL
+    yield "257 ranges", 17, [1, [wide] * 257], LIMIT
+    yield "an answer of form 3", 18, [1, [[3, []]]], PROTOCOL
+    yield "an answer of form 0 with an item", 18, [1, [[0, []]]], PROTOCOL
+    yield "an answer of form 1 without an item", 18, [1, [[1]]], PROTOCOL
+    yield "an answer without parts", 18, [1, [[2, []]]], PROTOCOL
+    parts: list[cbor.Encodable] = [[other, mark, 1], [log, mark, 1]]
+    yield "parts out of order", 18, [1, [[2, parts]]], PROTOCOL
+    yield "17 parts", 18, [1, [[2, [[bytes((n,)) * 32, mark, 1] for n in range(17)]]]], LIMIT
+    entries: list[cbor.Encodable] = [[other, 1, log], [log, 1, log]]
+    yield "positions of a range out of order", 18, [1, [[1, entries]]], PROTOCOL
+
+
 def _messages() -> Iterator[Row]:
-    for name, kind, row, code in _rows_of_messages():
+    for name, kind, row, code in (*_rows_of_messages(), *_rows_of_repairs()):
         yield refused("message", name, cbor.encode(row), code, type=kind)
     kind, data = encode_message(SyncRequest(1, SCOPE, b"d" * 32, (MEMBERS_ENTRY,)))
     for name, changed in [
         ("a message and one byte", data + b"\0"),
         ("a message cut short", data[:-1]),
-        ("a request in two bytes", b"\x85\x18\x01" + data[2:]),
+        ("a request in two bytes", b"\x86\x18\x01" + data[2:]),
         ("an indefinite array of fields", b"\x9f" + data[1:] + b"\xff"),
     ]:
         yield refused("message", name, changed, PROTOCOL, type=kind)
@@ -203,6 +255,12 @@ def _parts() -> Iterator[Row]:
         ("a statement that is no array", b"\x10\x00", INVALID),
         ("a shape of 8193 bytes", b"\x0c" + cbor.encode([bytes(8188)]), LIMIT),
         ("a shape with a tag", b"\x10\x81\xc1\x00", PROTOCOL),
+        ("a join with a put", b"\x06" + cbor.encode(["r/title"]), INVALID),
+        ("an erase with a put", b"\x07" + cbor.encode(["r/title"]), INVALID),
+        ("a seal with a put", b"\x08" + cbor.encode(["r/title"]), INVALID),
+        ("an edit of a title", b"\x09" + cbor.encode(["r/title"]), INVALID),
+        ("inserted text in an update", b"\x01" + cbor.encode(["x/body"]), INVALID),
+        ("another name of inserted text", b"\x01" + cbor.encode(["x/title"]), INVALID),
     ]
     for name, data, code in shapes:
         yield refused("shape", name, data, code)
@@ -219,10 +277,20 @@ def _parts() -> Iterator[Row]:
         ("logs out of order", 1, 1, [0, other, 0, 0, log, 0], INVALID),
         ("ops out of order", 1, 1, [1, 0, 0, 0, 0, 1], INVALID),
         ("a delete that names a log twice", 2, 0, [log, 1, log, 2], INVALID),
+        ("an erase of record 0", 7, 0, [0, 0], INVALID),
+        ("an erase of record 2^40", 7, 0, [0, 1 << 40], INVALID),
+        ("an erase that names a record twice", 7, 0, [0, 1, 0, 1], INVALID),
+        ("an erase out of order", 7, 0, [log, 1, 0, 1], INVALID),
+        ("an erase in triples", 7, 0, [0, 0, 1], INVALID),
+        ("a seal of the own log", 8, 0, [0, 1], INVALID),
+        ("a seal at 0", 8, 0, [log, 0], INVALID),
+        ("a seal that names a log twice", 8, 0, [log, 1, log, 2], INVALID),
         ("a membership statement with dots", 17, 0, [0, 0, 0], INVALID),
     ]
     for name, kind, puts, flat, code in dots:
         yield refused("superseded", name, cbor.encode(flat), code, kind=kind, puts=puts)
+    for name, row, code in _edits():
+        yield refused("edit", name, cbor.encode(row), code, puts=1)
     ids: list[tuple[str, str, bytes, CloseCode]] = [
         ("deps", "ids out of order", cbor.encode([other, log]), INVALID),
         ("deps", "an id twice", cbor.encode([log, log]), INVALID),
@@ -234,6 +302,27 @@ def _parts() -> Iterator[Row]:
     ]
     for reader, name, data, code in ids:
         yield refused(reader, name, data, code)
+
+
+def _edits() -> Iterator[tuple[str, list[cbor.Encodable], CloseCode]]:
+    log, other = b"l" * 32, b"m" * 32
+    insert: list[cbor.Encodable] = [0, [log, 4], 5]
+    span: list[cbor.Encodable] = [0, 3, 2]
+    yield "an edit with dots in its place", [0, 0, 0], INVALID
+    yield "an edit of five items", [0, 0, [insert], [], 0], INVALID
+    yield "an edit with an insert too few", [0, 0, [], [span]], INVALID
+    yield "an edit that changes nothing", [0, 0, [], []], INVALID
+    yield "a generation of another author's log by 1", [1, 0, [insert], []], INVALID
+    yield "a generation of clock 2^32", [0, 1 << 32, [insert], []], INVALID
+    yield "an insert of no units", [0, 0, [[0, 0, 0]], []], INVALID
+    yield "an insert of 65537 units", [0, 0, [[0, 0, 65537]], []], INVALID
+    yield "an insert without a right origin", [0, 0, [[0, 5]], []], INVALID
+    yield "an origin of null", [0, 0, [[None, 0, 5]], []], INVALID
+    yield "an origin without a clock", [0, 0, [[[log], 0, 5]], []], INVALID
+    yield "a span of no units", [0, 0, [insert], [[0, 3, 0]]], INVALID
+    yield "a span beyond the last clock", [0, 0, [insert], [[0, 4294967295, 2]]], INVALID
+    yield "spans that overlap", [0, 0, [insert], [span, [0, 4, 1]]], INVALID
+    yield "spans out of order", [0, 0, [insert], [[other, 0, 1], [log, 0, 1]]], INVALID
 
 
 def _payloads() -> Iterator[Row]:

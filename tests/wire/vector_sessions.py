@@ -4,8 +4,11 @@ import hashlib
 
 from engram_wire import (
     NEED_DATA,
+    Announcement,
     ClockEntry,
     CloseCode,
+    ConflictNotification,
+    ConflictResolution,
     Credential,
     Established,
     Goodbye,
@@ -14,10 +17,22 @@ from engram_wire import (
     Identity,
     JoinRequest,
     JoinResponse,
+    LeaveNotification,
     Message,
+    OpenConflict,
+    PayloadRequest,
+    PayloadResponse,
     Ping,
     Pong,
-    Rejection,
+    Probe,
+    ProbeResponse,
+    Range,
+    RangeEntries,
+    RangePart,
+    RangeParts,
+    RangeRequest,
+    RangeResponse,
+    Refusal,
     Role,
     Session,
     Summary,
@@ -30,6 +45,8 @@ from engram_wire import (
     encode_frame,
     encode_message,
     keyed_hash,
+    range_fingerprint,
+    sealed_digest,
     sign_head,
 )
 from engram_wire.envelope import Place, signed_bytes
@@ -38,6 +55,7 @@ from engram_wire.messages import encode_hello, encode_hello_ack
 from tests.wire.vector_records import (
     DATA,
     DATA_RECORDS,
+    ENGRAM,
     INVITE,
     MEMBER_RECORDS,
     MEMBERS,
@@ -52,6 +70,7 @@ from tests.wire.vector_values import (
     ALICE,
     BOB,
     CHANNEL,
+    INCARNATION,
     NOW_MS,
     Json,
     Row,
@@ -71,11 +90,12 @@ BACKLOG_FRAME = encode_frame(DATA.ref, BACKLOG, signatures_of(DATA, BACKLOG))
 NEWS_FRAME = encode_frame(
     DATA.ref,
     DATA_RECORDS[3:],
-    [(6, sign_head(ALICE.secret_key, ids_of(DATA, DATA_RECORDS)[-1]))],
+    [(len(DATA_RECORDS), sign_head(ALICE.secret_key, ids_of(DATA, DATA_RECORDS)[-1]))],
 )
 CLOCK_EMPTY = clock_digest([])
 MEMBERS_ENTRY = clock_of(MEMBERS, MEMBER_RECORDS)
 CREDENTIAL = Credential(MEMBERS, MEMBERS_FRAME)
+BRANCH = Announcement(3, 0, ALICE.public_key, INCARNATION, ids_of(DATA, BACKLOG)[1])
 
 
 def _summary(entries: list[ClockEntry], engrams: int) -> Summary:
@@ -84,7 +104,7 @@ def _summary(entries: list[ClockEntry], engrams: int) -> Summary:
 
 def messages() -> list[Message]:
     """Every message, with and without its optional parts."""
-    log, entry = log_of(DATA), clock_of(DATA, DATA_RECORDS)
+    entry = clock_of(DATA, DATA_RECORDS)
     clock = tuple(sorted([entry, MEMBERS_ENTRY], key=lambda item: item.log))
     summary, lagging = _summary(list(clock), 3), Summary(CLOCK_EMPTY, None, 0)
     proof = INVITE.proof(key=BOB.public_key, session=SESSION)
@@ -92,21 +112,49 @@ def messages() -> list[Message]:
     return [
         SyncRequest(0, SCOPE, CLOCK_EMPTY, None),
         SyncRequest(4294967295, SCOPE, clock_digest(clock), clock, (CREDENTIAL,)),
-        SyncRequest(1, SCOPE, CLOCK_EMPTY, ()),
+        SyncRequest(1, SCOPE, CLOCK_EMPTY, (), sealed=(2, STATE)),
         SyncResponse(1, SyncStatus.DATA, (DATA,), BACKLOG_FRAME),
         SyncResponse(1, SyncStatus.COMPLETE, summary=summary),
         SyncResponse(1, SyncStatus.CLOCK_NEEDED),
         SyncResponse(1, SyncStatus.REFUSED),
+        SyncResponse(1, SyncStatus.RANGES_FOLLOW),
+        SyncResponse(4294967295, SyncStatus.DATA, (DATA, BRANCH)),
         SyncAck(1),
-        SyncAck(1, ((log, 3),), summary, (Rejection(log, 4, CloseCode.INVALID_RECORD),)),
+        SyncAck(1, ((DATA.ref, 3),), summary, (Refusal(DATA.ref, 4, CloseCode.INVALID_RECORD),)),
         JoinRequest(SCOPE, INVITE.signed.encode(), proof, "Laptop"),
         JoinResponse(False, "the invite has expired"),
         JoinResponse(True, None, secret, (CREDENTIAL,)),
         Ping(18446744073709551615, ((SCOPE, summary),)),
         Ping(0),
         Pong(1, ((SCOPE, lagging),)),
+        *_repairs(entry),
         Goodbye(CloseCode.OK),
         Goodbye(255, "ein Gruß"),
+    ]
+
+
+def _repairs(entry: ClockEntry) -> list[Message]:
+    low, high, digest = bytes(32), b"\xff" * 32, b"f" * 16
+    conflict, version = b"i" * 32, b"v" * 32
+    return [
+        ConflictNotification(SCOPE, (OpenConflict(conflict, version, ENGRAM, 255),)),
+        ConflictResolution(SCOPE, ((conflict, version),), (DATA,), (BACKLOG_FRAME,)),
+        ConflictResolution(SCOPE, ((conflict, version),)),
+        LeaveNotification(SCOPE, "moving out"),
+        PayloadRequest(0, SCOPE, ((entry.log, 1), (entry.log, 1099511627775))),
+        PayloadResponse(0, ((entry.log, 1, b"payload"), (entry.log, 1099511627775, None))),
+        Probe(1, SCOPE, entry.log, (1, 17, 256)),
+        ProbeResponse(1, (entry.head, STATE, None)),
+        RangeRequest(1, (Range(low, entry.log, digest, 0), Range(high, None, digest, 4294967295))),
+        RangeResponse(
+            1,
+            (
+                None,
+                RangeEntries(()),
+                RangeEntries((entry,)),
+                RangeParts((RangePart(low, digest, 9), RangePart(high, digest, 0))),
+            ),
+        ),
     ]
 
 
@@ -247,16 +295,86 @@ def catch_up() -> Recording:
     digest = clock_digest(held)
     backlog = [*held, clock_of(DATA, BACKLOG)]
     news = [*held, clock_of(DATA, DATA_RECORDS)]
-    log = log_of(DATA)
     story.say(bob, SyncRequest(1, SCOPE, digest, None))
     story.say(alice, SyncResponse(1, SyncStatus.CLOCK_NEEDED))
     story.say(bob, SyncRequest(1, SCOPE, digest, tuple(held)))
     story.say(alice, SyncResponse(1, SyncStatus.DATA, (DATA,), BACKLOG_FRAME))
     story.say(alice, SyncResponse(1, SyncStatus.COMPLETE, summary=_summary(backlog, 1)))
-    story.say(bob, SyncAck(1, ((log, 3),), _summary(backlog, 1)))
+    story.say(bob, SyncAck(1, ((DATA.ref, 3),), _summary(backlog, 1)))
     story.say(alice, SyncResponse(1, SyncStatus.DATA, (), NEWS_FRAME))
-    story.say(bob, SyncAck(1, ((log, 6),), _summary(news, 0)))
+    story.say(bob, SyncAck(1, ((DATA.ref, len(DATA_RECORDS)),), _summary(news, 0)))
     story.say(bob, Goodbye(CloseCode.OK))
+    return story
+
+
+def payloads_owed() -> Recording:
+    """Bob gets records without their payloads, and asks for these; one of them nobody has."""
+    story = Recording()
+    bob, alice = Role.INITIATOR, Role.RESPONDER
+    entry = clock_of(DATA, BACKLOG)
+    log, clock = entry.log, [MEMBERS_ENTRY, entry]
+    bare = [record._replace(payload=None) for record in BACKLOG]
+    frame = encode_frame(DATA.ref, bare, signatures_of(DATA, BACKLOG))
+    story.say(bob, SyncRequest(1, SCOPE, clock_digest([MEMBERS_ENTRY]), (MEMBERS_ENTRY,)))
+    response = SyncResponse(1, SyncStatus.COMPLETE, (DATA,), frame, _summary(clock, 1))
+    story.say(alice, response)
+    story.say(bob, SyncAck(1, ((DATA.ref, 3),), Summary(clock_digest(clock), None, 0)))
+    story.say(bob, PayloadRequest(1, SCOPE, ((log, 1), (log, 2), (log, 3))))
+    story.say(alice, PayloadResponse(1, ((log, 1, BACKLOG[0].payload),)))
+    story.say(bob, PayloadRequest(2, SCOPE, ((log, 2), (log, 3))))
+    story.say(alice, PayloadResponse(2, ((log, 2, None), (log, 3, BACKLOG[2].payload))))
+    story.say(bob, Goodbye(CloseCode.OK))
+    return story
+
+
+def fork() -> Recording:
+    """Bob's third record of a log is another one than Alice's; he finds out where they part."""
+    story = Recording()
+    bob, alice = Role.INITIATOR, Role.RESPONDER
+    log, heads = log_of(DATA), ids_of(DATA, DATA_RECORDS)
+    others = ids_of(DATA, [*BACKLOG[:2], BACKLOG[2]._replace(hlc=BACKLOG[2].hlc + 1)])
+    stated = (ClockEntry(log, 3, others[2]),)
+    story.say(alice, SyncRequest(1, SCOPE, clock_digest([clock_of(DATA, DATA_RECORDS)]), None))
+    story.say(bob, SyncResponse(1, SyncStatus.CLOCK_NEEDED))
+    story.say(bob, SyncRequest(1, SCOPE, clock_digest(stated), stated))
+    story.say(alice, Probe(1, SCOPE, log, (1, 2, 3)))
+    story.say(bob, ProbeResponse(1, (others[0], others[1], others[2])))
+    branch = Announcement(DATA.ref, 0, DATA.author, DATA.incarnation, heads[2])
+    frame = encode_frame(DATA.ref, BACKLOG[2:], [(3, sign_head(ALICE.secret_key, heads[2]))])
+    story.say(alice, SyncResponse(1, SyncStatus.DATA, (branch,), frame))
+    story.say(bob, SyncAck(1, ((DATA.ref, 3),)))
+    story.say(bob, Probe(1, SCOPE, log, (2, 1099511627775)))
+    story.say(alice, ProbeResponse(1, (heads[1], None)))
+    return story
+
+
+def ranges() -> Recording:
+    """Alice compares ranges before she serves: Bob lacks one log of the upper half."""
+    story = Recording()
+    bob, alice = Role.INITIATOR, Role.RESPONDER
+    middle = b"\x80" + bytes(31)
+    logs = [bytes((n,)) * 32 for n in (0x11, 0x44, 0x99, 0xCC)]
+    entries = [ClockEntry(log, 7, hashlib.sha256(log).digest()) for log in logs]
+    held = entries[:3]
+
+    def whole(lower: bytes, upper: bytes | None, items: list[ClockEntry]) -> Range:
+        return Range(lower, upper, range_fingerprint(story.session_id, items), len(items))
+
+    def part(lower: bytes, items: list[ClockEntry]) -> RangePart:
+        return RangePart(lower, range_fingerprint(story.session_id, items), len(items))
+
+    digest = sealed_digest(entries[1:2])
+    stated = (held[0], held[2])
+    request = SyncRequest(1, SCOPE, clock_digest(stated, digest), stated, sealed=(1, digest))
+    story.say(bob, request)
+    story.say(alice, SyncResponse(1, SyncStatus.RANGES_FOLLOW))
+    story.say(alice, RangeRequest(1, (whole(bytes(32), None, entries),)))
+    parts = RangeParts((part(bytes(32), held[:2]), part(middle, held[2:])))
+    story.say(bob, RangeResponse(1, (parts,)))
+    lower = whole(bytes(32), middle, entries[:2])
+    story.say(alice, RangeRequest(1, (lower, whole(middle, None, entries[2:]))))
+    story.say(bob, RangeResponse(1, (None, RangeEntries((held[2],)))))
+    story.say(alice, SyncResponse(1, SyncStatus.COMPLETE, summary=_summary(entries, 1)))
     return story
 
 
@@ -271,7 +389,14 @@ def refusal() -> Recording:
 
 def sessions_vectors() -> Json:
     """Transcripts: what each side sends, in order."""
-    stories = {"handshake": Recording(), "catch-up and push": catch_up(), "refusal": refusal()}
+    stories = {
+        "handshake": Recording(),
+        "catch-up and push": catch_up(),
+        "refusal": refusal(),
+        "payloads that are owed": payloads_owed(),
+        "a fork": fork(),
+        "ranges": ranges(),
+    }
     sessions: list[Row] = []
     for name, story in stories.items():
         row: Row = {"name": name, "session_id": story.session_id.hex(), "steps": story.steps}

@@ -128,7 +128,7 @@ SEALED_MAX: Final = (1 << 32) - 1
 """Sealed logs that one request can count."""
 
 CLOCK_ENTRIES_MAX: Final = 8192
-"""Logs in one clock: at 77 bytes each they fit one message with room for credentials."""
+"""Logs in one clock: at 78 bytes each they fit one message with room for credentials."""
 
 CREDENTIALS_MAX: Final = 256
 """Membership runs shown with a request.  Their bytes are bounded by the message."""
@@ -143,7 +143,7 @@ ACK_ENTRIES_MAX: Final = 8192
 """Logs acknowledged or rejected in one SyncAck."""
 
 CONFLICTS_MAX: Final = 1024
-"""Conflicts named in one notification, 95 bytes each; a person looks at far fewer."""
+"""Conflicts named in one notification, 88 bytes each; a person looks at far fewer."""
 
 RESOLUTION_FRAMES_MAX: Final = 64
 """Frames in one ConflictResolution; their bytes are bounded by the message."""
@@ -203,9 +203,9 @@ _LARGEST_RECORD_BYTES: Final = (
 # One frame of columns adds its signature and some forty bytes of heads to its single record.
 assert _LARGEST_RECORD_BYTES + 1024 <= PAYLOAD_OF_MESSAGE_BYTES_MAX
 assert RUN_BYTES_MAX * 2 <= PAYLOAD_OF_MESSAGE_BYTES_MAX
-assert CLOCK_ENTRIES_MAX * 77 <= PAYLOAD_OF_MESSAGE_BYTES_MAX
-assert RANGES_MAX * RANGE_PARTS_MAX * 64 + CLOCK_ENTRIES_MAX * 77 <= PAYLOAD_OF_MESSAGE_BYTES_MAX
-assert CONFLICTS_MAX * 95 <= PAYLOAD_OF_MESSAGE_BYTES_MAX
+assert CLOCK_ENTRIES_MAX * 78 <= PAYLOAD_OF_MESSAGE_BYTES_MAX
+assert RANGES_MAX * RANGE_PARTS_MAX * 64 + CLOCK_ENTRIES_MAX * 78 <= PAYLOAD_OF_MESSAGE_BYTES_MAX
+assert CONFLICTS_MAX * 88 <= PAYLOAD_OF_MESSAGE_BYTES_MAX
 assert PAYLOAD_BYTES_MAX + 256 <= PAYLOAD_OF_MESSAGE_BYTES_MAX  # one owed payload always fits
 assert SUPERSEDED_MAX * (34 + 9) + 3 <= SUPERSEDED_BYTES_MAX
 assert SUMMARIES_MAX * 117 <= PAYLOAD_OF_MESSAGE_BYTES_MAX

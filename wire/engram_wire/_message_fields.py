@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias, assert_never
 
+from ._digests import NOTHING_SEALED
 from ._message_types import (
     Announcement,
     ClockEntry,
@@ -23,7 +24,6 @@ from ._message_types import (
     ProbeResponse,
     RangeAnswer,
     RangeEntries,
-    RangeParts,
     RangeRequest,
     RangeResponse,
     Summary,
@@ -66,13 +66,11 @@ def _rows(items: Iterable[Sequence[Encodable]]) -> Encodable:
 
 
 def _answer(item: RangeAnswer) -> Encodable:
-    match item:
-        case None:
-            return [0]
-        case RangeEntries(entries):
-            return [1, _entries(entries)]
-        case RangeParts(parts):
-            return [2, [[item.lower, item.fingerprint, item.count] for item in parts]]
+    if item is None:
+        return [0]
+    if isinstance(item, RangeEntries):
+        return [1, _entries(item.entries)]
+    return [2, [[part.lower, part.fingerprint, part.count] for part in item.parts]]
 
 
 def fields_of(message: Message) -> Fields:
@@ -101,8 +99,10 @@ def _sync_fields(message: SyncRequest | SyncResponse | SyncAck) -> Fields:
     match message:
         case SyncRequest(request, scope, digest, clock, credentials, sealed):
             entries = None if clock is None else _entries(clock)
+            # Most scopes have no sealed log, and a digest of nothing need not travel.
+            ended: list[Encodable] | None = None if sealed == NOTHING_SEALED else list(sealed)
             shown = _credentials(credentials)
-            row: list[Encodable] = [request, scope, digest, entries, list(sealed), shown]
+            row: list[Encodable] = [request, scope, digest, entries, ended, shown]
             return MessageType.SYNC_REQUEST, row
         case SyncResponse(request, status, logs, frame, summary):
             row = [request, int(status), _announcements(logs), frame, _summary(summary)]

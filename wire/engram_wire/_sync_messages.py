@@ -1,7 +1,7 @@
 """Decoding the messages of catching up, joining and keeping a session alive."""
 
 from . import _limits
-from ._digests import EMPTY_SEALED
+from ._digests import EMPTY_SEALED, NOTHING_SEALED
 from ._fields import (
     blob_untrusted,
     bytes_untrusted,
@@ -51,11 +51,13 @@ def sync_request_untrusted(data: bytes) -> SyncRequest:
 
 
 def _sealed_untrusted(value: object) -> tuple[int, bytes]:
+    if value is None:
+        return NOTHING_SEALED
     count, digest = tuple_untrusted(value, 2, "sealed")
-    number = integer_untrusted(count, 0, _limits.SEALED_MAX, "count of sealed logs")
+    number = integer_untrusted(count, 1, _limits.SEALED_MAX, "count of sealed logs")
     whole = hash_untrusted(digest, "sealed digest")
-    if (number == 0) != (whole == EMPTY_SEALED):
-        raise ProtocolError("the count and the digest of sealed logs do not agree")
+    if whole == EMPTY_SEALED:
+        raise ProtocolError(f"{number} sealed logs with the digest of none")
     return number, whole
 
 
