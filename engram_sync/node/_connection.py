@@ -28,10 +28,16 @@ from engram_sync.replication import (
     Exchange,
     Ingest,
     Joined,
+    Place,
     Present,
+    ReadHeads,
+    ReadOwed,
+    ReadPayloads,
     ReadRuns,
     Refused,
+    RolledBack,
     Send,
+    StorePayloads,
 )
 from engram_sync.transport import Link
 from engram_wire import (
@@ -98,13 +104,27 @@ class Received(NamedTuple):
     arrival: Arrival
 
 
+Work = (
+    ReadRuns
+    | Place
+    | ReadHeads
+    | ReadPayloads
+    | ReadOwed
+    | StorePayloads
+    | RolledBack
+    | Present
+    | CollectCredentials
+    | Admit
+)
+"""Effects that read or write the store."""
+
+
 @dataclass(slots=True)
 class Services:
     """What a connection needs from its node; every member is a coroutine function or a call."""
 
     ingest: Callable[["Connection", Sequence[Received]], Awaitable[list[Effect]]]
-    read_runs: Callable[["Connection", ReadRuns], Awaitable[list[Effect]]]
-    other: Callable[["Connection", Present | CollectCredentials | Admit], Awaitable[list[Effect]]]
+    work: Callable[["Connection", Work], Awaitable[list[Effect]]]
     diverged: Callable[["Connection", bytes], None]
     refused: Callable[["Connection", Refused], None]
     changed: Callable[[], None]
@@ -131,7 +151,7 @@ class Connection:
     _outbound: deque[bytes] = field(default_factory=deque[bytes])
     _outbound_bytes: int = 0
     _inbox: deque[Received] = field(default_factory=deque[Received])
-    _work: deque[Effect] = field(default_factory=deque[Effect])
+    _work: deque[Work] = field(default_factory=deque[Work])
     _wake: dict[str, trio.Event] = field(default_factory=dict[str, trio.Event])
     _goodbye: tuple[CloseCode, str] | None = None
     _sending: bool = False
@@ -177,7 +197,7 @@ class Connection:
                     self.join_response = response
                 case Close(code, reason):
                     self.close(code, reason)
-                case ReadRuns() | Present() | CollectCredentials() | Admit():
+                case _:
                     self._work.append(effect)
                     self._notify("work")
         if effects:
@@ -269,12 +289,10 @@ class Connection:
                 await self._waited("work")
             effect = self._work.popleft()
             self._notify("work taken")
-            if isinstance(effect, ReadRuns):
+            if isinstance(effect, ReadRuns | ReadPayloads):
                 while self._outbound_bytes > OUTBOUND_ROOM_BYTES:
                     await self._waited("room")
-                await self._perform_from(self.services.read_runs(self, effect))
-            elif isinstance(effect, Present | CollectCredentials | Admit):
-                await self._perform_from(self.services.other(self, effect))
+            await self._perform_from(self.services.work(self, effect))
 
     async def _perform_from(self, work: Awaitable[list[Effect]]) -> None:
         try:

@@ -282,6 +282,7 @@ class Network:
             now=trio.current_time(),
             remembered=memory.clock_digests,
             intervals=self._parts.intervals,
+            session=established.session_id,
         )
         connection = Connection(
             link=link,

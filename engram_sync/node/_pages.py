@@ -3,17 +3,17 @@
 Arrival order is causal order, because nothing is stored before what it depends on.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from engram_sync.node._limits import PAGE_BYTES
+from engram_sync.node._places import Families
 from engram_sync.replication import PageEntry, ReadRuns
 from engram_sync.store import LogRow, Reader, RunRow
 from engram_wire import (
     RUN_BYTES_MAX,
     RUN_RECORDS_MAX,
     Announcement,
-    ClockEntry,
     Credential,
     LogDomain,
     Record,
@@ -73,7 +73,7 @@ class _Frames:
             # Numbered per request: the store's own numbers would tell how many logs there are
             # in scopes that the peer may not read.
             ref = self._refs[log.id] = len(self._refs)
-            announcement = Announcement(ref, log.domain, log.author, log.incarnation)
+            announcement = Announcement(ref, log.domain, log.author, log.incarnation, log.branch)
         frame = encode_frame(self._refs[log.id], self._records, self._signatures)
         self.entries.append(PageEntry(announcement, frame, log.id, self._records[-1].seq))
         self.total_bytes += len(frame)
@@ -88,7 +88,8 @@ def read_page(reader: Reader, scope: int, request: ReadRuns, *, until: int) -> P
         until: Arrival number of the newest run to send.  What is stored beyond it was not
             published yet, so it is not noted either who sent it here.
     """
-    logs = {row.n: row for row in reader.logs() if row.scope == scope}
+    families = Families(reader, scope)
+    logs = families.rows
     after = request.after
     if after is None:
         after = _start(reader, logs, request.known)
@@ -97,9 +98,8 @@ def read_page(reader: Reader, scope: int, request: ReadRuns, *, until: int) -> P
         runs = [r for r in reader.runs(scope, after, RUNS_PER_READ) if r.arrival <= until]
         for run in runs:
             log = logs[run.log]
-            known = request.known.get(log.id, 0)
-            if run.last > known:
-                frames.add(log, run, max(run.first, known + 1))
+            if run.last > request.known.get(log.id, 0):
+                frames.add(log, run, max(run.first, families.shown(log, request.known) + 1))
             after = run.arrival
             if frames.total_bytes >= PAGE_BYTES:
                 break
@@ -108,22 +108,6 @@ def read_page(reader: Reader, scope: int, request: ReadRuns, *, until: int) -> P
             return Page(frames.entries, after, exhausted=True)
     frames.flush()
     return Page(frames.entries, after, exhausted=False)
-
-
-def contradictions(reader: Reader, scope: int, stated: Iterable[ClockEntry]) -> frozenset[bytes]:
-    """Logs of which a peer's clock names another branch than is held here.
-
-    Every holder of a log has the same signed positions, as far as it goes.
-    """
-    logs = {row.id: row for row in reader.logs() if row.scope == scope}
-    found: set[bytes] = set()
-    for entry in stated:
-        log = logs.get(entry.log)
-        if log is not None and entry.seq <= log.seq:
-            run = reader.run_at(log.n, entry.seq)
-            if run is None or run.head != entry.head:
-                found.add(entry.log)
-    return frozenset(found)
 
 
 def _start(reader: Reader, logs: Mapping[int, LogRow], known: Mapping[bytes, int]) -> int:

@@ -1,40 +1,24 @@
 """Replication between this node and its peers: performs what exchanges ask, and syncs on demand."""
 
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import trio
 
 from engram_sync.discovery import Discovery
 from engram_sync.errors import DegradedError, EngramError
-from engram_sync.node._connection import Connection, Received, Services
+from engram_sync.node._answering import Answering
+from engram_sync.node._connection import Services
 from engram_sync.node._core import Core
-from engram_sync.node._joining import admit, present
 from engram_sync.node._machine import Machine
 from engram_sync.node._network import Network, NetworkParts, PeerMemory
-from engram_sync.node._pages import contradictions, read_credentials, read_page
 from engram_sync.node._reach import watch_reach
 from engram_sync.node._single_error import single_error
-from engram_sync.node._write_path import Arrival, Intake
-from engram_sync.observe import Log, printable
-from engram_sync.replication import (
-    Admit,
-    Close,
-    CollectCredentials,
-    Effect,
-    Intervals,
-    PeerTable,
-    Present,
-    ReadRuns,
-    Refused,
-    ScopeView,
-    Stored,
-)
+from engram_sync.observe import Log
+from engram_sync.replication import Intervals, PeerTable, ScopeView
 from engram_sync.store import PeerRow, Transaction
 from engram_sync.transport import Address
-from engram_sync.trust import MemberRole
-from engram_wire import RUN_RECORDS_MAX, CloseCode, WireError
 
 log = Log("sharing")
 PEERS_SAVE_S = 1.0
@@ -72,12 +56,12 @@ class Sharing:
             backoff_min_s=sync.backoff_min_s,
             backoff_max_s=sync.backoff_max_s,
         )
+        answering = Answering(self._core, self._scopes)
         services = Services(
-            ingest=self.ingest,
-            read_runs=self.read_runs,
-            other=self.other,
-            diverged=self.diverged,
-            refused=self.refused,
+            ingest=answering.ingest,
+            work=answering.work,
+            diverged=answering.diverged,
+            refused=answering.refused,
             changed=self._core.announce_change,
         )
         table = PeerTable(self._core.key.public, jitter=machine.jitter, intervals=intervals)
@@ -180,96 +164,8 @@ class Sharing:
                         await self._halt()
                         await self._save_peers()
 
-    # -- what connections ask ----------------------------------------------------------------
-
-    async def ingest(self, connection: Connection, batch: Sequence[Received]) -> list[Effect]:
-        """Store frames in one transaction and acknowledge them."""
-        arrivals = [received.arrival for received in batch]
-        try:
-            intake = await self._store(arrivals)
-        except EngramError as error:
-            # Ours, not the peer's: it may try again when the store works.
-            log.error("received records cannot be stored", reason=error.message)
-            return [Close(CloseCode.BUSY, "the store cannot take records now")]
-        stored = [
-            Stored(frame.request, *taken) for frame, taken in zip(batch, intake.taken, strict=False)
-        ]
-        effects = connection.exchange.on_stored(stored)
-        for fork in intake.forks:
-            self._core.problems[f"log {fork.log.hex()}"] = str(fork)
-        for rejection in (r for taken in intake.taken for r in taken.rejected):
-            self._core.problems.setdefault(
-                f"log {rejection.log.hex()}",
-                f"record {rejection.seq} of log {rejection.log.hex()[:16]} is not valid; nothing "
-                "more of that log is taken",
-            )
-        if intake.error is not None:
-            connection.perform(effects)
-            raise intake.error
-        return effects
-
-    async def _store(self, arrivals: Sequence[Arrival]) -> Intake:
-        path = self._core.path
-        return await self._core.write(
-            lambda tx: path.ingest(tx, arrivals), weight=len(arrivals) * RUN_RECORDS_MAX
-        )
-
-    async def read_runs(self, connection: Connection, effect: ReadRuns) -> list[Effect]:
-        """Read the next page for a feed."""
-        view = self._scopes[effect.scope]
-        if effect.stated:
-            connection.exchange.on_contradictions(
-                effect,
-                await self._core.read(lambda r: contradictions(r, view.number, effect.stated)),
-            )
-        page = await self._core.read(
-            lambda reader: read_page(reader, view.number, effect, until=view.arrival)
-        )
-        return connection.exchange.on_page(
-            effect, page.entries, after=page.after, exhausted=page.exhausted
-        )
-
-    async def other(
-        self, connection: Connection, effect: Present | CollectCredentials | Admit
-    ) -> list[Effect]:
-        """Membership: collect our credentials, take a peer's, decide about a join request."""
-        exchange = connection.exchange
-        match effect:
-            case CollectCredentials(scope):
-                number = self._scopes[scope].number
-                members = self._core.path.members(scope)
-                leaders = frozenset(m.key for m in members if m.role is MemberRole.LEADER)
-                found = await self._core.read(lambda r: read_credentials(r, number, leaders))
-                return exchange.on_credentials(scope, found)
-            case Present(request):
-                with suppress(WireError):
-                    # Whatever is wrong with them, they show nothing; to end the connection for it
-                    # would tell a stranger that the scope is held here.
-                    await present(self._core, request)
-                return exchange.on_presented(request)
-            case Admit(request):
-                return exchange.on_admitted(await admit(self._core, connection, request))
-
-    def diverged(self, connection: Connection, scope: bytes) -> None:
-        """Equal clocks and unequal states: nothing else is as wrong as this."""
-        name = self._core.path.label(scope, connection.peer) or connection.peer.hex()[:16]
-        self._core.problems[f"diverged {scope.hex()}"] = (
-            f"scope {scope.hex()[:16]} has the same clock and another state at {name}"
-        )
-        log.error("equal clocks, different states", scope=scope.hex()[:16])
-
     def _receiving(self) -> bool:
         return any(c.exchange.receiving() for c in self.network.connections.values())
-
-    def refused(self, connection: Connection, effect: Refused) -> None:
-        """A peer takes no more of a log that we hold."""
-        name = self._core.path.label(effect.scope, connection.peer) or connection.peer.hex()[:16]
-        for rejection in effect.rejected:
-            self._core.problems.setdefault(
-                f"log {rejection.log.hex()}",
-                f"{printable(name)} refuses record {rejection.seq} of log "
-                f"{rejection.log.hex()[:16]} and all that follow",
-            )
 
     # -- views -------------------------------------------------------------------------------
 

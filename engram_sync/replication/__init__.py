@@ -4,6 +4,7 @@ Holds the exchange of one connection and the table of contacts.  It must never c
 randomness, storage or cryptography: the node performs the effects.
 """
 
+from engram_sync.replication._bisection import Placed as Placed
 from engram_sync.replication._effects import (
     Admit as Admit,
 )
@@ -26,7 +27,19 @@ from engram_sync.replication._effects import (
     Joined as Joined,
 )
 from engram_sync.replication._effects import (
+    Place as Place,
+)
+from engram_sync.replication._effects import (
     Present as Present,
+)
+from engram_sync.replication._effects import (
+    ReadHeads as ReadHeads,
+)
+from engram_sync.replication._effects import (
+    ReadOwed as ReadOwed,
+)
+from engram_sync.replication._effects import (
+    ReadPayloads as ReadPayloads,
 )
 from engram_sync.replication._effects import (
     ReadRuns as ReadRuns,
@@ -35,7 +48,13 @@ from engram_sync.replication._effects import (
     Refused as Refused,
 )
 from engram_sync.replication._effects import (
+    RolledBack as RolledBack,
+)
+from engram_sync.replication._effects import (
     Send as Send,
+)
+from engram_sync.replication._effects import (
+    StorePayloads as StorePayloads,
 )
 from engram_sync.replication._exchange import Exchange as Exchange
 from engram_sync.replication._feed import PageEntry as PageEntry
@@ -58,10 +77,17 @@ __all__ = [
     "Joined",
     "PageEntry",
     "PeerTable",
+    "Place",
+    "Placed",
     "Present",
+    "ReadHeads",
+    "ReadOwed",
+    "ReadPayloads",
     "ReadRuns",
     "Refused",
+    "RolledBack",
     "ScopeView",
     "Send",
+    "StorePayloads",
     "Stored",
 ]

@@ -54,9 +54,66 @@ class ReadRuns:
     """The numbers already announced, by log id."""
     feed: int = 0
     """Serial of the feed that asked; a page for an earlier one is dropped."""
-    stated: tuple[ClockEntry, ...] = ()
-    """The clock that the peer stated, for the first page: logs of which it holds another branch
-    are sent from their beginning, see ``Exchange.on_contradictions``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Find positions that the peer names among the logs held here, then call
+    ``Exchange.on_placed``.
+    """
+
+    request: int
+    scope: bytes
+    positions: tuple[ClockEntry, ...]
+    feed: int
+    """Serial of the feed that asked; places found for an earlier one are dropped."""
+    probed: tuple[int, ...] = ()
+    """The positions of one log that a Probe asked for; empty for what the peer stated itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadHeads:
+    """Read the chain heads that the peer asks for, then call ``Exchange.on_heads``."""
+
+    number: int
+    scope: bytes
+    log: bytes
+    seqs: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPayloads:
+    """Read the payloads that the peer asks for, then call ``Exchange.on_payloads``."""
+
+    number: int
+    scope: bytes
+    wanted: tuple[tuple[bytes, int], ...]
+    """(log, seq) each."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOwed:
+    """Read which payloads are owed here, then call ``Exchange.on_owed``."""
+
+    scope: bytes
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class StorePayloads:
+    """Check and store payloads that the peer sent, then call ``Exchange.on_payloads_stored``."""
+
+    scope: bytes
+    payloads: tuple[tuple[bytes, int, bytes], ...]
+    """(log, seq, payload) each, all of them asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class RolledBack:
+    """The peer knows more of a log that is written here than is held: it must not go on."""
+
+    scope: bytes
+    log: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +165,12 @@ Effect = (
     | Ingest
     | Present
     | ReadRuns
+    | Place
+    | ReadHeads
+    | ReadPayloads
+    | ReadOwed
+    | StorePayloads
+    | RolledBack
     | CollectCredentials
     | Admit
     | Joined

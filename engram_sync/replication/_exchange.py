@@ -1,44 +1,57 @@
-"""One connection's replication: catch up, subscribe, push, acknowledge, join.
+"""One connection's replication: catch up, subscribe, push, acknowledge, repair, join.
 
 Pure: every method takes what happened and returns effects for the driver to perform in order.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from engram_sync.replication._asking import Asking
+from engram_sync.replication._bisection import Placed
+from engram_sync.replication._counterpart import Counterpart
 from engram_sync.replication._effects import (
     Admit,
     Close,
-    CollectCredentials,
-    Diverged,
     Effect,
     Joined,
+    Place,
     Present,
+    ReadHeads,
+    ReadPayloads,
     ReadRuns,
-    Refused,
     Send,
 )
-from engram_sync.replication._feed import Feed, PageEntry
-from engram_sync.replication._limits import REQUESTS_MAX, STRANGER_S, Intervals
-from engram_sync.replication._pull import Pull, PullState, Stored, agrees, contradicts
+from engram_sync.replication._feed import PageEntry
+from engram_sync.replication._limits import PAYLOADS_BYTES, REQUESTS_MAX, STRANGER_S, Intervals
+from engram_sync.replication._pull import Stored
+from engram_sync.replication._serving import Serving
 from engram_sync.replication._view import ScopeView
 from engram_wire import (
     CloseCode,
+    ConflictNotification,
+    ConflictResolution,
     Credential,
     JoinRequest,
     JoinResponse,
+    LeaveNotification,
     LimitError,
     Message,
+    PayloadRequest,
+    PayloadResponse,
     Ping,
     Pong,
+    Probe,
+    ProbeResponse,
     ProtocolError,
-    Refusal,
-    Rejection,
+    RangeRequest,
+    RangeResponse,
     Summary,
     SyncAck,
     SyncRequest,
     SyncResponse,
-    SyncStatus,
 )
+
+PAYLOAD_HEAD_BYTES = 64
+"""What an answer with a payload takes beside the payload: its log, its seq and three heads."""
 
 
 class Exchange:
@@ -49,6 +62,7 @@ class Exchange:
         scopes: The node's scopes, a mapping that the node keeps up to date.
         now: Monotonic seconds.
         remembered: Clock digests the peer is known to have had, by scope.
+        session: The id of the session.
     """
 
     def __init__(
@@ -59,41 +73,29 @@ class Exchange:
         now: float,
         remembered: Mapping[bytes, bytes] | None = None,
         intervals: Intervals | None = None,
+        session: bytes = b"",
     ) -> None:
         self._intervals = intervals or Intervals()
         self.peer = peer
         self._scopes = scopes
-        self._remembered = dict(remembered or {})
-        self._pulls: dict[int, Pull] = {}
-        self._feeds: dict[int, Feed] = {}
-        self._withdrawn: set[int] = set()
-        self._summaries: dict[bytes, Summary] = {}
+        self._known = Counterpart(peer, session, scopes)
+        self._asking = Asking(self._known, remembered or {})
+        self._serving = Serving(self._known)
         self._joining = False
         self._opened_at = now
         self._heard_at = now
         self._pinged_at = now
-        self._next_request = 1
-        self.received_records = 0
-        self._probes: set[int] = set()
+        self._pings: set[int] = set()
         self.pongs: set[int] = set()
         """Nonces of the pings that were answered; the node waits on them in ``sync``."""
-        self.synced_scopes: frozenset[bytes] = frozenset()
-        """Scopes whose clocks and digests agreed when last compared."""
+        self.notices = 0
+        """Hints of the peer about conflicts and leaving: counted, and nothing more."""
 
     # -- what the node asks ------------------------------------------------------------------
 
     def open(self) -> list[Effect]:
         """Ask for every scope that both sides may read; none is named to anybody else."""
-        effects: list[Effect] = []
-        asked = {pull.scope for pull in self._pulls.values()}
-        for scope, view in self._scopes.items():
-            if self.peer not in view.readers or scope in asked:
-                continue
-            pull = Pull(request=self._next_request, scope=scope)
-            self._next_request += 1
-            self._pulls[pull.request] = pull
-            effects.append(Send(pull.opening(view, self._remembered.get(scope))))
-        return effects
+        return self._asking.open()
 
     def join(self, request: JoinRequest) -> list[Effect]:
         """Present an invite; the answer comes as a ``Joined`` effect."""
@@ -103,39 +105,47 @@ class Exchange:
     def probe(self, nonce: int, now: float) -> list[Effect]:
         """Ask the peer for its present summaries."""
         self._pinged_at = now
-        self._probes.add(nonce)
+        self._pings.add(nonce)
         return [Send(Ping(nonce=nonce, summaries=self._own_summaries()))]
 
     def synced(self, scope: bytes) -> bool:
-        """Whether the peer's last summary of ``scope`` equals ours, state and all."""
+        """Whether the peer's last summary of ``scope`` equals ours, state and all, and nothing is
+        owed here.
+        """
         view = self._scopes.get(scope)
-        return view is not None and agrees(view.summary(), self._summaries.get(scope))
+        return view is not None and self._known.agrees(view)
+
+    @property
+    def synced_scopes(self) -> frozenset[bytes]:
+        """Scopes of which all that was so when last compared."""
+        return self._known.synced_scopes
+
+    @property
+    def received_records(self) -> int:
+        """Records that the peer sent and that were new here."""
+        return self._asking.received_records
 
     def shared(self) -> frozenset[bytes]:
         """Scopes that this connection carries in at least one direction."""
-        pulls = {p.scope for p in self._pulls.values() if p.state is not PullState.REFUSED}
-        return frozenset(pulls | {f.scope for f in self._feeds.values()})
+        return self._asking.scopes() | self._serving.scopes()
 
     def settled(self) -> bool:
         """Whether every shared scope is complete both ways and agrees."""
         shared = self.shared()
-        complete = all(p.state is not PullState.REQUESTED for p in self._pulls.values())
+        complete = self._asking.complete()
         return bool(shared) and complete and all(self.synced(scope) for scope in shared)
 
     def receiving(self) -> bool:
         """Whether a backlog is under way to us."""
-        return any(
-            pull.pending or (pull.state is PullState.REQUESTED and pull.announcements)
-            for pull in self._pulls.values()
-        )
+        return self._asking.receiving()
 
     def sent_records(self) -> int:
         """Records the peer acknowledged on this connection."""
-        return sum(feed.sent_records for feed in self._feeds.values())
+        return self._serving.sent_records()
 
     def summaries(self) -> Mapping[bytes, Summary]:
         """The peer's last known summary of each shared scope."""
-        return self._summaries
+        return self._known.summaries
 
     # -- what happened in the node -----------------------------------------------------------
 
@@ -145,83 +155,75 @@ class Exchange:
         view = self._scopes.get(scope)
         if view is None:
             return effects
-        if not any(pull.scope == scope and pull.pending for pull in self._pulls.values()):
+        if not self._asking.storing(scope):
             # Otherwise what advanced may be this peer's own records; ``on_stored`` goes on then.
-            for feed in self._feeds_of(view):
-                effects += feed.next_read(view)
-        return effects + self._compared(scope)
+            effects += self._serving.advanced(view)
+        return [*effects, *self._known.compared(scope), *self._asking.fetch(view)]
 
     def on_materialised(self, scope: bytes) -> list[Effect]:
         """The state digest of ``scope`` caught up with its clock: tell the peer that fed us."""
-        view = self._scopes[scope]
-        acks = [
-            Send(SyncAck(pull.request, (), view.summary(), ()))
-            for pull in self._pulls.values()
-            if pull.scope == scope and pull.state is PullState.COMPLETE and not pull.pending
-        ]
-        return [*acks, *self._compared(scope)]
+        told = self._asking.materialised(self._scopes[scope])
+        return [*told, *self._known.compared(scope)]
 
     def on_stored(self, stored: Sequence[Stored]) -> list[Effect]:
         """Frames are durable: acknowledge them, with our summary once nothing is pending."""
-        told: list[Stored] = []
-        for frame in stored:
-            self.received_records += frame.new_records
-            if self._pulls[frame.request].answered():
-                told.append(frame)
         effects: list[Effect] = []
         for request in dict.fromkeys(frame.request for frame in stored):
-            pull = self._pulls[request]
-            mine = [frame for frame in told if frame.request == request]
-            # Of a log that is refused from its first record on, nothing is held.
-            received = {frame.ref: frame.seq for frame in mine if frame.seq}
-            rejected = tuple(
-                Refusal(frame.ref, why.seq, why.code) for frame in mine for why in frame.rejected
-            )
-            view = self._scopes[pull.scope]
-            summary = None if pull.pending else view.summary()
-            effects.append(Send(SyncAck(request, tuple(received.items()), summary, rejected)))
-            effects += self._compared(pull.scope)
-            for feed in self._feeds_of(view):
-                # First note what the peer itself has sent, so that none of it is echoed.
-                feed.learned((frame.log, frame.seq) for frame in mine if frame.seq)
-                effects += feed.next_read(view)
+            frames = [frame for frame in stored if frame.request == request]
+            effects += self._asking.stored(request, frames)
+            view = self._scopes[self._asking.scope_of(request)]
+            shown = [(frame.log, frame.seq) for frame in frames if frame.seq]
+            effects += self._serving.learned(view, shown)
         return effects
 
-    def _feeds_of(self, view: ScopeView) -> list[Feed]:
-        if self.peer not in view.readers:
-            return []
-        return [feed for feed in self._feeds.values() if feed.scope == view.scope]
-
-    def on_contradictions(self, read: ReadRuns, logs: Iterable[bytes]) -> None:
-        """The clock that the peer stated names other branches of ``logs`` than are held here."""
-        feed = self._feeds.get(read.request)
-        if feed is not None and feed.serial == read.feed:
-            feed.contradicted(logs)
+    def on_placed(self, place: Place, places: Sequence[Placed]) -> list[Effect]:
+        """Positions that the peer named were looked up."""
+        return self._serving.placed(place, places)
 
     def on_page(
         self, read: ReadRuns, entries: Sequence[PageEntry], *, after: int, exhausted: bool
     ) -> list[Effect]:
         """A page for a feed was read."""
-        feed = self._feeds.get(read.request)
-        if feed is None or feed.serial != read.feed:
-            return []
-        view = self._scopes[feed.scope]
-        if self.peer not in view.readers:
-            # Revoked while the page was being read: it must not leave.
-            return self._refuse(read.request)
-        return feed.page(entries, after=after, exhausted=exhausted, view=view)
+        return self._serving.page(read, entries, after=after, exhausted=exhausted)
+
+    def on_heads(self, asked: ReadHeads, heads: Sequence[bytes | None]) -> list[Effect]:
+        """The heads that the peer asked for were read."""
+        if self._known.readable(asked.scope) is None:
+            heads = [None] * len(asked.seqs)
+        return [Send(ProbeResponse(asked.number, tuple(heads)))]
+
+    def on_payloads(self, asked: ReadPayloads, payloads: Sequence[bytes | None]) -> list[Effect]:
+        """Payloads that the peer asked for were read: the first of them, or more.
+
+        What does not fit one message is left for the peer to ask again.
+        """
+        readable = self._known.readable(asked.scope) is not None
+        room = PAYLOADS_BYTES
+        shown: list[tuple[bytes, int, bytes | None]] = []
+        for (log, seq), payload in zip(asked.wanted, payloads, strict=False):
+            held = payload if readable else None
+            room -= PAYLOAD_HEAD_BYTES + len(held or b"")
+            if room < 0:
+                break
+            shown.append((log, seq, held))
+        return [Send(PayloadResponse(asked.number, tuple(shown)))]
+
+    def on_owed(self, scope: bytes, owed: Iterable[tuple[bytes, int]]) -> list[Effect]:
+        """The payloads that are owed in ``scope`` were read."""
+        return self._asking.owed(scope, owed)
+
+    def on_payloads_stored(self, scope: bytes) -> list[Effect]:
+        """What the peer sent of them is durable, as far as it was what was owed."""
+        return self._asking.payloads_stored(scope)
 
     def on_credentials(self, scope: bytes, credentials: tuple[Credential, ...]) -> list[Effect]:
         """The membership records that admit us were read: ask again, this time with them."""
-        return [
-            Send(pull.presenting(self._scopes[scope], credentials))
-            for pull in self._pulls.values()
-            if pull.scope == scope
-        ]
+        return self._asking.present(scope, credentials)
 
     def on_presented(self, request: SyncRequest) -> list[Effect]:
         """The peer's credentials were stored (or refused): decide by what we hold now."""
-        return self._serve(request) + self._retry(request.scope) + self.open()
+        served = self._serving.serve(request)
+        return [*served, *self._asking.retry(request.scope), *self.open()]
 
     def on_admitted(self, response: JoinResponse) -> list[Effect]:
         """The node decided about a join request."""
@@ -257,7 +259,7 @@ class Exchange:
     # -- what the peer said ------------------------------------------------------------------
 
     def on_message_untrusted(self, message: Message, now: float) -> list[Effect]:
-        """Answer one message.
+        """The peer said something.
 
         Raises:
             WireError: It refers to a request that does not exist, or breaks a bound.
@@ -267,14 +269,14 @@ class Exchange:
             case SyncRequest():
                 return self._on_request_untrusted(message)
             case SyncResponse():
-                return self._on_response_untrusted(message)
+                return self._asking.answered_untrusted(message)
             case SyncAck():
                 return self._on_ack_untrusted(message)
             case Ping():
                 effects = self._take_summaries(message.summaries)
                 return [Send(Pong(message.nonce, self._own_summaries())), *effects]
             case Pong():
-                if message.nonce not in self._probes:
+                if message.nonce not in self._pings:
                     raise ProtocolError("a Pong to no Ping of ours")
                 self.pongs.add(message.nonce)
                 return self._take_summaries(message.summaries)
@@ -287,114 +289,62 @@ class Exchange:
                 self._opened_at = now
                 return [Joined(message)]
             case _:
+                return self._on_repair_untrusted(message)
+
+    def _on_repair_untrusted(self, message: Message) -> list[Effect]:
+        """What is said about forks, payloads and ranges, and what is only a hint."""
+        match message:
+            case Probe(number, scope, log, seqs):
+                if self._known.readable(scope) is None:
+                    # Absent and forbidden look alike.
+                    return [Send(ProbeResponse(number, (None,) * len(seqs)))]
+                return [ReadHeads(number, scope, log, seqs)]
+            case ProbeResponse():
+                return self._serving.probe_answered_untrusted(message)
+            case PayloadRequest(number, scope, wanted):
+                if self._known.readable(scope) is None:
+                    nothing = tuple((log, seq, None) for log, seq in wanted)
+                    return [Send(PayloadResponse(number, nothing))]
+                return [ReadPayloads(number, scope, wanted)]
+            case PayloadResponse():
+                return self._asking.payloads_untrusted(message)
+            case RangeRequest():
+                return self._asking.ranges_untrusted(message)
+            case RangeResponse():
+                return self._serving.ranges_answered_untrusted(message)
+            case ConflictNotification() | ConflictResolution() | LeaveNotification():
+                # Records say it all, and are proven; these only say it sooner.
+                self.notices += 1
+                return []
+            case _:
                 # Goodbye: the driver closes; handshake messages never get here.
                 return []
 
     def _on_request_untrusted(self, message: SyncRequest) -> list[Effect]:
-        if message.request not in self._feeds and len(self._feeds) >= REQUESTS_MAX:
+        if self._serving.full(message.request):
             raise LimitError(f"more than {REQUESTS_MAX} requests")
-        view = self._scopes.get(message.scope)
-        if message.credentials and (view is None or self.peer not in view.readers):
+        if message.credentials and self._known.readable(message.scope) is None:
             # For an absent scope too: not even the order of the answers may tell it from one that
             # is held and forbidden.
             return [Present(message)]
-        return self._serve(message) + self._retry(message.scope) + self.open()
-
-    def _retry(self, scope: bytes) -> list[Effect]:
-        """A peer that asks for a scope holds it now, even if it refused us before it joined."""
-        view = self._scopes.get(scope)
-        if view is None or self.peer not in view.readers:
-            return []
-        refused = [
-            pull
-            for pull in self._pulls.values()
-            if pull.scope == scope and pull.state is PullState.REFUSED
-        ]
-        return [Send(pull.again(view)) for pull in refused]
-
-    def _serve(self, message: SyncRequest) -> list[Effect]:
-        view = self._scopes.get(message.scope)
-        if view is None or self.peer not in view.readers:
-            return self._refuse(message.request)
-        before = self._feeds.get(message.request)
-        if message.clock_digest == view.clock_digest:
-            feed = Feed.begin(message.request, message.scope, view.clock, before)
-            self._feeds[message.request] = feed
-            return feed.begin_equal(view)
-        if message.clock is None:
-            needed = SyncResponse(message.request, SyncStatus.CLOCK_NEEDED, (), None, None)
-            return [Send(needed)]
-        feed = Feed.begin(message.request, message.scope, message.clock, before)
-        self._feeds[message.request] = feed
-        return feed.next_read(view)
-
-    def _refuse(self, request: int) -> list[Effect]:
-        """Refuse a request, and with it what was subscribed to by it so far."""
-        if self._feeds.pop(request, None) is not None:
-            self._withdrawn.add(request)
-        return [Send(_refusal(request))]
-
-    def _on_response_untrusted(self, message: SyncResponse) -> list[Effect]:
-        pull = self._pulls.get(message.request)
-        if pull is None:
-            raise ProtocolError(f"no request {message.request}")
-        view = self._scopes[pull.scope]
-        if message.status is SyncStatus.REFUSED:
-            pull.refused()
-            return [] if pull.presented else [CollectCredentials(pull.scope)]
-        if message.status is SyncStatus.CLOCK_NEEDED:
-            return [Send(pull.with_clock(view))]
-        effects = pull.absorb_untrusted(message)
-        if message.summary is not None:
-            self._summaries[pull.scope] = message.summary
-            effects += self._compared(pull.scope)
-        return effects
+        return self.on_presented(message)
 
     def _on_ack_untrusted(self, message: SyncAck) -> list[Effect]:
-        feed = self._feeds.get(message.request)
-        if feed is None:
-            if message.request in self._withdrawn:
-                return []  # It crossed the refusal.
-            raise ProtocolError(f"no feed {message.request}")
-        feed.acked_untrusted(message.received)
-        rejected = tuple(
-            Rejection(feed.log_untrusted(why.ref), why.seq, why.code) for why in message.rejected
-        )
-        feed.refuse(why.log for why in rejected)
-        effects: list[Effect] = [Refused(feed.scope, rejected)] if rejected else []
-        if message.summary is None:
+        scope, effects = self._serving.acked_untrusted(message)
+        if scope is None or message.summary is None:
             return effects
-        self._summaries[feed.scope] = message.summary
-        return [*effects, *self._compared(feed.scope)]
+        return [*effects, *self._known.summarised(scope, message.summary)]
 
     def _take_summaries(self, summaries: Sequence[tuple[bytes, Summary]]) -> list[Effect]:
         effects: list[Effect] = []
         shared = self.shared()
         for scope, summary in summaries:
             if scope in shared:
-                self._summaries[scope] = summary
-                effects += self._compared(scope)
-                for pull in self._pulls.values():
-                    if pull.scope == scope:
-                        effects += pull.compared(self._scopes[scope], summary)
+                effects += self._known.summarised(scope, summary)
+                effects += self._asking.compared(scope)
         return effects
 
     def _own_summaries(self) -> tuple[tuple[bytes, Summary], ...]:
         # Only scopes the peer subscribed to or serves: naming another would leak that it exists.
-        shared = sorted(self.shared())
-        views = [self._scopes[scope] for scope in shared if scope in self._scopes]
-        return tuple((v.scope, v.summary()) for v in views if self.peer in v.readers)
-
-    def _compared(self, scope: bytes) -> list[Effect]:
-        view = self._scopes.get(scope)
-        if view is None:
-            return []
-        theirs = self._summaries.get(scope)
-        agreed = agrees(view.summary(), theirs)
-        self.synced_scopes = self.synced_scopes - {scope} | ({scope} if agreed else set())
-        return [Diverged(scope)] if contradicts(view.summary(), theirs) else []
-
-
-def _refusal(request: int) -> SyncResponse:
-    """Absent and forbidden look alike."""
-    return SyncResponse(request, SyncStatus.REFUSED, (), None, None)
+        views = [self._known.readable(scope) for scope in sorted(self.shared())]
+        return tuple((view.scope, view.summary()) for view in views if view is not None)

@@ -1,10 +1,13 @@
 """A peer's request for one scope here: what it holds, what was sent, what comes next."""
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from engram_sync.replication._effects import Effect, ReadRuns, Send
+from engram_sync.replication._bisection import Bisection, Placed
+from engram_sync.replication._effects import Effect, Place, ReadRuns, Send
+from engram_sync.replication._limits import BISECTIONS_MAX
 from engram_sync.replication._view import ScopeView
 from engram_wire import SEQ_MAX, Announcement, ClockEntry, ProtocolError, SyncResponse, SyncStatus
 
@@ -22,12 +25,16 @@ class PageEntry(NamedTuple):
 
 @dataclass(slots=True)
 class Feed:
-    """One subscription of the peer."""
+    """One subscription of the peer.
+
+    It first finds out which of the positions held here the peer holds too.  Then it reads page
+    after page of the rest, and when there is none left, whatever arrives.
+    """
 
     request: int
     scope: bytes
-    known: dict[bytes, int]
-    """Newest seq per log that the peer holds, as far as we know."""
+    known: dict[bytes, int] = field(default_factory=dict[bytes, int])
+    """Newest seq per log that the peer holds, as far as we know; logs by the names of this node."""
     after: int | None = None
     """Arrival number up to which runs were sent; None before the first page."""
     refs: dict[bytes, int] = field(default_factory=dict[bytes, int])
@@ -40,52 +47,114 @@ class Feed:
     sent_records: int = 0
     """Records the peer acknowledged since the first feed of this request began."""
     serial: int = 0
-    """Grows when the peer states its clock anew."""
-    stated: tuple[ClockEntry, ...] = ()
-    """That clock."""
+    """Grows when the peer states anew what it holds, and when logs get other names."""
+    epoch: int = 0
+    """Of the view by whose names ``known`` goes."""
     refused: set[bytes] = field(default_factory=set[bytes])
     """Logs of which the peer takes nothing more."""
+    placing: bool = False
+    """Whether it is still being found out what the peer holds."""
+    searches: deque[Bisection] = field(default_factory=deque[Bisection])
+    """Logs of which the peer holds another branch; the first one is being looked at."""
 
     @classmethod
-    def begin(
-        cls,
-        request: int,
-        scope: bytes,
-        clock: Iterable[ClockEntry],
-        before: "Feed | None" = None,
-    ) -> "Feed":
-        """Start from the clock that the peer stated (or that an equal digest implies).
+    def begin(cls, request: int, view: ScopeView, before: "Feed | None" = None) -> "Feed":
+        """A feed of a peer of which nothing is known yet.
 
         Args:
             before: The feed of the same request until now; what it announced stays announced.
         """
-        stated = tuple(clock)
-        known = {entry.log: entry.seq for entry in stated}
-        feed = cls(
-            request=request, scope=scope, known=known, acknowledged=dict(known), stated=stated
-        )
+        feed = cls(request=request, scope=view.scope, epoch=view.epoch)
         if before is not None:
-            feed.refs = before.refs
-            feed.logs = before.logs
+            feed.refs, feed.logs = before.refs, before.logs
             feed.refuse(before.refused)
             feed.serial = before.serial + 1
             feed.sent_records = before.sent_records
         return feed
 
+    # -- what the peer holds -----------------------------------------------------------------
+
+    def place(self, stated: Iterable[ClockEntry], view: ScopeView) -> list[Effect]:
+        """Take what the peer says that it holds; what is not held alike here is looked up."""
+        mine = {entry.log: entry for entry in view.positions()}
+        other: list[ClockEntry] = []
+        for entry in stated:
+            if mine.get(entry.log) == entry:
+                self.learned([(entry.log, entry.seq)])
+            else:
+                other.append(entry)
+        if not other:
+            return self._ready(view)
+        self.placing = True
+        return [Place(self.request, self.scope, tuple(other), self.serial)]
+
+    def placed(
+        self, positions: Sequence[ClockEntry], places: Sequence[Placed], view: ScopeView
+    ) -> list[Effect]:
+        """Take where stated positions lie here; those that lie nowhere are searched for."""
+        for entry, place in zip(positions, places, strict=True):
+            search = Bisection.of(entry.log, entry.seq, place)
+            if place.path is not None:
+                self.learned(place.path)
+            elif search is None:
+                self.learned([(entry.log, entry.seq)])
+            elif len(self.searches) < BISECTIONS_MAX:
+                self.searches.append(search)
+        return self._searched(view)
+
+    def probed(
+        self, seqs: Sequence[int], places: Sequence[Placed | None], view: ScopeView
+    ) -> list[Effect]:
+        """Take where the heads lie that the peer named of the log being searched."""
+        if self.searches:
+            self.searches[0].narrow(seqs, places)
+        return self._searched(view)
+
+    def _searched(self, view: ScopeView) -> list[Effect]:
+        while self.searches and self.searches[0].found:
+            self.learned(self.searches.popleft().path)
+        return [] if self.searches else self._ready(view)
+
+    def _ready(self, view: ScopeView) -> list[Effect]:
+        self.placing = False
+        for log, base in view.trunks.items():
+            # The peer may hold more under that name, but of which branch is not known.
+            if log not in self.refused and self.known.get(log, 0) > base:
+                self.known[log] = base
+        self.acknowledged = dict(self.known)
+        return self.next_read(view)
+
+    def restart(self, view: ScopeView) -> list[Effect]:
+        """Logs have got other names: what is known of a forked one ends where it forks."""
+        self.epoch = view.epoch
+        self.serial += 1
+        self.reading, self.after = False, None
+        self.searches.clear()
+        return self._ready(view)
+
+    def learned(self, received: Iterable[tuple[bytes, int]]) -> None:
+        """The peer showed that it holds these positions, so they need not be sent."""
+        for log, seq in received:
+            self.known[log] = max(self.known.get(log, 0), seq)
+
+    def refuse(self, logs: Iterable[bytes]) -> None:
+        """Nothing of these logs will ever be taken, so nothing of them is sent again."""
+        for log in logs:
+            self.refused.add(log)
+            self.known[log] = SEQ_MAX
+
+    # -- sending -----------------------------------------------------------------------------
+
     def next_read(self, view: ScopeView) -> list[Effect]:
         """Ask for the next page unless one is being read or nothing is new."""
-        if self.reading or (
-            self.caught_up and self.after is not None and self.after >= view.arrival
-        ):
+        current = self.caught_up and self.after is not None and self.after >= view.arrival
+        if self.placing or self.reading or current:
             return []
         self.reading = True
         # ``known`` itself, not a copy: what this very peer sends us is published here just before
         # it is noted as known, and a copy made in between would send it all back.
         refs = dict(self.refs)
-        stated = self.stated if self.after is None else ()
-        return [
-            ReadRuns(self.request, self.scope, self.after, self.known, refs, self.serial, stated)
-        ]
+        return [ReadRuns(self.request, self.scope, self.after, self.known, refs, self.serial)]
 
     def page(
         self, entries: Sequence[PageEntry], *, after: int, exhausted: bool, view: ScopeView
@@ -127,27 +196,12 @@ class Feed:
         )
 
     def begin_equal(self, view: ScopeView) -> list[Effect]:
-        """The clocks are equal: no page to read, one small response completes the backlog."""
+        """Both sides hold the same: no page to read, one small response completes the backlog."""
+        self.learned((entry.log, entry.seq) for entry in view.positions())
+        self.acknowledged = dict(self.known)
         self.after = view.arrival
         self.caught_up = True
         return [Send(self._complete(view))]
-
-    def learned(self, received: Iterable[tuple[bytes, int]]) -> None:
-        """The peer showed that it holds these positions, so they need not be sent."""
-        for log, seq in received:
-            self.known[log] = max(self.known.get(log, 0), seq)
-
-    def contradicted(self, logs: Iterable[bytes]) -> None:
-        """The peer holds another branch of these logs: only the whole log shows where they part."""
-        for log in logs:
-            if log not in self.refused:
-                self.known[log] = 0
-
-    def refuse(self, logs: Iterable[bytes]) -> None:
-        """Nothing of these logs will ever be taken, so nothing of them is sent again."""
-        for log in logs:
-            self.refused.add(log)
-            self.known[log] = SEQ_MAX
 
     def log_untrusted(self, ref: int) -> bytes:
         """The log that was announced as ``ref``.

@@ -5,7 +5,13 @@ from enum import Enum
 from typing import NamedTuple
 
 from engram_sync.replication._effects import Effect, Ingest, Send
-from engram_sync.replication._limits import ANNOUNCEMENTS_MAX, CLOCK_INLINE_MAX, DISAGREEMENTS_MAX
+from engram_sync.replication._limits import (
+    ANNOUNCEMENTS_MAX,
+    CLOCK_INLINE_MAX,
+    DISAGREEMENTS_MAX,
+    RANGES_ASKED_MAX,
+)
+from engram_sync.replication._ranges import PositionSet
 from engram_sync.replication._view import ScopeView
 from engram_wire import (
     CLOCK_ENTRIES_MAX,
@@ -14,6 +20,8 @@ from engram_wire import (
     Credential,
     LimitError,
     ProtocolError,
+    RangeRequest,
+    RangeResponse,
     Rejection,
     Summary,
     SyncRequest,
@@ -58,6 +66,9 @@ class Pull:
     """Frames handed to the store and not yet answered."""
     orphaned: int = 0
     """Of these, the first ones: frames of before a refusal, whose numbers of logs are void."""
+    ranges: PositionSet | None = None
+    """What was held when the peer began to ask for ranges, until it sends the first records."""
+    ranges_asked: int = 0
     disagreements: int = 0
     """Comparisons in a row that found a difference nothing on its way explains."""
 
@@ -99,6 +110,7 @@ class Pull:
             clock_digest=view.clock_digest,
             clock=_stated(view.clock) if with_clock else None,
             credentials=credentials,
+            sealed=view.sealed,
         )
 
     def answered(self) -> bool:
@@ -125,12 +137,30 @@ class Pull:
         self.state = PullState.REQUESTED
         return [Send(self.with_clock(view))]
 
+    def compare(self, positions: PositionSet) -> None:
+        """The peer will ask for ranges before it sends anything."""
+        self.ranges, self.ranges_asked = positions, 0
+
+    def ranges_untrusted(self, message: RangeRequest) -> list[Effect]:
+        """Answer what the peer asks about what is held here.
+
+        Raises:
+            WireError: It did not say that it would, or asks too much.
+        """
+        if self.ranges is None:
+            raise ProtocolError(f"ranges of request {self.request}, which did not call for them")
+        self.ranges_asked += len(message.ranges)
+        if self.ranges_asked > RANGES_ASKED_MAX:
+            raise LimitError(f"more than {RANGES_ASKED_MAX} ranges asked for one request")
+        return [Send(RangeResponse(self.request, self.ranges.answer(message.ranges)))]
+
     def absorb_untrusted(self, response: SyncResponse) -> list[Effect]:
         """Take one response with data; its frame goes to the store.
 
         Raises:
             WireError: The peer announces a log twice or too many logs.
         """
+        self.ranges = None
         for announcement in response.announcements:
             if announcement.ref in self.announcements:
                 raise ProtocolError(
@@ -150,31 +180,9 @@ class Pull:
 def _stated(clock: tuple[ClockEntry, ...]) -> tuple[ClockEntry, ...]:
     """What of a clock fits a request: of too many logs the longest ones.
 
-    A log that is left out is sent again from its start; a member that begins thousands of logs
-    makes that cost a little, where a request that cannot be sent would end all replication.
+    The peer sees that the clock is cut, and asks for ranges.
     """
     if len(clock) <= CLOCK_ENTRIES_MAX:
         return clock
     longest = sorted(clock, key=lambda entry: entry.seq, reverse=True)[:CLOCK_ENTRIES_MAX]
     return tuple(sorted(longest, key=lambda entry: entry.log))
-
-
-def agrees(mine: Summary, theirs: Summary | None) -> bool:
-    """Whether both sides hold the same records *and* computed the same state from them."""
-    return (
-        theirs is not None
-        and mine.state_digest is not None
-        and mine.clock_digest == theirs.clock_digest
-        and mine.state_digest == theirs.state_digest
-    )
-
-
-def contradicts(mine: Summary, theirs: Summary | None) -> bool:
-    """Whether equal clocks led to different states: a defect, never a delay."""
-    return (
-        theirs is not None
-        and mine.state_digest is not None
-        and theirs.state_digest is not None
-        and mine.clock_digest == theirs.clock_digest
-        and mine.state_digest != theirs.state_digest
-    )

@@ -75,65 +75,6 @@ async def test_a_log_whose_first_record_is_invalid_can_be_refused(
         assert await contents(a) == []
 
 
-async def test_a_fork_is_refused_and_reported_and_all_else_goes_on(
-    village: Village, autojump_clock: MockClock
-) -> None:
-    async with village.pair() as (a, b):
-        rogue = await admitted(village, a)
-        one = Log(a, rogue.identity).add("same").add("one history")
-        two = Log(a, rogue.identity).add("same").add("another").add("and on")
-        other = Log(a, rogue.identity, 2).add("unharmed")
-        request = await rogue.serve(one)
-        await rogue.hear(SyncAck)
-        await rogue.say(
-            SyncResponse(request, SyncStatus.DATA, (), two.frame(0)),
-            other.response(request, 1),
-        )
-
-        async def taken() -> bool:
-            return await contents(a) == ["one history", "same", "unharmed"]
-
-        await until(taken)
-        assert "forks at 2" in await problems(a)
-        await agreement(a, b)
-        assert await contents(b) == ["one history", "same", "unharmed"]
-
-
-async def test_two_nodes_that_hold_two_branches_sync_everything_else(
-    village: Village, autojump_clock: MockClock
-) -> None:
-    async with village.pair() as (a, b):
-        rogue = await admitted(village, a)
-        await agreement(a, b)
-        await b.go_offline()
-        # Before they see the branches: what follows one of them cannot go where the other is held.
-        await a.remember("from a")
-        await b.remember("from b")
-        await rogue.serve(Log(a, rogue.identity).add("same").add("one").add("one more"))
-        await rogue.hear(SyncAck)
-        await rogue.link.aclose()
-        await a.go_offline()
-        await b.go_online()
-        at_b = await Speaker.dial(village, "b")
-        await at_b.serve(Log(a, rogue.identity).add("same").add("another"))
-        await at_b.hear(SyncAck)
-        await at_b.link.aclose()
-        await a.go_online()
-
-        async def others_travelled() -> bool:
-            at_a, at_b = await contents(a), await contents(b)
-            return "from a" in at_b and "from b" in at_a
-
-        await until(others_travelled)
-
-        async def reported() -> bool:
-            return "forks at 2" in await problems(a) + await problems(b)
-
-        await until(reported)
-        assert (await a.status()).sync != "synced"
-        assert (await b.status()).sync != "synced"
-
-
 @pytest.mark.parametrize(
     "message",
     [

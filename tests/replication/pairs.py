@@ -14,13 +14,28 @@ from engram_sync.replication import (
     Ingest,
     Intervals,
     PageEntry,
+    Place,
+    Placed,
     Present,
+    ReadHeads,
+    ReadOwed,
+    ReadPayloads,
     ReadRuns,
     ScopeView,
     Send,
     Stored,
+    StorePayloads,
 )
-from engram_wire import Announcement, ClockEntry, Credential, JoinResponse, Message, Rejection
+from engram_wire import (
+    Announcement,
+    ClockEntry,
+    Credential,
+    JoinResponse,
+    Message,
+    Rejection,
+    clock_digest,
+    sealed_digest,
+)
 
 M = TypeVar("M")
 E = TypeVar("E")
@@ -38,8 +53,8 @@ def log_of(author: bytes, number: int = 0) -> bytes:
     return digest("log", author, number)
 
 
-def entry_of(log: bytes, seq: int) -> ClockEntry:
-    return ClockEntry(log, seq, digest("head", log, seq))
+def entry_of(log: bytes, seq: int, branch: bytes = b"") -> ClockEntry:
+    return ClockEntry(log, seq, digest("head", log, seq, branch))
 
 
 @dataclass
@@ -50,6 +65,11 @@ class Shelf:
     readers: set[bytes] = field(default_factory=lambda: {A, B})
     runs: list[tuple[bytes, int]] = field(default_factory=list[tuple[bytes, int]])
     lagging: bool = False
+    branches: dict[bytes, int] = field(default_factory=dict[bytes, int])
+    """By log: the position after which this side holds another branch than the other one."""
+    sealed: set[bytes] = field(default_factory=set[bytes])
+    owed: list[tuple[bytes, int]] = field(default_factory=list[tuple[bytes, int]])
+    payloads: dict[tuple[bytes, int], bytes] = field(default_factory=dict[tuple[bytes, int], bytes])
     twisted: bool = False
     """Whether a defect makes this side compute another state from the same records."""
 
@@ -75,19 +95,34 @@ class Book:
         for scope in scopes:
             self.publish(scope)
 
-    def publish(self, scope: bytes) -> None:
+    def entry(self, scope: bytes, log: bytes, seq: int) -> ClockEntry:
+        """A position as this side holds it."""
+        common = self.shelves[scope].branches.get(log, seq)
+        return entry_of(log, seq, self.key if seq > common else b"")
+
+    def publish(
+        self, scope: bytes, *, epoch: int = 0, trunks: dict[bytes, int] | None = None
+    ) -> None:
         shelf = self.shelves[scope]
-        clock = tuple(entry_of(log, seq) for log, seq in sorted(shelf.clock.items()))
-        state = digest("state", clock, self.key if shelf.twisted else b"")
+        held = [self.entry(scope, log, seq) for log, seq in sorted(shelf.clock.items())]
+        clock = tuple(entry for entry in held if entry.log not in shelf.sealed)
+        seals = tuple(entry for entry in held if entry.log in shelf.sealed)
+        state = digest("state", held, self.key if shelf.twisted else b"")
         self.views[scope] = ScopeView(
             scope=scope,
             number=shelf.number,
             arrival=len(shelf.runs),
             clock=clock,
-            clock_digest=digest("clock", clock),
+            clock_digest=clock_digest(clock, sealed_digest(seals)),
             state_digest=None if shelf.lagging else state,
             engrams=len(shelf.runs),
             readers=frozenset(shelf.readers),
+            sealed=(len(seals), sealed_digest(seals)),
+            seals=seals,
+            owed=len(shelf.owed),
+            epoch=epoch,
+            trunks=trunks or {},
+            own=frozenset({log_of(self.key)}),
         )
 
     def write(self, scope: bytes, count: int = 1, log: bytes | None = None) -> None:
@@ -121,9 +156,43 @@ class Book:
                 shelf.readers.add(self.exchange.peer)
                 self.publish(request.scope)
                 return self.exchange.on_admitted(JoinResponse(True, secret=bytes(32)))
+            case Place(_, scope, positions):
+                return self.exchange.on_placed(effect, [self._place(scope, p) for p in positions])
+            case ReadHeads() | ReadPayloads() | ReadOwed() | StorePayloads():
+                return self._repair(effect)
             case _:
                 self.done.append(effect)
                 return []
+
+    def _place(self, scope: bytes, position: ClockEntry) -> Placed:
+        held = self.shelves[scope].clock.get(position.log, 0)
+        alike = position == self.entry(scope, position.log, position.seq)
+        path = ((position.log, position.seq),) if alike and position.seq <= held else None
+        return Placed(held, False, path)
+
+    def _repair(self, effect: ReadHeads | ReadPayloads | ReadOwed | StorePayloads) -> list[Effect]:
+        assert self.exchange is not None
+        shelf = self.shelves[effect.scope]
+        match effect:
+            case ReadHeads(_, scope, log, seqs):
+                held = shelf.clock.get(log, 0)
+                heads = [self.entry(scope, log, s).head if s <= held else None for s in seqs]
+                return self.exchange.on_heads(effect, heads)
+            case ReadPayloads():
+                found = [shelf.payloads.get(position) for position in effect.wanted]
+                return self.exchange.on_payloads(effect, found)
+            case ReadOwed(scope, limit):
+                return self.exchange.on_owed(scope, shelf.owed[:limit])
+            case StorePayloads(scope, payloads):
+                for log, seq, payload in payloads:
+                    if (log, seq) in shelf.owed:
+                        shelf.owed.remove((log, seq))
+                        shelf.payloads[log, seq] = payload
+                if payloads:
+                    self.publish(scope)
+                    advanced = self.exchange.on_advanced(scope)
+                    return advanced + self.exchange.on_payloads_stored(scope)
+                return self.exchange.on_payloads_stored(scope)
 
     def _ingest(self, effect: Ingest) -> list[Effect]:
         assert self.exchange is not None
@@ -210,14 +279,22 @@ class Pair:
         while steps and any([*self.inbox.values(), *self.work.values()]):
             steps -= 1
             for book in (self.a, self.b):
-                if self.inbox[book.key]:
-                    message = self.inbox[book.key].popleft()
-                    exchange = self.exchange(book)
-                    self.do(book, exchange.on_message_untrusted(message, self.now))
-                if self.work[book.key]:
-                    self.do(book, book.perform(self.work[book.key].popleft()))
+                self.step(book)
         assert steps, "the two never come to rest"
         return self
+
+    def step(self, book: Book) -> None:
+        """One side takes one message and does one thing."""
+        if self.inbox[book.key]:
+            message = self.inbox[book.key].popleft()
+            self.do(book, self.exchange(book).on_message_untrusted(message, self.now))
+        if self.work[book.key]:
+            self.do(book, book.perform(self.work[book.key].popleft()))
+
+    def rest(self, book: Book) -> None:
+        """One side does everything that it can do without the other."""
+        while self.inbox[book.key] or self.work[book.key]:
+            self.step(book)
 
     def answers(self, book: Book, *messages: Message) -> list[Message]:
         """What one side says to messages that the other has not sent."""

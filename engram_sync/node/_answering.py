@@ -1,0 +1,173 @@
+"""What exchanges ask of the node: store what came, read what is asked for, decide who may join."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+
+from engram_sync.errors import EngramError
+from engram_sync.node._connection import Connection, Received, Work
+from engram_sync.node._core import Core
+from engram_sync.node._joining import admit, present
+from engram_sync.node._pages import read_credentials, read_page
+from engram_sync.node._payloads import owed_of, payloads_of, take_payloads
+from engram_sync.node._places import Families, places
+from engram_sync.node._write_path import Arrival, Intake
+from engram_sync.observe import Log, printable
+from engram_sync.replication import (
+    Admit,
+    Close,
+    CollectCredentials,
+    Effect,
+    Place,
+    Present,
+    ReadHeads,
+    ReadOwed,
+    ReadPayloads,
+    ReadRuns,
+    Refused,
+    RolledBack,
+    ScopeView,
+    Stored,
+    StorePayloads,
+)
+from engram_sync.trust import MemberRole
+from engram_wire import RUN_RECORDS_MAX, CloseCode, WireError
+
+log = Log("sharing")
+
+
+class Answering:
+    """Performs the effects of exchanges that need the store.
+
+    Args:
+        core: The node.
+        scopes: The newest view of every scope that exchanges see.
+    """
+
+    def __init__(self, core: Core, scopes: Mapping[bytes, ScopeView]) -> None:
+        self._core = core
+        self._scopes = scopes
+        self._claims: set[tuple[bytes, bytes]] = set()
+        """Peers that said that this node was rolled back, and in which scope."""
+
+    async def ingest(self, connection: Connection, batch: Sequence[Received]) -> list[Effect]:
+        """Store frames in one transaction and acknowledge them."""
+        arrivals = [received.arrival for received in batch]
+        try:
+            intake = await self._store(arrivals)
+        except EngramError as error:
+            # Ours, not the peer's: it may try again when the store works.
+            log.error("received records cannot be stored", reason=error.message)
+            return [Close(CloseCode.BUSY, "the store cannot take records now")]
+        stored = [
+            Stored(frame.request, *taken) for frame, taken in zip(batch, intake.taken, strict=False)
+        ]
+        effects = connection.exchange.on_stored(stored)
+        for rejection in (r for taken in intake.taken for r in taken.rejected):
+            self._core.problems.setdefault(
+                f"log {rejection.log.hex()}",
+                f"record {rejection.seq} of log {rejection.log.hex()[:16]} is not valid; nothing "
+                "more of that log is taken",
+            )
+        if intake.error is not None:
+            connection.perform(effects)
+            raise intake.error
+        return effects
+
+    async def _store(self, arrivals: Sequence[Arrival]) -> Intake:
+        path = self._core.path
+        return await self._core.write(
+            lambda tx: path.ingest(tx, arrivals), weight=len(arrivals) * RUN_RECORDS_MAX
+        )
+
+    async def work(self, connection: Connection, effect: Work) -> list[Effect]:
+        """Perform one effect and tell the exchange."""
+        exchange = connection.exchange
+        match effect:
+            case ReadRuns():
+                return await self._read_runs(connection, effect)
+            case Place() | ReadHeads() | ReadPayloads() | ReadOwed() | StorePayloads():
+                return await self._repair(connection, effect)
+            case RolledBack(scope, own):
+                await self._rolled_back(connection, scope, own)
+                return []
+            case CollectCredentials(scope):
+                number = self._scopes[scope].number
+                members = self._core.path.members(scope)
+                leaders = frozenset(m.key for m in members if m.role is MemberRole.LEADER)
+                found = await self._core.read(lambda r: read_credentials(r, number, leaders))
+                return exchange.on_credentials(scope, found)
+            case Present(request):
+                with suppress(WireError):
+                    # Whatever is wrong with them, they show nothing; to end the connection for it
+                    # would tell a stranger that the scope is held here.
+                    await present(self._core, request)
+                return exchange.on_presented(request)
+            case Admit(request):
+                return exchange.on_admitted(await admit(self._core, connection, request))
+
+    async def _read_runs(self, connection: Connection, effect: ReadRuns) -> list[Effect]:
+        """Read the next page for a feed."""
+        view = self._scopes[effect.scope]
+        page = await self._core.read(
+            lambda reader: read_page(reader, view.number, effect, until=view.arrival)
+        )
+        return connection.exchange.on_page(
+            effect, page.entries, after=page.after, exhausted=page.exhausted
+        )
+
+    async def _repair(
+        self,
+        connection: Connection,
+        effect: Place | ReadHeads | ReadPayloads | ReadOwed | StorePayloads,
+    ) -> list[Effect]:
+        """Forks and owed payloads: find, read or store what the peer names."""
+        exchange, core = connection.exchange, self._core
+        number = self._scopes[effect.scope].number
+        match effect:
+            case Place():
+                placed = await core.read(lambda r: places(r, number, effect.positions))
+                return exchange.on_placed(effect, placed)
+            case ReadHeads(_, _, asked, seqs):
+                heads = await core.read(lambda r: Families(r, number).heads(asked, seqs))
+                return exchange.on_heads(effect, heads)
+            case ReadPayloads():
+                held = await core.read(lambda r: payloads_of(r, number, effect.wanted))
+                return exchange.on_payloads(effect, held)
+            case ReadOwed(scope, limit):
+                owed = await core.read(lambda r: owed_of(r, number, limit))
+                return exchange.on_owed(scope, owed)
+            case StorePayloads(scope, payloads):
+                if payloads:
+                    job = partial(take_payloads, path=core.path, scope=scope, payloads=payloads)
+                    await core.write(job, weight=len(payloads))
+                return exchange.on_payloads_stored(scope)
+
+    async def _rolled_back(self, connection: Connection, scope: bytes, own: bytes) -> None:
+        """A peer says that it knows more of an own log: end it, before anything is written to it.
+
+        A peer is believed once without proof, or it could make this node begin logs without end.
+        The records themselves, should it have them, are proof every time.
+        """
+        if (connection.peer, scope) in self._claims:
+            return
+        self._claims.add((connection.peer, scope))
+        await self._core.write(lambda _: self._core.path.end_own(scope, own))
+
+    def diverged(self, connection: Connection, scope: bytes) -> None:
+        """Equal clocks and unequal states: nothing else is as wrong as this."""
+        name = self._core.path.label(scope, connection.peer) or connection.peer.hex()[:16]
+        self._core.problems[f"diverged {scope.hex()}"] = (
+            f"scope {scope.hex()[:16]} has the same clock and another state at {name}"
+        )
+        log.error("equal clocks, different states", scope=scope.hex()[:16])
+
+    def refused(self, connection: Connection, effect: Refused) -> None:
+        """A peer takes no more of a log that we hold."""
+        name = self._core.path.label(effect.scope, connection.peer) or connection.peer.hex()[:16]
+        for rejection in effect.rejected:
+            self._core.problems.setdefault(
+                f"log {rejection.log.hex()}",
+                f"{printable(name)} refuses record {rejection.seq} of log "
+                f"{rejection.log.hex()[:16]} and all that follow",
+            )

@@ -1,0 +1,80 @@
+"""What both halves of an exchange know of the peer: what it may read, and what it says it holds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from engram_sync.replication._effects import Diverged, Effect
+from engram_sync.replication._ranges import PositionSet
+from engram_sync.replication._view import ScopeView
+from engram_wire import Summary
+
+
+@dataclass(slots=True)
+class Counterpart:
+    """The peer of one connection.
+
+    Args:
+        key: Its proven key.
+        session: The id of the session.
+        scopes: The scopes held here, a mapping that the node keeps up to date.
+    """
+
+    key: bytes
+    session: bytes
+    scopes: Mapping[bytes, ScopeView]
+    summaries: dict[bytes, Summary] = field(default_factory=dict[bytes, Summary])
+    """The peer's last known summary of each shared scope."""
+    synced_scopes: frozenset[bytes] = frozenset()
+    """Scopes whose clocks and digests agreed when last compared."""
+    _positions: tuple[bytes, bytes, PositionSet] | None = None
+    """Those of the scope and the clock digest for which they were needed last."""
+
+    def readable(self, scope: bytes) -> ScopeView | None:
+        """The scope as it is held here; None when it is not, or when the peer may not read it."""
+        view = self.scopes.get(scope)
+        return view if view is not None and self.key in view.readers else None
+
+    def positions(self, view: ScopeView) -> PositionSet:
+        """What is held of a scope, as ranges compare it; made once per state of the scope."""
+        known = self._positions
+        if known is None or known[:2] != (view.scope, view.clock_digest):
+            made = PositionSet(self.session, view.positions())
+            known = self._positions = (view.scope, view.clock_digest, made)
+        return known[2]
+
+    def summarised(self, scope: bytes, summary: Summary) -> list[Effect]:
+        """The peer said what it holds of a shared scope now."""
+        self.summaries[scope] = summary
+        return self.compared(scope)
+
+    def compared(self, scope: bytes) -> list[Effect]:
+        """Compare its last word with what is held here."""
+        view = self.scopes.get(scope)
+        if view is None:
+            return []
+        agreed = self.agrees(view)
+        self.synced_scopes = self.synced_scopes - {scope} | ({scope} if agreed else set())
+        theirs = self.summaries.get(scope)
+        return [Diverged(scope)] if contradicts(view.summary(), theirs) else []
+
+    def agrees(self, view: ScopeView) -> bool:
+        """Whether both sides hold the same, computed the same, and nothing is owed here."""
+        theirs = self.summaries.get(view.scope)
+        return (
+            theirs is not None
+            and view.state_digest is not None
+            and not view.owed
+            and view.clock_digest == theirs.clock_digest
+            and view.state_digest == theirs.state_digest
+        )
+
+
+def contradicts(mine: Summary, theirs: Summary | None) -> bool:
+    """Whether equal clocks led to different states: a defect, never a delay."""
+    return (
+        theirs is not None
+        and mine.state_digest is not None
+        and theirs.state_digest is not None
+        and mine.clock_digest == theirs.clock_digest
+        and mine.state_digest != theirs.state_digest
+    )

@@ -1,0 +1,249 @@
+"""The half of an exchange that serves: the peer's requests, and the feeds that answer them."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from engram_sync.replication._bisection import Placed
+from engram_sync.replication._counterpart import Counterpart
+from engram_sync.replication._effects import Effect, Place, ReadRuns, Refused, RolledBack, Send
+from engram_sync.replication._feed import Feed, PageEntry
+from engram_sync.replication._limits import REQUESTS_MAX
+from engram_sync.replication._ranges import Reconciliation
+from engram_sync.replication._view import ScopeView
+from engram_wire import (
+    CLOCK_ENTRIES_MAX,
+    ClockEntry,
+    Probe,
+    ProbeResponse,
+    ProtocolError,
+    RangeRequest,
+    RangeResponse,
+    Rejection,
+    SyncAck,
+    SyncRequest,
+    SyncResponse,
+    SyncStatus,
+)
+
+
+class _Probed(NamedTuple):
+    """A question about one log that the peer has not answered yet."""
+
+    request: int
+    feed: int
+    log: bytes
+    seqs: tuple[int, ...]
+
+
+class _Comparison(NamedTuple):
+    """A request that waits for what the peer holds to be found out range by range."""
+
+    scope: bytes
+    ranges: Reconciliation
+
+
+class Serving:
+    """What this node serves to the peer of one connection."""
+
+    def __init__(self, peer: Counterpart) -> None:
+        self._peer = peer
+        self._feeds: dict[int, Feed] = {}
+        self._withdrawn: set[int] = set()
+        self._comparisons: dict[int, _Comparison] = {}
+        self._probes: dict[int, _Probed] = {}
+        self._next_probe = 1
+
+    def scopes(self) -> frozenset[bytes]:
+        """Scopes that are served."""
+        serving = {feed.scope for feed in self._feeds.values()}
+        return frozenset(serving | {item.scope for item in self._comparisons.values()})
+
+    def sent_records(self) -> int:
+        """Records the peer acknowledged on this connection."""
+        return sum(feed.sent_records for feed in self._feeds.values())
+
+    def full(self, request: int) -> bool:
+        """Whether there is no room for one more request."""
+        held = self._feeds.keys() | self._comparisons.keys()
+        return request not in held and len(held) >= REQUESTS_MAX
+
+    # -- requests ----------------------------------------------------------------------------
+
+    def serve(self, message: SyncRequest) -> list[Effect]:
+        """Answer a request by what is held and who may read it now."""
+        request = message.request
+        self._comparisons.pop(request, None)
+        view = self._peer.readable(message.scope)
+        if view is None:
+            return self.refuse(request)
+        before = self._feeds.get(request)
+        if message.clock_digest == view.clock_digest:
+            feed = self._feeds[request] = Feed.begin(request, view, before)
+            return feed.begin_equal(view)
+        if message.clock is None:
+            return [_answer(request, SyncStatus.CLOCK_NEEDED)]
+        if _clocks_do_not_serve(message, view, before):
+            comparison = _Comparison(view.scope, Reconciliation(self._peer.positions(view)))
+            self._comparisons[request] = comparison
+            asked = RangeRequest(request, comparison.ranges.ask())
+            return [_answer(request, SyncStatus.RANGES_FOLLOW), Send(asked)]
+        # Here the peer has sealed either no log or the same ones.
+        seals = view.seals if message.sealed[0] else ()
+        return self._begin(request, view, [*message.clock, *seals])
+
+    def ranges_answered_untrusted(self, message: RangeResponse) -> list[Effect]:
+        """Some more of what the peer holds is known.
+
+        Raises:
+            WireError: It was not asked for, or does not fit what was asked.
+        """
+        comparison = self._comparisons.get(message.request)
+        if comparison is None:
+            raise ProtocolError(f"no ranges of request {message.request} were asked for")
+        comparison.ranges.answered_untrusted(message.answers)
+        view = self._peer.readable(comparison.scope)
+        if view is None:
+            return self.refuse(message.request)
+        asked = comparison.ranges.ask()
+        if asked:
+            return [Send(RangeRequest(message.request, asked))]
+        del self._comparisons[message.request]
+        return self._begin(message.request, view, comparison.ranges.theirs)
+
+    def _begin(self, request: int, view: ScopeView, stated: Sequence[ClockEntry]) -> list[Effect]:
+        feed = self._feeds[request] = Feed.begin(request, view, self._feeds.get(request))
+        return [*_rolled_back(view, stated), *feed.place(stated, view)]
+
+    def refuse(self, request: int) -> list[Effect]:
+        """Refuse a request, and with it what was subscribed to by it so far."""
+        self._comparisons.pop(request, None)
+        if self._feeds.pop(request, None) is not None:
+            self._withdrawn.add(request)
+        # Absent and forbidden look alike.
+        return [_answer(request, SyncStatus.REFUSED)]
+
+    def acked_untrusted(self, message: SyncAck) -> tuple[bytes | None, list[Effect]]:
+        """The peer stored or refused what it was sent; returns the scope that this is about.
+
+        Raises:
+            WireError: Nothing like that was sent.
+        """
+        feed = self._feeds.get(message.request)
+        if feed is None:
+            if message.request in self._withdrawn:
+                return None, []  # It crossed the refusal.
+            raise ProtocolError(f"no feed {message.request}")
+        feed.acked_untrusted(message.received)
+        rejected = tuple(
+            Rejection(feed.log_untrusted(why.ref), why.seq, why.code) for why in message.rejected
+        )
+        feed.refuse(why.log for why in rejected)
+        return feed.scope, [Refused(feed.scope, rejected)] if rejected else []
+
+    # -- what the peer holds -----------------------------------------------------------------
+
+    def placed(self, place: Place, places: Sequence[Placed]) -> list[Effect]:
+        """Positions that the peer named were looked up."""
+        feed = self._feeds.get(place.request)
+        if feed is None or feed.serial != place.feed:
+            return []
+        view = self._peer.readable(feed.scope)
+        if view is None:
+            return self.refuse(place.request)
+        if place.probed:
+            found = {
+                entry.seq: placed for entry, placed in zip(place.positions, places, strict=True)
+            }
+            effects = feed.probed(place.probed, [found.get(seq) for seq in place.probed], view)
+        else:
+            effects = feed.placed(place.positions, places, view)
+        return effects + self._probe(feed)
+
+    def _probe(self, feed: Feed) -> list[Effect]:
+        if not feed.searches:
+            return []
+        search, number = feed.searches[0], self._next_probe
+        self._next_probe += 1
+        probed = _Probed(feed.request, feed.serial, search.log, search.ask())
+        self._probes[number] = probed
+        return [Send(Probe(number, feed.scope, probed.log, probed.seqs))]
+
+    def probe_answered_untrusted(self, message: ProbeResponse) -> list[Effect]:
+        """The peer named the heads it was asked for: look them up here.
+
+        Raises:
+            WireError: It was not asked, or not for as many.
+        """
+        probed = self._probes.pop(message.number, None)
+        if probed is None or len(message.heads) != len(probed.seqs):
+            raise ProtocolError(f"no question {message.number} for {len(message.heads)} heads")
+        feed = self._feeds.get(probed.request)
+        if feed is None or feed.serial != probed.feed:
+            return []
+        heads = tuple(
+            ClockEntry(probed.log, seq, head)
+            for seq, head in zip(probed.seqs, message.heads, strict=True)
+            if head is not None
+        )
+        return [Place(feed.request, feed.scope, heads, feed.serial, probed.seqs)]
+
+    # -- feeding -----------------------------------------------------------------------------
+
+    def advanced(self, view: ScopeView) -> list[Effect]:
+        """Push what a commit added."""
+        effects: list[Effect] = []
+        for feed in self._of(view):
+            if feed.epoch != view.epoch:
+                effects += feed.restart(view)
+            else:
+                effects += feed.next_read(view)
+        return effects
+
+    def learned(self, view: ScopeView, received: Iterable[tuple[bytes, int]]) -> list[Effect]:
+        """Note what the peer itself has sent, so that none of it is echoed, and go on."""
+        positions = list(received)
+        for feed in self._of(view):
+            feed.learned(positions)
+        return self.advanced(view)
+
+    def _of(self, view: ScopeView) -> list[Feed]:
+        if self._peer.readable(view.scope) is None:
+            return []
+        return [feed for feed in self._feeds.values() if feed.scope == view.scope]
+
+    def page(
+        self, read: ReadRuns, entries: Sequence[PageEntry], *, after: int, exhausted: bool
+    ) -> list[Effect]:
+        """A page for a feed was read."""
+        feed = self._feeds.get(read.request)
+        if feed is None or feed.serial != read.feed:
+            return []
+        view = self._peer.readable(feed.scope)
+        if view is None:
+            # Revoked while the page was being read: it must not leave.
+            return self.refuse(read.request)
+        return feed.page(entries, after=after, exhausted=exhausted, view=view)
+
+
+def _answer(request: int, status: SyncStatus) -> Send:
+    return Send(SyncResponse(request, status, (), None, None))
+
+
+def _clocks_do_not_serve(message: SyncRequest, view: ScopeView, before: Feed | None) -> bool:
+    """Whether the stated clock leaves open what the peer holds."""
+    assert message.clock is not None
+    truncated = len(message.clock) >= CLOCK_ENTRIES_MAX
+    unlike = message.sealed[0] > 0 and message.sealed != view.sealed
+    # Whoever asks again for what it had completely has found a difference that stays.
+    persists = before is not None and before.caught_up
+    return truncated or unlike or persists
+
+
+def _rolled_back(view: ScopeView, stated: Iterable[ClockEntry]) -> list[Effect]:
+    """Logs written here of which the peer knows more than this node does."""
+    own = {entry.log: entry.seq for entry in view.positions() if entry.log in view.own}
+    return [
+        RolledBack(view.scope, entry.log)
+        for entry in stated
+        if entry.log in view.own and entry.seq > own.get(entry.log, 0)
+    ]
