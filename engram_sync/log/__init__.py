@@ -10,7 +10,8 @@ from ._batches import AuthoredBatch as AuthoredBatch
 from ._batches import Draft as Draft
 from ._batches import IngestBatch as IngestBatch
 from ._batches import Run as Run
-from ._errors import ForkDetected as ForkDetected
+from ._batches import Split as Split
+from ._errors import FutureLogError as FutureLogError
 from ._errors import GapError as GapError
 from ._errors import MissingDependencyError as MissingDependencyError
 from ._errors import SignedPosition as SignedPosition
@@ -20,10 +21,14 @@ from ._journal import Checkpoint as Checkpoint
 from ._ledger import Ledger as Ledger
 from ._limits import HLC_SKEW_MS as HLC_SKEW_MS
 from ._limits import NO_ENGRAM as NO_ENGRAM
+from ._logs import Fork as Fork
+from ._logs import LogState as LogState
+from ._names import Named as Named
+from ._names import Names as Names
 from ._past import Past as Past
 from ._past import decode_past as decode_past
 from ._past import encode_past as encode_past
-from ._registry import LogState as LogState
+from ._placing import Position as Position
 from ._views import History as History
 from ._views import PlacedRecord as PlacedRecord
 from ._views import Rules as Rules
@@ -38,18 +43,23 @@ __all__ = [
     "AuthoredBatch",
     "Checkpoint",
     "Draft",
-    "ForkDetected",
+    "Fork",
+    "FutureLogError",
     "GapError",
     "History",
     "IngestBatch",
     "Ledger",
     "LogState",
     "MissingDependencyError",
+    "Named",
+    "Names",
     "Past",
     "PlacedRecord",
+    "Position",
     "Rules",
     "Run",
     "SignedPosition",
+    "Split",
     "Witness",
     "continues",
     "decode_past",

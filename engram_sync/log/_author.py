@@ -16,6 +16,7 @@ from engram_wire import (
     Record,
     RecordKind,
     WireError,
+    encode_edit,
     encode_ids,
     encode_payload,
     encode_superseded,
@@ -28,10 +29,12 @@ from engram_wire import (
 
 from ._batches import AuthoredBatch, Draft, Run
 from ._check import RunCheck
+from ._commit import commit, set_live
+from ._errors import FutureLogError
 from ._horizon import Horizon
-from ._ingest import commit
 from ._limits import HLC_SKEW_MS, JOIN_SALT, NO_ENGRAM
-from ._registry import Advance, LogState, Registry
+from ._logs import LogState
+from ._registry import Advance, Registry
 from ._resolve import follow
 from ._views import History, Rules
 
@@ -66,7 +69,9 @@ class _Rows:
             )
             payload = encode_payload(salt, [value for _, value in draft.puts])
             dots = NO_SUPERSEDED
-            if draft.superseded:
+            if draft.edit is not None:
+                dots = encode_edit(draft.edit)
+            elif draft.superseded:
                 dots = encode_superseded(draft.superseded, kind=draft.kind)
             self.last = hlc.tick(self.last, self.now_ms)
         except ValueError as error:
@@ -97,15 +102,20 @@ def author(
         raise UsageError(f"{len(drafts)} changes with {len(salts)} salts")
     if secret_key[32:] != log.author:
         raise UsageError("a log is continued with another key than its author's")
+    if log.children or log.parent is not None:
+        raise UsageError(f"log {log.id.hex()[:16]} is forked; nobody may continue it")
+    latest = _latest(now_ms)
+    if log.domain == LogDomain.DATA and log.hlc > latest:
+        raise FutureLogError(log.id, ahead_ms=(log.hlc >> hlc.COUNTER_BITS) - now_ms)
     stated = _stated(rules, log, auth)
-    behind = Horizon.of(registry, rules, log, _latest(now_ms), history)
+    behind = Horizon.of(registry, rules, log, latest, history)
     rows = _Rows(log.seq, hlc.observe(log.hlc, behind.clock), now_ms)
     for names in _chunks(behind.heads, keep=DEPS_MAX):
         rows.add(_JOIN, JOIN_SALT, encode_ids(names), stated)
         stated = AUTH_UNCHANGED
     deps = encode_ids(behind.heads[len(rows.records) * DEPS_MAX :])
     for draft, salt in zip(drafts, salts, strict=True):
-        rows.add(behind.past_only(draft), salt, deps, stated)
+        rows.add(behind.written(draft), salt, deps, stated)
         deps, stated = NO_IDS, AUTH_UNCHANGED
     return _sign(registry, rules, log, rows.records, secret_key=secret_key, history=history)
 
@@ -161,10 +171,11 @@ def _sign(
     except Exception:
         check.revert()
         raise
-    new = commit(registry, log, check, Advance(records[-1].seq, head, check.hlc, check.past))
+    done = commit(registry, log, check, Advance(records[-1].seq, head, check.hlc, check.past))
+    set_live(registry, log, live=True)
     return AuthoredBatch(
         log=log,
-        new_log=new,
+        new_log=done.new,
         records=records,
         runs=tuple(runs),
         pasts=tuple(check.pasts),
@@ -172,4 +183,6 @@ def _sign(
         head=log.head,
         hlc=log.hlc,
         auth=log.past.auth,
+        erased=done.erased,
+        sealed=done.sealed,
     )

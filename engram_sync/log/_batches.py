@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from engram_wire import Record, Rejection, Superseded
+from engram_wire import Edit, Record, Rejection, Superseded
 
-from ._registry import LogState
+from ._logs import LogState
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,11 @@ class Draft:
     puts: tuple[tuple[str, bytes], ...] = ()
     """(collection, value as canonical CBOR) each."""
     superseded: tuple[Superseded, ...] = ()
-    """Dots as ``engram_wire.Superseded`` describes them; the author's own log is None."""
+    """As ``engram_wire.Superseded`` describes it, except that logs are called what this node calls
+    them and numbers count in that log; the author's own log is None.  The ledger writes them the
+    way every reader understands."""
+    edit: Edit | None = None
+    """What an edit does, its logs called as in ``superseded``; None for every other kind."""
     statement: tuple[object, ...] | None = None
     """The statement of a membership record; None for data."""
 
@@ -34,6 +38,27 @@ class Run(NamedTuple):
     last: int
     head: bytes
     signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A fork that a batch has shown: a log ends earlier than it did, and branches begin there.
+
+    The caller first makes the store follow: insert ``moved``, give it everything that is held of
+    ``trunk`` beyond ``base``, set ``trunk`` back to ``base``, and hang the branches of ``trunk`` on
+    ``moved``.  A run that straddles ``base`` goes to ``moved`` and keeps its first record.
+    """
+
+    trunk: LogState
+    """What the branches have in common; it ends at ``base`` now."""
+    base: int
+    head: bytes
+    hlc: int
+    past: bytes
+    """Encoded ``Past`` at ``base``."""
+    moved: LogState | None
+    """The branch that takes what was held beyond ``base``; None when ``trunk`` ended there already,
+    and nothing has to move for one branch more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +78,10 @@ class AuthoredBatch:
     hlc: int
     auth: bytes
     """Encoded membership heads in force at ``seq``; also part of the newest past."""
+    erased: tuple[tuple[int, int], ...] = ()
+    """(log number, seq) of each record whose payload is to be purged and never taken again."""
+    sealed: tuple[tuple[int, int], ...] = ()
+    """(log number, seq) of each log that a record of this batch seals, and of its trunks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,4 +101,13 @@ class IngestBatch:
     duplicates: int
     """Records of the frame that were held already."""
     rejection: Rejection | None = None
-    """Set when a record is invalid: from here on this log is refused."""
+    """Set when a record is invalid: it and what follows it is refused."""
+    split: Split | None = None
+    """Set when this frame shows that a log forks: first do what it says, then insert the batch."""
+    erased: tuple[tuple[int, int], ...] = ()
+    """As in ``AuthoredBatch``."""
+    sealed: tuple[tuple[int, int], ...] = ()
+    """As in ``AuthoredBatch``."""
+    own_ended: bool = False
+    """Whether this shows that somebody else writes, or has ended, a log that this node continued:
+    another copy of the node, or a newer state of it.  The log must never be continued."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
+from engram_crdt import Dot
 from engram_wire import (
     AUTH_UNCHANGED,
     MEMBERSHIP_KIND_MIN,
@@ -18,19 +19,24 @@ from engram_wire import (
     LogDomain,
     Record,
     RecordKind,
+    Shape,
     decode_auth_untrusted,
     decode_ids_untrusted,
     parse_shape_untrusted,
 )
 
-from ._dots import DotCheck, PutIndex
+from ._dots import Context, check_dots_untrusted
+from ._edits import check_edit_untrusted
+from ._endings import check_erase_untrusted, check_seal_untrusted
+from ._logs import LogState
+from ._names import named_at
 from ._past import Past, encode_past, merged
-from ._registry import LogState, Registry
-from ._resolve import Place, follow, place_of_untrusted
+from ._puts import Put, PutIndex
+from ._registry import Registry
+from ._resolve import Place, follow, past_at, place_of_untrusted
 from ._views import History, PlacedRecord, Rules
 
 _PLAIN = {NO_IDS}, {AUTH_UNCHANGED}, {NO_SUPERSEDED}
-_WITHOUT_PUTS = frozenset({RecordKind.JOIN, RecordKind.ERASE})
 _PLAIN_ROW = NO_IDS, AUTH_UNCHANGED, NO_SUPERSEDED
 
 
@@ -47,12 +53,18 @@ class RunCheck:
     failed_at: int = 0
     """Position of the record that a failed ``check_untrusted`` stopped at."""
     pasts: list[tuple[int, bytes]] = field(default_factory=list[tuple[int, bytes]])
+    erased: list[tuple[LogState, int]] = field(default_factory=list[tuple[LogState, int]])
+    """(log, seq) of each record that the accepted ones erase."""
+    sealed: list[tuple[LogState, int]] = field(default_factory=list[tuple[LogState, int]])
+    """(log, seq) of each log that they end."""
     _undo: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
     _fresh: list[Record] = field(default_factory=list[Record])
     """Records of this walk, which the store does not hold yet."""
     _fresh_of: dict[bytes, list[Record]] | None = None
     """The same by engram, once a record that supersedes something asks for them."""
     _puts: dict[bytes, PutIndex] = field(default_factory=dict[bytes, PutIndex])
+    _generations: dict[tuple[bytes, int], Dot] = field(default_factory=dict[tuple[bytes, int], Dot])
+    """By log id and position of an edit, the generation that it edits, as it is called here."""
 
     @classmethod
     def begin(cls, registry: Registry, rules: Rules, history: History, log: LogState) -> Self:
@@ -68,7 +80,9 @@ class RunCheck:
             MissingDependencyError: One names a position that is not held.
             WireError: One is invalid, that at ``failed_at``.  The walk ends here.
         """
-        past, count, applied = self.past, len(self.pasts), len(self._undo)
+        past, applied = self.past, len(self._undo)
+        results = self.pasts, self.erased, self.sealed
+        counts = [len(result) for result in results]
         self._fresh += records
         self._fresh_of = None
         self.failed_at = records[0].seq
@@ -81,7 +95,8 @@ class RunCheck:
                 self._changes_untrusted(records)
         except Exception:
             self.past = past
-            del self.pasts[count:]
+            for result, count in zip(results, counts, strict=True):
+                del result[count:]
             self._revert(applied)
             raise
         self.hlc = records[-1].hlc
@@ -109,9 +124,7 @@ class RunCheck:
         """Indices of the records that need a look of their own."""
         columns = zip(*records, strict=True)
         _, _, _, shapes, dots, _, _, deps, auths = columns
-        kinds = {shape[0] for shape in set(shapes)}
-        plain = not any(kind in _WITHOUT_PUTS or kind >= MEMBERSHIP_KIND_MIN for kind in kinds)
-        if not plain:
+        if any(shape[0] >= MEMBERSHIP_KIND_MIN for shape in set(shapes)):
             return range(len(records))
         begun = self.past.auth != AUTH_UNCHANGED
         if begun and (set(deps), set(auths), set(dots)) == _PLAIN:
@@ -173,7 +186,7 @@ class RunCheck:
                 raise InvalidRecordError(f"a record of kind {kind} in a membership log")
             if record.superseded != NO_SUPERSEDED:
                 raise InvalidRecordError("a membership record supersedes dots")
-            placed = PlacedRecord(log.scope, log.author, log.id, head, record, after)
+            placed = PlacedRecord(log.scope, log.author, head, record, after)
             self._undo.append(self.rules.apply_untrusted(placed))
             head = after
 
@@ -181,33 +194,64 @@ class RunCheck:
         shape = parse_shape_untrusted(record.shape)
         if shape.kind >= MEMBERSHIP_KIND_MIN:
             raise InvalidRecordError(f"a record of kind {shape.kind} in a data log")
-        if shape.kind == RecordKind.JOIN and (
-            shape.collections or record.superseded != NO_SUPERSEDED
-        ):
-            raise InvalidRecordError("a join changes an engram")
-        if shape.kind == RecordKind.ERASE and shape.collections:
-            # Documents do not apply an erasure, so its puts would shift the names of all dots
-            # after it, and every later edit of the engram would name the wrong ones.
-            raise InvalidRecordError("an erasure puts something into an engram")
         if record.superseded == NO_SUPERSEDED or shape.statement is not None:
             return  # Of unknown kinds only the chain and the context are known to this version.
-        check = DotCheck(self.log.id, seen=self._seen, same_agent=self._same_agent)
-        check.check_untrusted(record, shape, self._puts_before(record))
+        if shape.kind == RecordKind.JOIN:
+            raise InvalidRecordError("a join changes an engram")
+        self._references_untrusted(record, shape)
 
-    def _seen(self, log: bytes) -> int:
+    def _references_untrusted(self, record: Record, shape: Shape) -> None:
+        own, puts = self.log, lambda: self._puts_before(record)
+        named = named_at(self.registry, own, self.past, puts)
+        if shape.kind == RecordKind.SEAL:
+            self.sealed += check_seal_untrusted(record, own, named)
+            return
+        context = Context(named, puts(), self._log_of)
+        if shape.kind == RecordKind.ERASE:
+            self.erased += check_erase_untrusted(record, own, context, self._leads)
+        elif shape.kind == RecordKind.EDIT:
+            self._generations[own.id, record.seq] = check_edit_untrusted(
+                record,
+                own.id,
+                len(shape.collections),
+                context,
+                lambda log, put: self._generation_of(log, put, context.puts),
+            )
+        else:
+            check_dots_untrusted(record, shape, context, self._same_agent)
+
+    def _log_of(self, log: bytes) -> LogState:
+        if log == self.log.id:
+            return self.log
         state = self.registry.log(log, self.log.scope)
-        return 0 if state is None else self.past.seen.get(state.n, 0)
+        if state is None:
+            raise InvalidRecordError(f"log {log.hex()[:16]} is not in the record's past")
+        return state
 
-    def _same_agent(self, log: bytes) -> bool:
-        scope = self.log.scope
-        other = self.registry.log(log, scope)
+    def _leads(self) -> bool:
         heads = decode_auth_untrusted(self.past.auth)
-        if other is None or heads is None:
+        return heads is not None and self.rules.leads_at(self.log.scope, heads, self.log.author)
+
+    def _same_agent(self, other: LogState) -> bool:
+        scope = self.log.scope
+        heads = decode_auth_untrusted(self.past.auth)
+        if heads is None:
             return False
         mine, theirs = (
             self.rules.agent_at(scope, heads, key) for key in (self.log.author, other.author)
         )
         return mine == theirs
+
+    def _generation_of(self, log: bytes, put: Put, puts: PutIndex) -> Dot:
+        """The generation of inserted text, as its own record means it."""
+        found = self._generations.get((log, put.seq))
+        if found is None:
+            assert put.generation is not None, "only inserted text is asked for"
+            of = self._log_of(log)
+            past = past_at(self.registry, of, put.seq, self.history)
+            found = named_at(self.registry, of, past, lambda: puts).dot(*put.generation)
+            self._generations[log, put.seq] = found
+        return found
 
     def _puts_before(self, record: Record) -> PutIndex:
         """The puts of the record's engram, all that is stored and what this walk adds before it."""

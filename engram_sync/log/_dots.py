@@ -1,103 +1,93 @@
-"""Which put every dot of one engram names, and whether a record may supersede it."""
+"""Whether a record may supersede the dots that it names."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from typing import NamedTuple
 
+from engram_crdt import Dot
 from engram_wire import (
+    INSERTED_TEXT,
     InvalidRecordError,
     Record,
     RecordKind,
     Shape,
     Superseded,
     decode_superseded_untrusted,
-    parse_shape_untrusted,
 )
+
+from ._logs import LogState
+from ._names import Named
+from ._puts import Put, PutIndex
 
 OWN_SLOT_PREFIXES = ("o/", "b/")
 """Collections in which each agent replaces only its own entries."""
 
-_FREE_OF_SLOTS = frozenset({RecordKind.DELETE, RecordKind.ERASE})
-"""Kinds that name dots of every agent: they remove the engram, not an opinion in it."""
+COUNTER_PREFIX = "c/"
+"""Collections in which each log replaces only its own entries: with one slot per agent, two of its
+nodes that count at once would lose or double an increment."""
 
 
-class PutIndex:
-    """The puts of one engram: for each log, (seq, collection) of its clocks 0, 1, 2 ..."""
+class Context(NamedTuple):
+    """What the references of one record are checked against."""
 
-    def __init__(self, records: Iterable[tuple[bytes, Record]]) -> None:
-        self._puts: dict[bytes, list[tuple[int, str]]] = {}
-        self._seqs: dict[bytes, int] = {}
-        for log, record in records:
-            self.add(log, record)
+    named: Named
+    puts: PutIndex
+    """All records before it."""
+    log_of: Callable[[bytes], LogState]
+    """The log of an id that ``named`` has returned; the record's own too."""
 
-    def add(self, log: bytes, record: Record) -> None:
-        """Take one more record; those of one log come in order, and again is no harm."""
-        if record.seq <= self._seqs.get(log, 0):
-            return
-        self._seqs[log] = record.seq
-        collections = parse_shape_untrusted(record.shape).collections
-        if collections:
-            puts = self._puts.setdefault(log, [])
-            puts += [(record.seq, collection) for collection in collections]
-
-    def find(self, log: bytes, clock: int) -> tuple[int, str]:
-        """(seq, collection) of a dot.
+    def find_untrusted(self, dot: Dot) -> Put:
+        """What took ``dot``, which ``named`` has returned.
 
         Raises:
-            InvalidRecordError: No record held puts it in this engram.
+            InvalidRecordError: Nothing in the record's past and engram did.
         """
-        puts = self._puts.get(log, ())
-        if not 0 <= clock < len(puts):
-            raise InvalidRecordError(f"dot {clock} of log {log.hex()[:16]} is not in this engram")
-        return puts[clock]
+        put = self.puts.find(dot.log, dot.clock)
+        log = self.log_of(dot.log)
+        if not self.named.own(log) and put.seq > self.named.seen(log):
+            raise InvalidRecordError(
+                f"dot {dot.clock} of log {dot.log.hex()[:16]} is not in the record's past"
+            )
+        return put
 
-    def clocks_until(self, log: bytes, seq: int) -> int:
-        """How many clocks the records of ``log`` up to position ``seq`` have taken."""
-        return sum(at <= seq for at, _ in self._puts.get(log, ()))
 
-
-class DotCheck:
-    """The rules for superseded dots of one record.
+def check_dots_untrusted(
+    record: Record, shape: Shape, context: Context, same_agent: Callable[[LogState], bool]
+) -> None:
+    """Check every dot that ``record`` supersedes.
 
     Args:
-        own: Id of the record's log.
-        seen: Of another log (by id), how far the record's declared past reaches.
-        same_agent: Whether the author of another log writes for the record's agent.
+        record: A record of a kind that supersedes dots.
+        shape: Its shape.
+        context: What its references mean.
+        same_agent: Whether the author of a log writes for the record's agent.
+
+    Raises:
+        WireError: A dot is not in the record's past, engram, collection or slot.
     """
+    names = shape.collections
+    for dot in decode_superseded_untrusted(record.superseded, kind=shape.kind, puts=len(names)):
+        if shape.kind == RecordKind.DELETE:
+            _check_until_untrusted(dot, context)
+            continue
+        found = context.named.dot(dot.log, dot.clock)
+        collection = context.find_untrusted(found).collection
+        if collection == INSERTED_TEXT:
+            raise InvalidRecordError("inserted text is superseded, which only an edit deletes")
+        if dot.op < len(names) and names[dot.op] != collection:
+            raise InvalidRecordError(f"a put to {names[dot.op]} supersedes a {collection}")
+        log = context.log_of(found.log)
+        if context.named.own(log):
+            continue
+        if collection.startswith(COUNTER_PREFIX):
+            raise InvalidRecordError(f"another log's {collection} is superseded")
+        if collection.startswith(OWN_SLOT_PREFIXES) and not same_agent(log):
+            raise InvalidRecordError(f"another agent's {collection} is superseded")
 
-    def __init__(
-        self,
-        own: bytes,
-        *,
-        seen: Callable[[bytes], int],
-        same_agent: Callable[[bytes], bool],
-    ) -> None:
-        self._own = own
-        self._seen = seen
-        self._same_agent = same_agent
 
-    def check_untrusted(self, record: Record, shape: Shape, puts: PutIndex) -> None:
-        """Check every dot that ``record`` supersedes; ``puts`` has all earlier records.
-
-        Raises:
-            WireError: A dot is not in the record's past, engram, collection or slot.
-        """
-        names = shape.collections
-        for dot in decode_superseded_untrusted(record.superseded, kind=shape.kind, puts=len(names)):
-            if shape.kind == RecordKind.DELETE:
-                self._find_untrusted(dot, dot.clock - 1, puts)
-                continue
-            collection = self._find_untrusted(dot, dot.clock, puts)
-            if dot.op < len(names) and names[dot.op] != collection:
-                raise InvalidRecordError(f"a put to {names[dot.op]} supersedes a {collection}")
-            slot = collection.startswith(OWN_SLOT_PREFIXES) and shape.kind not in _FREE_OF_SLOTS
-            if slot and dot.log is not None and not self._same_agent(dot.log):
-                raise InvalidRecordError(f"another agent's {collection} is superseded")
-
-    def _find_untrusted(self, dot: Superseded, clock: int, puts: PutIndex) -> str:
-        if dot.log == self._own:
-            raise InvalidRecordError("a dot of the author's own log spells out the log's id")
-        seq, collection = puts.find(dot.log or self._own, clock)
-        if dot.log is not None and seq > self._seen(dot.log):
-            raise InvalidRecordError(
-                f"dot {clock} of log {dot.log.hex()[:16]} is not in the record's past"
-            )
-        return collection
+def _check_until_untrusted(dot: Superseded, context: Context) -> None:
+    """A delete removes the engram, so it takes dots of every agent and of every slot."""
+    parts = context.named.until(dot.log, dot.clock)
+    if not parts:
+        raise InvalidRecordError("a delete of no dots")
+    log, clock = parts[-1]
+    context.find_untrusted(Dot(log, clock - 1))

@@ -1,18 +1,20 @@
-"""What a frame can be refused for, beyond the wire's own errors.
+"""What a frame can be refused for, beyond the wire's own errors, and what a draft can.
 
     WireError
-    ├── ProtocolError
-    │   ├── GapError                records are missing before this frame
-    │   └── MissingDependencyError  a record names a position that was not sent before it
-    └── InvalidRecordError
-        └── ForkDetected            one log has two different records at one position
+    └── ProtocolError
+        ├── GapError                records are missing before this frame
+        └── MissingDependencyError  a record names a position that was not sent before it
+    LocalError
+    └── PreconditionError
+        └── FutureLogError          an own log is ahead of the clock
 
-The first two end the session; an invalid record ends its log.
+The first two end the session; an invalid record ends its log, or the branch that it is on.
 """
 
 from typing import NamedTuple
 
-from engram_wire import InvalidRecordError, ProtocolError, Rejection
+from engram_sync.errors import PreconditionError
+from engram_wire import ProtocolError
 
 
 class SignedPosition(NamedTuple):
@@ -58,30 +60,20 @@ class MissingDependencyError(ProtocolError):
         self.dependency = dependency
 
 
-class ForkDetected(InvalidRecordError):
-    """Two signed positions of one log cannot both follow from one history.
+class FutureLogError(PreconditionError):
+    """An own log was written with a clock from beyond the present, so it must not be continued.
 
-    Either the author's key signed twice (a clone, a resumed snapshot, a thief) or a restored backup
-    went on writing.  The log is refused from here on; what is held of it stays.
+    Every further record would be from the future too.  A new incarnation writes on in the present.
 
     Args:
         log: Id of the log.
-        seq: First position at which the two branches differ.
-        held: The oldest signed position at or after ``seq`` of the branch held here.
-        seen: The same of the branch in the frame.
+        ahead_ms: How far its clock runs ahead.
     """
 
-    def __init__(self, log: bytes, seq: int, *, held: SignedPosition, seen: SignedPosition) -> None:
+    def __init__(self, log: bytes, *, ahead_ms: int) -> None:
         super().__init__(
-            f"log {log.hex()[:16]} forks at {seq}: {held.head.hex()[:16]} held at {held.seq}, "
-            f"{seen.head.hex()[:16]} seen at {seen.seq}"
+            f"log {log.hex()[:16]} is {ahead_ms} ms ahead of the clock",
+            hint="check the clock of this machine",
         )
         self.log = log
-        self.seq = seq
-        self.held = held
-        self.seen = seen
-
-    @property
-    def rejection(self) -> Rejection:
-        """What to tell the peer that sent the frame."""
-        return Rejection(log=self.log, seq=self.seq, code=self.code)
+        self.ahead_ms = ahead_ms

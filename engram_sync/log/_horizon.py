@@ -13,9 +13,11 @@ from engram_crdt import hlc
 from engram_wire import LogDomain, RecordKind, Superseded
 
 from ._batches import Draft
-from ._dots import PutIndex
+from ._logs import LogState
 from ._past import merged
-from ._registry import LogState, Registry
+from ._puts import PutIndex
+from ._references import written
+from ._registry import Registry
 from ._resolve import Place, head_at
 from ._views import History, Rules
 
@@ -67,21 +69,34 @@ class Horizon:
         heads = sorted(head_at(place.log, place.seq, history) for place in named)
         return cls(registry, log, history, heads, max(clocks, default=0), seen)
 
-    def past_only(self, draft: Draft) -> Draft:
+    def written(self, draft: Draft) -> Draft:
+        """``draft`` as its record has to write it: only what is not from the future, by names that
+        every reader understands.
+        """
+        kept = self._past_only(draft)
+        if not self.registry.scope(self.log.scope).branches:
+            return kept
+        return written(self.registry, self.log, self.seen, kept, self.history)
+
+    def _past_only(self, draft: Draft) -> Draft:
         """``draft`` without the dots that are beyond the horizon: they stay siblings."""
         if self.seen is None or not any(dot.log for dot in draft.superseded):
             return draft
         puts = PutIndex(self.history.records_of(self.log.scope, draft.engram))
-        delete = draft.kind == RecordKind.DELETE
-        kept = [self._kept(dot, puts, delete=delete) for dot in draft.superseded]
+        kept = [self._kept(dot, puts, draft.kind) for dot in draft.superseded]
         return replace(draft, superseded=tuple([dot for dot in kept if dot is not None]))
 
-    def _kept(self, dot: Superseded, puts: PutIndex, *, delete: bool) -> Superseded | None:
+    def _kept(self, dot: Superseded, puts: PutIndex, kind: int) -> Superseded | None:
         other = None if dot.log is None else self.registry.log(dot.log, self.log.scope)
         if other is None or self.seen is None:
             return dot
-        clocks = puts.clocks_until(other.id, self.seen.get(other.n, 0))
-        if delete:
+        seq = self.seen.get(other.n, 0)
+        if kind == RecordKind.ERASE:
+            return dot if dot.clock <= seq else None
+        if kind == RecordKind.SEAL:
+            return dot if dot.clock == seq else None
+        clocks = puts.clocks_until(other.id, seq)
+        if kind == RecordKind.DELETE:
             return dot._replace(clock=min(dot.clock, clocks)) if clocks else None
         return dot if dot.clock < clocks else None
 
@@ -96,13 +111,13 @@ def _places(
     """Positions that together have all that is wanted of the domain behind them, but no future."""
     tips = [tip for tip in registry.tips(log.scope, log.domain) if tip is not log]
     if all(tip.hlc <= latest and wanted(tip) for tip in tips):
-        return [Place(tip, tip.seq) for tip in tips]
+        return [Place(registry, tip, tip.seq) for tip in tips]
     found: list[Place] = []
     for other in registry.scope(log.scope).logs.values():
         if other.domain == log.domain and wanted(other):
             seq = _newest_until(other, latest, history)
-            found += [Place(other, seq)] if seq else []
-    seen = merged(log.past.seen, *(place.past(history).seen for place in found))
+            found += [Place(registry, other, seq)] if seq else []
+    seen = merged(log.past.seen, *(place.past(history) for place in found))
     return [place for place in found if seen.get(place.log.n, 0) < place.seq]
 
 
@@ -110,12 +125,12 @@ def _newest_until(log: LogState, latest: int, history: History) -> int:
     """The newest signed position of ``log`` that is not from the future; 0 without one."""
     if log.hlc <= latest:
         return log.seq
-    low, high = 0, log.seq
+    low, high = log.base, log.seq
     while high - low > 1:
         middle = (low + high) // 2
         if history.records(log.n, middle, middle)[0].hlc <= latest:
             low = middle
         else:
             high = middle
-    signed = history.signed_before(log.n, low) if low else None
+    signed = history.signed_before(log.n, low) if low > log.base else None
     return 0 if signed is None else signed.seq

@@ -1,6 +1,5 @@
 """Frames of other authors: compare what overlaps, prove what is new, keep what is valid."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from engram_wire import (
@@ -8,39 +7,40 @@ from engram_wire import (
     Frame,
     InvalidRecordError,
     LogDomain,
-    Record,
     Rejection,
+    SignatureError,
     WireError,
-    log_id,
-    verify_frame_untrusted,
+    branch_id,
 )
 
-from ._batches import IngestBatch, Run
+from ._batches import IngestBatch, Run, Split
 from ._check import RunCheck
-from ._errors import ForkDetected, GapError, MissingDependencyError, SignedPosition
-from ._limits import REFUSED_MAX
-from ._registry import Advance, LogState, Registry
-from ._resolve import follow, head_at
+from ._commit import commit, end_live
+from ._errors import GapError, MissingDependencyError
+from ._fit import Fit, Signed, fit_untrusted
+from ._logs import LogState, branch_of, root_log
+from ._past import encode_past
+from ._refusals import Refusals
+from ._registry import Advance, Registry
+from ._resolve import follow
+from ._split import Undo, split
 from ._views import History, Rules
-
-Signed = Sequence[tuple[int, bytes, bytes]]
-"""(seq, head, signature) of each signed position of a frame."""
 
 
 @dataclass(slots=True)
 class Intake:
-    """Takes frames into a registry.
-
-    A refusal is knowledge about an author, not part of a transaction: rolling back keeps it.
-    """
+    """Takes frames into a registry."""
 
     registry: Registry
     rules: Rules
-    refused: dict[bytes, Rejection] = field(default_factory=dict[bytes, Rejection])
-    """Logs of which nothing more is accepted, with the position that ended them."""
+    refused: Refusals = field(default_factory=Refusals)
 
     def log_of_untrusted(self, announcement: Announcement, scope: bytes) -> LogState:
-        """The announced log, not registered yet when nothing of it is held.
+        """The announced log as far as it is known here.
+
+        Returns:
+            The branch, when it is known under that name; else the root of the family, which is not
+            registered yet when nothing of it is held.
 
         Raises:
             InvalidRecordError: There is no such domain.
@@ -48,7 +48,11 @@ class Intake:
         domain = announcement.domain
         if domain not in (LogDomain.DATA, LogDomain.MEMBERS):
             raise InvalidRecordError(f"a log of domain {domain}")
-        return open_log(self.registry, scope, domain, announcement.author, announcement.incarnation)
+        root = open_log(self.registry, scope, domain, announcement.author, announcement.incarnation)
+        if announcement.branch is None:
+            return root
+        branch = self.registry.log(branch_id(announcement.branch), scope)
+        return branch if branch is not None and branch.root == root.id else root
 
     def take_untrusted(self, log: LogState, frame: Frame, history: History) -> IngestBatch:
         """Take one frame of ``log``.
@@ -56,64 +60,96 @@ class Intake:
         Raises:
             GapError: It starts beyond the next record.
             SignatureError: It does not follow what is held, or is not signed by the author.
-            ForkDetected: It contradicts what is held.
             MissingDependencyError: It names a position that is not held.
         """
-        last = frame.first + len(frame.records) - 1
-        refusal = self.refused.get(log.id)
-        signed_next = next((seq for seq, _ in frame.signatures if seq > log.seq), 0)
-        # Up to the invalid record the log is valid on every node, wherever its frames were cut.
-        if refusal is not None and signed_next >= refusal.seq:
+        try:
+            fit = fit_untrusted(log, frame, history)
+        except (GapError, SignatureError):
+            # It may follow a record that was refused, and so is not held; whoever sends it need
+            # not know that yet.
+            refusal = self.refused.before(log.root, frame.first)
+            if refusal is None:
+                raise
             return _empty(log, 0, refusal)
-        if frame.first > log.seq + 1:
-            raise GapError(log.id, held=log.seq, first=frame.first)
-        start = head_at(log, frame.first - 1, history)
-        signed = verify_frame_untrusted(frame, log.author, start)
-        if frame.first <= log.seq:
-            self._compare_untrusted(log, frame, start, signed, history)
-        if last <= log.seq:
-            return _empty(log, len(frame.records), refusal)
-        return self._extend_untrusted(log, frame, signed, history)
+        batch = _Taking(self, fit, frame, history).take_untrusted()
+        if batch.own_ended:
+            end_live(self.registry, fit.log)
+        return batch
 
-    def _refuse(self, rejection: Rejection) -> None:
-        self.refused.pop(rejection.log, None)
-        self.refused[rejection.log] = rejection
-        if len(self.refused) > REFUSED_MAX:
-            del self.refused[next(iter(self.refused))]
 
-    def _compare_untrusted(
-        self, log: LogState, frame: Frame, start: bytes, signed: Signed, history: History
-    ) -> None:
-        end = min(log.seq, frame.records[-1].seq)
-        overlap = frame.records[: end - frame.first + 1]
-        ours = head_at(log, end, history)
-        theirs = next((head for seq, head, _ in signed if seq == end), None)
-        if ours == (theirs or follow(start, overlap)[-1]):
-            return
-        held = follow(start, history.records(log.n, frame.first, end))
-        pairs = zip(held, follow(start, overlap), strict=True)
-        seq = frame.first + next(i for i, (mine, other) in enumerate(pairs) if mine != other)
-        fork = ForkDetected(
-            log.id,
-            seq,
-            held=history.signed_after(log.n, seq) or SignedPosition(log.seq, log.head, b""),
-            seen=SignedPosition(*next(position for position in signed if position[0] >= seq)),
-        )
-        self._refuse(fork.rejection)
-        raise fork
+@dataclass(slots=True)
+class _Taking:
+    """One frame on its way in."""
+
+    intake: Intake
+    fit: Fit
+    frame: Frame
+    history: History
+
+    def take_untrusted(self) -> IngestBatch:
+        fit, frame = self.fit, self.frame
+        if fit.position == frame.first + len(frame.records) - 1:
+            return _empty(fit.log, len(frame.records))
+        duplicates = fit.position - frame.first + 1
+        # Whether it is valid or not: somebody signs with this node's key.
+        ended = fit.log.live
+        signed, refusal = self._acceptable()
+        if not signed:
+            return _empty(fit.log, duplicates, refusal, ended=ended)
+        if not fit.diverges:
+            return self._extend_untrusted(fit.log, signed, refusal, self.history, ended=ended)
+        return self._branch_untrusted(signed, refusal, ended=ended)
+
+    def _acceptable(self) -> tuple[Signed, Rejection | None]:
+        """The new signed positions before the first record that was found invalid already."""
+        new = [position for position in self.fit.signed if position[0] > self.fit.position]
+        refused, root = self.intake.refused, self.fit.log.root
+        if not refused.any_of(root):
+            return new, None
+        heads = enumerate(follow(self.fit.start, self.frame.records), self.frame.first)
+        found = ((seq, refused.of(root, head)) for seq, head in heads)
+        end, refusal = next((pair for pair in found if pair[1]), (self.fit.position, None))
+        return (new if refusal is None else [at for at in new if at[0] < end]), refusal
+
+    def _branch_untrusted(
+        self, signed: Signed, refusal: Rejection | None, *, ended: bool
+    ) -> IngestBatch:
+        """Take what leaves the continuations held; the log is divided only if some of it is valid.
+
+        Where the log is divided already, nothing of it has to move for one branch more.
+        """
+        registry, trunk, base = self.intake.registry, self.fit.log, self.fit.position
+        told, undo, history = _already(trunk), _nothing, self.history
+        if base < trunk.seq:
+            told, undo, history = split(registry, trunk, base, self.history)
+        first = follow(self.fit.start, self.frame.records[: base + 2 - self.frame.first])[-1]
+        try:
+            batch = self._extend_untrusted(
+                branch_of(trunk, first), signed, refusal, history, split=(told, undo), ended=ended
+            )
+        except Exception:
+            undo()
+            raise
+        if not batch.records:
+            undo()
+        return batch
 
     def _extend_untrusted(
-        self, log: LogState, frame: Frame, signed: Signed, history: History
+        self,
+        log: LogState,
+        signed: Signed,
+        refusal: Rejection | None,
+        history: History,
+        *,
+        split: tuple[Split, Undo] | None = None,
+        ended: bool,
     ) -> IngestBatch:
-        check = RunCheck.begin(self.registry, self.rules, history, log)
+        registry, frame = self.intake.registry, self.frame
+        check = RunCheck.begin(registry, self.intake.rules, history, log)
         runs: list[Run] = []
-        duplicates = max(0, log.seq - frame.first + 1)
-        position, head = log.seq, log.head
-        rejection: Rejection | None = None
+        position, head, begin = log.seq, log.head, log.seq + 1 - frame.first
         try:
             for seq, signed_head, signature in signed:
-                if seq <= log.seq:
-                    continue
                 records = frame.records[position + 1 - frame.first : seq + 1 - frame.first]
                 check.check_untrusted(head, records)
                 runs.append(Run(position + 1, seq, signed_head, signature))
@@ -122,63 +158,65 @@ class Intake:
             check.revert()
             raise
         except WireError as error:
-            rejection = Rejection(log=log.id, seq=check.failed_at, code=error.code)
-            self._refuse(rejection)
+            refusal = self._refuse(log, head, position, check.failed_at, error)
         except Exception:
             check.revert()
             raise
         if not runs:
-            return _empty(log, duplicates, rejection)
-        records = frame.records[duplicates : position + 1 - frame.first]
-        new = commit(self.registry, log, check, Advance(position, head, check.hlc, check.past))
-        return _batch(log, records, runs, check, new=new, duplicates=duplicates, why=rejection)
+            return _empty(log, begin, refusal, ended=ended)
+        told = None
+        if split is not None:
+            told, undo = split
+            registry.journal.record(undo)
+        done = commit(registry, log, check, Advance(position, head, check.hlc, check.past), told)
+        return IngestBatch(
+            log=log,
+            new_log=done.new,
+            records=frame.records[begin : position + 1 - frame.first],
+            runs=tuple(runs),
+            pasts=tuple(check.pasts),
+            seq=log.seq,
+            head=log.head,
+            hlc=log.hlc,
+            auth=log.past.auth,
+            duplicates=begin,
+            rejection=refusal,
+            split=told,
+            erased=done.erased,
+            sealed=done.sealed,
+            own_ended=ended or done.own_ended,
+        )
+
+    def _refuse(
+        self, log: LogState, head: bytes, position: int, at: int, error: WireError
+    ) -> Rejection:
+        """Remember record ``at``, which follows ``position`` with its ``head``, as invalid."""
+        records = self.frame.records[position + 1 - self.frame.first : at + 1 - self.frame.first]
+        rejection = Rejection(log=log.id, seq=at, code=error.code)
+        self.intake.refused.add(log.root, follow(head, records)[-1], rejection)
+        return rejection
 
 
 def open_log(
     registry: Registry, scope: bytes, domain: int, author: bytes, incarnation: bytes
 ) -> LogState:
-    """The log of that name, not registered yet when nothing of it is held."""
-    domain = int(domain)  # A member of an enumeration is no CBOR integer.
-    identity = log_id(domain, scope, author, incarnation)
-    known = registry.log(identity, scope)
-    return known or LogState(
-        0, identity, scope, domain, author, incarnation, seq=0, head=identity, hlc=0
-    )
+    """The root of that name, not registered yet when nothing of its family is held."""
+    root = root_log(scope, domain, author, incarnation)
+    return registry.log(root.id, scope) or root
 
 
-def commit(registry: Registry, log: LogState, check: RunCheck, to: Advance) -> bool:
-    """Make the outcome of a walk the new state of its log; whether the log is new."""
-    for undo in check.take_undo():
-        registry.journal.record(undo)
-    return registry.advance(log, to)
+def _already(trunk: LogState) -> Split:
+    """What is told of one branch more, where a log is divided already."""
+    return Split(trunk, trunk.seq, trunk.head, trunk.hlc, encode_past(trunk.past), None)
 
 
-def _batch(
-    log: LogState,
-    records: Sequence[Record],
-    runs: list[Run],
-    check: RunCheck,
-    *,
-    new: bool,
-    duplicates: int,
-    why: Rejection | None,
+def _nothing() -> None:
+    """Undoes that nothing was divided."""
+
+
+def _empty(
+    log: LogState, duplicates: int, rejection: Rejection | None = None, *, ended: bool = False
 ) -> IngestBatch:
-    return IngestBatch(
-        log=log,
-        new_log=new,
-        records=records,
-        runs=tuple(runs),
-        pasts=tuple(check.pasts),
-        seq=log.seq,
-        head=log.head,
-        hlc=log.hlc,
-        auth=log.past.auth,
-        duplicates=duplicates,
-        rejection=why,
-    )
-
-
-def _empty(log: LogState, duplicates: int, rejection: Rejection | None) -> IngestBatch:
     return IngestBatch(
         log=log,
         new_log=False,
@@ -191,4 +229,5 @@ def _empty(log: LogState, duplicates: int, rejection: Rejection | None) -> Inges
         auth=log.past.auth,
         duplicates=duplicates,
         rejection=rejection,
+        own_ended=ended,
     )

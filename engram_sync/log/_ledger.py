@@ -6,12 +6,15 @@ from engram_crdt import VectorClock
 from engram_wire import Announcement, ClockEntry, Frame, LogDomain, Rejection
 
 from ._author import author
-from ._batches import AuthoredBatch, Draft, IngestBatch
+from ._batches import AuthoredBatch, Draft, IngestBatch, Split
+from ._commit import set_live
 from ._ingest import Intake, open_log
 from ._journal import Checkpoint
-from ._past import decode_past
-from ._registry import LogState, Registry
-from ._resolve import head_at
+from ._logs import Fork, LogState, branch_at
+from ._names import Names
+from ._past import decode_past, encode_past
+from ._placing import Position, position_of
+from ._registry import Registry
 from ._views import History, Rules
 
 
@@ -51,26 +54,42 @@ class Ledger:
         head: bytes,
         hlc: int,
         past: bytes | None,
+        parent: int | None = None,
+        base: int = 0,
+        sealed: int = 0,
     ) -> LogState:
-        """Register a log as the store holds it.
+        """Register a log as the store holds it; logs come in the order of their numbers.
 
         Args:
             n: Its local number.
             scope: Id of its scope, which is registered.
-            announcement: Its domain, author and incarnation; the ref is ignored.
+            announcement: Its domain, author, incarnation and branch; the ref is ignored.
             seq: Its newest position.
             head: The head there.
             hlc: The clock there.
-            past: The newest past stored for it.
+            past: The newest past stored for it or, for a branch without one, for its parent.
+            parent: Number of the log that it branches off, which may come later; None for a root.
+            base: The last position of that log.
+            sealed: Where its author has sealed it; 0 without a seal.
 
         Raises:
             CorruptError: ``past`` is not what the ledger handed out.
         """
         domain, key = announcement.domain, announcement.author
         log = open_log(self._registry, scope, domain, key, announcement.incarnation)
+        if announcement.branch is not None:
+            log = branch_at(log, announcement.branch, base)
         log.n, log.seq, log.head, log.hlc, log.past = n, seq, head, hlc, decode_past(past)
-        self._registry.add(log)
+        log.sealed = sealed
+        self._registry.add(log, parent)
         return log
+
+    def claim(self, log: LogState) -> None:
+        """Say that this node continues ``log``, because the witness has proven that it may.
+
+        What it writes itself is claimed already.
+        """
+        set_live(self._registry, log, live=True)
 
     # -- reading -----------------------------------------------------------------------------
 
@@ -107,16 +126,60 @@ class Ledger:
         return open_log(self._registry, scope, domain, author, incarnation)
 
     def clock(self, scope: bytes) -> tuple[ClockEntry, ...]:
-        """Every log of the scope with its newest signed position, sorted by log id."""
-        return self._registry.clock(scope)
+        """Every log of the scope that may go on with its newest position, sorted by log id."""
+        return self._registry.clocks(scope).open
+
+    def sealed(self, scope: bytes) -> tuple[ClockEntry, ...]:
+        """Every log that is held exactly to its seal, sorted by log id."""
+        return self._registry.clocks(scope).sealed
+
+    def sealed_summary(self, scope: bytes) -> tuple[int, bytes]:
+        """How many logs ``sealed`` has, and their digest."""
+        clocks = self._registry.clocks(scope)
+        return len(clocks.sealed), clocks.sealed_digest
+
+    def positions(self, scope: bytes) -> tuple[ClockEntry, ...]:
+        """Every log, sealed or not, with its newest position, sorted by log id."""
+        clocks = self._registry.clocks(scope)
+        return tuple(sorted(clocks.open + clocks.sealed)) if clocks.sealed else clocks.open
 
     def clock_digest(self, scope: bytes) -> bytes:
-        """Equal on two nodes exactly when their clocks are."""
-        return self._registry.clock_digest(scope)
+        """Equal on two nodes exactly when their positions are, and what is sealed of them."""
+        return self._registry.clocks(scope).digest
 
     def version(self, scope: bytes) -> VectorClock:
-        """The clock as counts: log id to newest seq."""
-        return VectorClock({entry.log: entry.seq for entry in self._registry.clock(scope)})
+        """The positions as counts: log id to newest seq."""
+        return VectorClock({entry.log: entry.seq for entry in self.positions(scope)})
+
+    def forks(self, scope: bytes) -> list[Fork]:
+        """Every author's history of the scope that has more than one continuation."""
+        state = self._registry.scope(scope)
+        if not state.branches:
+            return []
+        return [
+            Fork(log.root, log.author, log.seq, tuple(sorted(log.children.values(), key=_by_id)))
+            for log in sorted(state.logs.values(), key=_by_id)
+            if log.children
+        ]
+
+    def names(self, scope: bytes) -> Names | None:
+        """What the references of the scope's records mean; None while nothing of it is forked.
+
+        Then every reference means the log that it names.
+        """
+        if not self._registry.scope(scope).branches:
+            return None
+        return Names(self._registry, scope)
+
+    def split_past(self, data: bytes, split: Split) -> bytes:
+        """A stored past of the scope of ``split``, as the logs are divided since.
+
+        The ledger understands a past that was stored before the split just as well.
+        """
+        del split  # All forks are followed, not only this one.
+        past = decode_past(data)
+        settled = self._registry.settled(past)
+        return data if settled is past else encode_past(settled)
 
     def frontier(self, log: LogState) -> list[bytes]:
         """Sorted heads outside ``log`` that have everything held of its domain in their past."""
@@ -128,24 +191,18 @@ class Ledger:
         return sorted(tip.head for tip in self._registry.tips(scope, LogDomain.MEMBERS))
 
     def refused(self) -> Iterable[Rejection]:
-        """The logs of which nothing more is accepted, with the position that ended them."""
-        return self._intake.refused.values()
+        """The invalid records found, newest last: nothing that follows one is accepted."""
+        return self._intake.refused
 
-    def contradictions(
-        self, scope: bytes, clock: Iterable[ClockEntry], *, history: History
-    ) -> list[ClockEntry]:
-        """Entries of a peer's clock that are on another branch of a log than what is held here.
+    def position_of(self, scope: bytes, entry: ClockEntry, *, history: History) -> Position:
+        """Where a position that a peer names lies among what is held here.
 
-        Nothing can be sent after such a position, nor received from it.
+        Args:
+            scope: The scope.
+            entry: From the peer's clock, or a head that it has answered a probe with.
+            history: What is stored.
         """
-        found: list[ClockEntry] = []
-        for entry in clock:
-            log = self._registry.log(entry.log, scope)
-            if log is None or not 0 < entry.seq <= log.seq:
-                continue
-            if head_at(log, entry.seq, history) != entry.head:
-                found.append(entry)
-        return found
+        return position_of(self._registry, scope, entry, history)
 
     # -- moving ------------------------------------------------------------------------------
 
@@ -177,7 +234,8 @@ class Ledger:
             history: What is stored, read for drafts that supersede.
 
         Raises:
-            UsageError: A draft breaks a limit or a rule; nothing was changed.
+            UsageError: A draft breaks a limit or a rule, or the log is forked; nothing was changed.
+            FutureLogError: The log is a data log from beyond ``HLC_SKEW_MS``.
             DeniedError: The author may not write at those membership heads.
         """
         return author(
@@ -197,13 +255,13 @@ class Ledger:
     ) -> IngestBatch:
         """Take one decoded frame of the announced log.
 
-        What is held already is skipped.  A record that is invalid ends the log: the runs before it
-        are kept, and the batch carries the rejection to tell the sender.
+        What is held already is skipped.  What differs from it is another branch of the log, and
+        the batch tells how to divide the log.  A record that is invalid ends its branch: the runs
+        before it are kept, and the batch carries the rejection to tell the sender.
 
         Raises:
             GapError: The frame starts beyond the next record.
             SignatureError: It does not follow what is held, or is not signed by the author.
-            ForkDetected: It contradicts what is held; the log is refused from here on.
             MissingDependencyError: It names a position that was not sent before it.
             InvalidRecordError: There is no such log domain.
         """
@@ -219,3 +277,7 @@ class Ledger:
     def rollback(self, checkpoint: Checkpoint) -> None:
         """Undo everything since ``checkpoint``, in the rules too; refusals stay."""
         self._registry.journal.rollback(checkpoint)
+
+
+def _by_id(log: LogState) -> bytes:
+    return log.id

@@ -18,3 +18,7 @@ WITNESS_BYTES_MAX: Final = 1 << 20
 REFUSED_MAX: Final = 4096
 """Refused logs remembered, the newest ones; another one sent again is only checked again.  Anybody
 with a key can begin any number of invalid logs, so they must not stay in memory for ever."""
+
+EDITED_CLOCKS_MAX: Final = 1 << 31
+"""Clocks of one engram that a log may have taken after an edit.  The lengths of inserts cost their
+author a few bytes each, and a document's clocks are 32 bits wide; half of them are left to puts."""

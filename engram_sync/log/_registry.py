@@ -4,31 +4,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from engram_sync.errors import NotFoundError
-from engram_wire import ClockEntry, clock_digest
+from engram_wire import EMPTY_SEALED, ClockEntry, clock_digest, sealed_digest
 
 from ._journal import Journal
+from ._logs import LogState
 from ._past import Past
-
-
-@dataclass(slots=True, eq=False)
-class LogState:
-    """One log as far as it is held.  Only the ledger changes it."""
-
-    n: int
-    """Local number, from 1; 0 while the log is not registered."""
-    id: bytes
-    scope: bytes
-    domain: int
-    author: bytes
-    incarnation: bytes
-    seq: int
-    """Newest position held; always a signed one.  0 when nothing is held."""
-    head: bytes
-    """Chain head at ``seq``; the log's id when nothing is held."""
-    hlc: int
-    """Clock of the record at ``seq``; 0 when nothing is held."""
-    past: Past = field(default_factory=Past)
-    """What ``seq`` has behind it in other logs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +21,18 @@ class Advance:
     past: Past
 
 
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """The positions of one scope, in the two parts in which they are compared."""
+
+    open: tuple[ClockEntry, ...]
+    """Logs that may go on, sorted by id."""
+    sealed: tuple[ClockEntry, ...]
+    """Logs held exactly to their seal, sorted by id."""
+    sealed_digest: bytes
+    digest: bytes
+
+
 @dataclass(slots=True)
 class ScopeState:
     """The logs of one scope."""
@@ -51,12 +43,13 @@ class ScopeState:
     tips: dict[int, set[int]] = field(default_factory=dict[int, set[int]])
     """By domain, the numbers of the logs whose newest position no other log of that domain has
     seen; computed when first asked for, then kept up to date."""
-    clock: tuple[ClockEntry, ...] | None = None
-    digest: bytes | None = None
+    clocks: Clocks | None = None
+    branches: int = 0
+    """How many of the logs are branches."""
 
 
 class Registry:
-    """The logs of all scopes, changed only through ``advance`` and undone through its journal."""
+    """The logs of all scopes, changed only through its methods and undone through its journal."""
 
     def __init__(self) -> None:
         self.journal = Journal()
@@ -65,6 +58,8 @@ class Registry:
         self._heads: dict[bytes, LogState] = {}
         self._scope_next = 1
         self._log_next = 1
+        self._orphans: dict[int, list[LogState]] = {}
+        """While rebuilding: branches by the number of their parent, which comes later."""
 
     # -- scopes and logs ---------------------------------------------------------------------
 
@@ -100,16 +95,40 @@ class Registry:
         self.journal.record(undo)
         return number
 
-    def add(self, log: LogState) -> None:
-        """Register a log as the store holds it; its scope is open."""
+    def add(self, log: LogState, parent: int | None) -> None:
+        """Register a log as the store holds it; its scope is open.
+
+        Args:
+            log: With its number; logs come in the order of their numbers.
+            parent: Number of the log that it branches off, which may come later.
+        """
         scope = self.scope(log.scope)
         scope.logs[log.id] = log
         scope.tips.clear()
-        scope.clock = scope.digest = None
+        scope.clocks = None
         self._by_number[log.n] = log
         self._log_next = max(self._log_next, log.n + 1)
         if log.seq:
             self._heads[log.head] = log
+        for child in self._orphans.pop(log.n, ()):
+            self._hang(child, log)
+        if parent is not None:
+            trunk = self._by_number.get(parent)
+            if trunk is None:
+                self._orphans.setdefault(parent, []).append(log)
+            else:
+                self._hang(log, trunk)
+        if scope.branches:
+            for other in scope.logs.values():
+                other.past = self.settled(other.past)
+
+    def _hang(self, log: LogState, trunk: LogState) -> None:
+        assert log.branch is not None, "whoever adds a branch names its first record"
+        log.parent, log.root = trunk, trunk.root
+        trunk.children[log.branch] = log
+        self.scope(log.scope).branches += 1
+        for member in log.family():
+            member.root = trunk.root
 
     def log(self, log: bytes, scope: bytes) -> LogState | None:
         """The log of that id in ``scope``; None when nothing of it is held."""
@@ -123,6 +142,25 @@ class Registry:
         """The log whose newest position is ``head``."""
         return self._heads.get(head)
 
+    def settled(self, past: Past) -> Past:
+        """``past`` as logs are divided now, though it was written down before they forked."""
+        beyond = [n for n, seq in past.seen.items() if self._ends_before(n, seq)]
+        if not beyond:
+            return past
+        seen = dict(past.seen)
+        while beyond:
+            log = self._by_number[beyond.pop()]
+            seq, seen[log.n] = seen[log.n], log.seq
+            heir = log.heir()
+            seen[heir.n] = max(seq, seen.get(heir.n, 0))
+            if self._ends_before(heir.n, seen[heir.n]):
+                beyond.append(heir.n)
+        return Past({n: seq for n, seq in seen.items() if seq}, past.auth)
+
+    def _ends_before(self, n: int, seq: int) -> bool:
+        log = self._by_number.get(n)
+        return log is not None and bool(log.children) and log.seq < seq
+
     # -- tips and clocks ---------------------------------------------------------------------
 
     def tips(self, scope: bytes, domain: int) -> Iterator[LogState]:
@@ -133,20 +171,16 @@ class Registry:
             tips = state.tips[domain] = _tips_of(state.logs.values(), domain)
         return (self._by_number[n] for n in tips)
 
-    def clock(self, scope: bytes) -> tuple[ClockEntry, ...]:
-        """Every log of the scope with its newest signed position, sorted by log id."""
+    def clocks(self, scope: bytes) -> Clocks:
+        """Every position of the scope, and the digests over them."""
         state = self.scope(scope)
-        if state.clock is None:
-            logs = sorted(state.logs.items())
-            state.clock = tuple(ClockEntry(log=i, seq=s.seq, head=s.head) for i, s in logs)
-        return state.clock
-
-    def clock_digest(self, scope: bytes) -> bytes:
-        """Digest of ``clock``: equal exactly when two nodes hold the same positions."""
-        state = self.scope(scope)
-        if state.digest is None:
-            state.digest = clock_digest(self.clock(scope))
-        return state.digest
+        if state.clocks is None:
+            held = sorted([log for log in state.logs.items() if log[1].seq])
+            closed = tuple([log.entry for _, log in held if log.seq <= log.sealed])
+            digest = sealed_digest(closed) if closed else EMPTY_SEALED
+            going = tuple([log.entry for _, log in held if log.seq > log.sealed])
+            state.clocks = Clocks(going, closed, digest, clock_digest(going, digest))
+        return state.clocks
 
     # -- change ------------------------------------------------------------------------------
 
@@ -160,19 +194,71 @@ class Registry:
         undo = self._undo_of(log, scope)
         new = log.n == 0
         if new:
-            log.n = self._log_next
-            self._log_next += 1
-            self._by_number[log.n] = log
-            scope.logs[log.id] = log
-        else:
-            self._heads.pop(log.head, None)
+            self.register(log)
+        elif self._heads.get(log.head) is log:
+            del self._heads[log.head]
         self._heads[to.head] = log
         undo_tips = self._raise_tip(scope, log, to.past)
         log.seq, log.head, log.hlc, log.past = to.seq, to.head, to.hlc, to.past
-        scope.clock = scope.digest = None
+        scope.clocks = None
         self.journal.record(undo)
         self.journal.record(undo_tips)
         return new
+
+    def seal(self, log: LogState, seq: int) -> list[LogState]:
+        """Note that the author ends the path of ``log`` at ``seq``.
+
+        A seal promises and excludes nothing: a log that goes on is in the clock again.
+
+        Returns:
+            The logs of the path for which this is news.
+        """
+        changed = [part for part in log.path() if part.sealed < min(part.seq, seq)]
+        scope, before = self.scope(log.scope), [part.sealed for part in changed]
+        clocks = scope.clocks
+        for part in changed:
+            part.sealed = min(part.seq, seq)
+        scope.clocks = None
+
+        def undo() -> None:
+            for part, sealed in zip(changed, before, strict=True):
+                part.sealed = sealed
+            scope.clocks = clocks
+
+        self.journal.record(undo)
+        return changed
+
+    def register(self, log: LogState) -> None:
+        """Give a new log its number and its place; ``unregister`` undoes it."""
+        scope = self.scope(log.scope)
+        log.n = self._log_next
+        self._log_next += 1
+        self._by_number[log.n] = log
+        scope.logs[log.id] = log
+        if log.parent is not None and log.branch is not None:
+            log.parent.children[log.branch] = log
+            scope.branches += 1
+
+    def unregister(self, log: LogState) -> None:
+        """Take back the newest registration."""
+        scope = self.scope(log.scope)
+        del self._by_number[log.n]
+        del scope.logs[log.id]
+        if log.parent is not None and log.branch is not None:
+            del log.parent.children[log.branch]
+            scope.branches -= 1
+        self._log_next = log.n
+        log.n = 0
+
+    def set_head(self, log: LogState) -> None:
+        """Find ``log`` by its newest head from now on."""
+        if log.seq:
+            self._heads[log.head] = log
+
+    def forget_head(self, log: LogState) -> None:
+        """Undo ``set_head``."""
+        if log.seq:
+            del self._heads[log.head]
 
     def _raise_tip(self, scope: ScopeState, log: LogState, past: Past) -> Callable[[], None]:
         """Make ``log`` a tip in place of those that ``past`` has seen; returns the undo."""
@@ -197,19 +283,18 @@ class Registry:
         return undo
 
     def _undo_of(self, log: LogState, scope: ScopeState) -> Callable[[], None]:
-        before = (log.n, log.seq, log.head, log.hlc, log.past)
-        clock, digest, log_next = scope.clock, scope.digest, self._log_next
+        before = (log.seq, log.head, log.hlc, log.past)
+        new, clocks = log.n == 0, scope.clocks
 
         def undo() -> None:
             del self._heads[log.head]
-            if before[0] == 0:
-                del self._by_number[log.n]
-                del scope.logs[log.id]
-            log.n, log.seq, log.head, log.hlc, log.past = before
-            if log.seq:
-                self._heads[log.head] = log
-            scope.clock, scope.digest = clock, digest
-            self._log_next = log_next
+            if new:
+                self.unregister(log)
+            log.seq, log.head, log.hlc, log.past = before
+            # A branch begins at the head of its trunk, which is still that of the trunk.
+            if not new:
+                self.set_head(log)
+            scope.clocks = clocks
 
         return undo
 
@@ -221,5 +306,6 @@ def _tips_of(logs: Iterable[LogState], domain: int) -> set[int]:
         for n, seq in log.past.seen.items():
             if seq > seen.get(n, 0):
                 seen[n] = seq
-    # A log's past never lists the log itself, so whatever is seen was seen by another one.
-    return {log.n for log in own if seen.get(log.n, 0) < log.seq}
+    # A log's past never lists its own path, so whatever is seen was seen by another one.  What
+    # lies before a fork was seen by its branches.
+    return {log.n for log in own if not log.children and seen.get(log.n, 0) < log.seq}

@@ -12,7 +12,8 @@ class History(Protocol):
     """Reads of what is stored, inside the caller's transaction.
 
     The caller stores every batch before the next call of the ledger, so the store holds exactly
-    what the ledger has handed out.  Logs are named by their local number.
+    what the ledger has handed out.  Logs are named by their local number; of a branch only what
+    follows its base is asked for.
     """
 
     def position_of(self, scope: bytes, head: bytes) -> tuple[int, int] | None:
@@ -32,7 +33,10 @@ class History(Protocol):
         ...
 
     def past(self, log: int, seq: int) -> bytes | None:
-        """The newest encoded past stored for ``log`` at or before ``seq``."""
+        """The newest encoded past stored for ``log`` at or before ``seq``.
+
+        For a branch without one: None, or that of its parent; both will do.
+        """
         ...
 
     def records_of(self, scope: bytes, engram: bytes) -> Sequence[tuple[bytes, Record]]:
@@ -49,10 +53,8 @@ class PlacedRecord(NamedTuple):
     scope: bytes
     author: bytes
     """Key of the log's author."""
-    log: bytes
-    """Id of the log."""
     previous: bytes
-    """Head before the record; the log's id when it is the first."""
+    """Head before the record: the id of the one before it; of its log when it is the first."""
     record: Record
     head: bytes
     """Head after the record: its id."""
@@ -71,6 +73,10 @@ class Rules(Protocol):
 
     def leads(self, scope: bytes, author: bytes) -> bool:
         """Whether ``author`` is a leader now; only for what to name, never for what is valid."""
+        ...
+
+    def leads_at(self, scope: bytes, heads: tuple[bytes, ...], author: bytes) -> bool:
+        """Whether ``author`` is a leader at those membership heads."""
         ...
 
     def agent_at(self, scope: bytes, heads: tuple[bytes, ...], author: bytes) -> bytes:

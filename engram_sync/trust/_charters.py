@@ -37,6 +37,10 @@ class Charters:
         """Whether ``author`` is a leader, as far as is known now."""
         return self.of(scope).role(author) is MemberRole.LEADER
 
+    def leads_at(self, scope: bytes, heads: tuple[bytes, ...], author: bytes) -> bool:
+        """Whether ``author`` is a leader at those heads."""
+        return self.of(scope).role_at(heads, author) is MemberRole.LEADER
+
     def agent_at(self, scope: bytes, heads: tuple[bytes, ...], author: bytes) -> bytes:
         """The agent that ``author`` writes for, as those heads know it."""
         return self.of(scope).agent_at(heads, author)
@@ -49,7 +53,15 @@ class Charters:
         """Take one record; see ``Membership.apply_untrusted``."""
         return self.of(placed.scope).apply_untrusted(placed)
 
-    def restore(self, scope: bytes, author: bytes, log: bytes, records: Iterable[Record]) -> None:
+    def restore(
+        self,
+        scope: bytes,
+        author: bytes,
+        log: bytes,
+        records: Iterable[Record],
+        *,
+        begins: bytes | None = None,
+    ) -> None:
         """Give back stored records of a membership log, in the order in which they arrived.
 
         Args:
@@ -57,15 +69,17 @@ class Charters:
             author: The log's author.
             log: The log's id.
             records: Those that follow what was restored of the log before.
+            begins: The head that the log's first record follows; None for the log's own id.  A
+                branch begins at the head of the log that it branched off.
 
         Raises:
             CorruptError: They are not what the ledger once accepted.
         """
         for record in records:
-            previous = self._tips.get(log, log)
+            previous = self._tips.get(log, begins or log)
             head = extend(previous, record)
             try:
-                self.apply_untrusted(PlacedRecord(scope, author, log, previous, record, head))
+                self.apply_untrusted(PlacedRecord(scope, author, previous, record, head))
             except WireError as error:
                 raise CorruptError(
                     f"stored membership record {record.seq} of log {log.hex()[:16]} is not valid: "

@@ -45,13 +45,16 @@ class Member(NamedTuple):
 
 
 class _Place(NamedTuple):
-    log: bytes
+    chain: bytes
+    """Id of the record with which a stretch of records begins that each follow the one before.
+    Where a log forks, what comes second begins a chain of its own; so nothing said here depends
+    on what the branches of a log are called."""
     seq: int
     others: Mapping[bytes, int]
-    """How far the record has seen other membership logs."""
+    """How far the record has seen other chains."""
 
     def vector(self) -> dict[bytes, int]:
-        return {**self.others, self.log: self.seq}
+        return {**self.others, self.chain: self.seq}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ class _Admission:
     hlc: int
 
     def within(self, vector: Mapping[bytes, int]) -> bool:
-        return self.place.seq <= vector.get(self.place.log, 0)
+        return self.place.seq <= vector.get(self.place.chain, 0)
 
 
 class Membership:
@@ -80,6 +83,8 @@ class Membership:
         self._labels: dict[bytes, list[tuple[int, str]]] = {}
         """(clock, label) of the label records of each key."""
         self._places: dict[bytes, _Place] = {}
+        self._ends: dict[bytes, int] = {}
+        """Last position of each chain."""
         self._heads: frozenset[bytes] = frozenset()
         self._by_key: dict[bytes, list[_Admission]] = {}
         self._by_invite: dict[bytes, list[_Admission]] = {}
@@ -164,8 +169,8 @@ class Membership:
             place = self._places.get(head)
             if place is None:
                 return None
-            for log, seq in place.vector().items():
-                vector[log] = max(seq, vector.get(log, 0))
+            for chain, seq in place.vector().items():
+                vector[chain] = max(seq, vector.get(chain, 0))
         return vector
 
     def _role(self, vector: Mapping[bytes, int], key: bytes) -> MemberRole | None:
@@ -195,15 +200,14 @@ class Membership:
         if shape.kind == RecordKind.CHARTER:
             return self._found_untrusted(placed, Charter.parse_untrusted(shape.statement))
         deps = decode_ids_untrusted(record.deps)
-        before = deps if placed.previous == placed.log else (placed.previous, *deps)
+        before = deps if record.seq == 1 else (placed.previous, *deps)
         vector = self._vector(before)
         if not vector:
             raise InvalidRecordError("a membership record without the charter in its past")
         role = self._role(vector, placed.author)
         if role is None:
             raise InvalidRecordError("a membership record by a stranger")
-        others = {log: seq for log, seq in vector.items() if log != placed.log}
-        place = _Place(placed.log, record.seq, others)
+        place = self._place_of(placed, vector)
         if shape.kind == RecordKind.LABEL:
             return self._relabel_untrusted(placed, place, before, shape.statement)
         if shape.kind != RecordKind.ADMIT:
@@ -244,11 +248,12 @@ class Membership:
         _check_keys_untrusted(*charter.leaders, *filter(None, (charter.recovery,)))
         if record.seq != 1 or record.deps != NO_IDS:
             raise InvalidRecordError("a charter that does not begin a log")
-        undo_place = self._place(placed, _Place(placed.log, 1, {}), ())
+        undo_place = self._place(placed, _Place(placed.head, 1, {}), ())
         known, founded = self.charter, self._founded
         self.charter = charter
-        if known is None:
-            self._founded = _label(record), record.hlc
+        # A founder with two faces has signed several; all nodes show the same one.
+        label = _label(record), record.hlc
+        self._founded = label if known is None else min(founded, label)
 
         def undo() -> None:
             self.charter, self._founded = known, founded
@@ -288,6 +293,17 @@ class Membership:
 
         return undo
 
+    def _place_of(self, placed: PlacedRecord, vector: Mapping[bytes, int]) -> _Place:
+        """The place of a record with ``vector`` behind it: in its predecessor's chain, at the end.
+
+        When another record is there already, the log forks here.
+        """
+        seq = placed.record.seq
+        before = self._places.get(placed.previous) if seq > 1 else None
+        goes_on = before is not None and self._ends[before.chain] == before.seq
+        chain = before.chain if before is not None and goes_on else placed.head
+        return _Place(chain, seq, {c: at for c, at in vector.items() if c != chain})
+
     def _place(
         self,
         placed: PlacedRecord,
@@ -296,8 +312,9 @@ class Membership:
         *,
         leads: bool = True,
     ) -> Callable[[], None]:
-        heads = self._heads
+        heads, end = self._heads, self._ends.get(place.chain)
         self._places[placed.head] = place
+        self._ends[place.chain] = place.seq
         if leads:
             # What others write into their membership logs says nothing about anybody's role, and
             # they could write any number of heads for everybody to rely on.
@@ -305,6 +322,10 @@ class Membership:
 
         def undo() -> None:
             del self._places[placed.head]
+            if end is None:
+                del self._ends[place.chain]
+            else:
+                self._ends[place.chain] = end
             self._heads = heads
 
         return undo

@@ -4,7 +4,7 @@ import pytest
 
 from engram_crdt import hlc
 from engram_sync.errors import DeniedError, NotFoundError, UsageError
-from engram_sync.log import HLC_SKEW_MS, Draft, Run, decode_past
+from engram_sync.log import HLC_SKEW_MS, Draft, FutureLogError, Run, decode_past
 from engram_sync.trust import Admit, MemberRole, admit_draft
 from engram_wire import (
     AUTH_UNCHANGED,
@@ -149,8 +149,26 @@ def test_a_wall_clock_that_jumps_back_does_not_stop_the_log() -> None:
     ann = Replica("ann")
     scope = ann.found()
     first = ann.write(scope, create(E))
-    ann.now_ms = NOW_MS - 1_000_000
+    ann.now_ms = NOW_MS - HLC_SKEW_MS // 2
     assert ann.write(scope, create(engram_id(2))).hlc == first.hlc + 1
+
+
+def test_a_log_that_is_ahead_of_the_clock_is_not_continued_and_a_new_one_can_be() -> None:
+    ann = Replica("ann")
+    scope = ann.found()
+    first = ann.write(scope, create(E))
+    before = ann.state(scope)
+    ann.now_ms = NOW_MS - HLC_SKEW_MS - 1_000
+    with pytest.raises(FutureLogError) as caught:
+        ann.write(scope, create(engram_id(2)))
+    assert (caught.value.log, caught.value.exit_code) == (first.log.id, 4)
+    assert caught.value.ahead_ms > HLC_SKEW_MS
+    assert ann.state(scope) == before
+    ann.incarnation = bytes(16)
+    batch = ann.write(scope, create(engram_id(2)))
+    assert hlc.unpack(batch.hlc)[0] == ann.now_ms
+    # Who may what stands in the membership log, whatever clock wrote it.
+    ann.admit(scope, Replica("bob").key)
 
 
 # -- refusals ----------------------------------------------------------------------------------

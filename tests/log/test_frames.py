@@ -1,14 +1,11 @@
-"""Overlaps, gaps and forks: what a frame may begin with and what it then means."""
+"""Overlaps and gaps: what a frame may begin with and what it then means."""
 
 import pytest
 
-from engram_sync.log import ForkDetected, GapError, LogState
+from engram_sync.log import GapError, LogState
 from engram_wire import (
-    CloseCode,
     Frame,
-    InvalidRecordError,
     ProtocolError,
-    Rejection,
     SignatureError,
     decode_frame_untrusted,
     encode_frame,
@@ -104,67 +101,3 @@ def test_a_frame_that_does_not_follow_what_is_held_is_not_believed(pair: Pair) -
     with pytest.raises(SignatureError):
         pair.bob.take(pair.log, forger.frame(3))
     assert pair.seq() == 2
-
-
-class Branches(Pair):
-    """The same key, scope and incarnation wrote another history from record 3 on."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.other = Forger(self.ann, self.scope)
-        self.other.id = self.log.id
-        self.other.heads = [self.log.id]
-        self.other.announcement = announce(self.log)
-        for record in self.ann.shelf.records(self.log.n, 1, 2):
-            self.other.add(hlc=record.hlc)
-            self.other.records[-1] = record
-        self.other.heads = [self.log.id, b"", self.ann.shelf.runs[self.log.n][0].head]
-        for number in range(4):
-            self.other.add("r/title", engram=engram_id(90 + number))
-
-
-@pytest.mark.parametrize("held", [4, 6, 10])
-def test_two_histories_of_one_log_are_a_fork_that_names_both(held: int) -> None:
-    pair = Branches()
-    pair.bob.take(pair.log, pair.frame(1, held))
-    before = pair.bob.state(pair.scope)
-    with pytest.raises(ForkDetected, match="forks at 3") as caught:
-        pair.bob.take(pair.log, pair.other.frame(1, 2, 4))
-    fork = caught.value
-    assert isinstance(fork, InvalidRecordError)
-    assert (fork.log, fork.seq) == (pair.log.id, 3)
-    assert fork.held == pair.ann.shelf.runs[pair.log.n][1][1:]
-    assert (fork.seen.seq, fork.seen.head) == (4, pair.other.heads[4])
-    assert fork.rejection == Rejection(pair.log.id, 3, CloseCode.INVALID_RECORD)
-    assert pair.bob.state(pair.scope) == before
-
-
-def test_a_forked_log_is_refused_from_there_on_even_after_a_rollback() -> None:
-    pair = Branches()
-    pair.bob.take(pair.log, pair.frame(1, 4))
-    checkpoint = pair.bob.checkpoint()
-    with pytest.raises(ForkDetected):
-        pair.bob.take(pair.log, pair.other.frame(1, 2))
-    pair.bob.rollback(checkpoint)
-    batch = pair.bob.take(pair.log, pair.frame(5, 10))
-    assert batch.rejection is not None
-    assert batch.rejection.seq == 3
-    assert pair.seq() == 4
-
-
-def test_what_is_held_of_a_forked_log_may_still_be_sent_again() -> None:
-    pair = Branches()
-    pair.bob.take(pair.log, pair.frame(1, 4))
-    with pytest.raises(ForkDetected):
-        pair.bob.take(pair.log, pair.other.frame(1, 2))
-    assert pair.bob.take(pair.log, pair.frame(1, 4)).duplicates == 4
-
-
-def test_a_peers_clock_on_another_branch_is_noticed_before_anything_is_sent() -> None:
-    pair = Branches()
-    pair.bob.take(pair.log, pair.other.frame(1, 2, 4))
-    theirs = pair.bob.ledger.clock(pair.scope)
-    found = pair.ann.ledger.contradictions(pair.scope, theirs, history=pair.ann.shelf)
-    assert [entry.log for entry in found] == [pair.log.id]
-    same = pair.ann.ledger.clock(pair.scope)
-    assert pair.ann.ledger.contradictions(pair.scope, same, history=pair.ann.shelf) == []

@@ -146,19 +146,6 @@ def test_a_change_in_a_membership_log_is_invalid(world: World) -> None:
     assert world.refused_at(forger) == 1
 
 
-def test_an_erasure_that_puts_something_is_invalid(world: World) -> None:
-    """Documents do not apply it, so it would shift the names of the author's later dots."""
-    fine = world.forger().add("r/content", engram=E).add(engram=E, kind=7)
-    assert world.take(fine).rejection is None
-    shifting = Forger(world.bob, world.scope, number=1)
-    shifting.add("r/content", engram=E).add("r/title", engram=E, kind=7)
-    assert world.refused_at(shifting, 1) == 2
-
-
-def test_a_join_that_puts_something_is_invalid(world: World) -> None:
-    assert world.refused_at(world.forger().add("r/content", kind=RecordKind.JOIN)) == 1
-
-
 def test_unknown_kinds_are_kept_and_chained(world: World) -> None:
     forger = world.forger().add(shape=bytes((12,)) + cbor.encode(["what", 1]))
     forger.add("r/content")

@@ -1,0 +1,58 @@
+"""Making the outcome of a walk over records the new state of the registry."""
+
+from typing import NamedTuple
+
+from ._batches import Split
+from ._check import RunCheck
+from ._logs import LogState
+from ._registry import Advance, Registry
+
+
+class Committed(NamedTuple):
+    """What the caller is told of it, beyond the records."""
+
+    new: bool
+    """Whether the log is new."""
+    erased: tuple[tuple[int, int], ...]
+    sealed: tuple[tuple[int, int], ...]
+    own_ended: bool
+
+
+def commit(
+    registry: Registry,
+    log: LogState,
+    check: RunCheck,
+    to: Advance,
+    split: Split | None = None,
+) -> Committed:
+    """Make the outcome of a walk the new state of its log."""
+    for undo in check.take_undo():
+        registry.journal.record(undo)
+    new = registry.advance(log, to)
+    sealed = [] if split is None else [part for part in (split.trunk, split.moved) if part]
+    sealed = [part for part in sealed if part.sealed]
+    ended = False
+    for part, seq in check.sealed:
+        sealed += registry.seal(part, seq)
+        ended |= end_live(registry, part)
+    erased = tuple([(part.n, seq) for part, seq in check.erased])
+    return Committed(new, erased, tuple([(part.n, part.sealed) for part in sealed]), ended)
+
+
+def set_live(registry: Registry, log: LogState, *, live: bool) -> None:
+    """Say whether this node continues ``log``."""
+    before = log.live
+
+    def undo() -> None:
+        log.live = before
+
+    if live != before:
+        log.live = live
+        registry.journal.record(undo)
+
+
+def end_live(registry: Registry, log: LogState) -> bool:
+    """This node must never continue ``log``; whether it did until now."""
+    was = log.live
+    set_live(registry, log, live=False)
+    return was

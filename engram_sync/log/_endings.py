@@ -1,0 +1,78 @@
+"""Records that end something: an erasure of payloads, a seal of finished logs."""
+
+from collections.abc import Callable
+
+from engram_wire import (
+    InvalidRecordError,
+    LogDomain,
+    Record,
+    RecordKind,
+    decode_superseded_untrusted,
+)
+
+from ._dots import Context
+from ._limits import NO_ENGRAM
+from ._logs import LogState
+from ._names import Named
+
+
+def check_erase_untrusted(
+    record: Record, own: LogState, context: Context, leads: Callable[[], bool]
+) -> list[tuple[LogState, int]]:
+    """Check an erasure; its author erases own payloads, and a leader anybody's.
+
+    Args:
+        record: A record of kind ERASE.
+        own: Its log.
+        context: What its references mean.
+        leads: Whether its author leads the scope at the membership heads in force.
+
+    Returns:
+        (log, seq) of each record that it erases.
+
+    Raises:
+        WireError: A record is not in its past and engram, or somebody else's.
+    """
+    erased: list[tuple[LogState, int]] = []
+    for item in decode_superseded_untrusted(record.superseded, kind=RecordKind.ERASE, puts=0):
+        part = context.named.part(item.log, item.clock)
+        seen = record.seq - 1 if context.named.own(part) else context.named.seen(part)
+        if item.clock > seen or not context.puts.holds(part.id, item.clock):
+            raise InvalidRecordError(
+                f"record {item.clock} of log {part.id.hex()[:16]} is not in the past and engram "
+                "of its erasure"
+            )
+        if part.author != own.author and not leads():
+            raise InvalidRecordError("somebody who does not lead erases what another one wrote")
+        erased.append((part, item.clock))
+    return erased
+
+
+def check_seal_untrusted(record: Record, own: LogState, named: Named) -> list[tuple[LogState, int]]:
+    """Check a seal: a promise about logs of one's own, exactly as long as the record knows them.
+
+    Args:
+        record: A record of kind SEAL.
+        own: Its log.
+        named: What its references mean.
+
+    Returns:
+        (log, seq) of each log that it ends.
+
+    Raises:
+        WireError: A log is not the author's own, or its end not in the record's past.
+    """
+    if record.engram != NO_ENGRAM:
+        raise InvalidRecordError("a seal in an engram")
+    sealed: list[tuple[LogState, int]] = []
+    for item in decode_superseded_untrusted(record.superseded, kind=RecordKind.SEAL, puts=0):
+        part = named.part(item.log, item.clock)
+        if part.author != own.author or part.domain != LogDomain.DATA:
+            raise InvalidRecordError("a seal of a log that is not its author's own data log")
+        if named.ends(part) != item.clock:
+            raise InvalidRecordError(
+                f"a seal of log {part.id.hex()[:16]} at {item.clock}, which its past has up to "
+                f"{named.ends(part)}"
+            )
+        sealed.append((part, item.clock))
+    return sealed

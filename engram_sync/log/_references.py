@@ -1,0 +1,84 @@
+"""Writing references: from what logs are called here to what every reader understands."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from engram_wire import Edit, Insert, RecordKind, Reference, Span, Superseded
+
+from ._batches import Draft
+from ._logs import LogState
+from ._names import Named
+from ._puts import PutIndex
+from ._registry import Registry
+from ._views import History
+
+_OF_RECORDS = frozenset({RecordKind.ERASE, RecordKind.SEAL})
+"""Kinds that name positions, which are the same in every branch."""
+
+
+def written(
+    registry: Registry,
+    log: LogState,
+    seen: Mapping[int, int] | None,
+    draft: Draft,
+    history: History,
+) -> Draft:
+    """``draft`` for the next record of ``log``, in a scope where some log is forked.
+
+    Args:
+        registry: All logs.
+        log: The log that the record goes to; not a forked one.
+        seen: How far the record's past reaches in other logs; None for all that is held.
+        draft: The change.
+        history: What is stored.
+    """
+    if not draft.superseded and draft.edit is None:
+        return draft
+
+    def puts() -> PutIndex:
+        return PutIndex(history.records_of(log.scope, draft.engram))
+
+    named = Named(registry, log, seen, puts)
+    if draft.edit is not None:
+        return replace(draft, edit=_edit(draft.edit, named))
+    if draft.kind in _OF_RECORDS:
+        items = tuple([item._replace(log=named.name(item.log)) for item in draft.superseded])
+        items = _longest(items) if draft.kind == RecordKind.SEAL else items
+        return replace(draft, superseded=items)
+    if draft.kind == RecordKind.DELETE:
+        return replace(draft, superseded=_until(draft.superseded, named))
+    dots = [(dot.op, *named.reference(dot.log, dot.clock)) for dot in draft.superseded]
+    return replace(draft, superseded=tuple([Superseded(*dot) for dot in dots]))
+
+
+def _edit(edit: Edit, named: Named) -> Edit:
+    def of(reference: Reference | None) -> Reference | None:
+        return None if reference is None else Reference(*named.reference(*reference))
+
+    return Edit(
+        Reference(*named.reference(*edit.generation)),
+        tuple([Insert(of(item.left), of(item.right), item.length) for item in edit.inserts]),
+        tuple([Span(*named.reference(s.log, s.clock), s.length) for s in edit.deletes]),
+    )
+
+
+def _longest(items: tuple[Superseded, ...]) -> tuple[Superseded, ...]:
+    """Each log once: the trunk of a branch goes by the branch's name where it has no other."""
+    ends: dict[bytes | None, Superseded] = {}
+    for item in items:
+        if item.log not in ends or item.clock > ends[item.log].clock:
+            ends[item.log] = item
+    return tuple(ends.values())
+
+
+def _until(items: tuple[Superseded, ...], named: Named) -> tuple[Superseded, ...]:
+    """How much of each log a delete removes: never more than the draft says of any part of it."""
+    limits = {item.log: item.clock for item in items}
+    ends: dict[bytes | None, Superseded] = {}
+    for item in items:
+        name, clock = named.reference(item.log, item.clock)
+        covered = () if name is None else named.until(name, clock)
+        within = all(count <= limits.get(log, 0) for log, count in covered)
+        if within and (name not in ends or clock > ends[name].clock):
+            ends[name] = Superseded(0, name, clock)
+    return tuple(ends.values())

@@ -1,0 +1,126 @@
+"""Dividing a log where a second history of it was found."""
+
+from collections.abc import Callable, Sequence
+
+from engram_wire import Record, extend
+
+from ._batches import Split
+from ._errors import SignedPosition
+from ._logs import LogState, branch_of
+from ._past import Past, encode_past
+from ._registry import Registry
+from ._resolve import head_at, past_at
+from ._views import History
+
+Undo = Callable[[], None]
+
+
+def split(
+    registry: Registry, trunk: LogState, base: int, history: History
+) -> tuple[Split, Undo, History]:
+    """End ``trunk`` at ``base``; what is held beyond becomes a branch.
+
+    Nothing of it is in the journal yet: the records that show the fork may turn out invalid.
+
+    Returns:
+        What the store has to do, what undoes all of this here, and the history as it is named
+        from now on, although the store has not followed yet.
+    """
+    head = head_at(trunk, base, history)
+    hlc = history.records(trunk.n, base, base)[0].hlc if base else 0
+    past = past_at(registry, trunk, base, history)
+    first = extend(head, history.records(trunk.n, base + 1, base + 1)[0])
+    clocks = registry.scope(trunk.scope).clocks
+    before = trunk.seq, trunk.head, trunk.hlc, trunk.past, trunk.sealed, trunk.children
+
+    trunk.seq, trunk.head, trunk.hlc, trunk.past = base, head, hlc, past
+    moved = branch_of(trunk, first)
+    moved.seq, moved.head, moved.hlc, moved.past, moved.sealed, moved.children = before
+    trunk.sealed, trunk.children = min(moved.sealed, base), {}
+    if moved.sealed <= base:
+        moved.sealed = 0
+    registry.register(moved)
+    for child in moved.children.values():
+        child.parent = moved
+    registry.set_head(moved)
+    registry.set_head(trunk)
+    rewritten = _settle(registry, trunk)
+    scope = registry.scope(trunk.scope)
+    scope.tips.clear()
+    scope.clocks = None
+
+    def undo() -> None:
+        for log, past in rewritten:
+            log.past = past
+        for child in moved.children.values():
+            child.parent = trunk
+        registry.forget_head(trunk)
+        registry.unregister(moved)
+        trunk.seq, trunk.head, trunk.hlc, trunk.past, trunk.sealed, trunk.children = before
+        registry.set_head(trunk)
+        scope.tips.clear()
+        scope.clocks = clocks
+
+    told = Split(trunk, base, head, hlc, encode_past(past), moved)
+    return told, undo, _Renamed(history, trunk, moved)
+
+
+def _settle(registry: Registry, trunk: LogState) -> list[tuple[LogState, Past]]:
+    """Let every past in memory name the branch; returns what they were."""
+    changed: list[tuple[LogState, Past]] = []
+    for log in registry.scope(trunk.scope).logs.values():
+        past = registry.settled(log.past)
+        if past is not log.past:
+            changed.append((log, log.past))
+            log.past = past
+    return changed
+
+
+class _Renamed:
+    """A store that still holds ``moved`` as the end of ``trunk``."""
+
+    def __init__(self, history: History, trunk: LogState, moved: LogState) -> None:
+        self._history = history
+        self._trunk = trunk
+        self._moved = moved
+        self._base = moved.base
+
+    def _stored(self, log: int) -> int:
+        return self._trunk.n if log == self._moved.n else log
+
+    def position_of(self, scope: bytes, head: bytes) -> tuple[int, int] | None:
+        """See ``History.position_of``."""
+        found = self._history.position_of(scope, head)
+        if found is not None and found[0] == self._trunk.n and found[1] > self._base:
+            return self._moved.n, found[1]
+        return found
+
+    def signed_before(self, log: int, seq: int) -> SignedPosition | None:
+        """See ``History.signed_before``."""
+        found = self._history.signed_before(self._stored(log), seq)
+        if found is not None and log == self._moved.n and found.seq <= self._base:
+            return None
+        return found
+
+    def signed_after(self, log: int, seq: int) -> SignedPosition | None:
+        """See ``History.signed_after``."""
+        found = self._history.signed_after(self._stored(log), seq)
+        if found is not None and log == self._trunk.n and found.seq > self._base:
+            return None
+        return found
+
+    def records(self, log: int, first: int, last: int) -> Sequence[Record]:
+        """See ``History.records``."""
+        return self._history.records(self._stored(log), first, last)
+
+    def past(self, log: int, seq: int) -> bytes | None:
+        """See ``History.past``."""
+        return self._history.past(self._stored(log), seq)
+
+    def records_of(self, scope: bytes, engram: bytes) -> Sequence[tuple[bytes, Record]]:
+        """See ``History.records_of``."""
+        trunk, moved, base = self._trunk.id, self._moved.id, self._base
+        return [
+            (moved if log == trunk and record.seq > base else log, record)
+            for log, record in self._history.records_of(scope, engram)
+        ]
