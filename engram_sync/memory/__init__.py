@@ -6,6 +6,11 @@ SQL, a clock, entropy, a signature, or a decision about who may read.
 """
 
 from ._authors import Authors as Authors
+from ._compaction import Compacted as Compacted
+from ._compaction import Dead as Dead
+from ._compaction import compact_one as compact_one
+from ._compaction import dead_in as dead_in
+from ._compaction import rows_of as rows_of
 from ._drafts import archive as archive
 from ._drafts import copied as copied
 from ._drafts import forget as forget
@@ -27,6 +32,8 @@ from ._materialiser import Materialiser as Materialiser
 from ._materialiser import Swept as Swept
 from ._observed import Observed as Observed
 from ._observed import observe as observe
+from ._past_states import latest_at as latest_at
+from ._past_states import state_at as state_at
 from ._planner import Planner as Planner
 from ._queries import Filters as Filters
 from ._queries import engram_history as engram_history
@@ -37,10 +44,14 @@ from ._queries import open_conflicts as open_conflicts
 from ._queries import resolve as resolve
 from ._queries import select_scopes as select_scopes
 from ._recall import recall as recall
+from ._references import Naming as Naming
+from ._retelling import retold as retold
+from ._retelling import shown_early as shown_early
 from ._state import LIVES as LIVES
 from ._state import EngramState as EngramState
 from ._state import load_state as load_state
 from ._texts import flush_index as flush_index
+from ._verification import compare_rows as compare_rows
 from ._versions import version_token as version_token
 from ._views import conflicts_of as conflicts_of
 from ._views import show as show
@@ -53,24 +64,31 @@ __all__ = [
     "SLICE_RECORDS",
     "Authors",
     "Changes",
+    "Compacted",
+    "Dead",
     "EngramState",
     "Filters",
     "ImportProblem",
     "InstantMemories",
     "Materialiser",
+    "Naming",
     "Observed",
     "Planner",
     "Swept",
     "archive",
     "check_source_key",
+    "compact_one",
+    "compare_rows",
     "conflicts_of",
     "copied",
+    "dead_in",
     "engram_history",
     "engram_text",
     "find_exact",
     "flush_index",
     "forget",
     "get",
+    "latest_at",
     "list_engrams",
     "load_state",
     "node_text",
@@ -82,9 +100,13 @@ __all__ = [
     "remember",
     "resolve",
     "restore",
+    "retold",
+    "rows_of",
     "satisfies",
     "select_scopes",
     "show",
+    "shown_early",
+    "state_at",
     "update",
     "version_token",
 ]

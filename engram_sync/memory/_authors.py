@@ -6,14 +6,22 @@ from typing import NamedTuple
 from engram_sync.errors import CorruptError
 from engram_sync.results import Provenance
 from engram_sync.store import LogRow, Reader
+from engram_wire import Record
 
 from ._ids import node_text
+from ._references import Naming
 
 
 class _Log(NamedTuple):
     n: int
     id: bytes
     author: bytes
+    parent: int | None
+    base: int
+
+
+def _log_of(row: LogRow) -> _Log:
+    return _Log(row.n, row.id, row.author, row.parent, row.base)
 
 
 def _no_label(_scope: bytes, _key: bytes) -> str:
@@ -24,8 +32,12 @@ def _one_agent(_scope: bytes, _key: bytes) -> bool:
     return True
 
 
-def _full_trust(_key: bytes) -> float:
+def _full_trust(_scope: bytes, _key: bytes) -> float:
     return 1.0
+
+
+def _unforked(_reader: Reader, _scope: bytes, _log: int) -> Callable[[Record], Naming] | None:
+    return None
 
 
 class Authors:
@@ -36,7 +48,10 @@ class Authors:
 
     Args:
         label: The display name of a key in a scope, from the scope's membership.
-        trust: This node's trust in a key, in [0, 1].
+        trust: This node's trust in a key in a scope, in [0, 1].
+        naming: What gives the references of each record of a log their meaning, from its scope
+            and its number; None while no log of the scope is forked, and every reference means
+            the log that it names.
         own_agent: Whether a key writes for the same agent as this node, in a scope.  By default
             everybody does, as in the scope of one agent.
     """
@@ -45,19 +60,21 @@ class Authors:
         self,
         *,
         label: Callable[[bytes, bytes], str] = _no_label,
-        trust: Callable[[bytes], float] = _full_trust,
+        trust: Callable[[bytes, bytes], float] = _full_trust,
+        naming: Callable[[Reader, bytes, int], Callable[[Record], Naming] | None] = _unforked,
         own_agent: Callable[[bytes, bytes], bool] = _one_agent,
     ) -> None:
         self._own_agent = own_agent
         self._label = label
         self._trust = trust
+        self._naming = naming
         self._by_n: dict[int, _Log] = {}
         self._by_id: dict[bytes, _Log] = {}
 
     def learn(self, rows: Iterable[LogRow]) -> None:
         """Remember these logs."""
         for row in rows:
-            log = _Log(row.n, row.id, row.author)
+            log = _log_of(row)
             self._by_n[row.n] = log
             self._by_id[row.id] = log
 
@@ -68,19 +85,41 @@ class Authors:
 
     def log_id(self, reader: Reader, n: int) -> bytes:
         """The id of the log with this number in the store."""
+        return self._numbered(reader, n).id
+
+    def pieces(self, reader: Reader, n: int, first: int, last: int) -> list[tuple[int, int, int]]:
+        """(log, first, last) of the logs that a stretch of the path of log ``n`` consists of.
+
+        A run may begin before the branch that it ends in: its beginning belongs to the parent.
+        """
+        found: list[tuple[int, int, int]] = []
+        while (log := self._numbered(reader, n)).parent is not None and first <= log.base:
+            if last > log.base:
+                found.append((n, log.base + 1, last))
+                last = log.base
+            n = log.parent
+        return [(n, first, last), *reversed(found)]
+
+    def naming(
+        self, reader: Reader, scope: bytes, log: int
+    ) -> Callable[[Record], Naming] | None:
+        """What the references of each record of a log mean; None where no log was forked."""
+        return self._naming(reader, scope, log)
+
+    def _numbered(self, reader: Reader, n: int) -> _Log:
         log = self._by_n.get(n) or self._asked(reader, lambda row: row.n == n)
         if log is None:
             raise CorruptError(
                 f"the store names a log {n} that it does not hold",
                 hint="copy the home aside, then restore it from a backup",
             )
-        return log.id
+        return log
 
     def _asked(self, reader: Reader, wanted: Callable[[LogRow], bool]) -> _Log | None:
         """The log in the store's own words: another thread may forget what this one learns."""
         rows = reader.logs()
         self.learn(rows)
-        return next((_Log(row.n, row.id, row.author) for row in rows if wanted(row)), None)
+        return next((_log_of(row) for row in rows if wanted(row)), None)
 
     def log_number(self, reader: Reader, log: bytes) -> int:
         """The number in the store of the log with this id."""
@@ -115,5 +154,5 @@ class Authors:
             label=self._label(scope, key),
             agent=scope.hex(),
             written_at_ms=hlc >> 16,
-            trust=self._trust(key),
+            trust=self._trust(scope, key),
         )

@@ -1,18 +1,22 @@
 """From a stored record to the change a document applies: where wire and crdt meet."""
 
 from collections.abc import Sequence
+from typing import cast
 
-from engram_crdt import Change, Dot
+from engram_crdt import Change, Dot, TextEdit, TextInsert
 from engram_sync.results import Life
 from engram_wire import (
     Record,
     RecordKind,
+    Reference,
+    decode_edit_untrusted,
     decode_superseded_untrusted,
     parse_shape_untrusted,
     split_payload_untrusted,
 )
 
 from ._fields import LIFE, life_value, read_payload
+from ._references import Naming, PlainNaming, spans_of
 
 APPLIED_KINDS = frozenset(
     {
@@ -22,9 +26,13 @@ APPLIED_KINDS = frozenset(
         RecordKind.ARCHIVE,
         RecordKind.RESTORE,
         RecordKind.RESOLVE,
+        RecordKind.EDIT,
     }
 )
 """Records that change a document.  All other kinds are kept and handed on, never applied."""
+
+TEXT_PUT = "x/body"
+"""Collection of the inserts of an edit."""
 
 
 _LIFE_BY_KIND = {
@@ -39,19 +47,26 @@ def is_applied(record: Record) -> bool:
     return record.shape[0] in APPLIED_KINDS
 
 
-def change_of(log: bytes, record: Record) -> Change:
+def change_of(log: bytes, record: Record, naming: Naming | None = None) -> Change:
     """What an applied record does to its document.
 
     The record was verified and validated when it was stored, so its body parses.  Its payload is
     its author's business: one that does not fit counts as not held.
 
+    Args:
+        log: Id of the record's log.
+        record: The record.
+        naming: What its references mean; None where each means the log that it names.
+
     Raises:
         WireError: The stored body is damaged.
     """
     shape = parse_shape_untrusted(record.shape)
+    if shape.kind == RecordKind.EDIT:
+        return _edit_of(log, record, naming or PlainNaming(log))
     puts = len(shape.collections)
     names = decode_superseded_untrusted(record.superseded, kind=shape.kind, puts=puts)
-    pairs = [(log if name.log is None else name.log, name.clock) for name in names]
+    meant = naming or PlainNaming(log)
     deletes = shape.kind == RecordKind.DELETE
     if record.payload is not None and read_payload(record.payload, shape.collections) is not None:
         values: Sequence[bytes | None] = split_payload_untrusted(record.payload)
@@ -63,9 +78,48 @@ def change_of(log: bytes, record: Record) -> Change:
         hlc=record.hlc,
         puts=tuple(zip(shape.collections, values, strict=True)),
         payload_hash=record.payload_hash,
-        removed=() if deletes else tuple(Dot(*pair) for pair in pairs),
-        until=tuple(pairs) if deletes else (),
+        removed=() if deletes else tuple([meant.dot(n.log, n.clock) for n in names]),
+        until=tuple([p for n in names for p in meant.until(n.log, n.clock)]) if deletes else (),
     )
+
+
+def _edit_of(log: bytes, record: Record, meant: Naming) -> Change:
+    """What an edit does to a text; characters that do not have the stated length are not held."""
+    collections = parse_shape_untrusted(record.shape).collections
+    edit = decode_edit_untrusted(record.superseded, puts=len(collections))
+    texts: Sequence[object] | None = read_payload(record.payload, collections)
+    lengths = [insert.length for insert in edit.inserts]
+    if texts is None or [units_of(text) for text in texts] != lengths:
+        texts = [None] * len(lengths)
+
+    def origin(reference: Reference | None) -> Dot | None:
+        return None if reference is None else meant.dot(reference.log, reference.clock)
+
+    inserts = [
+        TextInsert(origin(insert.left), origin(insert.right), insert.length, cast(str | None, text))
+        for insert, text in zip(edit.inserts, texts, strict=True)
+    ]
+    deletes = [part for span in edit.deletes for part in spans_of(meant, *span)]
+    generation = meant.dot(edit.generation.log, edit.generation.clock)
+    return Change(
+        log=log,
+        seq=record.seq,
+        hlc=record.hlc,
+        puts=(),
+        payload_hash=record.payload_hash,
+        removed=(),
+        edit=TextEdit(generation, tuple(inserts), tuple(deletes)),
+    )
+
+
+def units_of(text: object) -> int:
+    """UTF-16 code units of a text; 0 for anything that a text cannot be."""
+    if type(text) is not str:
+        return 0
+    try:
+        return len(text.encode("utf-16-le")) // 2
+    except UnicodeEncodeError:
+        return 0
 
 
 def _known_without_payload(kind: int, collection: str) -> bytes | None:

@@ -1,20 +1,24 @@
 """Replaying an engram's records: what each put, what replaced it, what a delete took."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
-from engram_crdt import Change, Dot, Element
+from engram_crdt import Change, Dot, Element, clocks_of
 from engram_sync.conflicts import field_name
 from engram_sync.results import HistoryEntry
 from engram_sync.store import Reader
-from engram_wire import RecordKind
+from engram_wire import Record, RecordKind, decode_superseded_untrusted
 
 from . import _fields as fields
 from ._authors import Authors
-from ._changes import change_of, is_applied
+from ._changes import change_of
 from ._fields import Put
 from ._ids import node_text
 from ._observed import Observed
+from ._open_engram import OpenEngram
+from ._past_states import latest_at
+from ._rebuild import stored_of
 from ._state import EngramState
 from ._values import field_values
 
@@ -26,6 +30,8 @@ class Step(NamedTuple):
     change: Change
     elements: tuple[Element, ...]
     """What it put."""
+    erased: bool = False
+    """Whether its payload was erased for good."""
 
     @property
     def name(self) -> tuple[bytes, int]:
@@ -37,17 +43,24 @@ class Step(NamedTuple):
         return any(dot.log == log and dot.clock < clock for log, clock in self.change.until)
 
 
-def replay(reader: Reader, authors: Authors, state: EngramState) -> list[Step]:
-    """Every applied record of an engram, causes before effects, the same on every replica."""
+def replay(
+    reader: Reader, authors: Authors, state: EngramState, at_ms: int | None = None
+) -> list[Step]:
+    """Every applied record of an engram, causes before effects, the same on every replica.
+
+    Args:
+        reader: The store.
+        authors: Who wrote which log.
+        state: The engram.
+        at_ms: Only what had arrived here by then; None for all that is held.
+    """
     steps: list[Step] = []
     clocks: dict[bytes, int] = {}
-    for n, record in reader.records_of(state.scope.n, state.engram):
-        if not is_applied(record):
-            continue
-        log = authors.log_id(reader, n)
-        change = change_of(log, record)
-        first = clocks.get(log, 0)
-        clocks[log] = first + len(change.puts)
+    records = _records(reader, state, at_ms)
+    for log, log_id, record, naming in stored_of(reader, authors, state.scope.id, records):
+        change = change_of(log_id, record, naming)
+        first = clocks.get(log_id, 0)
+        clocks[log_id] = first + clocks_of(change)
         steps.append(
             Step(
                 RecordKind(record.shape[0]),
@@ -55,7 +68,7 @@ def replay(reader: Reader, authors: Authors, state: EngramState) -> list[Step]:
                 tuple(
                     Element(
                         collection,
-                        Dot(log, clock),
+                        Dot(log_id, clock),
                         record.hlc,
                         value,
                         record.payload_hash,
@@ -63,10 +76,21 @@ def replay(reader: Reader, authors: Authors, state: EngramState) -> list[Step]:
                     )
                     for clock, (collection, value) in enumerate(change.puts, first)
                 ),
+                record.payload is None and bool(reader.erased(log, [record.seq])),
             )
         )
     # The HLC of a record is above those of all it has seen, so this order is causal.
     return sorted(steps, key=lambda s: (s.change.hlc, s.change.log, s.change.seq))
+
+
+def _records(
+    reader: Reader, state: EngramState, at_ms: int | None
+) -> list[tuple[int, Record]]:
+    if at_ms is None:
+        return reader.records_of(state.scope.n, state.engram)
+    latest = latest_at(at_ms)
+    arrived = reader.records_at(state.scope.n, state.engram, at_ms)
+    return [found for found in arrived if found[1].hlc <= latest]
 
 
 def create_puts(reader: Reader, authors: Authors, state: EngramState) -> Iterator[list[Put]]:
@@ -106,33 +130,97 @@ def undeleted(reader: Reader, authors: Authors, observed: Observed) -> list[Elem
     return sorted(taken, key=lambda e: (e.collection, e.hlc, e.dot))
 
 
-def history(reader: Reader, authors: Authors, state: EngramState) -> list[HistoryEntry]:
-    """One entry per record, oldest first."""
-    steps = replay(reader, authors, state)
+def history(
+    reader: Reader, authors: Authors, state: EngramState, at_ms: int | None = None
+) -> list[HistoryEntry]:
+    """One entry per record, oldest first.
+
+    Args:
+        reader: The store.
+        authors: Who wrote which log.
+        state: The engram, as it was at ``at_ms``.
+        at_ms: Only what had arrived here by then; None for all that is held.
+    """
+    steps = replay(reader, authors, state, at_ms)
     owners = {e.dot: step for step in steps for e in step.elements}
     superseders: dict[tuple[bytes, int], dict[str, None]] = {}
     for step in steps:
         for dot in _superseded(step, owners):
             by = superseders.setdefault(owners[dot].name, {})
             by.setdefault(f"{step.change.log.hex()}:{step.change.seq}")
-    live = {e.dot for e in state.elements}
-    entries: list[HistoryEntry] = []
-    for step in steps:
-        key = authors.author(reader, step.change.log)
-        entries.append(
-            HistoryEntry(
-                kind=step.kind.name.lower(),
-                node=node_text(key),
-                label=authors.label(state.scope.id, key),
-                written_at_ms=step.change.hlc >> 16,
-                fields=_fields_of(step.elements),
-                log=step.change.log.hex(),
-                seq=step.change.seq,
-                live=any(e.dot in live for e in step.elements),
-                superseded_by=tuple(superseders.get(step.name, ())),
-            )
+    live = {(e.dot.log, e.seq) for e in state.elements}
+    if any(step.change.edit is not None for step in steps):
+        live |= _live_edits(state, steps)
+    entries = [
+        _entry(
+            reader,
+            authors,
+            state,
+            (step.change.log, step.change.seq, step.change.hlc),
+            step.kind,
+            _fields_of(step),
         )
-    return entries
+        for step in steps
+    ]
+    shown = [
+        replace(
+            entry,
+            live=step.name in live,
+            superseded_by=tuple(superseders.get(step.name, ())),
+            erased=step.erased,
+        )
+        for entry, step in zip(entries, steps, strict=True)
+    ]
+    erasures = _erasures(reader, authors, state, at_ms)
+    return sorted([*shown, *erasures], key=lambda e: e.written_at_ms) if erasures else shown
+
+
+def _entry(
+    reader: Reader,
+    authors: Authors,
+    state: EngramState,
+    place: tuple[bytes, int, int],
+    kind: RecordKind,
+    fields_put: dict[str, object],
+) -> HistoryEntry:
+    log, seq, hlc = place
+    key = authors.author(reader, log)
+    return HistoryEntry(
+        kind=kind.name.lower(),
+        node=node_text(key),
+        label=authors.label(state.scope.id, key),
+        written_at_ms=hlc >> 16,
+        fields=fields_put,
+        log=log.hex(),
+        seq=seq,
+        live=False,
+    )
+
+
+def _live_edits(state: EngramState, steps: Iterable[Step]) -> set[tuple[bytes, int]]:
+    """Names of the records of which characters are still in a text."""
+    document = OpenEngram.of(state.engram, ()).document
+    for step in steps:
+        document.apply(step.change)
+    return {(span.dot.log, span.seq) for span in document.spans()}
+
+
+def _erasures(
+    reader: Reader, authors: Authors, state: EngramState, at_ms: int | None
+) -> list[HistoryEntry]:
+    """The records that erased others: they change no document, and people ask who did it."""
+    found: list[HistoryEntry] = []
+    for n, record in _records(reader, state, at_ms):
+        if record.shape[0] != RecordKind.ERASE:
+            continue
+        own = authors.log_id(reader, n)
+        named = decode_superseded_untrusted(record.superseded, kind=RecordKind.ERASE, puts=0)
+        names = [f"{(item.log or own).hex()}:{item.clock}" for item in named]
+        place = own, record.seq, record.hlc
+        found.append(
+            _entry(reader, authors, state, place, RecordKind.ERASE, {"records": names})
+        )
+    return found
 
 
 def _saw(observed: Observed, elements: Iterable[Element]) -> bool:
@@ -145,11 +233,19 @@ def _superseded(step: Step, owners: dict[Dot, Step]) -> list[Dot]:
     return [dot for dot in step.change.removed if dot in owners]
 
 
-def _fields_of(elements: Iterable[Element]) -> dict[str, object]:
+def _fields_of(step: Step) -> dict[str, object]:
     """What a record put, by field; a field whose payload is not held is None."""
+    edit = step.change.edit
+    if edit is not None:
+        texts = [insert.text for insert in edit.inserts]
+        held = [text for text in texts if text is not None]
+        return {
+            "inserted": None if len(held) < len(texts) else held,
+            "deleted": sum(length for _, length in edit.deletes),
+        }
     shown: dict[str, object] = {}
     groups: dict[str, list[Element]] = {}
-    for element in elements:
+    for element in step.elements:
         groups.setdefault(element.collection, []).append(element)
     for collection, group in groups.items():
         name = field_name(collection)

@@ -4,26 +4,27 @@ Runs inside a writer's job, so what it derives commits together with what it rea
 writes can be computed again from the records.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple, Self
 
-from engram_crdt import DocumentError, EngramDocument, digest, elements_of_one
+from engram_crdt import DocumentError, EngramDocument, digest, elements_of_one, hlc
 from engram_sync.conflicts import bits
 from engram_sync.errors import CorruptError
 from engram_sync.store import EngramRow, Reader, RunRow, ScopeRow, Transaction
 from engram_wire import Record
 
 from ._authors import Authors
-from ._changes import change_of, is_applied
+from ._changes import change_of
 from ._limits import DIRECT_INDEX_RECORDS_MIN, SLICE_RECORDS
-from ._shapes import Texts, plain_digest, plain_texts
-from ._state import created_of, encode_view
+from ._open_engram import OpenEngram, Stored
+from ._rebuild import damaged, rebuilt, standing_of, stored_in
+from ._shapes import plain_digest, plain_texts
+from ._state import created_of, encode_view, erased_of
+from ._tally import Standing, Tally
 from ._texts import texts_of
 from ._views import life_number
 
-_DELETED = 2
-_DIGESTS = 1 << 256
+_MARKED_MAX = 1_000  # With more of something missing, engrams are not told apart: all are remade.
 _RUNS_PER_READ = 32  # In bulk four runs make a slice; live ones hold a record each.
 
 
@@ -36,31 +37,8 @@ class Swept(NamedTuple):
     """Ids of the engrams whose rows were added or changed."""
 
 
-class _Stored(NamedTuple):
-    """A record and the log it came in."""
-
-    log: int
-    log_id: bytes
-    record: Record
-
-
-@dataclass(slots=True)
-class _Tally:
-    """What a batch changes about its scope, written once at its end."""
-
-    digest: int = 0
-    live: int = 0
-    deleted: int = 0
-    added: list[EngramRow] = field(default_factory=list[EngramRow])
-    added_texts: list[Texts] = field(default_factory=list[Texts])
-    updated: list[EngramRow] = field(default_factory=list[EngramRow])
-    updated_texts: list[Texts] = field(default_factory=list[Texts])
-
-    def count(self, life: int, step: int) -> None:
-        if life == _DELETED:
-            self.deleted += step
-        else:
-            self.live += step
+def _no_horizon() -> int:
+    return hlc.HLC_MAX
 
 
 class Materialiser:
@@ -71,10 +49,12 @@ class Materialiser:
 
     Args:
         authors: Shared with whoever shows engrams.
+        latest: The largest clock that is not from the future; asked once for each batch.
     """
 
-    def __init__(self, authors: Authors) -> None:
+    def __init__(self, authors: Authors, *, latest: Callable[[], int] = _no_horizon) -> None:
         self._authors = authors
+        self._latest = latest
 
     def sweep(self, tx: Transaction, scope: int, *, limit: int = SLICE_RECORDS) -> Swept:
         """Apply the next runs of a scope in the order in which they arrived.
@@ -88,12 +68,13 @@ class Materialiser:
         runs = _next_runs(tx, row, limit)
         if not runs:
             return Swept(0, ())
-        records: list[_Stored] = []
+        records: list[Stored] = []
         total = 0
-        for log, first, last in _stretches(runs):
-            log_id = self._authors.log_id(tx, log)
-            total += last - first + 1
-            records += [_Stored(log, log_id, r) for r in tx.records(log, first, last)]
+        for run in _stretches(runs):
+            for log, first, last in self._authors.pieces(tx, *run):
+                found = tx.records(log, first, last)
+                total += len(found)
+                records += stored_in(tx, self._authors, row.id, log, found)
         changed = self._apply(tx, row._replace(materialised=runs[-1].arrival), records)
         return Swept(total, changed)
 
@@ -122,8 +103,55 @@ class Materialiser:
         if waiting and arrivals and waiting[0].arrival == arrivals[0]:
             # Nothing arrived before these: the sweep need not look at them again.
             row = row._replace(materialised=arrivals[-1])
-        log_id = self._authors.log_id(tx, log)
-        return self._apply(tx, row, [_Stored(log, log_id, record) for record in records])
+        return self._apply(tx, row, stored_in(tx, self._authors, row.id, log, records))
+
+    def standing(
+        self, tx: Transaction, scope: int, engrams: Iterable[bytes]
+    ) -> dict[bytes, Standing]:
+        """What engrams count for now; for ``rebuild`` after the names of logs have changed."""
+        row = self._begin(tx, scope)
+        found: dict[bytes, Standing] = {}
+        for engram in engrams:
+            known = tx.engram(scope, engram)
+            if known is not None:
+                found[engram] = standing_of(tx, self._authors, row, known)
+        return found
+
+    def rebuild(
+        self,
+        tx: Transaction,
+        scope: int,
+        engrams: Iterable[bytes],
+        before: Mapping[bytes, Standing] | None = None,
+    ) -> tuple[bytes, ...]:
+        """Make the rows of engrams anew from their records: document, view, marks and index.
+
+        Engrams that were not materialised yet are left for the sweep.
+
+        Args:
+            tx: The transaction of the writer's job.
+            scope: Number of the scope.
+            engrams: Ids of the engrams.
+            before: What they counted for when they were last written, if that cannot be read
+                from their rows any more.
+
+        Returns:
+            Ids of the engrams whose rows were written.
+        """
+        row, tally, latest = self._begin(tx, scope), Tally(), self._latest()
+        for engram in engrams:
+            known = tx.engram(scope, engram)
+            if known is not None:
+                stood = None if before is None else before.get(engram)
+                self._rebuild_one(tx, row, engram, known, tally, latest, stood)
+        return tally.write(tx, row, direct=True)
+
+    def release(self, tx: Transaction, scope: int, *, limit: int) -> tuple[bytes, ...]:
+        """Show what has waited for its time, and its time has come; ids of the engrams."""
+        due = tx.quarantined(scope, self._latest(), limit)
+        return self.rebuild(tx, scope, [row.engram for row in due])
+
+    # -- parts -------------------------------------------------------------------------------
 
     def _begin(self, tx: Transaction, scope: int) -> ScopeRow:
         row = tx.scope(scope)
@@ -137,41 +165,59 @@ class Materialiser:
         return row
 
     def _apply(
-        self, tx: Transaction, scope: ScopeRow, records: Sequence[_Stored]
+        self, tx: Transaction, scope: ScopeRow, records: Sequence[Stored]
     ) -> tuple[bytes, ...]:
-        by_engram: dict[bytes, list[_Stored]] = {}
+        by_engram: dict[bytes, list[Stored]] = {}
         for stored in records:
-            if is_applied(stored.record):
-                by_engram.setdefault(stored.record.engram, []).append(stored)
-        tally = _Tally()
+            by_engram.setdefault(stored.record.engram, []).append(stored)
+        latest = self._latest()
+        special = _Special.of(tx, scope.n, records, latest)
+        tally = Tally()
         for engram, batch in by_engram.items():
             row = tx.engram(scope.n, engram)
-            if row is None and len(batch) == 1:
+            if special.covers(engram, row):
+                self._rebuild_one(tx, scope, engram, row, tally, latest)
+            elif row is None and len(batch) == 1:
                 self._add_one(scope, batch[0], tally)
             else:
                 self._merge(tx, scope, engram, row, batch, tally)
-        self._write(tx, tally, direct=len(records) >= DIRECT_INDEX_RECORDS_MIN)
-        tx.update_scope(
-            scope._replace(
-                digest=(scope.digest + tally.digest) % _DIGESTS,
-                live=scope.live + tally.live,
-                deleted=scope.deleted + tally.deleted,
-            )
-        )
-        return tuple(row.engram for row in (*tally.added, *tally.updated))
+        return tally.write(tx, scope, direct=len(records) >= DIRECT_INDEX_RECORDS_MIN)
 
-    def _add_one(self, scope: ScopeRow, stored: _Stored, tally: _Tally) -> None:
+    def _rebuild_one(
+        self,
+        tx: Transaction,
+        scope: ScopeRow,
+        engram: bytes,
+        row: EngramRow | None,
+        tally: Tally,
+        latest: int,
+        before: Standing | None = None,
+    ) -> None:
+        made = rebuilt(tx, self._authors, scope, engram, row, latest)
+        if made is None:
+            return
+        if row is None:
+            tally.added.append(made.row)
+            tally.added_texts.append(made.texts)
+        else:
+            tally.count(before or standing_of(tx, self._authors, scope, row), -1)
+            tally.updated.append(made.row)
+            tally.updated_texts.append(made.texts)
+        tally.count(made.standing, 1)
+        tally.marks[engram] = made.marks
+
+    def _add_one(self, scope: ScopeRow, stored: Stored, tally: Tally) -> None:
         """A new engram with one record: its row refers to the record and repeats nothing."""
-        log, log_id, record = stored
+        log, log_id, record, _ = stored
         texts = plain_texts(record)
         life = conflict = 0
         if texts is not None:
             tally.digest += plain_digest(log_id, record)
+            tally.live += 1
         else:
             elements = elements_of_one(record.engram, change_of(log_id, record))
-            tally.digest += digest(record.engram, elements)
             texts, life, conflict = texts_of(elements), life_number(elements), bits(elements)
-        tally.count(life, 1)
+            tally.count(Standing(digest(record.engram, elements), life), 1)
         tally.added.append(
             EngramRow(
                 0,
@@ -196,8 +242,8 @@ class Materialiser:
         scope: ScopeRow,
         engram: bytes,
         row: EngramRow | None,
-        batch: Sequence[_Stored],
-        tally: _Tally,
+        batch: Sequence[Stored],
+        tally: Tally,
     ) -> None:
         """An engram with several records, through its document."""
         open_ = self._open(tx, engram, row)
@@ -206,9 +252,8 @@ class Materialiser:
             open_.apply(stored)
         if open_.records == before:
             return
-        elements = open_.document.elements()
-        value = digest(engram, elements)
-        life = life_number(elements)
+        shown = open_.shown()
+        standing = Standing(open_.document.digest(), life_number(shown.elements))
         merged = EngramRow(
             row.n if row else 0,
             scope.n,
@@ -216,98 +261,72 @@ class Materialiser:
             *open_.first,
             open_.records,
             open_.newest,
-            life,
-            int(bits(elements)),
+            standing.life,
+            shown.bits(),
             open_.document.dump(),
-            encode_view(open_.created, open_.document.clock(), elements),
-            value.to_bytes(32, "big"),
+            encode_view(open_.view(shown)),
+            standing.digest.to_bytes(32, "big"),
         )
         if row is None:
             tally.added.append(merged)
-            tally.added_texts.append(texts_of(elements))
+            tally.added_texts.append(shown.search_texts())
         else:
-            tally.digest -= open_.digest_before
-            tally.count(row.life, -1)
+            tally.count(Standing(open_.digest_before, row.life), -1)
             tally.updated.append(merged)
-            tally.updated_texts.append(texts_of(elements))
-        tally.digest += value
-        tally.count(life, 1)
+            tally.updated_texts.append(shown.search_texts())
+        tally.count(standing, 1)
 
-    def _open(self, tx: Transaction, engram: bytes, row: EngramRow | None) -> "_Open":
+    def _open(self, tx: Transaction, engram: bytes, row: EngramRow | None) -> OpenEngram:
         if row is None:
-            return _Open(EngramDocument(engram))
+            return OpenEngram(EngramDocument(engram))
         log_id = self._authors.log_id(tx, row.log)
         try:
             if row.state is not None and row.view is not None and row.digest is not None:
-                return _Open(
+                return OpenEngram(
                     EngramDocument.load(engram, row.state),
                     (row.log, row.seq),
                     row.records,
                     created_of(row.view),
                     row.hlc,
                     int.from_bytes(row.digest, "big"),
+                    erased_of(row.view),
                 )
             record = tx.records(row.log, row.seq, row.seq)[0]
         except (DocumentError, IndexError) as error:
-            raise CorruptError(
-                f"memory {engram.hex()} cannot be read back: {error}",
-                hint="copy the home aside, then restore it from a backup",
-            ) from error
-        open_ = _Open(EngramDocument(engram))
-        open_.apply(_Stored(row.log, log_id, record))
-        open_.digest_before = digest(engram, open_.document.elements())
+            raise damaged(engram, error) from error
+        open_ = OpenEngram.of(engram, [Stored(row.log, log_id, record)])
+        open_.digest_before = open_.document.digest()
+        open_.erased = record.payload is None and bool(tx.erased(row.log, [row.seq]))
         return open_
 
-    @staticmethod
-    def _write(tx: Transaction, tally: _Tally, *, direct: bool) -> None:
-        numbers = tx.put_engrams(tally.added) if tally.added else range(0)
-        if tally.updated:
-            tx.update_engrams(tally.updated)
-        rows = [
-            *zip(numbers, tally.added, tally.added_texts, strict=True),
-            *zip([r.n for r in tally.updated], tally.updated, tally.updated_texts, strict=True),
+
+class _Special(NamedTuple):
+    """The engrams of a batch that need more than their documents: they are made from records."""
+
+    engrams: frozenset[bytes]
+    """Those with new records that must wait, or that came without their payload."""
+    marked: frozenset[int] | None
+    """Numbers of those of which something waits or is missing; None for too many to list."""
+
+    @classmethod
+    def of(cls, tx: Transaction, scope: int, records: Sequence[Stored], latest: int) -> Self:
+        special = [
+            s.record.engram for s in records if s.record.payload is None or s.record.hlc > latest
         ]
-        if not rows:
-            return
-        if not direct:
-            # One full-text update costs as much as the rest of the commit: flush_index does many.
-            tx.mark_many_unindexed([n for n, _, _ in rows])
-            return
-        for n, row, _ in rows:
-            if row.life == _DELETED:
-                tx.unindex(n)
-        tx.index_many(
-            [(n, t.title, t.content, t.tags) for n, row, t in rows if row.life != _DELETED]
-        )
+        waiting, missing = tx.quarantine_count(scope), tx.owed_count(scope)
+        if waiting + missing > _MARKED_MAX:
+            return cls(frozenset(special), None)
+        marked: list[int] = []
+        if waiting:
+            marked += [row.n for row in tx.quarantined(scope, hlc.HLC_MAX, waiting)]
+        if missing:
+            marked += [n for n, _, _ in tx.owed(scope, missing)]
+        return cls(frozenset(special), frozenset(marked))
 
-
-@dataclass(slots=True)
-class _Open:
-    """A document being changed, with what its row will say about it."""
-
-    document: EngramDocument
-    first: tuple[int, int] = (0, 0)
-    """Log and position of the first record that arrived; (0, 0) before it."""
-    records: int = 0
-    created: int = 0
-    newest: int = 0
-    digest_before: int = 0
-
-    def apply(self, stored: _Stored) -> None:
-        """Merge one record, unless it was merged before."""
-        record = stored.record
-        try:
-            if not self.document.apply(change_of(stored.log_id, record)):
-                return
-        except DocumentError:
-            # Valid as a record, yet beyond what a document can hold: it changes nothing, here as
-            # on every other node.  One author must not stop the scope for all.
-            return
-        if not self.records:
-            self.first = (stored.log, record.seq)
-        self.records += 1
-        self.created = min(self.created or record.hlc, record.hlc)
-        self.newest = max(self.newest, record.hlc)
+    def covers(self, engram: bytes, row: EngramRow | None) -> bool:
+        if engram in self.engrams:
+            return True
+        return row is not None and (self.marked is None or row.n in self.marked)
 
 
 def _next_runs(reader: Reader, scope: ScopeRow, limit: int) -> list[RunRow]:

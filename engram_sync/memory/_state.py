@@ -5,21 +5,42 @@ An engram with exactly one record is read from that record.  Others keep the sam
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import cast
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import NamedTuple, cast
 
 from engram_crdt import Dot, Element, elements_of_one
 from engram_sync.errors import CorruptError
 from engram_sync.results import Life
 from engram_sync.store import EngramRow, Reader, ScopeRow
 from engram_wire import Record, WireError
-from engram_wire.cbor import decode_untrusted, encode
+from engram_wire.cbor import Encodable, decode_untrusted, encode
 
 from ._authors import Authors
 from ._changes import change_of
 
 LIVES = (Life.ACTIVE, Life.ARCHIVED, Life.DELETED)
 """States of life in the order of the numbers that rows store."""
+
+
+_ERASED_BIT = 63  # A clock is smaller.
+
+
+class View(NamedTuple):
+    """What readers see of an engram with several records."""
+
+    created: int
+    """The smallest HLC of its records."""
+    clock: Mapping[bytes, int]
+    """Of each log that wrote to it: the next clock."""
+    elements: Sequence[Element]
+    """The live elements, sorted by collection, log and clock."""
+    erased: bool = False
+    """Whether the payload of a record of it was erased for good."""
+    texts: Mapping[Dot, str] = MappingProxyType({})
+    """The collaborative text of each generation that is live, by the generation's dot."""
+    orphans: Sequence[Element] = ()
+    """Live text of generations that are gone, as elements of ``x/body``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +52,15 @@ class EngramState:
     created: int
     """The smallest HLC of its records."""
     clock: Mapping[bytes, int]
-    """Of each log that wrote to it: how many puts."""
+    """Of each log that wrote to it: the next clock."""
     elements: Sequence[Element]
     """The live elements, sorted by collection, log and clock."""
+    erased: bool = False
+    """Whether the payload of a record of it was erased for good."""
+    texts: Mapping[Dot, str] = field(default_factory=dict[Dot, str])
+    """The collaborative text of each generation that is live, by the generation's dot."""
+    orphans: Sequence[Element] = ()
+    """Live text of generations that are gone, as elements of ``x/body``."""
 
     @property
     def engram(self) -> bytes:
@@ -53,10 +80,13 @@ def load_state(reader: Reader, authors: Authors, scope: ScopeRow, row: EngramRow
     """
     try:
         if row.view is not None:
-            created, clock, elements = decode_view(row.view)
-            return EngramState(row, scope, created, clock, elements)
+            return EngramState(row, scope, *decode_view(row.view))
         log = authors.log_id(reader, row.log)
-        return state_of_one(scope, row, log, reader.records(row.log, row.seq, row.seq)[0])
+        record = reader.records(row.log, row.seq, row.seq)[0]
+        state = state_of_one(scope, row, log, record)
+        if record.payload is None and reader.erased(row.log, [row.seq]):
+            return replace(state, erased=True)
+        return state
     except (WireError, IndexError, ValueError, TypeError) as error:
         raise CorruptError(
             f"memory {row.engram.hex()} cannot be read back: {error}",
@@ -71,42 +101,63 @@ def state_of_one(scope: ScopeRow, row: EngramRow, log: bytes, record: Record) ->
     return EngramState(row, scope, record.hlc, clock, elements_of_one(row.engram, change))
 
 
-def encode_view(created: int, clock: Mapping[bytes, int], elements: Sequence[Element]) -> bytes:
+def encode_view(view: View) -> bytes:
     """What the row of an engram with several records keeps for its readers."""
-    logs = sorted({*clock, *(e.dot.log for e in elements)})
+    dots = [*(e.dot for e in (*view.elements, *view.orphans)), *view.texts]
+    logs = sorted({*view.clock, *(dot.log for dot in dots)})
     index = {log: n for n, log in enumerate(logs)}
-    # The creation time stands in front, where the materialiser reads it without decoding the rest.
-    return created.to_bytes(8, "big") + encode(
+    # What the materialiser needs stands in front, where it is read without decoding the rest.
+    return (view.created | view.erased << _ERASED_BIT).to_bytes(8, "big") + encode(
         [
-            [[log, clock.get(log, 0)] for log in logs],
-            [
-                [e.collection, index[e.dot.log], e.dot.clock, e.hlc, e.value, e.payload_hash, e.seq]
-                for e in elements
-            ],
+            [[log, view.clock.get(log, 0)] for log in logs],
+            [_row_of(element, index) for element in view.elements],
+            [[index[dot.log], dot.clock, text] for dot, text in sorted(view.texts.items())],
+            [_row_of(element, index) for element in view.orphans],
         ]
     )
 
 
-def decode_view(view: bytes) -> tuple[int, dict[bytes, int], list[Element]]:
-    """What ``encode_view`` was given.
+def _row_of(element: Element, index: Mapping[bytes, int]) -> list[Encodable]:
+    collection, dot, hlc, value, payload_hash, seq = element
+    return [collection, index[dot.log], dot.clock, hlc, value, payload_hash, seq]
+
+
+def decode_view(view: bytes) -> View:
+    """What ``encode_view`` was given; views of the first release end after the elements.
 
     Raises:
         WireError, ValueError, TypeError, IndexError: The view is damaged.
     """
-    logs, rows = cast(
-        tuple[list[tuple[bytes, int]], list[list[object]]],
-        decode_untrusted(view[8:], bytes_max=len(view)),
-    )
+    parts = decode_untrusted(view[8:], bytes_max=len(view))
+    if type(parts) is not list or len(parts) not in (2, 4):
+        raise ValueError("a view has another number of parts")
+    logs = cast(list[tuple[bytes, int]], parts[0])
     ids = [log for log, _ in logs]
+    seen = {log: clock for log, clock in logs if clock}
+    elements = _elements_of(parts[1], ids)
+    if len(parts) == 2:
+        return View(created_of(view), seen, elements)
+    texts = cast(list[tuple[int, int, str]], parts[2])
+    shown = {Dot(ids[log], clock): text for log, clock, text in texts}
+    orphans = _elements_of(parts[3], ids)
+    return View(created_of(view), seen, elements, erased_of(view), shown, orphans)
+
+
+def _elements_of(rows: object, ids: Sequence[bytes]) -> list[Element]:
     elements: list[Element] = []
-    for row in rows:
+    for row in cast(list[list[object]], rows):
         collection, log, clock, hlc, value, payload_hash, seq = cast(
             tuple[str, int, int, int, bytes | None, bytes, int], row
         )
         elements.append(Element(collection, Dot(ids[log], clock), hlc, value, payload_hash, seq))
-    return created_of(view), {log: clock for log, clock in logs if clock}, elements
+    return elements
 
 
 def created_of(view: bytes) -> int:
     """The smallest HLC among the records of an engram, from its view."""
-    return int.from_bytes(view[:8], "big")
+    return int.from_bytes(view[:8], "big") & ~(1 << _ERASED_BIT)
+
+
+def erased_of(view: bytes) -> bool:
+    """Whether the payload of a record was erased for good, from the engram's view."""
+    return view[0] >= 0x80

@@ -1,8 +1,8 @@
 """What of an engram is searched, and how many of them are made searchable at once."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from engram_crdt import Element
+from engram_crdt import Dot, Element
 from engram_sync.store import EngramRow, Reader, Transaction
 
 from . import _fields as fields
@@ -12,16 +12,23 @@ from ._shapes import Texts, plain_texts
 from ._state import load_state
 from ._values import plain, unique
 
-_DELETED = 2
+_DELETED = 2  # Beyond it only that of which nothing may be shown yet.
 
 
-def texts_of(elements: Iterable[Element]) -> Texts:
-    """The searchable texts of live elements: every sibling can be found by its own words."""
+def texts_of(elements: Iterable[Element], bodies: Mapping[Dot, str] | None = None) -> Texts:
+    """The searchable texts of live elements: every sibling can be found by its own words.
+
+    Args:
+        elements: The live elements.
+        bodies: The collaborative texts, which count as content.
+    """
     by: dict[str, list[Element]] = {fields.TITLE: [], fields.CONTENT: [], fields.TAGS: []}
     for element in elements:
         if element.collection in by:
             by[element.collection].append(element)
-    return Texts(*["\n".join(str(plain(value)) for value in unique(g)) for g in by.values()])
+    title, content, tags = ([str(plain(v)) for v in unique(group)] for group in by.values())
+    content += (bodies or {}).values()
+    return Texts("\n".join(title), "\n".join(content), "\n".join(tags))
 
 
 def flush_index(tx: Transaction, authors: Authors, *, limit: int = FLUSH_ROWS) -> int:
@@ -34,12 +41,13 @@ def flush_index(tx: Transaction, authors: Authors, *, limit: int = FLUSH_ROWS) -
     rows = tx.unindexed_engrams(limit)
     wanted: list[tuple[int, str, str, str]] = []
     for row in rows:
-        if row.life == _DELETED:
+        if row.life >= _DELETED:
             tx.unindex(row.n)
             continue
         texts = _texts_of_one(tx, row)
         if texts is None:
-            texts = texts_of(load_state(tx, authors, scopes[row.scope], row).elements)
+            state = load_state(tx, authors, scopes[row.scope], row)
+            texts = texts_of(state.elements, state.texts)
         wanted.append((row.n, texts.title, texts.content, texts.tags))
     tx.index_many(wanted)
     return len(rows)

@@ -9,11 +9,17 @@ from typing import TypeVar
 import trio
 
 from engram_sync.config import Config
-from engram_sync.errors import DegradedError, EngramError
+from engram_sync.errors import DegradedError, EngramError, LocalError
 from engram_sync.memory import FLUSH_ROWS, InstantMemories, Planner, flush_index
 from engram_sync.node._home import NodeKey
-from engram_sync.node._limits import INDEX_IDLE_S, SWEEP_PATIENCE_S, SWEEP_RECORDS
+from engram_sync.node._limits import (
+    INDEX_IDLE_S,
+    SWEEP_PATIENCE_S,
+    SWEEP_RECORDS,
+    TIME_CHECK_S,
+)
 from engram_sync.node._machine import Machine
+from engram_sync.node._upkeep import keep_time, retell
 from engram_sync.node._write_path import WritePath
 from engram_sync.observe import Log
 from engram_sync.replication import ScopeView
@@ -59,7 +65,10 @@ class Core:
     """Open problems by name, in words for ``status``."""
     _left_over: dict[bytes, int] = field(default_factory=dict[bytes, int])
     """Of each scope that an earlier run left behind its records: the newest arrival at opening."""
+    _now_ms: int = 0
+    """Wall time when it was last looked at."""
     _lagging: trio.Event = field(default_factory=trio.Event)
+    _waiting: trio.Event = field(default_factory=trio.Event)
     _unindexed: trio.Event = field(default_factory=trio.Event)
     _changed: trio.Event = field(default_factory=trio.Event)
 
@@ -67,6 +76,9 @@ class Core:
 
     async def read(self, job: Callable[[Reader], T]) -> T:
         """Run ``job`` on one consistent state of the store."""
+        if any(self.path.forks.values()):
+            # What references mean where a log was forked, only the writer's thread knows.
+            return await self.store.submit(job)
         return await self.store.read(job)
 
     async def write(self, job: Callable[[Transaction], T], *, weight: int = 1) -> T:
@@ -90,7 +102,23 @@ class Core:
         self.problems.pop("store", None)
         for view in views:
             self._publish(view)
+        while self.path.reports:
+            name, text = self.path.reports.popitem()
+            self.problems[name] = text
+            self.announce_change()
+        if self.path.purge_due:
+            await self.purge()
         return result
+
+    async def purge(self) -> None:
+        """Leave nothing of what was erased in any file of the home."""
+        self.path.purge_due = False
+        try:
+            await self.store.purge()
+        except DegradedError as error:
+            self.problems["purge"] = f"erased values are still in the files: {error.message}"
+        else:
+            self.problems.pop("purge", None)
 
     def _publish(self, view: ScopeView) -> None:
         before = self.scopes.get(view.scope)
@@ -99,10 +127,23 @@ class Core:
         self.scopes[view.scope] = view
         if view.state_digest is None:
             self._lagging.set()
+        if self.quarantined(view.scope) or view.scope in self.path.ahead:
+            self._waiting.set()
+        for fork in self.path.forks.get(view.scope, ()):
+            name = self.path.label(view.scope, fork.author) or fork.author.hex()[:16]
+            self.problems[f"fork {fork.root.hex()} {fork.base}"] = (
+                f"log {fork.root.hex()[:16]} of {name} goes on in {len(fork.branches)} ways after"
+                f" record {fork.base}: its home was copied or rolled back, or somebody lies;"
+                " all of it is kept"
+            )
         self._unindexed.set()
         for listener in tuple(self.listeners):
             listener(before, view)
         self.announce_change()
+
+    def quarantined(self, scope: bytes) -> int:
+        """How many memories of a scope have records from the future, as of its newest view."""
+        return self.path.quarantined.get(scope, 0)
 
     # -- waiting for change ------------------------------------------------------------------
 
@@ -125,7 +166,13 @@ class Core:
     # -- background work ---------------------------------------------------------------------
 
     async def materialise_forever(self) -> None:
-        """Keep the documents up with the records, in slices, so that writes get their turn."""
+        """Keep the documents up with the records and with the time, in slices."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._keep_time_forever)
+            await self.purge()
+            await self._sweep_forever()
+
+    async def _sweep_forever(self) -> None:
         while True:
             await self._lagging.wait()
             self._lagging = trio.Event()
@@ -156,11 +203,40 @@ class Core:
         else:
             self.problems.pop("materialise", None)
 
+    async def _keep_time_forever(self) -> None:
+        """Show what waits for its time when that comes."""
+        while True:
+            await self._waiting.wait()
+            self._waiting = trio.Event()
+            await trio.sleep(TIME_CHECK_S)
+            for scope in tuple(self.scopes):
+                await self._keep_time(scope)
+                if self.quarantined(scope):
+                    self._waiting.set()
+
+    async def _keep_time(self, scope: bytes) -> None:
+        try:
+            if scope in self.path.ahead:
+                self.path.ahead.discard(scope)
+                await self.write(lambda tx: retell(self.path, tx, scope))
+            while await self.write(lambda tx: keep_time(self.path, tx, scope)):
+                pass
+        except LocalError as error:
+            self.problems["time"] = error.message
+            log.error("what waits for its time cannot be shown", reason=error.message)
+        else:
+            self.problems.pop("time", None)
+
     async def settle(self) -> None:
         """Materialise what was durable when the node opened; reads find all of it afterwards.
 
-        Whoever opens a node to ask one question must not be told less than is stored.
+        Whoever opens a node to ask one question must not be told less than is stored.  When the
+        clock went back, what is in the future now is hidden again.
         """
+        before_ms, self._now_ms = self._now_ms, self.machine.clock.now_ms()
+        if self._now_ms < before_ms:
+            for scope in tuple(self.scopes):
+                await self._keep_time(scope)
         while self._left_over:
             scope = min(self._left_over)
             if await self.write(partial(self._advance, scope), weight=SWEEP_RECORDS):

@@ -3,96 +3,43 @@
 Runs inside the store's writer jobs: synchronous, one thread, one transaction at a time.
 """
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from engram_crdt import hlc
 from engram_sync.errors import CorruptError
 from engram_sync.host import Clock, Entropy
 from engram_sync.log import (
+    HLC_SKEW_MS,
     AuthoredBatch,
     Draft,
-    ForkDetected,
+    Fork,
+    FutureLogError,
     IngestBatch,
     Ledger,
     LogState,
     Witness,
     continues,
 )
-from engram_sync.memory import Authors, Materialiser
+from engram_sync.memory import Authors, Materialiser, Naming
+from engram_sync.node._arrivals import Arrival as Arrival
+from engram_sync.node._arrivals import Intake as Intake
+from engram_sync.node._arrivals import Taken as Taken
+from engram_sync.node._arrivals import arrival_untrusted as arrival_untrusted
 from engram_sync.node._home import NodeKey
 from engram_sync.node._limits import SWEEP_INLINE_RECORDS, SWEEP_RECORDS
-from engram_sync.node._pages import MEMBERSHIP_RUNS_MAX
+from engram_sync.node._loading import load_charter, load_log
+from engram_sync.node._own_logs import OwnLogs, spelled_out
 from engram_sync.node._rules import StoredHistory
+from engram_sync.node._storing import Storing
 from engram_sync.replication import ScopeView
 from engram_sync.results import Scope
-from engram_sync.store import LogRow, Reader, ScopeRow, Transaction
+from engram_sync.store import Reader, Transaction
 from engram_sync.trust import Charters, Member, MemberRole, may_read
-from engram_wire import (
-    Announcement,
-    Frame,
-    LogDomain,
-    ProtocolError,
-    Rejection,
-    WireError,
-    decode_frame_untrusted,
-)
+from engram_wire import LogDomain, Record, WireError
 
 SALT_BYTES = 16
-INCARNATION_BYTES = 16
-
-
-class Arrival(NamedTuple):
-    """A frame as a peer sent it: well-formed, and nothing of it proven yet."""
-
-    scope: bytes
-    announcement: Announcement
-    """The log that it is of."""
-    frame: Frame
-
-
-def arrival_untrusted(
-    scope: bytes, announcements: Mapping[int, Announcement], data: bytes
-) -> Arrival:
-    """Decode a frame and find its log among those that were announced.
-
-    Raises:
-        WireError: It is malformed, of no announced log, or keeps payloads back.
-    """
-    frame = decode_frame_untrusted(data)
-    announcement = announcements.get(frame.ref)
-    if announcement is None:
-        raise ProtocolError(f"a frame of log {frame.ref}, which was not announced")
-    if any(record.payload is None for record in frame.records):
-        # This version drops no payload and could not ask for one later: without this, whoever
-        # passes a record on could hide what it says, and both sides would still agree.
-        raise ProtocolError(f"a frame of log {frame.ref} keeps payloads back")
-    return Arrival(scope, announcement, frame)
-
-
-class Taken(NamedTuple):
-    """What became of one frame."""
-
-    ref: int
-    """The sender's number of the frame's log."""
-    log: bytes
-    seq: int
-    """The frame's last position; the last valid one when the log is refused."""
-    new_records: int
-    rejected: tuple[Rejection, ...] = ()
-
-
-@dataclass(slots=True)
-class Intake:
-    """What became of a batch of frames."""
-
-    taken: list[Taken] = field(default_factory=list[Taken])
-    """One per frame, in order, up to the error."""
-    forks: list[ForkDetected] = field(default_factory=list[ForkDetected])
-    """Logs that turned out to have two histories; each counts as a frame taken too."""
-    error: WireError | None = None
-    """Why the frame after those was refused; frames after it were not looked at."""
 
 
 class _Members(NamedTuple):
@@ -119,14 +66,29 @@ class WritePath:
         self._entropy = entropy
         self.charters = Charters()
         self.ledger = Ledger(self.charters)
-        self.authors = Authors(label=self.label)
-        self._members: dict[bytes, _Members] = {}
-        self._materialiser = Materialiser(self.authors)
-        self._own: dict[tuple[bytes, int], LogState] = {}
-        self._touched: set[bytes] = set()
+        self.authors = Authors(label=self.label, trust=self._trust, naming=self._naming)
+        self.reports: dict[str, str] = {}
+        """What somebody should know, by name, in words for ``status``; Core takes them away."""
+        self.purge_due = False
+        """Whether the last job erased something that is still in the files."""
+        self.ahead: set[bytes] = set()
+        """Scopes in which an own log ended because it was in the future; see ``retell``."""
+        self.quarantined: dict[bytes, int] = {}
+        """By scope, as of its newest view: engrams with records from the future."""
+        self.forks: dict[bytes, tuple[Fork, ...]] = {}
+        """By scope, as of its newest view: logs that were continued in two ways."""
         self.watchers: list[set[bytes]] = []
         """Sets that collect the ids of engrams that received records changed."""
+        self.materialiser = Materialiser(self.authors, latest=self.latest)
+        self._storing = Storing(self.ledger, self.materialiser, clock, key.public)
+        self.own = OwnLogs(self.ledger, key.public, entropy)
+        self._members: dict[bytes, _Members] = {}
+        self._touched: set[bytes] = set()
         self._generation = 0
+
+    def latest(self) -> int:
+        """The largest clock that does not count as from the future now."""
+        return (self._clock.now_ms() + HLC_SKEW_MS + 1 << hlc.COUNTER_BITS) - 1
 
     # -- opening and closing -----------------------------------------------------------------
 
@@ -141,37 +103,18 @@ class WritePath:
             self.ledger.add_scope(scope.id, scope.n)
         rows = reader.logs()
         self.authors.learn(rows)
-        for row in rows:
-            log = self._load_log(reader, scopes[row.scope], row)
-            if row.author == self._key.public and continues(witnesses.get(row.id), log, boot_id):
-                self._own[log.scope, log.domain] = log
+        logs = [load_log(reader, self.ledger, scopes[row.scope].id, row) for row in rows]
+        for log in logs:
+            proven = continues(witnesses.get(log.id), log, boot_id)
+            if proven and log.author == self._key.public and log.seq > log.sealed:
+                self.own.resume(log)
         for scope in scopes.values():
-            self._load_charter(reader, scope, [row for row in rows if row.scope == scope.n])
-
-    def _load_log(self, reader: Reader, scope: ScopeRow, row: LogRow) -> LogState:
-        announcement = Announcement(0, row.domain, row.author, row.incarnation)
-        return self.ledger.add_log(
-            row.n,
-            scope.id,
-            announcement,
-            seq=row.seq,
-            head=row.head,
-            hlc=row.hlc,
-            past=reader.past(row.n, row.seq),
-        )
-
-    def _load_charter(self, reader: Reader, scope: ScopeRow, logs: Sequence[LogRow]) -> None:
-        """Apply the stored membership records again, in the order in which they arrived."""
-        members = {row.n: row for row in logs if row.domain == LogDomain.MEMBERS}
-        runs = [run for n in members for run in reader.runs_of(n, 0, MEMBERSHIP_RUNS_MAX)]
-        for run in sorted(runs):
-            row = members[run.log]
-            records = reader.records(run.log, run.first, run.last)
-            self.charters.restore(scope.id, row.author, row.id, records)
+            of_scope = [row for row in rows if row.scope == scope.n]
+            load_charter(reader, self.charters, self.authors, scope, of_scope)
 
     def witnesses(self, boot_id: str) -> list[Witness]:
         """What the next opening must find to continue the own logs."""
-        return [Witness(log.id, log.seq, log.head, boot_id) for log in self._own.values()]
+        return [Witness(log.id, log.seq, log.head, boot_id) for log in self.own.live()]
 
     # -- transactions ------------------------------------------------------------------------
 
@@ -180,12 +123,13 @@ class WritePath:
         """Run a job's writes; fills the list with the views of every scope it touched."""
         views: list[ScopeView] = []
         checkpoint = self.ledger.checkpoint()
-        own, members = dict(self._own), dict(self._members)
+        own, members = self.own.save(), dict(self._members)
 
         def undo() -> None:
             self.ledger.rollback(checkpoint)
             self.authors.forget()
-            self._own, self._members = own, members
+            self.own.restore(own)
+            self._members = members
 
         tx.on_rollback(undo)
         self._touched.clear()
@@ -201,6 +145,8 @@ class WritePath:
         arrival = reader.last_arrival(number)
         members = self._members_of(scope)
         self._generation += 1
+        self.quarantined[scope] = reader.quarantine_count(number)
+        self.forks[scope] = tuple(self.ledger.forks(scope))
         return ScopeView(
             scope=scope,
             number=number,
@@ -211,6 +157,12 @@ class WritePath:
             engrams=row.live,
             readers=members.readers if row.kind != Scope.INSTANCE else frozenset(),
             generation=self._generation,
+            sealed=self.ledger.sealed_summary(scope),
+            seals=tuple(self.ledger.sealed(scope)),
+            owed=reader.owed_count(number),
+            epoch=sum(len(fork.branches) for fork in self.forks[scope]),
+            trunks={t.id: t.seq for f in self.forks[scope] for t in [f.branches[0].parent] if t},
+            own=frozenset(log.id for log in self.own.live() if log.scope == scope and log.n),
         )
 
     # -- members -----------------------------------------------------------------------------
@@ -236,7 +188,7 @@ class WritePath:
         """The role of ``key`` as of the newest view; None for a stranger."""
         return next((m.role for m in self.members(scope) if m.key == key), None)
 
-    def _members_of(self, scope: bytes) -> "_Members":
+    def _members_of(self, scope: bytes) -> _Members:
         membership = self.charters.of(scope)
         known = self._members.get(scope)
         if known is None or known.heads != membership.heads:
@@ -249,19 +201,38 @@ class WritePath:
             )
         return known
 
-    def _auth(self, scope: bytes) -> tuple[bytes, ...]:
-        return self.charters.of(scope).auth(self._key.public)
+    def _trust(self, scope: bytes, key: bytes) -> float:
+        """Whoever told two stories about one log is believed nothing."""
+        return 0.0 if any(fork.author == key for fork in self.forks.get(scope, ())) else 1.0
+
+    def _naming(
+        self, reader: Reader, scope: bytes, log: int
+    ) -> Callable[[Record], Naming] | None:
+        names = self.ledger.names(scope)
+        if names is None:
+            return None
+        history = StoredHistory(reader, self.ledger)
+        return lambda record: names.resolve(log, record, history)
 
     # -- own records -------------------------------------------------------------------------
 
     def own_log(self, scope: bytes, domain: int = LogDomain.DATA) -> LogState:
         """The log that the next own record of ``scope`` goes to; a new incarnation if need be."""
-        log = self._own.get((scope, domain))
-        if log is None:
-            incarnation = self._entropy(INCARNATION_BYTES)
-            log = self.ledger.open_log(scope, domain, self._key.public, incarnation)
-            self._own[scope, domain] = log
-        return log
+        return self.own.current(scope, domain)
+
+    def end_own(self, scope: bytes, log: bytes) -> None:
+        """Never continue an own log: a peer knows more of it than is held here."""
+        state = self.ledger.log_by_id(scope, log)
+        if state is not None and self.own.is_live(state):
+            self._end(state)
+
+    def _end(self, log: LogState) -> None:
+        self.own.end(log)
+        self._touched.add(log.scope)
+        self.reports["copy"] = (
+            f"another copy of this node writes, or this one was rolled back: log {log.id.hex()[:16]}"
+            " is not continued, and a new one takes its place; nothing is lost"
+        )
 
     def write(
         self,
@@ -272,24 +243,40 @@ class WritePath:
     ) -> AuthoredBatch:
         """Author, sign, store and materialise own records.
 
+        A new incarnation first seals the data logs before it.  An own log that is in the future,
+        because the clock was wrong when it was written, ends here; see ``retell``.
+
         Raises:
             LocalError: A draft breaks a limit or a rule; nothing was changed.
         """
+        log = self.own_log(scope, domain)
+        try:
+            batch = self._author(tx, log, drafts)
+        except FutureLogError:
+            self.own.end(log)
+            self.ahead.add(scope)
+            drafts = spelled_out(drafts, log)
+            batch = self._author(tx, self.own_log(scope, domain), drafts)
+        arrivals = self._store(tx, batch)
+        self.materialiser.apply_local(
+            tx, self.ledger.scope_number(scope), batch.log.n, batch.records, arrivals
+        )
+        return batch
+
+    def _author(self, tx: Transaction, log: LogState, drafts: Sequence[Draft]) -> AuthoredBatch:
+        data = log.domain == LogDomain.DATA
+        if data and not log.n:
+            drafts = [*self.own.seals(log.scope, self.latest()), *drafts]
         salt = self._entropy(SALT_BYTES * len(drafts))
-        batch = self.ledger.author(
-            self.own_log(scope, domain),
+        return self.ledger.author(
+            log,
             drafts,
             now_ms=self._clock.now_ms(),
             salts=[salt[i : i + SALT_BYTES] for i in range(0, len(salt), SALT_BYTES)],
             secret_key=self._key.secret,
-            auth=self._auth(scope) if domain == LogDomain.DATA else (),
+            auth=self.charters.of(log.scope).auth(self._key.public) if data else (),
             history=StoredHistory(tx, self.ledger),
         )
-        arrivals = self._store(tx, batch)
-        self._materialiser.apply_local(
-            tx, self.ledger.scope_number(scope), batch.log.n, batch.records, arrivals
-        )
-        return batch
 
     # -- received records --------------------------------------------------------------------
 
@@ -302,12 +289,6 @@ class WritePath:
         for arrival in arrivals:
             try:
                 intake.taken.append(self._take(tx, arrival))
-            except ForkDetected as fork:
-                intake.forks.append(fork)
-                intake.taken.append(
-                    Taken(arrival.frame.ref, fork.log, fork.seq - 1, 0, (fork.rejection,))
-                )
-                continue
             except WireError as error:
                 intake.error = error
                 break
@@ -319,43 +300,37 @@ class WritePath:
     def _take(self, tx: Transaction, arrival: Arrival) -> Taken:
         scope, announcement, frame = arrival
         history = StoredHistory(tx, self.ledger)
+        own = self.own.live()
+        held = {log.n: log.seq for log in own}
         batch = self.ledger.ingest_untrusted(announcement, scope, frame, history=history)
+        if batch.split is not None:
+            self._touched.add(scope)
+            self._storing.split(tx, batch.split)
         if batch.records:
             self._store(tx, batch)
+        for log in own:
+            sealed = any(number == log.n for number, _ in batch.sealed)
+            if sealed or log.seq != held[log.n] or log.children:
+                self._end(log)
         if batch.rejection is not None:
-            held, why = batch.log.seq, (batch.rejection,)
-            return Taken(frame.ref, batch.log.id, held, len(batch.records), why)
+            reached, why = batch.log.seq, (batch.rejection,)
+            return Taken(frame.ref, batch.log.id, reached, len(batch.records), why)
         # What the frame shows, not how far the log is held here: the sender may hold less.
         last = frame.first + len(frame.records) - 1
         return Taken(frame.ref, batch.log.id, last, len(batch.records))
 
     def _store(self, tx: Transaction, batch: AuthoredBatch | IngestBatch) -> list[int]:
-        log = batch.log
-        scope = self.ledger.scope_number(log.scope)
-        self._touched.add(log.scope)
-        if batch.new_log:
-            number = tx.put_log(scope, log.id, log.domain, log.author, log.incarnation)
-            if number != log.n:
-                raise CorruptError(f"log {number} of the store is log {log.n} of the ledger")
-        tx.put_records(log.n, batch.records)
-        arrivals = [tx.put_run(log.n, *run) for run in batch.runs]
-        for seq, past in batch.pasts:
-            tx.put_past(log.n, seq, past)
-        tx.set_head(log.n, batch.seq, batch.head, batch.hlc)
-        row = tx.scope(scope)
-        assert row is not None
-        tx.update_scope(row._replace(records=row.records + len(batch.records)))
-        return arrivals
+        self._touched.add(batch.log.scope)
+        self.purge_due = self.purge_due or bool(batch.erased)
+        return self._storing.store(tx, batch)
 
     # -- derived state -----------------------------------------------------------------------
 
     def sweep(self, tx: Transaction, scope: bytes, *, limit: int) -> int:
         """Materialise the next stored records of ``scope``; returns how many were looked at."""
-        swept = self._materialiser.sweep(tx, self.ledger.scope_number(scope), limit=limit)
+        swept = self.materialiser.sweep(tx, self.ledger.scope_number(scope), limit=limit)
         if swept.records:
-            self._touched.add(scope)
-        for watcher in self.watchers:
-            watcher.update(swept.changed)
+            self._changed(scope, swept.changed)
         return swept.records
 
     def catch_up(self, tx: Transaction, scope: bytes) -> bool:
@@ -364,3 +339,13 @@ class WritePath:
         while self.sweep(tx, scope, limit=SWEEP_RECORDS):
             waited = True
         return waited
+
+    def rebuild(self, tx: Transaction, scope: bytes, engrams: Iterable[bytes]) -> None:
+        """Make the rows of engrams anew from their records."""
+        number = self.ledger.scope_number(scope)
+        self._changed(scope, self.materialiser.rebuild(tx, number, engrams))
+
+    def _changed(self, scope: bytes, engrams: Iterable[bytes]) -> None:
+        self._touched.add(scope)
+        for watcher in self.watchers:
+            watcher.update(engrams)

@@ -1,0 +1,98 @@
+"""A document being made from records, with what its row will say about it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from engram_crdt import DocumentError, Dot, Element, EngramDocument, TextSpan
+from engram_sync.conflicts import bits
+from engram_wire import Record
+from engram_wire.cbor import encode
+
+from ._changes import TEXT_PUT, change_of
+from ._references import Naming
+from ._shapes import Texts
+from ._state import View
+from ._texts import texts_of
+
+
+class Stored(NamedTuple):
+    """A record, the log that it belongs to, and what its references mean."""
+
+    log: int
+    log_id: bytes
+    record: Record
+    naming: Naming | None = None
+    """None while no log of the scope is forked."""
+
+
+class Shown(NamedTuple):
+    """What a document shows."""
+
+    elements: Sequence[Element]
+    texts: Mapping[Dot, str]
+    """By the dot of each live generation: its collaborative text."""
+    orphans: Sequence[Element]
+    """Live text of generations that are gone."""
+
+    def bits(self) -> int:
+        """The classes of open conflicts, as rows store them."""
+        return int(bits(self.elements, texts=self.texts, orphans=self.orphans))
+
+    def search_texts(self) -> Texts:
+        """What of it is searched."""
+        return texts_of(self.elements, self.texts)
+
+
+def _orphan(span: TextSpan) -> Element:
+    value = None if span.text is None else encode(span.text)
+    return Element(TEXT_PUT, span.dot, span.hlc, value, span.payload_hash, span.seq)
+
+
+@dataclass(slots=True)
+class OpenEngram:
+    """A document being changed, with what its row will say about it."""
+
+    document: EngramDocument
+    first: tuple[int, int] = (0, 0)
+    """Log and position of the first record that arrived; (0, 0) before it."""
+    records: int = 0
+    created: int = 0
+    newest: int = 0
+    digest_before: int = 0
+    erased: bool = False
+    """Whether the payload of a record of it was erased for good."""
+
+    @classmethod
+    def of(cls, engram: bytes, records: Iterable[Stored]) -> "OpenEngram":
+        """The engram that these applied records make, in the order in which they arrived."""
+        made = cls(EngramDocument(engram))
+        for stored in records:
+            made.apply(stored)
+        return made
+
+    def apply(self, stored: Stored) -> None:
+        """Merge one record, unless it was merged before."""
+        record = stored.record
+        try:
+            if not self.document.apply(change_of(stored.log_id, record, stored.naming)):
+                return
+        except DocumentError:
+            # Valid as a record, yet beyond what a document can hold: it changes nothing, here as
+            # on every other node.  One author must not stop the scope for all.
+            return
+        if not self.records:
+            self.first = (stored.log, record.seq)
+        self.records += 1
+        self.created = min(self.created or record.hlc, record.hlc)
+        self.newest = max(self.newest, record.hlc)
+
+    def shown(self) -> Shown:
+        """What the document shows."""
+        document = self.document
+        orphans = [_orphan(span) for span in document.orphans()]
+        return Shown(document.elements(), document.texts(), orphans)
+
+    def view(self, shown: Shown) -> View:
+        """What readers see of it."""
+        return View(self.created, self.document.clock(), shown.elements, self.erased, *shown[1:])

@@ -1,0 +1,51 @@
+"""What one engram was, as far as this node could know it at some time."""
+
+from engram_crdt import hlc
+from engram_sync.log import HLC_SKEW_MS
+from engram_sync.store import Reader, ScopeRow
+
+from ._authors import Authors
+from ._open_engram import OpenEngram
+from ._rebuild import missing_of, stored_of
+from ._state import EngramState
+from ._views import life_number
+
+
+def latest_at(at_ms: int) -> int:
+    """The largest clock that did not count as from the future at that time."""
+    return min((at_ms + HLC_SKEW_MS + 1 << hlc.COUNTER_BITS) - 1, hlc.HLC_MAX)
+
+
+def state_at(
+    reader: Reader, authors: Authors, scope: ScopeRow, engram: bytes, at_ms: int
+) -> EngramState | None:
+    """The state of an engram from the records that had arrived here by ``at_ms``.
+
+    Values that were erased since are gone from the past too.
+
+    Returns:
+        None when nothing of it could be shown then.
+    """
+    row = reader.engram(scope.n, engram)
+    if row is None:
+        return None
+    latest = latest_at(at_ms)
+    arrived = reader.records_at(scope.n, engram, at_ms)
+    records = stored_of(reader, authors, scope.id, [r for r in arrived if r[1].hlc <= latest])
+    made = OpenEngram.of(engram, records)
+    if not made.records:
+        return None
+    _, made.erased = missing_of(reader, made.document, records)
+    shown = made.shown()
+    then = row._replace(
+        log=made.first[0],
+        seq=made.first[1],
+        records=made.records,
+        hlc=made.newest,
+        life=life_number(shown.elements),
+        conflict=shown.bits(),
+        state=None,
+        view=None,
+        digest=None,
+    )
+    return EngramState(then, scope, *made.view(shown))

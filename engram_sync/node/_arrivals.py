@@ -1,0 +1,60 @@
+"""Frames on their way into the store, and what became of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from engram_wire import (
+    Announcement,
+    Frame,
+    ProtocolError,
+    Rejection,
+    WireError,
+    decode_frame_untrusted,
+)
+
+
+class Arrival(NamedTuple):
+    """A frame as a peer sent it: well-formed, and nothing of it proven yet."""
+
+    scope: bytes
+    announcement: Announcement
+    """The log that it is of."""
+    frame: Frame
+
+
+def arrival_untrusted(
+    scope: bytes, announcements: Mapping[int, Announcement], data: bytes
+) -> Arrival:
+    """Decode a frame and find its log among those that were announced.
+
+    Raises:
+        WireError: It is malformed, or of no announced log.
+    """
+    frame = decode_frame_untrusted(data)
+    announcement = announcements.get(frame.ref)
+    if announcement is None:
+        raise ProtocolError(f"a frame of log {frame.ref}, which was not announced")
+    return Arrival(scope, announcement, frame)
+
+
+class Taken(NamedTuple):
+    """What became of one frame."""
+
+    ref: int
+    """The sender's number of the frame's log."""
+    log: bytes
+    seq: int
+    """The frame's last position; the last valid one when the log is refused."""
+    new_records: int
+    rejected: tuple[Rejection, ...] = ()
+
+
+@dataclass(slots=True)
+class Intake:
+    """What became of a batch of frames."""
+
+    taken: list[Taken] = field(default_factory=list[Taken])
+    """One per frame, in order, up to the error."""
+    error: WireError | None = None
+    """Why the frame after those was refused; frames after it were not looked at."""

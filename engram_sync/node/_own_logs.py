@@ -1,0 +1,120 @@
+"""The logs that this node writes: which it may continue, and what a new incarnation begins with."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from engram_sync.host import Entropy
+from engram_sync.log import NO_ENGRAM, Draft, Ledger, LogState
+from engram_wire import LogDomain, RecordKind, Superseded
+
+INCARNATION_BYTES = 16
+SEALS_PER_RECORD = 1_000
+"""Logs that one seal names: far below what a record may name, and more than anybody has."""
+
+Place = tuple[bytes, int]
+"""A scope and a domain: this node continues at most one log in each."""
+
+
+class OwnLogs:
+    """The own logs that are continued.
+
+    Args:
+        ledger: All logs.
+        key: The node's public key.
+        entropy: Incarnations.
+    """
+
+    def __init__(self, ledger: Ledger, key: bytes, entropy: Entropy) -> None:
+        self._ledger = ledger
+        self._key = key
+        self._entropy = entropy
+        self._live: dict[Place, LogState] = {}
+
+    def live(self) -> list[LogState]:
+        """Every log that is continued."""
+        return list(self._live.values())
+
+    def is_live(self, log: LogState) -> bool:
+        """Whether the next own record of its scope and domain goes to this log."""
+        return self._live.get((log.scope, log.domain)) is log
+
+    def save(self) -> dict[Place, LogState]:
+        """What ``restore`` brings back."""
+        return dict(self._live)
+
+    def restore(self, saved: dict[Place, LogState]) -> None:
+        """Continue what was continued when it was saved."""
+        self._live = saved
+
+    def resume(self, log: LogState) -> None:
+        """Continue a log, whose continuity is proven."""
+        self._ledger.claim(log)
+        self._live[log.scope, log.domain] = log
+
+    def end(self, log: LogState) -> None:
+        """Never continue this log: the next record begins a new incarnation."""
+        if self.is_live(log):
+            del self._live[log.scope, log.domain]
+
+    def current(self, scope: bytes, domain: int) -> LogState:
+        """The log that the next own record goes to; a new incarnation if need be."""
+        log = self._live.get((scope, domain))
+        if log is None:
+            incarnation = self._entropy(INCARNATION_BYTES)
+            log = self._ledger.open_log(scope, domain, self._key, incarnation)
+            self._live[scope, domain] = log
+        return log
+
+    def seals(self, scope: bytes, latest: int) -> list[Draft]:
+        """What a new incarnation says first: that the data logs before it go no further.
+
+        Args:
+            scope: The scope.
+            latest: The largest clock that is not from the future.  A log that ends beyond it
+                cannot be in the past of the seal, and is left as it is.
+        """
+        ended = [
+            log
+            for log in self.data_logs(scope)
+            if log.seq > log.sealed and log.hlc <= latest and not self.is_live(log)
+        ]
+        return [
+            Draft(
+                RecordKind.SEAL,
+                NO_ENGRAM,
+                (),
+                tuple([Superseded(0, log.id, log.seq) for log in ended[at : at + SEALS_PER_RECORD]]),
+            )
+            for at in range(0, len(ended), SEALS_PER_RECORD)
+        ]
+
+    def data_logs(self, scope: bytes) -> list[LogState]:
+        """Every data log of this node's key that does not go on in branches."""
+        return [
+            log
+            for log in self._ledger.logs(scope)
+            if log.author == self._key and log.domain == LogDomain.DATA and not log.children
+        ]
+
+
+def spelled_out(drafts: Sequence[Draft], log: LogState) -> list[Draft]:
+    """Drafts made for ``log``, for another log to write: the log they call their own by its id."""
+    return [_spelled_out(draft, log.id) if log.n else draft for draft in drafts]
+
+
+def _spelled_out(draft: Draft, own: bytes) -> Draft:
+    dots = tuple([dot._replace(log=dot.log or own) for dot in draft.superseded])
+    if draft.edit is None:
+        return replace(draft, superseded=dots)
+    edit = draft.edit
+    inserts = [
+        item._replace(
+            left=item.left and item.left._replace(log=item.left.log or own),
+            right=item.right and item.right._replace(log=item.right.log or own),
+        )
+        for item in edit.inserts
+    ]
+    spans = [span._replace(log=span.log or own) for span in edit.deletes]
+    generation = edit.generation._replace(log=edit.generation.log or own)
+    named = edit._replace(generation=generation, inserts=tuple(inserts), deletes=tuple(spans))
+    return replace(draft, superseded=dots, edit=named)

@@ -1,0 +1,109 @@
+"""Making the store follow the ledger: records, runs, forks, seals and erasures of one batch."""
+
+from collections.abc import Iterable
+
+from engram_sync.errors import CorruptError
+from engram_sync.host import Clock
+from engram_sync.log import AuthoredBatch, IngestBatch, Ledger, LogState, Split
+from engram_sync.memory import Materialiser
+from engram_sync.store import Transaction
+from engram_wire import Record, RecordKind
+
+
+class Storing:
+    """Stores what the ledger hands out.
+
+    Args:
+        ledger: All logs.
+        materialiser: Makes anew what an erasure or a fork changes about engrams.
+        clock: When things arrived.
+        key: This node's public key.
+    """
+
+    def __init__(
+        self, ledger: Ledger, materialiser: Materialiser, clock: Clock, key: bytes
+    ) -> None:
+        self._ledger = ledger
+        self._materialiser = materialiser
+        self._clock = clock
+        self._key = key
+
+    def store(self, tx: Transaction, batch: AuthoredBatch | IngestBatch) -> list[int]:
+        """Insert one batch; returns the arrivals of its runs."""
+        log, records = batch.log, batch.records
+        scope = self._ledger.scope_number(log.scope)
+        if batch.new_log:
+            self._put_log(tx, scope, log)
+        if isinstance(batch, IngestBatch):
+            records = _without_erased(tx, log.n, records)
+        now_ms = self._clock.now_ms()
+        tx.put_records(log.n, records)
+        arrivals = [tx.put_run(log.n, *run, at=now_ms) for run in batch.runs]
+        for seq, past in batch.pasts:
+            tx.put_past(log.n, seq, past)
+        tx.set_head(log.n, batch.seq, batch.head, batch.hlc)
+        row = tx.scope(scope)
+        assert row is not None
+        tx.update_scope(row._replace(records=row.records + len(records)))
+        for number, seq in batch.sealed:
+            tx.seal_log(number, seq)
+        if batch.erased:
+            self._erase(tx, scope, batch, now_ms)
+        return arrivals
+
+    def _put_log(self, tx: Transaction, scope: int, log: LogState) -> None:
+        number = tx.put_log(
+            scope,
+            log.id,
+            log.domain,
+            log.author,
+            log.incarnation,
+            parent=None if log.parent is None else log.parent.n,
+            base=log.base,
+            branch=log.branch,
+        )
+        if number != log.n:
+            raise CorruptError(f"log {number} of the store is log {log.n} of the ledger")
+
+    def split(self, tx: Transaction, split: Split) -> None:
+        """End a log where it forks, and let what was held beyond be called by its branch.
+
+        The engrams that those records wrote to are made anew, because the names of their values
+        have changed: whatever the order in which the branches came, the state is the same.
+        """
+        trunk, moved = split.trunk, split.moved
+        if moved is None:
+            return
+        scope = self._ledger.scope_number(trunk.scope)
+        engrams = {r.engram for r in tx.records(trunk.n, split.base + 1, moved.seq)}
+        before = self._materialiser.standing(tx, scope, engrams)
+        self._put_log(tx, scope, moved)
+        tx.split_log(trunk.n, split.base, moved.n)
+        tx.set_head(trunk.n, split.base, split.head, split.hlc)
+        for log, seq, data in tx.pasts(scope):
+            rewritten = self._ledger.split_past(data, split)
+            if rewritten != data:
+                tx.put_past(log, seq, rewritten)
+        self._materialiser.rebuild(tx, scope, engrams, before)
+
+    def _erase(
+        self, tx: Transaction, scope: int, batch: AuthoredBatch | IngestBatch, now_ms: int
+    ) -> None:
+        """Purge what the batch erases, here and now: the payloads and all that shows them."""
+        engrams: set[bytes] = set()
+        for number, seq in batch.erased:
+            engrams |= {record.engram for record in tx.records(number, seq, seq)}
+            tx.erase(number, [seq])
+        self._materialiser.rebuild(tx, scope, engrams)
+        for record in batch.records:
+            if record.shape[0] == RecordKind.ERASE:
+                tx.put_receipt(scope, batch.log.n, record.seq, self._key, now_ms)
+
+
+def _without_erased(tx: Transaction, log: int, records: Iterable[Record]) -> list[Record]:
+    """Records as they may be kept: a payload that was erased does not come back."""
+    records = list(records)
+    erased = tx.erased(log, [record.seq for record in records])
+    if not erased:
+        return records
+    return [r._replace(payload=None) if r.seq in erased else r for r in records]

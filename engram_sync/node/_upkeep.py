@@ -1,0 +1,142 @@
+"""Work on what is stored beyond taking it in: receipts, time, space.
+
+Each function is a job, or a slice of one, for the store's writer; see ``WritePath``.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from engram_crdt import hlc
+from engram_sync.memory import Compacted, compact_one, dead_in, retold, rows_of, shown_early
+from engram_sync.node._limits import COMPACT_ROWS, RELEASE_ENGRAMS, RETELL_AHEAD_MS
+from engram_sync.node._write_path import WritePath
+from engram_sync.store import EngramRow, Reader, ScopeRow, Transaction
+
+_RETOLD = "retold "
+"""Prefix of what the store remembers of own logs that were said again: the seq they ended at."""
+
+
+def note_receipts(
+    path: WritePath,
+    tx: Transaction,
+    scope: bytes,
+    key: bytes,
+    positions: Iterable[tuple[bytes, int]],
+    now_ms: int,
+) -> int:
+    """Remember which erasures a member says it holds; returns how many are news.
+
+    Args:
+        path: The write path.
+        tx: The transaction.
+        scope: Id of the scope.
+        key: The member's public key.
+        positions: (log id, seq) that it has acknowledged.
+        now_ms: Wall time.
+    """
+    number = path.ledger.scope_number(scope)
+    receipts = tx.receipts(number)
+    if not receipts:
+        return 0
+    held: dict[int, int] = {}
+    for log, seq in positions:
+        state = path.ledger.log_by_id(scope, log)
+        for part in state.path() if state is not None else ():
+            held[part.n] = max(held.get(part.n, 0), min(seq, part.seq))
+    known = {(row.log, row.seq) for row in receipts if row.key == key}
+    news = {(row.log, row.seq) for row in receipts if row.seq <= held.get(row.log, 0)} - known
+    for number_of_log, seq in news:
+        tx.put_receipt(number, number_of_log, seq, key, now_ms)
+    return len(news)
+
+
+def keep_time(path: WritePath, tx: Transaction, scope: bytes) -> bool:
+    """Show what has waited for its time, and hide what a clock set back shows too early.
+
+    Returns:
+        Whether there may be more to do at once.
+    """
+    number = path.ledger.scope_number(scope)
+    latest = path.latest()
+    rows = tx.quarantined(number, latest, RELEASE_ENGRAMS)
+    early: list[EngramRow] = []
+    for row in shown_early(tx, number, latest):
+        early.append(row)
+        if len(early) == RELEASE_ENGRAMS:
+            break
+    if rows or early:
+        path.rebuild(tx, scope, [row.engram for row in (*rows, *early)])
+    return RELEASE_ENGRAMS in (len(rows), len(early))
+
+
+def retell(path: WritePath, tx: Transaction, scope: bytes) -> bool:
+    """Say again, in a new incarnation, what own logs say from far in the future.
+
+    Returns:
+        Whether an own log was far ahead and not said again before.
+
+    Raises:
+        LocalError: This node may not write to the scope.
+    """
+    latest = path.latest()
+    limit = latest + (RETELL_AHEAD_MS << hlc.COUNTER_BITS)
+    ahead = [
+        log
+        for log in path.own.data_logs(scope)
+        if log.hlc > limit and tx.meta(_RETOLD + log.id.hex()) != log.seq.to_bytes(8, "big")
+    ]
+    if not ahead:
+        return False
+    path.catch_up(tx, scope)
+    row = _scope(path, tx, scope)
+    drafts = retold(tx, path.authors, row, frozenset(log.n for log in ahead), latest)
+    for log in ahead:
+        path.own.end(log)
+    if drafts:
+        path.write(tx, scope, drafts)
+    for log in ahead:
+        tx.put_meta(_RETOLD + log.id.hex(), log.seq.to_bytes(8, "big"))
+    return True
+
+
+def _scope(path: WritePath, reader: Reader, scope: bytes) -> ScopeRow:
+    row = reader.scope(path.ledger.scope_number(scope))
+    assert row is not None, "the ledger knows only scopes that are stored"
+    return row
+
+
+class CompactedSlice(NamedTuple):
+    """What one slice of a compaction did, or would do."""
+
+    done: tuple[Compacted, ...]
+    after: EngramRow | None
+    """Where the next slice begins; None at the end."""
+
+
+def plan_slice(
+    path: WritePath, reader: Reader, scope: bytes, after: EngramRow | None, before_ms: int
+) -> CompactedSlice:
+    """What compacting the next engrams of a scope would do; see ``compact_slice``."""
+    row = _scope(path, reader, scope)
+    page = list(rows_of(reader, row.n, after, COMPACT_ROWS))
+    dead = [dead_in(reader, path.authors, row, each, before_ms) for each in page]
+    done = tuple(Compacted(each, same=True) for each in dead if each is not None)
+    return CompactedSlice(done, page[-1] if len(page) == COMPACT_ROWS else None)
+
+
+def compact_slice(
+    path: WritePath, tx: Transaction, scope: bytes, after: EngramRow | None, before_ms: int
+) -> CompactedSlice:
+    """Let go of dead payloads of the next engrams of a scope, and make their documents anew.
+
+    Args:
+        path: The write path.
+        tx: The transaction.
+        scope: Id of the scope.
+        after: Where the slice before ended; None begins.
+        before_ms: Only engrams of which nothing arrived at or after this time.
+    """
+    plan = plan_slice(path, tx, scope, after, before_ms)
+    row = _scope(path, tx, scope)
+    done = [compact_one(tx, path.authors, path.materialiser, row, each.dead) for each in plan.done]
+    return CompactedSlice(tuple(done), plan.after)
