@@ -27,36 +27,70 @@ from ._dots import TextSpan as TextSpan
 from ._dots import client_id as client_id
 from ._dots import clocks_of as clocks_of
 from ._errors import DocumentError as DocumentError
+from ._laws import GENERATED_STATES as GENERATED_STATES
+from ._laws import CounterExample as CounterExample
+from ._laws import Law as Law
+from ._laws import Merge as Merge
+from ._laws import check_merge as check_merge
+from ._registry import StrategyRegistry as StrategyRegistry
+from ._resolvers import Group as Group
+from ._resolvers import Refinement as Refinement
+from ._resolvers import accounts as accounts
+from ._resolvers import beliefs as beliefs
 from ._resolvers import by_key as by_key
+from ._resolvers import counter_total as counter_total
 from ._resolvers import events as events
+from ._resolvers import heads as heads
 from ._resolvers import in_collection as in_collection
 from ._resolvers import latest as latest
+from ._resolvers import refinements as refinements
 from ._resolvers import siblings as siblings
 from ._resolvers import tags as tags
+from ._strategies import BUILT_IN as BUILT_IN
+from ._strategies import Context as Context
+from ._strategies import Resolution as Resolution
+from ._strategies import Resolver as Resolver
 
 __all__ = [
+    "BUILT_IN",
+    "GENERATED_STATES",
     "Change",
+    "Context",
+    "CounterExample",
     "DocumentError",
     "Dot",
     "Element",
     "EngramDocument",
+    "Group",
+    "Law",
+    "Merge",
     "Order",
+    "Refinement",
+    "Resolution",
+    "Resolver",
+    "StrategyRegistry",
     "SupersedeRule",
     "TextEdit",
     "TextInsert",
     "TextSpan",
     "VectorClock",
+    "accounts",
+    "beliefs",
     "by_key",
+    "check_merge",
     "client_id",
     "clocks_of",
+    "counter_total",
     "derive_update",
     "digest",
     "elements_of_one",
     "event_key",
     "events",
+    "heads",
     "hlc",
     "in_collection",
     "latest",
+    "refinements",
     "rule_of",
     "siblings",
     "superseded_by_put",

@@ -12,9 +12,9 @@ later from the end of the range before.  In version 1 there is no ``texts``, and
 
     awaited := count, [ log id (32 bytes), floor, count, clock... ]...
 
-where the clocks below ``floor`` are awaited too.  Dead elements leave nothing but a gap between clocks, so the size follows
-what is live; equal states have equal blobs.  The Yjs update is derived again on load, so that
-not even a damaged disk can feed foreign bytes to pycrdt.
+where the clocks below ``floor`` are awaited too.  Dead elements leave nothing but a gap between
+clocks, so the size follows what is live; equal states have equal blobs.  The Yjs update is
+derived again on load, so that not even a damaged disk can feed foreign bytes to pycrdt.
 """
 
 from collections.abc import Iterator

@@ -31,6 +31,14 @@ def leading_bytes(value: bytes) -> bytes | None:
     return item if item and item[0] >> 5 == _BYTES else None
 
 
+def whole_number(value: bytes) -> int | None:
+    """Return the number that a value is, None where it is none of up to 64 bits."""
+    if not value or value[0] >> 5 > 1 or _end_of_scalar(value, 0) != len(value):
+        return None
+    number = int.from_bytes(value[1:]) if value[0] & 31 >= 24 else value[0] & 31
+    return -1 - number if value[0] >> 5 else number
+
+
 def _end_of_scalar(value: bytes, offset: int) -> int:
     """Return the offset after a scalar; one beyond the end where there is none."""
     nowhere = len(value) + 1

@@ -217,22 +217,22 @@ class Text:
 
     def spans(self) -> list[TextSpan]:
         """Return what is not deleted, sorted: however it was cut, one record's units are joined."""
-        found: list[TextSpan] = []
-        end, last = Dot(b"", 0), None
-        for log, clock, length, _, _, _, source, text in self.pieces():
-            if source is None:
+        joined: list[Piece] = []
+        for piece in self.pieces():
+            before = joined[-1] if joined else piece
+            if piece.source is None:
                 continue
-            seq, hlc, payload_hash = source
-            if found and last == source and end == (log, clock):
-                before = found.pop()
-                clock, length = before.dot.clock, before.length + length
-                text = None if text is None or before.text is None else before.text + text
-            dot = Dot(log, clock)
-            found.append(TextSpan(self.generation, dot, length, hlc, text, payload_hash, seq))
-            end, last = Dot(log, clock + length), source
-        return [
-            span if span.text is None else span._replace(text=shown(span.text)) for span in found
-        ]
+            if (before.log, before.end, before.source) == (piece.log, piece.clock, piece.source):
+                joined[-1] = _joined(before, piece)
+            else:
+                joined.append(piece)
+        return [self._span(piece, piece.source) for piece in joined if piece.source is not None]
+
+    def _span(self, piece: Piece, source: Source) -> TextSpan:
+        seq, hlc, payload_hash = source
+        dot = Dot(piece.log, piece.clock)
+        text = None if piece.text is None else shown(piece.text)
+        return TextSpan(self.generation, dot, piece.length, hlc, text, payload_hash, seq)
 
     def normal(self) -> list[Piece]:
         """Return the pieces with all those joined whose bounds tell nothing, sorted."""
@@ -246,9 +246,7 @@ class Text:
         out: list[Piece] = []
         for piece in self.pieces():
             if out and _joins(out[-1], piece) and (piece.log, piece.clock) not in joints:
-                before = out.pop()
-                text = None if before.text is None else before.text + (piece.text or "")
-                out.append(before._replace(length=before.length + piece.length, text=text))
+                out[-1] = _joined(out[-1], piece)
             else:
                 out.append(piece)
         return out
@@ -341,6 +339,13 @@ class Text:
         rest = Piece(log, clock, piece.length - size, side, parent, None, piece.source, right)
         held[place : place + 1] = [piece._replace(length=size, text=left), rest]
         return place + 1
+
+
+def _joined(before: Piece, piece: Piece) -> Piece:
+    """Return two pieces of one record, or two deleted ones, as one."""
+    held = before.text is not None and piece.text is not None
+    text = f"{before.text}{piece.text}" if held else None
+    return before._replace(length=before.length + piece.length, text=text)
 
 
 def _joins(before: Piece, piece: Piece) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from ._dots import Change, Dot, Element, TextInsert, TextSpan, TextEdit
+from ._dots import Change, Dot, Element, TextEdit, TextInsert, TextSpan
 from ._errors import DocumentError
 from ._limits import BODY
 from ._text import Piece, Source, Text, units_of

@@ -95,15 +95,20 @@ def _whole_characters(pieces: Sequence[Piece]) -> Iterator[_Run]:
     then stands with it instead of where it hangs, which nobody can see.
     """
     moved: set[tuple[bytes, int]] = set()
-    for log, clock, length, _, _, _, _, text in pieces:
-        if (log, clock) in moved:
-            clock, length, text = clock + 1, length - 1, text and text[1:]
-        elif text is not None and text[0] == PAD:
+    for piece in pieces:
+        run = _Run(piece.log, piece.clock, piece.length, piece.text)
+        if run[:2] in moved:
+            run = _without_first(run)
+        elif run.text is not None and run.text[0] == PAD:
             # The first unit of this character is deleted.
-            yield _Run(log, clock, 1, None)
-            clock, length, text = clock + 1, length - 1, text[1:]
-        if text and text[-1] > "\uffff":
-            moved.add((log, clock + length))
-            length, text = length + 1, text + PAD
-        if length:
-            yield _Run(log, clock, length, text)
+            yield run._replace(length=1, text=None)
+            run = _without_first(run)
+        if run.text and run.text[-1] > "\uffff":
+            moved.add((run.log, run.clock + run.length))
+            run = run._replace(length=run.length + 1, text=run.text + PAD)
+        if run.length:
+            yield run
+
+
+def _without_first(run: _Run) -> _Run:
+    return _Run(run.log, run.clock + 1, run.length - 1, run.text and run.text[1:])

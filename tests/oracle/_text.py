@@ -5,6 +5,7 @@ cut, join, store or attach wrongly.
 """
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from ._happens_before import Disagreement
@@ -132,7 +133,7 @@ class Readers:
         self._after: dict[Name, set[Name]] = {}
 
     def read(self, names: Sequence[Name]) -> None:
-        for before, after in zip(names, names[1:], strict=False):
+        for before, after in pairwise(names):
             self._after.setdefault(before, set()).add(after)
 
     def agree(self) -> None:
