@@ -100,9 +100,7 @@ class Authors:
             n = log.parent
         return [(n, first, last), *reversed(found)]
 
-    def naming(
-        self, reader: Reader, scope: bytes, log: int
-    ) -> Callable[[Record], Naming] | None:
+    def naming(self, reader: Reader, scope: bytes, log: int) -> Callable[[Record], Naming] | None:
         """What the references of each record of a log mean; None where no log was forked."""
         return self._naming(reader, scope, log)
 

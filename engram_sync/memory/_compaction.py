@@ -81,7 +81,7 @@ def _is_kept(engram: bytes, stored: Stored) -> bool:
 
 
 def compact_one(
-    tx: Transaction, authors: Authors, materialiser: Materialiser, scope: ScopeRow, dead: Dead
+    tx: Transaction, materialiser: Materialiser, scope: ScopeRow, dead: Dead
 ) -> Compacted:
     """Let go of what is dead of one engram, unless its digest would change."""
     engram = dead.row.engram
@@ -101,8 +101,6 @@ class _DiffersError(Exception):
     """The rebuilt document is not the same; never leaves this module."""
 
 
-def rows_of(
-    reader: Reader, scope: int, after: EngramRow | None, limit: int
-) -> Iterator[EngramRow]:
+def rows_of(reader: Reader, scope: int, after: EngramRow | None, limit: int) -> Iterator[EngramRow]:
     """The next rows of a scope, of every state of life, in an order that compaction keeps."""
     yield from reader.engrams(scope, after=after, limit=limit, life=range(HIDDEN + 1))

@@ -83,9 +83,7 @@ def replay(
     return sorted(steps, key=lambda s: (s.change.hlc, s.change.log, s.change.seq))
 
 
-def _records(
-    reader: Reader, state: EngramState, at_ms: int | None
-) -> list[tuple[int, Record]]:
+def _records(reader: Reader, state: EngramState, at_ms: int | None) -> list[tuple[int, Record]]:
     if at_ms is None:
         return reader.records_of(state.scope.n, state.engram)
     latest = latest_at(at_ms)
@@ -217,9 +215,7 @@ def _erasures(
         named = decode_superseded_untrusted(record.superseded, kind=RecordKind.ERASE, puts=0)
         names = [f"{(item.log or own).hex()}:{item.clock}" for item in named]
         place = own, record.seq, record.hlc
-        found.append(
-            _entry(reader, authors, state, place, RecordKind.ERASE, {"records": names})
-        )
+        found.append(_entry(reader, authors, state, place, RecordKind.ERASE, {"records": names}))
     return found
 
 

@@ -5,6 +5,7 @@ writes can be computed again from the records.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
 from engram_crdt import DocumentError, EngramDocument, digest, elements_of_one, hlc
@@ -138,13 +139,12 @@ class Materialiser:
         Returns:
             Ids of the engrams whose rows were written.
         """
-        row, tally, latest = self._begin(tx, scope), Tally(), self._latest()
+        batch = _Batch(tx, self._begin(tx, scope), self._latest())
         for engram in engrams:
             known = tx.engram(scope, engram)
             if known is not None:
-                stood = None if before is None else before.get(engram)
-                self._rebuild_one(tx, row, engram, known, tally, latest, stood)
-        return tally.write(tx, row, direct=True)
+                self._rebuild_one(batch, engram, known, (before or {}).get(engram))
+        return batch.tally.write(tx, batch.scope, direct=True)
 
     def release(self, tx: Transaction, scope: int, *, limit: int) -> tuple[bytes, ...]:
         """Show what has waited for its time, and its time has come; ids of the engrams."""
@@ -170,29 +170,22 @@ class Materialiser:
         by_engram: dict[bytes, list[Stored]] = {}
         for stored in records:
             by_engram.setdefault(stored.record.engram, []).append(stored)
-        latest = self._latest()
-        special = _Special.of(tx, scope.n, records, latest)
-        tally = Tally()
-        for engram, batch in by_engram.items():
+        batch = _Batch(tx, scope, self._latest())
+        special = _Special.of(tx, scope.n, records, batch.latest)
+        for engram, added in by_engram.items():
             row = tx.engram(scope.n, engram)
             if special.covers(engram, row):
-                self._rebuild_one(tx, scope, engram, row, tally, latest)
-            elif row is None and len(batch) == 1:
-                self._add_one(scope, batch[0], tally)
+                self._rebuild_one(batch, engram, row)
+            elif row is None and len(added) == 1:
+                self._add_one(scope, added[0], batch.tally)
             else:
-                self._merge(tx, scope, engram, row, batch, tally)
-        return tally.write(tx, scope, direct=len(records) >= DIRECT_INDEX_RECORDS_MIN)
+                self._merge(batch, engram, row, added)
+        return batch.tally.write(tx, scope, direct=len(records) >= DIRECT_INDEX_RECORDS_MIN)
 
     def _rebuild_one(
-        self,
-        tx: Transaction,
-        scope: ScopeRow,
-        engram: bytes,
-        row: EngramRow | None,
-        tally: Tally,
-        latest: int,
-        before: Standing | None = None,
+        self, batch: "_Batch", engram: bytes, row: EngramRow | None, before: Standing | None = None
     ) -> None:
+        tx, scope, latest, tally = batch.tx, batch.scope, batch.latest, batch.tally
         made = rebuilt(tx, self._authors, scope, engram, row, latest)
         if made is None:
             return
@@ -237,18 +230,13 @@ class Materialiser:
         tally.added_texts.append(texts)
 
     def _merge(
-        self,
-        tx: Transaction,
-        scope: ScopeRow,
-        engram: bytes,
-        row: EngramRow | None,
-        batch: Sequence[Stored],
-        tally: Tally,
+        self, batch: "_Batch", engram: bytes, row: EngramRow | None, added: Sequence[Stored]
     ) -> None:
         """An engram with several records, through its document."""
-        open_ = self._open(tx, engram, row)
+        scope, tally = batch.scope, batch.tally
+        open_ = self._open(batch.tx, engram, row)
         before = open_.records
-        for stored in batch:
+        for stored in added:
             open_.apply(stored)
         if open_.records == before:
             return
@@ -298,6 +286,17 @@ class Materialiser:
         open_.digest_before = open_.document.digest()
         open_.erased = record.payload is None and bool(tx.erased(row.log, [row.seq]))
         return open_
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What is being done to one scope."""
+
+    tx: Transaction
+    scope: ScopeRow
+    latest: int
+    """The largest clock that is not from the future."""
+    tally: Tally = field(default_factory=Tally)
 
 
 class _Special(NamedTuple):

@@ -133,9 +133,7 @@ def missing_of(
     missing = [s for s in records if s.record.payload is None]
     if not missing:
         return (), False
-    gone = {
-        (s.log, s.record.seq) for s in missing if reader.erased(s.log, [s.record.seq])
-    }
+    gone = {(s.log, s.record.seq) for s in missing if reader.erased(s.log, [s.record.seq])}
     live = {(element.dot.log, element.seq) for element in document.elements()}
     live |= {(span.dot.log, span.seq) for span in document.spans()}
     owed = [

@@ -39,9 +39,7 @@ class PlainNaming:
         return [(log or self._own, clock)]
 
 
-def spans_of(
-    naming: Naming, log: bytes | None, clock: int, length: int
-) -> list[tuple[Dot, int]]:
+def spans_of(naming: Naming, log: bytes | None, clock: int, length: int) -> list[tuple[Dot, int]]:
     """(first dot, how many) of each stretch that ``length`` clocks from ``clock`` on mean.
 
     The clocks of a path count through its logs, so one stretch of it may lie in several.

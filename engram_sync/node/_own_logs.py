@@ -78,15 +78,10 @@ class OwnLogs:
             for log in self.data_logs(scope)
             if log.seq > log.sealed and log.hlc <= latest and not self.is_live(log)
         ]
-        return [
-            Draft(
-                RecordKind.SEAL,
-                NO_ENGRAM,
-                (),
-                tuple([Superseded(0, log.id, log.seq) for log in ended[at : at + SEALS_PER_RECORD]]),
-            )
-            for at in range(0, len(ended), SEALS_PER_RECORD)
-        ]
+        named = [Superseded(0, log.id, log.seq) for log in ended]
+        starts = range(0, len(named), SEALS_PER_RECORD)
+        parts = [tuple(named[start : start + SEALS_PER_RECORD]) for start in starts]
+        return [Draft(RecordKind.SEAL, NO_ENGRAM, (), part) for part in parts]
 
     def data_logs(self, scope: bytes) -> list[LogState]:
         """Every data log of this node's key that does not go on in branches."""

@@ -138,5 +138,5 @@ def compact_slice(
     """
     plan = plan_slice(path, tx, scope, after, before_ms)
     row = _scope(path, tx, scope)
-    done = [compact_one(tx, path.authors, path.materialiser, row, each.dead) for each in plan.done]
+    done = [compact_one(tx, path.materialiser, row, each.dead) for each in plan.done]
     return CompactedSlice(tuple(done), plan.after)

@@ -205,9 +205,7 @@ class WritePath:
         """Whoever told two stories about one log is believed nothing."""
         return 0.0 if any(fork.author == key for fork in self.forks.get(scope, ())) else 1.0
 
-    def _naming(
-        self, reader: Reader, scope: bytes, log: int
-    ) -> Callable[[Record], Naming] | None:
+    def _naming(self, reader: Reader, scope: bytes, log: int) -> Callable[[Record], Naming] | None:
         names = self.ledger.names(scope)
         if names is None:
             return None
@@ -230,8 +228,8 @@ class WritePath:
         self.own.end(log)
         self._touched.add(log.scope)
         self.reports["copy"] = (
-            f"another copy of this node writes, or this one was rolled back: log {log.id.hex()[:16]}"
-            " is not continued, and a new one takes its place; nothing is lost"
+            "another copy of this node writes, or this one was rolled back: log"
+            f" {log.id.hex()[:16]} is not continued, and a new one takes its place; nothing is lost"
         )
 
     def write(

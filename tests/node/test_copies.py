@@ -1,0 +1,186 @@
+"""Copies of a home that both write, and homes that were rolled back: nothing is lost."""
+
+import shutil
+from pathlib import Path
+
+from trio.testing import MockClock
+
+from engram_sync.node import Node
+from engram_wire import LogDomain
+
+from .village import DiskPremises, Village, agreement, contents
+
+WEEK_MS = 7 * 86_400_000
+
+
+def own_logs(node: Node) -> dict[bytes, int]:
+    """Data logs of the agent that this node's key has written, and how far."""
+    ledger, core = node._core.path.ledger, node._core
+    return {
+        log.id: log.seq
+        for log in ledger.logs(core.facts.agent_scope)
+        if log.author == core.key.public and log.domain == LogDomain.DATA
+    }
+
+
+def fork_count(node: Node) -> int:
+    return len(node._core.path.ledger.forks(node._core.facts.agent_scope))
+
+
+def copy_home(village: Village, of: str, to: str, directory: Path) -> None:
+    """Copy a closed home with every file in it, as a person does who clones a disk."""
+    original = village.home(of)
+    assert isinstance(original, DiskPremises)
+    target = directory / to
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(original.path, target)
+    village.homes[to] = DiskPremises(target)
+
+
+async def married(village: Village, directory: Path) -> None:
+    """Host a lives on a disk and shares one memory with host b."""
+    village.homes["a"] = DiskPremises(directory / "a")
+    async with village.pair() as (a, b):
+        await a.remember("common")
+        await agreement(a, b)
+
+
+async def test_both_copies_of_a_home_that_take_themselves_for_the_original_lose_nothing(
+    village: Village, autojump_clock: MockClock, tmp_path: Path, runtime: Path
+) -> None:
+    await married(village, tmp_path)
+    copy_home(village, "a", "copy", tmp_path)
+    saved = tmp_path / "witnesses"
+    shutil.copytree(runtime, saved)
+    async with village.open("a", online=False) as a:
+        await a.remember("from the original")
+    shutil.rmtree(runtime)
+    shutil.copytree(saved, runtime)
+    async with village.open("copy", online=False) as copy:
+        await copy.remember("from the copy")
+    # One after the other, because they are one key; both meet the same peer.
+    for name in ("a", "copy", "a"):
+        async with village.open(name) as node, village.open("b", peers=[name]) as b:
+            await agreement(node, b)
+    async with village.open("a") as a, village.open("b", peers=["a"]) as b:
+        wanted = ["common", "from the copy", "from the original"]
+        assert await contents(a) == await contents(b) == wanted
+        assert fork_count(a) == fork_count(b) == 1
+        await a.remember("and life goes on")
+        await agreement(a, b)
+        assert "and life goes on" in await contents(b)
+        problems = " ".join((await b.status()).problems)
+        assert "goes on in 2 ways" in problems
+
+
+async def test_a_home_restored_after_a_week_goes_on_beside_what_it_had_written(
+    village: Village, autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    await married(village, tmp_path)
+    copy_home(village, "a", "backup", tmp_path)
+    async with village.open("a") as a, village.open("b", peers=["a"]) as b:
+        await a.remember("of the lost week")
+        await agreement(a, b)
+    for clock in village.clocks.values():
+        clock.offset_ms += WEEK_MS
+    copy_home(village, "backup", "a", tmp_path)
+    async with village.open("a", online=False) as a:
+        await a.remember("after the restore")
+    async with village.open("a") as a, village.open("b", peers=["a"]) as b:
+        await agreement(a, b)
+        wanted = ["after the restore", "common", "of the lost week"]
+        assert await contents(a) == await contents(b) == wanted
+        assert fork_count(a) == fork_count(b) == 0
+
+
+async def test_a_rolled_back_machine_that_writes_on_forks_its_log_and_loses_nothing(
+    village: Village, autojump_clock: MockClock, tmp_path: Path, runtime: Path
+) -> None:
+    """Home and witness are restored together: only the peer can tell."""
+    await married(village, tmp_path)
+    copy_home(village, "a", "snapshot", tmp_path)
+    shutil.copytree(runtime, tmp_path / "witnesses")
+    async with village.open("a") as a, village.open("b", peers=["a"]) as b:
+        await a.remember("before the roll back")
+        await agreement(a, b)
+    copy_home(village, "snapshot", "a", tmp_path)
+    shutil.rmtree(runtime)
+    shutil.copytree(tmp_path / "witnesses", runtime)
+    async with village.open("a", online=False) as a:
+        await a.remember("after the roll back")
+        continued = own_logs(a)
+        assert len(continued) == 1
+    async with village.open("a") as a, village.open("b", peers=["a"]) as b:
+        await agreement(a, b)
+        wanted = ["after the roll back", "before the roll back", "common"]
+        assert await contents(a) == await contents(b) == wanted
+        assert fork_count(a) == fork_count(b) == 1
+        before = own_logs(a)
+        await a.remember("in a new incarnation")
+        assert len(own_logs(a)) == len(before) + 1
+        await agreement(a, b)
+        assert any("another copy" in text for text in (await a.status()).problems)
+
+
+async def test_a_rolled_back_machine_that_meets_a_peer_first_forks_nothing(
+    village: Village, autojump_clock: MockClock, tmp_path: Path, runtime: Path
+) -> None:
+    await married(village, tmp_path)
+    copy_home(village, "a", "snapshot", tmp_path)
+    shutil.copytree(runtime, tmp_path / "witnesses")
+    async with village.open("a") as a, village.open("b", peers=["a"]) as b:
+        await a.remember("before the roll back")
+        await agreement(a, b)
+    copy_home(village, "snapshot", "a", tmp_path)
+    shutil.rmtree(runtime)
+    shutil.copytree(tmp_path / "witnesses", runtime)
+    async with village.open("a") as a, village.open("b", peers=["a"]) as b:
+        await agreement(a, b)
+        assert await contents(a) == ["before the roll back", "common"]
+        await a.remember("after it")
+        await agreement(a, b)
+        assert fork_count(a) == fork_count(b) == 0
+        assert any("another copy" in text for text in (await a.status()).problems)
+
+
+async def test_edits_of_one_memory_on_both_copies_are_siblings_on_every_node(
+    village: Village, autojump_clock: MockClock, tmp_path: Path, runtime: Path
+) -> None:
+    await married(village, tmp_path)
+    copy_home(village, "a", "copy", tmp_path)
+    shutil.copytree(runtime, tmp_path / "witnesses")
+    async with village.open("a", online=False) as a:
+        [common] = await a.list(scope="agent")
+        await a.update(common, content="as the original says")
+    shutil.rmtree(runtime)
+    shutil.copytree(tmp_path / "witnesses", runtime)
+    async with village.open("copy", online=False) as copy:
+        await copy.update(common, content="as the copy says")
+    for name in ("copy", "a", "copy"):
+        async with village.open(name) as node, village.open("b", peers=[name]) as b:
+            await agreement(node, b)
+    for name in ("a", "copy", "b"):
+        async with village.open(name, online=False) as node:
+            [seen] = await node.list(scope="agent")
+            said = {sibling.value for sibling in seen.siblings if sibling.field == "content"}
+            assert said == {"as the original says", "as the copy says"}, name
+            settled = await node.conflicts()
+            assert len(settled) == 1
+
+
+async def test_a_new_incarnation_seals_the_log_before_it(
+    village: Village, autojump_clock: MockClock, tmp_path: Path, runtime: Path
+) -> None:
+    await married(village, tmp_path)
+    shutil.rmtree(runtime)  # As after a crash.
+    async with village.open("a") as a, village.open("b", peers=["a"]) as b:
+        old = own_logs(a)
+        await a.remember("after the crash")
+        await agreement(a, b)
+        for node in (a, b):
+            ledger, scope = node._core.path.ledger, node._core.facts.agent_scope
+            assert {entry.log for entry in ledger.sealed(scope)} == set(old)
+            assert not old.keys() & {entry.log for entry in ledger.clock(scope)}
+    async with village.open("b", online=False) as b:
+        ledger, scope = b._core.path.ledger, b._core.facts.agent_scope
+        assert {entry.log for entry in ledger.sealed(scope)} == set(old), "after a restart too"
