@@ -16,16 +16,18 @@ from ._found import fields as fields
 from ._found import find as find
 from ._found import key_names as key_names
 from ._readings import PART_ID_BYTES as PART_ID_BYTES
+from ._readings import SOURCE_KEY as SOURCE_KEY
 from ._readings import Account as Account
 from ._readings import Opinion as Opinion
 from ._readings import Version as Version
 from ._readings import account_of as account_of
 from ._readings import account_parts as account_parts
+from ._readings import encoded_account as encoded_account
 from ._readings import encoded_version as encoded_version
 from ._readings import life_of as life_of
 from ._readings import metadata_key as metadata_key
 from ._readings import opinion_of as opinion_of
-from ._readings import restated_account as restated_account
+from ._readings import part_id as part_id
 from ._readings import tombstones as tombstones
 from ._readings import version_of as version_of
 from ._readings import version_parts as version_parts
@@ -43,6 +45,7 @@ from ._types import to_plain as to_plain
 
 __all__ = [
     "PART_ID_BYTES",
+    "SOURCE_KEY",
     "Account",
     "BeliefConflict",
     "ConflictBits",
@@ -64,6 +67,7 @@ __all__ = [
     "decode_conflict_untrusted",
     "disagree",
     "encode_conflict",
+    "encoded_account",
     "encoded_version",
     "field_name",
     "fields",
@@ -73,7 +77,7 @@ __all__ = [
     "life_of",
     "metadata_key",
     "opinion_of",
-    "restated_account",
+    "part_id",
     "to_plain",
     "tombstones",
     "version_of",

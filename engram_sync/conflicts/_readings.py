@@ -6,7 +6,7 @@ and whatever does not parse here all the same says nothing: it never raises.
 
 import hashlib
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 from engram_crdt import Element
 from engram_wire import WireError
@@ -55,7 +55,8 @@ class Account(NamedTuple):
     value: object
     encoded: bytes
     """The value again, encoded: equal bytes are equal accounts."""
-    amended: bool
+    amendments: int
+    """How often it was amended."""
 
     @property
     def source_key(self) -> str | None:
@@ -127,40 +128,40 @@ def opinion_of(element: Element) -> Opinion | None:
 def account_of(element: Element) -> Account | None:
     """The event in an element of ``l/events``; None when it is owed.
 
-    An event is first written as its bare value, and named by the payload that brought it: a
-    payload is salted, so nothing else has its hash, and the name does not change with the name of
-    the log.  Whoever amends or restates it writes ``[id, hlc, clock, value]``.
+    An event is ``[id, hlc, clock, amendments, value]``, with an hlc of 0 for that of the record
+    that brings it.  Earlier versions wrote the bare value.  Such an event is named by the payload
+    that brought it: a payload is salted, so nothing else has its hash.
     """
     if element.value is None:
         return None
     value = decoded(element)
     named = account_parts(value)
     if named is None:
-        name = _part_id(b"event", element)
-        return Account(name, element.hlc, element.dot.clock, value, element.value, amended=False)
-    name, hlc, clock, inner = named
-    return Account(name, hlc, clock, inner, _encoded(inner), amended=True)
+        name = part_id(element.payload_hash, element.value)
+        return Account(name, element.hlc, element.dot.clock, value, element.value, 0)
+    name, hlc, clock, amendments, inner = named
+    return Account(name, hlc or element.hlc, clock, inner, _encoded(inner), amendments)
 
 
-def account_parts(value: object) -> tuple[bytes, int, int, object] | None:
-    """Id, clock, place and value of a restated event; None for the bare value of one.
+def account_parts(value: object) -> tuple[bytes, int, int, int, object] | None:
+    """The parts of an event, its value last; None for the bare value of one.
 
     What callers give has no byte strings, so a bare value is never taken for the other form.
     """
-    if not is_list(value) or len(value) != 4:
+    if not is_list(value) or len(value) != 5:
         return None
-    name, hlc, clock, inner = value
-    if type(name) is not bytes or len(name) != PART_ID_BYTES:
+    name, hlc, clock, amendments, inner = value
+    if not _is_part_id(name):
         return None
-    if type(hlc) is not int or type(clock) is not int or hlc < 0 or clock < 0:
+    if type(hlc) is not int or type(clock) is not int or type(amendments) is not int:
         return None
-    return name, hlc, clock, inner
+    return None if min(hlc, clock, amendments) < 0 else (name, hlc, clock, amendments, inner)
 
 
-def restated_account(account: Account) -> bytes:
-    """An event as it is written by whoever does not write it for the first time."""
-    head = encode([account.id, account.hlc, account.clock, None])
-    return head[:-1] + account.encoded
+def encoded_account(account: Account) -> bytes:
+    """The value that holds an account; its ``hlc`` is 0 where the event is told first."""
+    name, hlc, clock, _, event, amendments = account
+    return encode([name, hlc, clock, amendments, None])[:-1] + event
 
 
 def version_of(element: Element) -> Version | None:
@@ -170,44 +171,40 @@ def version_of(element: Element) -> Version | None:
     if parts is None:
         return None
     name, parents, skill = parts
-    return Version(name or _part_id(b"skill", element), parents, skill, _encoded(skill))
+    return Version(name, parents, skill, _encoded(skill))
 
 
-def version_parts(
-    value: object,
-) -> tuple[bytes | None, tuple[bytes, ...], dict[str, object]] | None:
-    """Id (None where the payload names it), parents and skill of ``[id, [parent...], skill]``."""
+def version_parts(value: object) -> tuple[bytes, tuple[bytes, ...], dict[str, object]] | None:
+    """Id, parents and skill of ``[id, [parent...], skill]``."""
     if not is_list(value) or len(value) != 3:
         return None
     name, parents, skill = value
-    if name is not None and not _is_part_id(name):
+    if not _is_part_id(name) or not is_list(parents) or not is_dict(skill):
         return None
-    if not is_list(parents) or not all(_is_part_id(parent) for parent in parents):
-        return None
-    if not is_dict(skill):
+    if not all(_is_part_id(parent) for parent in parents):
         return None
     held = {str(key): part for key, part in skill.items()}
-    return (
-        name if isinstance(name, bytes) else None,
-        tuple(p for p in parents if isinstance(p, bytes)),
-        held,
-    )
+    return name, tuple(p for p in parents if isinstance(p, bytes)), held
 
 
-def encoded_version(name: bytes | None, parents: Iterable[bytes], skill: bytes) -> bytes:
+def encoded_version(name: bytes, parents: Iterable[bytes], skill: bytes) -> bytes:
     """The value of a refinement whose skill is encoded already."""
-    head = encode([name, list(parents), None])
-    return head[:-1] + skill
+    return encode([name, list(parents), None])[:-1] + skill
 
 
-def _is_part_id(value: object) -> bool:
+def part_id(source: bytes, value: bytes) -> bytes:
+    """The name of an event or a refinement.
+
+    Args:
+        source: What nothing else is named from: see callers.
+        value: What it says when it is first written.
+    """
+    data = source + value
+    return hashlib.blake2b(data, digest_size=PART_ID_BYTES, person=b"engram part").digest()
+
+
+def _is_part_id(value: object) -> TypeGuard[bytes]:
     return type(value) is bytes and len(value) == PART_ID_BYTES
-
-
-def _part_id(what: bytes, element: Element) -> bytes:
-    data = element.payload_hash + (element.value or b"")
-    person = b"engram " + what
-    return hashlib.blake2b(data, digest_size=PART_ID_BYTES, person=person).digest()
 
 
 def _encoded(value: object) -> bytes:

@@ -11,12 +11,9 @@ from ._compaction import Dead as Dead
 from ._compaction import compact_one as compact_one
 from ._compaction import dead_in as dead_in
 from ._compaction import rows_of as rows_of
-from ._drafts import archive as archive
-from ._drafts import copied as copied
-from ._drafts import forget as forget
-from ._drafts import remember as remember
-from ._drafts import restore as restore
-from ._drafts import satisfies as satisfies
+from ._creation import created as created
+from ._creation import remember as remember
+from ._creation import satisfies as satisfies
 from ._drafts import update as update
 from ._fields import check_source_key as check_source_key
 from ._git import read_git as read_git
@@ -24,6 +21,10 @@ from ._ids import engram_text as engram_text
 from ._ids import node_text as node_text
 from ._imports import ImportProblem as ImportProblem
 from ._instant import InstantMemories as InstantMemories
+from ._lifecycle import archive as archive
+from ._lifecycle import copied as copied
+from ._lifecycle import forget as forget
+from ._lifecycle import restore as restore
 from ._limits import CONTENT_BYTES_MAX as CONTENT_BYTES_MAX
 from ._limits import FLUSH_ROWS as FLUSH_ROWS
 from ._limits import SLICE_RECORDS as SLICE_RECORDS
@@ -47,13 +48,14 @@ from ._recall import recall as recall
 from ._references import Naming as Naming
 from ._retelling import retold as retold
 from ._retelling import shown_early as shown_early
+from ._siblings import conflicts_of as conflicts_of
 from ._state import LIVES as LIVES
 from ._state import EngramState as EngramState
 from ._state import load_state as load_state
+from ._strategies import Strategies as Strategies
 from ._texts import flush_index as flush_index
 from ._verification import compare_rows as compare_rows
 from ._versions import version_token as version_token
-from ._views import conflicts_of as conflicts_of
 from ._views import show as show
 from ._wishes import Changes as Changes
 
@@ -74,6 +76,7 @@ __all__ = [
     "Naming",
     "Observed",
     "Planner",
+    "Strategies",
     "Swept",
     "archive",
     "check_source_key",
@@ -81,6 +84,7 @@ __all__ = [
     "compare_rows",
     "conflicts_of",
     "copied",
+    "created",
     "dead_in",
     "engram_history",
     "engram_text",

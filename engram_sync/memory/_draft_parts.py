@@ -19,6 +19,7 @@ class DraftParts:
         observed: The live elements the caller's view contained.
         own_log: Id of the log that will carry the record.
         own_agent: Whether the log of an observed element was written for the author's own agent.
+        clock: The next clock of that log in the engram.
     """
 
     def __init__(
@@ -28,7 +29,11 @@ class DraftParts:
         own_log: bytes,
         *,
         own_agent: Callable[[bytes], bool] = lambda _log: False,
+        clock: int = 0,
     ) -> None:
+        self.source = engram + own_log + clock.to_bytes(8, "big")
+        """What the events and refinements of this record are named from: no other record of a
+        log has the same clocks of an engram, and the names do not change with that of the log."""
         self._own_agent = own_agent
         self._engram = engram
         self._observed = list(observed)
@@ -36,6 +41,11 @@ class DraftParts:
         self._puts: list[Put] = []
         self._replaced: dict[Dot, int] = {}
         self._removed: dict[Dot, None] = {}
+
+    @property
+    def count(self) -> int:
+        """How many values it puts so far."""
+        return len(self._puts)
 
     def __bool__(self) -> bool:
         return bool(self._puts or self._removed)
@@ -51,6 +61,12 @@ class DraftParts:
 
     def restate(self, collection: str, value: bytes) -> None:
         """Put a value beside whatever is there."""
+        self._puts.append((collection, value))
+
+    def replace(self, collection: str, value: bytes, elements: Iterable[Element]) -> None:
+        """Put a value in the place of exactly these elements."""
+        for element in elements:
+            self._replaced.setdefault(element.dot, len(self._puts))
         self._puts.append((collection, value))
 
     def remove(self, elements: Iterable[Element]) -> None:

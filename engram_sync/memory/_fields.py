@@ -1,20 +1,13 @@
-"""The fields of a memory: how each is named, encoded, limited and checked.
-
-One table serves both directions.  What we are about to write is checked with words for the
-caller; what a record brought is checked with the same limits and no words, because a value that
-does not fit counts as not held.
-"""
+"""What callers give as fields of a memory, checked with words for them and encoded."""
 
 import math
 import unicodedata
-from collections.abc import Callable, Mapping
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 from engram_sync.errors import UsageError
-from engram_sync.results import Life, MemoryType, NewMemory
-from engram_wire import WireError
-from engram_wire.cbor import Encodable, dump_canonical, encode, is_list, load_untrusted
+from engram_sync.results import Epistemic, Life, MemoryType
+from engram_wire.cbor import dump_canonical, encode
 
 from ._limits import (
     CONTENT_BYTES_MAX,
@@ -27,177 +20,34 @@ from ._limits import (
     SOURCE_KEY_BYTES_MAX,
     TITLE_BYTES_MAX,
 )
-
-CONTENT = "r/content"
-TITLE = "r/title"
-TYPE = "r/type"
-CATEGORY = "r/category"
-LIFE = "r/life"
-TAGS = "s/tags"
-METADATA = "m/meta"
-CONFIDENCE = "o/confidence"
-BELIEF = "b/belief"
-EVENTS = "l/events"
-
-BELIEF_PARTS = ("subject", "relation", "object", "polarity", "confidence")
-SALT_BYTES = 16
-PAYLOAD_OVERHEAD_BYTES = 64  # Salt and array heads around the values.
-
-Put = tuple[str, bytes]
-"""A collection and the canonical CBOR of the value to put there."""
-
-
-def _within(text: object, bytes_max: int) -> bool:
-    # Four bytes per character is the most UTF-8 needs: short texts skip the encoding.
-    return type(text) is str and (
-        len(text) * 4 <= bytes_max
-        or (len(text) <= bytes_max and len(text.encode("utf-8", "replace")) <= bytes_max)
-    )
-
-
-def _fits_unit(value: object) -> bool:
-    return type(value) is float and 0.0 <= value <= 1.0
-
-
-def _fits_life(value: object) -> bool:
-    if type(value) is not list:
-        return False
-    parts = cast(list[object], value)
-    return (
-        len(parts) == 2
-        and parts[0] in (Life.ACTIVE, Life.ARCHIVED, Life.DELETED)
-        and type(parts[0]) is str
-        and _within(parts[1], REASON_BYTES_MAX)
-    )
-
-
-def _fits_metadata(value: object) -> bool:
-    if type(value) is not list:
-        return False
-    parts = cast(list[object], value)
-    return len(parts) == 2 and _within(parts[0], KEY_BYTES_MAX) and _fits_entry(parts[1])
-
-
-def _fits_belief(value: object) -> bool:
-    if type(value) is not list or len(cast(list[object], value)) != len(BELIEF_PARTS):
-        return False
-    subject, relation, thing, polarity, confidence = cast(list[object], value)
-    return (
-        _within(subject, KEY_BYTES_MAX)
-        and _within(relation, KEY_BYTES_MAX)
-        and _within(thing, ENTRY_BYTES_MAX)
-        and type(polarity) is bool
-        and _fits_unit(confidence)
-    )
-
-
-def _fits_entry(value: object) -> bool:
-    if type(value) is str:
-        return _within(value, ENTRY_BYTES_MAX)
-    if type(value) is float:
-        return math.isfinite(value)
-    return type(value) in (bool, int) or _plain_bytes(value) <= ENTRY_BYTES_MAX
-
-
-def _plain_bytes(value: object) -> int:
-    """Size of a value made of what payloads may hold; beyond any limit for other values."""
-    try:
-        return len(encode(cast(Encodable, value)))
-    except ValueError:
-        return PAYLOAD_BYTES_MAX + 1
-
-
-_CHECKS: dict[str, Callable[[object], bool]] = {
-    CONTENT: lambda value: _within(value, CONTENT_BYTES_MAX),
-    TITLE: lambda value: _within(value, TITLE_BYTES_MAX),
-    TYPE: lambda value: _within(value, LABEL_BYTES_MAX),
-    CATEGORY: lambda value: _within(value, LABEL_BYTES_MAX),
-    LIFE: _fits_life,
-    TAGS: lambda value: _within(value, LABEL_BYTES_MAX),
-    METADATA: _fits_metadata,
-    CONFIDENCE: _fits_unit,
-    BELIEF: _fits_belief,
-    EVENTS: _fits_entry,
-}
-
-
-def _fits_anything(value: object) -> bool:
-    # A collection of a newer version: kept, compared and handed on, never shown.
-    return _plain_bytes(value) <= PAYLOAD_BYTES_MAX
-
-
-@lru_cache(maxsize=1024)
-def checks_of(collections: tuple[str, ...]) -> tuple[Callable[[object], bool], ...]:
-    """One check per put of a record with these collections."""
-    return tuple(_CHECKS.get(collection, _fits_anything) for collection in collections)
-
-
-def read_payload(payload: bytes | None, collections: tuple[str, ...]) -> list[object] | None:
-    """The values of a record, or None when they count as not held.
-
-    A payload that is not the canonical ``[salt, values]``, holds another number of values, or has
-    one that does not fit its collection is not held *as a whole*: whoever wrote half of a record
-    wrong is not to be trusted with the other half.  Never raises.
-    """
-    if payload is None:
-        return None
-    try:
-        parts = load_untrusted(payload, bytes_max=PAYLOAD_BYTES_MAX)
-    except WireError:
-        return None
-    if not is_list(parts) or len(parts) != 2:
-        return None
-    salt, values = parts
-    if type(salt) is not bytes or len(salt) != SALT_BYTES or not is_list(values):
-        return None
-    if len(values) != len(collections):
-        return None
-    # The checks prove the exact type of every value, so that the general walk over types, which
-    # takes twice as long as all of this, is not needed before the bytes are compared.
-    for check, value in zip(checks_of(collections), values, strict=True):
-        if not check(value):
-            return None
-    return values if dump_canonical(parts) == payload else None
-
-
-# ------------------------------------------------------------- what callers give us
-
-
-def puts_of(memory: NewMemory) -> tuple[Put, ...]:
-    """The puts of a memory that is written for the first time, always in the same order.
-
-    Empty title and category are not put; neither are metadata entries whose value is None.
-
-    Raises:
-        UsageError: A field is too large, malformed, or there are too many of them.
-    """
-    puts: list[Put] = [
-        (CONTENT, content_value(memory.content)),
-        (TYPE, type_value(memory.type)),
-        (CONFIDENCE, confidence_value(memory.confidence)),
-    ]
-    if memory.title:
-        puts.append((TITLE, title_value(memory.title)))
-    if memory.category:
-        puts.append((CATEGORY, category_value(memory.category)))
-    puts += [(TAGS, tag_value(tag)) for tag in sorted(set(memory.tags))]
-    puts += [
-        (METADATA, metadata_value(key, value))
-        for key, value in sorted(memory.metadata.items())
-        if value is not None
-    ]
-    if memory.belief is not None:
-        puts.append((BELIEF, belief_value(memory.belief)))
-    puts += [(EVENTS, event_value(event)) for event in memory.events]
-    return check_count(puts)
+from ._schema import BELIEF as BELIEF
+from ._schema import BELIEF_PARTS as BELIEF_PARTS
+from ._schema import BODY as BODY
+from ._schema import CATEGORY as CATEGORY
+from ._schema import CONFIDENCE as CONFIDENCE
+from ._schema import CONTENT as CONTENT
+from ._schema import COUNTER_PREFIX as COUNTER_PREFIX
+from ._schema import EPISTEMIC as EPISTEMIC
+from ._schema import EVENTS as EVENTS
+from ._schema import LIFE as LIFE
+from ._schema import METADATA as METADATA
+from ._schema import PAYLOAD_OVERHEAD_BYTES as PAYLOAD_OVERHEAD_BYTES
+from ._schema import SKILL as SKILL
+from ._schema import TAGS as TAGS
+from ._schema import TEXT as TEXT
+from ._schema import TITLE as TITLE
+from ._schema import TYPE as TYPE
+from ._schema import Put as Put
+from ._schema import checks_of as checks_of
+from ._schema import read_payload as read_payload
 
 
 def check_count(puts: list[Put]) -> tuple[Put, ...]:
     """The puts as they are, unless one record cannot hold them."""
     if len(puts) > PUTS_MAX:
         raise UsageError(
-            f"this memory has {len(puts)} fields, tags, metadata entries and events;"
-            f" at most {PUTS_MAX} fit",
+            f"this write has {len(puts)} fields, tags, metadata entries, beliefs, events and"
+            f" counters; at most {PUTS_MAX} fit",
             hint="split it into several memories",
         )
     if sum(len(value) for _, value in puts) > PAYLOAD_BYTES_MAX - PAYLOAD_OVERHEAD_BYTES:
@@ -212,17 +62,17 @@ def content_value(content: str) -> bytes:
     """Content: any text up to 256 KiB."""
     if not content.strip():
         raise UsageError("a memory needs content", hint='engram-sync remember "what to remember"')
-    return _text("content", content, CONTENT_BYTES_MAX, hint="split it into several memories")
+    return text_value("content", content, CONTENT_BYTES_MAX, hint="split it into several memories")
 
 
 def title_value(title: str) -> bytes:
     """A title: one line."""
-    return _text("title", _one_line("title", title), TITLE_BYTES_MAX)
+    return text_value("title", one_line("title", title), TITLE_BYTES_MAX)
 
 
 def category_value(category: str) -> bytes:
     """A category: one short line."""
-    return _text("category", _one_line("category", category), LABEL_BYTES_MAX)
+    return text_value("category", one_line("category", category), LABEL_BYTES_MAX)
 
 
 def type_value(memory_type: str) -> bytes:
@@ -240,7 +90,7 @@ def tag_value(tag: str) -> bytes:
     """A tag: one short line that is not blank."""
     if not tag.strip():
         raise UsageError("a tag cannot be empty")
-    return _text("tag", _one_line("tag", tag), LABEL_BYTES_MAX)
+    return text_value("tag", one_line("tag", tag), LABEL_BYTES_MAX)
 
 
 def confidence_value(confidence: float) -> bytes:
@@ -255,21 +105,59 @@ def metadata_key_value(key: str) -> bytes:
     """The encoded key of a metadata entry."""
     if not key.strip():
         raise UsageError("a metadata key cannot be empty")
-    return _text("metadata key", _one_line("metadata key", key), KEY_BYTES_MAX)
+    return text_value("metadata key", one_line("metadata key", key), KEY_BYTES_MAX)
 
 
 def metadata_value(key: str, value: object) -> bytes:
     """A metadata entry: a short key and a value as JSON has them."""
-    return b"\x82" + metadata_key_value(key) + _entry(f"metadata {key!r}", value)
+    return b"\x82" + metadata_key_value(key) + entry(f"metadata {key!r}", value)
 
 
-def event_value(event: object) -> bytes:
-    """An event: text, or any value as JSON has them."""
-    return _entry("an event", event)
+def epistemic_value(epistemic: str) -> bytes:
+    """A status that its author may state; empty states nothing."""
+    if epistemic == Epistemic.REPORTED:
+        raise UsageError(
+            "reported is no status to state: it depends on who reads",
+            hint="what others wrote is shown as reported without anybody's saying so",
+        )
+    stated = [str(status) for status in Epistemic if status is not Epistemic.REPORTED]
+    if epistemic and epistemic not in stated:
+        raise UsageError(
+            f"{epistemic!r} is no epistemic status", hint=f"use one of: {', '.join(stated)}"
+        )
+    return encode(str(epistemic))
+
+
+def belief_values(
+    beliefs: Mapping[str, object] | Sequence[Mapping[str, object]] | None,
+) -> list[bytes]:
+    """One belief or several, each about something else.
+
+    Raises:
+        UsageError: One is malformed, or two are about the same subject and relation.
+    """
+    if beliefs is None:
+        return []
+    several = [beliefs] if isinstance(beliefs, Mapping) else list(beliefs)
+    values = [belief_value(belief) for belief in several]
+    about: set[tuple[object, object]] = set()
+    for belief in several:
+        pair = (belief.get("subject"), belief.get("relation"))
+        if pair in about:
+            raise UsageError(
+                f"two beliefs say what {pair[0]!r} {pair[1]!r}",
+                hint="state one of them; what others believe stays beside it",
+            )
+        about.add(pair)
+    return values
 
 
 def belief_value(belief: Mapping[str, object]) -> bytes:
     """A belief: subject, relation, object, and optionally polarity and confidence."""
+    if not isinstance(belief, Mapping):
+        raise UsageError(
+            f"a belief is an object, not {belief!r:.60}", hint=f"parts: {', '.join(BELIEF_PARTS)}"
+        )
     unknown = sorted(set(belief) - set(BELIEF_PARTS))
     if unknown:
         raise UsageError(
@@ -282,7 +170,7 @@ def belief_value(belief: Mapping[str, object]) -> bytes:
         text = belief.get(part)
         if not isinstance(text, str) or not text.strip():
             raise UsageError(f"a belief needs its {part} as text")
-        _text(f"belief {part}", text, bytes_max)
+        text_value(f"belief {part}", text, bytes_max)
         texts.append(text)
     polarity, confidence = belief.get("polarity", True), belief.get("confidence", 1.0)
     if not isinstance(polarity, bool):
@@ -295,7 +183,7 @@ def belief_value(belief: Mapping[str, object]) -> bytes:
 
 def life_value(life: Life, reason: str) -> bytes:
     """A state of life and why."""
-    _text("reason", reason, REASON_BYTES_MAX)
+    text_value("reason", reason, REASON_BYTES_MAX)
     return encode([str(life), reason])
 
 
@@ -303,11 +191,11 @@ def check_source_key(key: str) -> str:
     """A source key, unless it is empty or too long."""
     if not key:
         raise UsageError("a source key cannot be empty")
-    _text("source key", key, SOURCE_KEY_BYTES_MAX)
+    text_value("source key", key, SOURCE_KEY_BYTES_MAX)
     return key
 
 
-def _text(what: str, text: str, bytes_max: int, *, hint: str = "") -> bytes:
+def text_value(what: str, text: str, bytes_max: int, *, hint: str = "") -> bytes:
     try:
         size = len(text.encode())
     except UnicodeEncodeError as error:
@@ -317,7 +205,7 @@ def _text(what: str, text: str, bytes_max: int, *, hint: str = "") -> bytes:
     return encode(text)
 
 
-def _one_line(what: str, text: str) -> str:
+def one_line(what: str, text: str) -> str:
     for at, character in enumerate(text):
         # Control characters would let a peer's title move the cursor of a reader's terminal.
         if unicodedata.category(character) in ("Cc", "Zl", "Zp"):
@@ -325,14 +213,14 @@ def _one_line(what: str, text: str) -> str:
     return text
 
 
-def _entry(what: str, value: object) -> bytes:
-    data = dump_canonical(_plain(what, value, depth=0))
+def entry(what: str, value: object) -> bytes:
+    data = dump_canonical(plain_value(what, value, depth=0))
     if len(data) > ENTRY_BYTES_MAX:
         raise UsageError(f"{what} has {len(data)} bytes; at most {ENTRY_BYTES_MAX} fit")
     return data
 
 
-def _plain(what: str, value: object, depth: int) -> object:
+def plain_value(what: str, value: object, depth: int) -> object:
     """``value`` with tuples as lists, when it is made of what JSON is made of."""
     if depth > 8:
         raise UsageError(f"{what} is nested deeper than 8 levels")
@@ -344,15 +232,15 @@ def _plain(what: str, value: object, depth: int) -> object:
         case float() if math.isfinite(value):
             return float(value)
         case str():
-            _text(what, value, ENTRY_BYTES_MAX)
+            text_value(what, value, ENTRY_BYTES_MAX)
             return str(value)
         case list() | tuple():
             items = cast(list[object], value)
-            return [_plain(what, item, depth + 1) for item in items]
+            return [plain_value(what, item, depth + 1) for item in items]
         case dict():
             entries = cast(dict[object, object], value)
             if all(isinstance(key, str) for key in entries):
-                return {str(k): _plain(what, v, depth + 1) for k, v in entries.items()}
+                return {str(k): plain_value(what, v, depth + 1) for k, v in entries.items()}
             raise UsageError(f"{what} has a key that is not text")
         case _:
             raise UsageError(

@@ -7,6 +7,7 @@ from engram_sync.errors import UsageError
 from engram_sync.results import NewMemory
 
 from . import _fields as fields
+from ._creation import puts_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class ImportProblem:
 def checked(memory: NewMemory, place: str) -> NewMemory | ImportProblem:
     """The memory, or why it cannot be stored."""
     try:
-        fields.puts_of(memory)
+        puts_of(memory)
         if memory.key is not None:
             fields.check_source_key(memory.key)
     except UsageError as error:

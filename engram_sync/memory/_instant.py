@@ -1,16 +1,31 @@
 """Instant memories: they live in the running node and are never written anywhere."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from engram_sync.conflicts import part_id
 from engram_sync.errors import NotFoundError, PreconditionError, UsageError
-from engram_sync.results import Engram, Hit, Life, MemoryType, NewMemory, Provenance, Scope
+from engram_sync.results import (
+    Engram,
+    Event,
+    Hit,
+    Life,
+    MemoryType,
+    NewMemory,
+    Provenance,
+    Refinement,
+    Scope,
+)
 
-from . import _fields as fields
+from ._creation import puts_of
+from ._episodes import event_value
+from ._fields import belief_values
 from ._ids import engram_text, parse_ref
 from ._limits import INSTANT_MEMORIES_MAX
 from ._planner import split_terms, words_of
 from ._queries import Filters, check_limit
+from ._skills import skill_body
+from ._values import belief_of, plain
 from ._wishes import Changes
 
 _SATURATION = 1.2  # The usual k1 of BM25: a second mention counts for less than the first.
@@ -40,8 +55,9 @@ class InstantMemories:
                 f"an instant memory never leaves its instance, so it has no scope {memory.scope}",
                 hint="leave the scope out, or choose another type",
             )
-        fields.puts_of(replace(memory, type=MemoryType.SEMANTIC))  # The same limits for all.
-        belief = memory.belief
+        if memory.collaborative:
+            raise UsageError("an instant memory has one writer, so it is no collaborative text")
+        puts_of(replace(memory, type=MemoryType.SEMANTIC))  # The same limits for all.
         shown = Engram(
             id=engram_text(engram),
             version="instant.1",
@@ -53,18 +69,36 @@ class InstantMemories:
             tags=tuple(sorted(set(memory.tags))),
             confidence=float(memory.confidence),
             metadata={k: v for k, v in sorted(memory.metadata.items()) if v is not None},
-            belief=() if belief is None else ({"polarity": True, "confidence": 1.0} | belief,),
-            events=tuple(memory.events),
+            belief=_beliefs(memory.belief),
+            events=self._events(engram, memory.events, now_ms),
             life=Life.ACTIVE,
             reason="",
             created_at_ms=now_ms,
             updated_at_ms=now_ms,
             provenance=Provenance(self._node, self._label, "", now_ms),
+            epistemic=str(memory.epistemic),
+            skill=self._skill(engram, memory.skill, now_ms),
+            counters=dict(sorted(memory.counters.items())),
         )
         self._engrams[shown.id] = shown
         if len(self._engrams) > INSTANT_MEMORIES_MAX:
             del self._engrams[next(iter(self._engrams))]
         return shown
+
+    def _events(self, engram: bytes, events: Sequence[object], now_ms: int) -> tuple[Event, ...]:
+        values = list(dict.fromkeys(event_value(event) for event in events))
+        return tuple(
+            Event(part_id(engram, v).hex(), plain(v), now_ms, self._node, self._label)
+            for v in values
+        )
+
+    def _skill(
+        self, engram: bytes, skill: Mapping[str, object] | None, now_ms: int
+    ) -> tuple[Refinement, ...]:
+        if skill is None:
+            return ()
+        name = part_id(engram, skill_body(skill)).hex()
+        return (Refinement(name, (), dict(skill), now_ms, self._node, self._label),)
 
     def find(self, ref: str) -> Engram | None:
         """The memory a full id or a unique prefix means; None when it is no instant memory.
@@ -91,6 +125,7 @@ class InstantMemories:
             UsageError: A field is too large or malformed.
         """
         old = self._at(ref, if_version)
+        _refuse_parts(changes)
         metadata = {**old.metadata, **(changes.metadata or {})}
         tags = (set(old.tags) | set(changes.add_tags)) - set(changes.remove_tags)
         memory = NewMemory(
@@ -100,8 +135,9 @@ class InstantMemories:
             tags=tuple(tags),
             confidence=old.confidence if changes.confidence is None else changes.confidence,
             metadata=metadata,
+            epistemic=old.epistemic if changes.epistemic is None else changes.epistemic,
         )
-        fields.puts_of(memory)
+        puts_of(memory)
         new = replace(
             old,
             version=f"instant.{int(old.version.rpartition('.')[2]) + 1}",
@@ -111,6 +147,7 @@ class InstantMemories:
             tags=tuple(sorted(tags)),
             confidence=float(memory.confidence),
             metadata={k: v for k, v in sorted(metadata.items()) if v is not None},
+            epistemic=memory.epistemic,
             updated_at_ms=now_ms,
         )
         self._engrams[new.id] = new
@@ -160,6 +197,30 @@ class InstantMemories:
                 hint=f"look at it again with `engram-sync get {engram.id}`",
             )
         return engram
+
+
+def _beliefs(
+    beliefs: Mapping[str, object] | Sequence[Mapping[str, object]] | None,
+) -> tuple[dict[str, object], ...]:
+    return tuple(belief_of(value) for value in belief_values(beliefs))
+
+
+def _refuse_parts(changes: Changes) -> None:
+    """Refuse what brings several writers together: an instant memory has one."""
+    parts = (
+        changes.believe,
+        changes.add_events,
+        changes.amend_events,
+        changes.remove_events,
+        changes.refine,
+        changes.count,
+        changes.edits,
+    )
+    if any(parts):
+        raise UsageError(
+            "an instant memory takes no beliefs, events, refinements, counts or edits later on",
+            hint="remember it anew with them, or as a memory of another type",
+        )
 
 
 def _fits(engram: Engram, filters: Filters) -> bool:

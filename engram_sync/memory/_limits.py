@@ -10,10 +10,16 @@ LABEL_BYTES_MAX = 256  # Types, categories, tags: words that are compared, liste
 KEY_BYTES_MAX = 255  # A metadata key; its CBOR header stays within two bytes.
 ENTRY_BYTES_MAX = 16 << 10  # One metadata value, event or belief: a datum, not a document.
 REASON_BYTES_MAX = 1024  # Why something was deleted or archived: a sentence.
+SKILL_BYTES_MAX = 64 << 10  # How something is done fits on some twenty pages.
+STEPS_MAX = 1000  # More steps than anybody follows.
+PARENTS_MAX = 64  # Heads that one refinement brings together; more meet in steps.
+COUNT_MAX = 1 << 53  # What a JavaScript number can count to.
 SOURCE_KEY_BYTES_MAX = 4096  # The longest path a file system gives us, with its section.
 PUTS_MAX = 64  # Puts of one record, fixed by the record format.
 SUPERSEDED_MAX = 4096  # Dots one record may supersede, fixed by the record format.
 PAYLOAD_BYTES_MAX = 512 << 10  # The wire refuses a larger payload.
+
+EDITS_MAX = 1024  # Edits of one text in one call; each costs a walk over the text.
 
 VERSION_CHARS_MAX = 64 << 10  # Some 4,000 logs wrote to this one engram; beyond is no version.
 

@@ -4,15 +4,18 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from engram_sync.errors import NotFoundError, UsageError
-from engram_sync.results import Conflict, Engram, HistoryEntry, Scope
+from engram_sync.results import Conflict, Engram, Epistemic, HistoryEntry, Scope
 from engram_sync.store import EngramRow, Reader, ScopeRow
 
 from ._authors import Authors
 from ._history import history
 from ._ids import engram_text, parse_ref
 from ._limits import CANDIDATES_MIN, RESULTS_MAX
+from ._past_states import state_at
+from ._siblings import conflicts_of
 from ._state import LIVES, EngramState, load_state
-from ._views import conflicts_of, show
+from ._strategies import MVR, Strategies
+from ._views import show
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,14 +33,21 @@ class Filters:
     life: str = "active"
     """active, archived, deleted or all."""
     epistemic: str | None = None
-    """Only engrams of this epistemic status; reported means by the reader's own view."""
+    """Only engrams of this epistemic status, empty for those of none; reported selects hearsay,
+    whatever its author stated."""
 
     def lives(self) -> tuple[int, ...]:
         """The wanted states of life as rows store them.
 
         Raises:
-            UsageError: There is no such state.
+            UsageError: There is no such state, or no such epistemic status.
         """
+        stated = [str(status) for status in Epistemic]
+        if self.epistemic and self.epistemic not in stated:
+            raise UsageError(
+                f"{self.epistemic!r} is no epistemic status",
+                hint=f"use one of: {', '.join(stated)}",
+            )
         if self.life == "all":
             return tuple(range(len(LIVES)))
         names = [str(life) for life in LIVES]
@@ -55,6 +65,10 @@ class Filters:
     def allow(self, engram: Engram) -> bool:
         """Whether tags and type fit; the rest is decided from rows."""
         if self.type is not None and engram.type != self.type:
+            return False
+        if self.epistemic == Epistemic.REPORTED:
+            return engram.reported is not None and set(self.tags).issubset(engram.tags)
+        if self.epistemic is not None and engram.epistemic != self.epistemic:
             return False
         return set(self.tags).issubset(engram.tags)
 
@@ -98,7 +112,7 @@ def resolve(reader: Reader, authors: Authors, ref: str) -> EngramState:
         NotFoundError: No id begins with it.
     """
     digits = parse_ref(ref)
-    rows = reader.find(digits, limit=4)
+    rows = [row for row in reader.find(digits, limit=4) if row.life < len(LIVES)]
     scopes = {scope.n: scope for scope in reader.scopes()}
     if len({row.engram for row in rows}) > 1:
         shown = ", ".join(engram_text(row.engram) for row in rows[:3])
@@ -120,12 +134,14 @@ def find_exact(
 ) -> EngramState | None:
     """The engram with this id in this scope, if it is there."""
     row = reader.engram(scope.n, engram)
-    return None if row is None else load_state(reader, authors, scope, row)
+    if row is None or row.life >= len(LIVES):
+        return None  # Beyond the states of life: its records are all from the future.
+    return load_state(reader, authors, scope, row)
 
 
-def get(reader: Reader, authors: Authors, ref: str) -> Engram:
+def get(reader: Reader, authors: Authors, ref: str, *, strategies: Strategies = MVR) -> Engram:
     """One engram as it is now, deleted or not; raises as ``resolve`` does."""
-    return show(reader, authors, resolve(reader, authors, ref))
+    return show(reader, authors, resolve(reader, authors, ref), strategies)
 
 
 def list_engrams(
@@ -135,6 +151,7 @@ def list_engrams(
     limit: int = 50,
     filters: Filters | None = None,
     after: str | None = None,
+    strategies: Strategies = MVR,
 ) -> list[Engram]:
     """The newest engrams first.
 
@@ -144,6 +161,7 @@ def list_engrams(
         limit: Results at most.
         filters: What to leave out; by default all but active ones.
         after: Id of the last engram of the previous page.
+        strategies: By which the reader reads.
 
     Raises:
         UsageError: A filter, the limit or ``after`` makes no sense.
@@ -154,7 +172,7 @@ def list_engrams(
     found: list[Engram] = []
     check_limit(limit)
     for row, scope in _newest(reader, wanted, start, max(limit, CANDIDATES_MIN)):
-        engram = show(reader, authors, load_state(reader, authors, scope, row))
+        engram = show(reader, authors, load_state(reader, authors, scope, row), strategies)
         if wanted.allow(engram):
             found.append(engram)
         if len(found) == limit:
@@ -162,19 +180,42 @@ def list_engrams(
     return found
 
 
-def engram_history(reader: Reader, authors: Authors, ref: str) -> list[HistoryEntry]:
-    """Every change of one engram, oldest first; raises as ``resolve`` does."""
-    return history(reader, authors, resolve(reader, authors, ref))
+def engram_history(
+    reader: Reader, authors: Authors, ref: str, *, at_ms: int | None = None
+) -> list[HistoryEntry]:
+    """Every record of one engram, oldest first; raises as ``resolve`` does.
+
+    Args:
+        reader: The store.
+        authors: Who wrote which log.
+        ref: Which engram.
+        at_ms: Only what had arrived here by then; None for all that is held.
+    """
+    state = resolve(reader, authors, ref)
+    if at_ms is None:
+        return history(reader, authors, state)
+    then = state_at(reader, authors, state.scope, state.engram, at_ms)
+    return [] if then is None else history(reader, authors, then, at_ms)
 
 
-def open_conflicts(reader: Reader, authors: Authors, *, scope: str | None = None) -> list[Conflict]:
-    """Every open conflict, of the most recently changed engram first."""
+def open_conflicts(
+    reader: Reader,
+    authors: Authors,
+    *,
+    scope: str | None = None,
+    strategies: Strategies = MVR,
+) -> list[Conflict]:
+    """Every open conflict, of the most recently changed engram first.
+
+    What ``strategies`` settle is none.
+    """
     found: list[Conflict] = []
     for scope_row in select_scopes(reader, scope):
         rows = reader.conflicted(scope_row.n)
         # The numbers by which the store settles equal clocks differ between replicas.
         for row in sorted(rows, key=lambda r: (-r.hlc, r.engram)):
-            found += conflicts_of(reader, authors, load_state(reader, authors, scope_row, row))
+            state = load_state(reader, authors, scope_row, row)
+            found += conflicts_of(reader, authors, state, strategies)
     return found
 
 

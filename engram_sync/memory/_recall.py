@@ -10,6 +10,7 @@ from ._limits import CANDIDATES_MIN
 from ._planner import Planner, split_terms
 from ._queries import Filters, check_limit, list_engrams, select_scopes
 from ._state import load_state
+from ._strategies import MVR, Strategies
 from ._views import show
 
 _DELETED = 2
@@ -23,6 +24,7 @@ def recall(
     *,
     limit: int = 10,
     filters: Filters | None = None,
+    strategies: Strategies = MVR,
 ) -> list[Hit]:
     """The engrams that share words with a question, best first.
 
@@ -39,7 +41,7 @@ def recall(
     check_limit(limit)
     terms = split_terms(query)
     if not terms:
-        engrams = list_engrams(reader, authors, limit=limit, filters=wanted)
+        engrams = list_engrams(reader, authors, limit=limit, filters=wanted, strategies=strategies)
         return [Hit(engram, 0.0) for engram in engrams if engram.life != "deleted"]
     scopes = {scope.n: scope for scope in select_scopes(reader, wanted.scope)}
     # The index knows no scopes.  Naming them costs a join, and earlier agents' scopes are rare.
@@ -49,7 +51,8 @@ def recall(
     chosen = planner.plan(reader, terms)
     for row, score in _ranked(reader, chosen, within, wanted, limit):
         if row.life in lives:
-            engram = show(reader, authors, load_state(reader, authors, scopes[row.scope], row))
+            state = load_state(reader, authors, scopes[row.scope], row)
+            engram = show(reader, authors, state, strategies)
             if wanted.allow(engram):
                 hits.append(Hit(engram, score))
         if len(hits) == limit:

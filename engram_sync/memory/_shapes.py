@@ -8,7 +8,9 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple, cast
 
+from engram_sync.conflicts import SOURCE_KEY, account_parts
 from engram_wire import NO_SUPERSEDED, Record, RecordKind, parse_shape_untrusted
+from engram_wire.cbor import is_dict
 
 from . import _fields as fields
 from ._fields import read_payload
@@ -19,13 +21,17 @@ _PLAIN = frozenset(
         fields.TITLE,
         fields.TYPE,
         fields.CATEGORY,
+        fields.EPISTEMIC,
         fields.TAGS,
         fields.METADATA,
         fields.CONFIDENCE,
         fields.BELIEF,
         fields.EVENTS,
+        fields.SKILL,
     }
 )
+_SINGLE = frozenset({fields.BELIEF, fields.SKILL})
+"""Of these, several in one record can contradict each other."""
 
 
 class Texts(NamedTuple):
@@ -42,13 +48,14 @@ class Plan(NamedTuple):
     collections: tuple[str, ...]
     plain: bool
     """Whether its engram is active and without conflict whatever its values are, as long as no
-    two metadata entries share a key."""
+    two metadata entries share a key and no two events a name."""
     order: tuple[int, ...]
     """The clocks of its elements in the order of a document: by collection, then clock."""
     title: tuple[int, ...]
     content: tuple[int, ...]
     tags: tuple[int, ...]
     metadata: tuple[int, ...]
+    events: tuple[int, ...]
 
 
 @lru_cache(maxsize=1024)
@@ -59,19 +66,21 @@ def plan_of(shape: bytes) -> Plan:
     def places(collection: str) -> tuple[int, ...]:
         return tuple(i for i, name in enumerate(collections) if name == collection)
 
-    registers = [name for name in collections if name.startswith("r/")]
+    single = [name for name in collections if name.startswith("r/") or name in _SINGLE]
+    counters = {name for name in collections if name.startswith(fields.COUNTER_PREFIX)}
     return Plan(
         collections,
         plain=(
             kind == RecordKind.CREATE
-            and _PLAIN.issuperset(collections)
-            and len(set(registers)) == len(registers)
+            and _PLAIN.issuperset(set(collections) - counters)
+            and len(set(single)) == len(single)
         ),
         order=tuple(sorted(range(len(collections)), key=lambda i: (collections[i], i))),
         title=places(fields.TITLE),
         content=places(fields.CONTENT),
         tags=places(fields.TAGS),
         metadata=places(fields.METADATA),
+        events=places(fields.EVENTS),
     )
 
 
@@ -110,8 +119,19 @@ def plain_texts(record: Record) -> Texts | None:
         keys = {cast(list[object], values[i])[0] for i in plan.metadata}
         if len(keys) < len(plan.metadata):
             return None
+    if len(plan.events) > 1 and _may_clash([values[i] for i in plan.events]):
+        return None
     return Texts(
         cast(str, values[plan.title[0]]) if plan.title else "",
         cast(str, values[plan.content[0]]) if plan.content else "",
         " ".join([cast(str, values[i]) for i in plan.tags]),
     )
+
+
+def _may_clash(events: list[object]) -> bool:
+    """Whether events of one record may contradict each other: they share a name, or have keys."""
+    parts = [account_parts(event) for event in events]
+    told = [e if p is None else p[4] for e, p in zip(events, parts, strict=True)]
+    names = [part[0] for part in parts if part is not None]
+    keyed = any(is_dict(event) and SOURCE_KEY in event for event in told)
+    return keyed or len(set(names)) < len(names)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import cast
 
 from engram_crdt import Element, latest
+from engram_sync.conflicts import account_parts, field_name, version_parts
 from engram_wire import WireError
 from engram_wire.cbor import decode_untrusted, is_list
 
@@ -61,6 +62,22 @@ def belief_of(value: bytes) -> dict[str, object]:
     return dict(zip(fields.BELIEF_PARTS, parts, strict=False)) if is_list(parts) else {}
 
 
+def event_of(value: bytes) -> object:
+    """What an event says, without the name it goes by."""
+    said = plain(value)
+    parts = account_parts(said)
+    return said if parts is None else parts[4]
+
+
+def count_value(value: bytes) -> object:
+    """How far one log, or what it speaks for, has counted."""
+    said = plain(value)
+    if is_list(said) and len(said) == 3:
+        up, down = said[1:]
+        return up - down if isinstance(up, int) and isinstance(down, int) else None
+    return said
+
+
 def entry_of(value: bytes) -> tuple[str, object]:
     """Key and value of a metadata entry."""
     parts = plain(value)
@@ -83,7 +100,14 @@ def field_values(collection: str, values: list[bytes]) -> dict[str, object]:
     if collection == fields.BELIEF:
         return {"belief": [belief_of(value) for value in values]}
     if collection == fields.EVENTS:
-        return {"events": [plain(value) for value in values]}
+        return {"events": [event_of(value) for value in values]}
+    if collection == fields.SKILL:
+        versions = [version_parts(plain(value)) for value in values]
+        return {"skill": [version[2] for version in versions if version is not None]}
+    if collection.startswith(fields.COUNTER_PREFIX):
+        return {field_name(collection): count_value(values[-1])}
+    if collection == fields.BODY:
+        return {"collaborative": True}
     name = collection.partition("/")[2]
     decoded = [plain(value) for value in values]
     return {name: decoded[0] if len(decoded) == 1 else decoded}

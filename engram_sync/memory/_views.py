@@ -1,31 +1,23 @@
-"""Live elements as what people see: an engram, its siblings, its conflicts."""
+"""Live elements as what people see."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from engram_crdt import Element, latest
-from engram_sync.conflicts import (
-    Found,
-    conflict_id,
-    conflict_version,
-    disagree,
-    field_name,
-    find,
-    life_of,
-    metadata_key,
-)
-from engram_sync.conflicts import fields as grouped
-from engram_sync.results import Conflict, Engram, Life, Sibling
+from engram_sync.conflicts import ConflictClass, find, life_of
+from engram_sync.results import Engram, Epistemic, Event, Life, Refinement, Reported
 from engram_sync.store import Reader
 
 from . import _fields as fields
 from ._authors import Authors
+from ._counters import sums
+from ._episodes import Told, shown_events
 from ._ids import engram_text, node_text
-from ._limits import KEY_BYTES_MAX
+from ._siblings import siblings_of
+from ._skills import shown_heads
 from ._state import LIVES, EngramState
-from ._values import as_text, belief_of, entry_of, plain, text_of, unique
-from ._versions import version_token
-
-assert KEY_BYTES_MAX < 256  # conflicts.metadata_key reads one length byte.
+from ._strategies import MVR, FieldReading, Strategies
+from ._values import belief_of, plain, unique
+from ._versions import token_of
 
 
 def life_now(elements: Sequence[Element]) -> tuple[Life, str]:
@@ -46,103 +38,111 @@ def life_now(elements: Sequence[Element]) -> tuple[Life, str]:
     return Life(state), reason
 
 
-def show(reader: Reader, authors: Authors, state: EngramState) -> Engram:
-    """The engram as this node sees it now."""
-    by: dict[str, list[Element]] = {}
-    for element in state.elements:
-        by.setdefault(element.collection, []).append(element)
-    metadata = sorted(by.get(fields.METADATA, []), key=lambda e: (e.hlc, e.dot))
-    newest = latest(by.get(fields.CONTENT) or list(state.elements))
-    log = newest.dot.log if newest else authors.log_id(reader, state.row.log)
-    life, reason = life_now(state.elements)
-    return Engram(
-        id=engram_text(state.engram),
-        version=version_token(state.clock),
-        type=text_of(by.get(fields.TYPE, [])),
-        scope=state.scope.kind,
-        content=text_of(by.get(fields.CONTENT, [])),
-        title=text_of(by.get(fields.TITLE, [])),
-        category=text_of(by.get(fields.CATEGORY, [])),
-        tags=tuple(sorted(str(plain(value)) for value in unique(by.get(fields.TAGS, [])))),
-        confidence=_confidence(by.get(fields.CONFIDENCE, [])),
-        metadata=dict(sorted(entry_of(e.value) for e in metadata if e.value is not None)),
-        belief=tuple(belief_of(value) for value in unique(by.get(fields.BELIEF, []))),
-        events=tuple(plain(value) for value in unique(by.get(fields.EVENTS, []))),
-        life=life,
-        reason=reason,
-        created_at_ms=state.created >> 16,
-        updated_at_ms=state.row.hlc >> 16,
-        provenance=authors.provenance(
-            reader, state.scope.id, log, newest.hlc if newest else state.row.hlc
-        ),
-        siblings=siblings_of(reader, authors, state),
-    )
-
-
-def siblings_of(reader: Reader, authors: Authors, state: EngramState) -> tuple[Sibling, ...]:
-    """Every live value of each field that has more than one unequal value.
-
-    Unequal opinions of one's own slot are no conflict; they are listed all the same, because a
-    concurrent edit never disappears.
-    """
-    groups = grouped(state.elements)
-    own = state.live(fields.CONFIDENCE)
-    if own:
-        groups[fields.CONFIDENCE, b""] = own
-    return tuple(
-        _sibling(reader, authors, state, element)
-        for _, group in sorted(groups.items())
-        if disagree(group)
-        for element in sorted(group, key=lambda e: (e.hlc, e.dot))
-    )
-
-
-def conflicts_of(reader: Reader, authors: Authors, state: EngramState) -> list[Conflict]:
-    """The open conflicts of one engram, the same on every replica that holds the same records."""
-    version = version_token(state.clock)
-    return [
-        Conflict(
-            id=conflict_id(state.scope.id, state.engram, found),
-            version=conflict_version(found),
-            engram=engram_text(state.engram),
-            kind=str(found.kind),
-            field=field_name(found.collection, found.key),
-            siblings=tuple(_sibling(reader, authors, state, e) for e in _by_age(found)),
-            engram_version=version,
-        )
-        for found in find(state.elements)
-    ]
-
-
 def life_number(elements: Sequence[Element]) -> int:
     """The state of life as rows store it."""
     return LIVES.index(life_now(elements)[0])
 
 
-def _by_age(found: Found) -> list[Element]:
-    return sorted(found.heads, key=lambda e: (e.hlc, e.dot))
-
-
-def _sibling(reader: Reader, authors: Authors, state: EngramState, element: Element) -> Sibling:
-    key = authors.author(reader, element.dot.log)
-    value = element.value
-    entry_key = b""
-    if element.collection == fields.METADATA:
-        entry_key = metadata_key(value) or b""
-        value = None if value is None else value[1 + len(entry_key) :]
-    shown = as_text(value)
-    if element.collection == fields.LIFE and value is not None:
-        shown = ": ".join(part for part in life_of(element) if part)
-    return Sibling(
-        field=field_name(element.collection, entry_key),
-        value=shown,
-        node=node_text(key),
-        label=authors.label(state.scope.id, key),
-        written_at_ms=element.hlc >> 16,
+def show(
+    reader: Reader, authors: Authors, state: EngramState, strategies: Strategies = MVR
+) -> Engram:
+    """The engram as this node sees it now."""
+    by: dict[str, list[Element]] = {}
+    for element in state.elements:
+        by.setdefault(element.collection, []).append(element)
+    read = strategies.reading(reader, authors, state, by)
+    newest = latest(by.get(fields.BODY) or by.get(fields.CONTENT) or list(state.elements))
+    log = newest.dot.log if newest else authors.log_id(reader, state.row.log)
+    hlc = newest.hlc if newest else state.row.hlc
+    life, reason = life_now(state.elements)
+    return Engram(
+        id=engram_text(state.engram),
+        version=token_of(state),
+        type=read.text(fields.TYPE),
+        scope=state.scope.kind,
+        content=read.content(),
+        title=read.text(fields.TITLE),
+        category=read.text(fields.CATEGORY),
+        tags=tuple(sorted(str(plain(value)) for value in unique(by.get(fields.TAGS, [])))),
+        confidence=_confidence(read),
+        metadata=read.metadata(),
+        belief=tuple(belief_of(value) for value in unique(by.get(fields.BELIEF, []))),
+        events=_events(reader, authors, state, by),
+        life=life,
+        reason=reason,
+        created_at_ms=state.created >> 16,
+        updated_at_ms=state.row.hlc >> 16,
+        provenance=authors.provenance(reader, state.scope.id, log, hlc),
+        siblings=siblings_of(reader, authors, state),
+        epistemic=_epistemic(read, by),
+        reported=_reported(reader, authors, state, log),
+        skill=_skill(reader, authors, state, read),
+        counters=sums(state.elements),
+        collaborative=fields.BODY in by,
+        erased=state.erased,
+        notes=tuple(read.notes),
     )
 
 
-def _confidence(elements: list[Element]) -> float:
-    newest = latest([e for e in elements if e.value is not None])
-    value = plain(newest.value) if newest and newest.value is not None else None
+def _confidence(read: FieldReading) -> float:
+    value = read.value(fields.CONFIDENCE)
     return value if isinstance(value, float) else 1.0
+
+
+def _epistemic(read: FieldReading, by: Mapping[str, Sequence[Element]]) -> str:
+    opinions = by.get(fields.BELIEF, ())
+    if len(opinions) > 1 and any(f.kind is ConflictClass.BELIEF for f in find(opinions)):
+        return Epistemic.CONTESTED
+    return read.text(fields.EPISTEMIC)
+
+
+def _reported(reader: Reader, authors: Authors, state: EngramState, log: bytes) -> Reported | None:
+    """Hearsay is what another agent wrote, or a node that is not fully trusted."""
+    source = authors.provenance(reader, state.scope.id, log, state.row.hlc)
+    if source.trust >= 1.0 and authors.is_own_agent(reader, state.scope.id, log):
+        return None
+    return Reported(source.node, source.label, source.agent, source.trust)
+
+
+def _events(
+    reader: Reader, authors: Authors, state: EngramState, by: Mapping[str, Sequence[Element]]
+) -> tuple[Event, ...]:
+    """Each event once, as last told; what is told in several ways is among the siblings."""
+    shown: list[Event] = []
+    for accounts in shown_events(by.get(fields.EVENTS, ())):
+        element, account = _newest(accounts)
+        key = authors.author(reader, element.dot.log)
+        shown.append(
+            Event(
+                id=account.id.hex(),
+                value=account.value,
+                written_at_ms=account.hlc >> 16,
+                node=node_text(key),
+                label=authors.label(state.scope.id, key),
+                amended=account.amendments > 0,
+            )
+        )
+    return tuple(shown)
+
+
+def _newest(accounts: Sequence[Told]) -> Told:
+    return max(accounts, key=lambda one: (one.element.hlc, one.element.dot))
+
+
+def _skill(
+    reader: Reader, authors: Authors, state: EngramState, read: FieldReading
+) -> tuple[Refinement, ...]:
+    shown: list[Refinement] = []
+    for element, version in shown_heads(read.elements(fields.SKILL)):
+        key = authors.author(reader, element.dot.log)
+        shown.append(
+            Refinement(
+                id=version.id.hex(),
+                parents=tuple(parent.hex() for parent in version.parents),
+                skill=version.skill,
+                written_at_ms=element.hlc >> 16,
+                node=node_text(key),
+                label=authors.label(state.scope.id, key),
+            )
+        )
+    return tuple(shown)

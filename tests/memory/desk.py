@@ -107,15 +107,24 @@ class Desk:
         self.store = store
         self.public, self.secret = keys(name)
         self.ledger = Ledger(TableRules())
-        self.authors = memory.Authors(label=self._label)
+        self.distrusted: dict[bytes, float] = {}
+        self.authors = memory.Authors(label=self._label, trust=self._trust)
         self.materialiser = memory.Materialiser(self.authors)
         self.planner = memory.Planner()
+        self.strategies = memory.Strategies()
         self.now_ms = START_MS
         self._counter = itertools.count(1)
         self._names = {self.public: name}
 
     def _label(self, scope: bytes, key: bytes) -> str:
         return next((n for n in ("ann", "bob", "cat", "dan") if keys(n)[0] == key), "")
+
+    def _trust(self, scope: bytes, key: bytes) -> float:
+        return self.distrusted.get(key, 1.0)
+
+    def distrust(self, other: "Desk", trust: float = 0.5) -> None:
+        """From now on take what another desk writes for hearsay."""
+        self.distrusted[other.public] = trust
 
     # Setting up
 
@@ -186,7 +195,7 @@ class Desk:
         new = NewMemory(content, **fields)  # type: ignore[arg-type]  # as callers give them
         entropy = blake2b(f"{self.name}{next(self._counter)}".encode(), digest_size=10).digest()
         name = engram or uuid7(self.now_ms, entropy)
-        await self.write(lambda tx, log: [memory.remember(name, new)])
+        await self.write(lambda tx, log: memory.created(name, new))
         return await self.get(memory.engram_text(name))
 
     async def remember_many(self, memories: Sequence[NewMemory]) -> None:
@@ -209,7 +218,12 @@ class Desk:
         wanted = Changes(**changes)  # type: ignore[arg-type]  # as callers give them
         await self.write(
             lambda tx, log: memory.update(
-                tx, self.authors, self._seen(tx, ref, if_version), wanted, log
+                tx,
+                self.authors,
+                self._seen(tx, ref, if_version),
+                wanted,
+                log,
+                strategies=self.strategies,
             )
         )
         return await self.get(ref)
@@ -218,7 +232,11 @@ class Desk:
         self, ref: Engram | str, *, reason: str = "", if_version: str | None = None
     ) -> Engram:
         await self.write(
-            lambda tx, log: [memory.forget(self._seen(tx, ref, if_version), reason, log)]
+            lambda tx, log: [
+                memory.forget(
+                    self._seen(tx, ref, if_version), reason, log, strategies=self.strategies
+                )
+            ]
         )
         return await self.get(ref)
 
@@ -275,14 +293,22 @@ class Desk:
 
     async def get(self, ref: Engram | str) -> Engram:
         text = ref.id if isinstance(ref, Engram) else ref
-        return await self.store.read(lambda r: memory.get(r, self.authors, text))
+        return await self.store.read(
+            lambda r: memory.get(r, self.authors, text, strategies=self.strategies)
+        )
 
     async def recall(self, query: str, *, limit: int = 10, **filters: object) -> list[Hit]:
         await self.store.submit(lambda tx: memory.flush_index(tx, self.authors))
         wanted = Filters(**filters)  # type: ignore[arg-type]  # as callers give them
         return await self.store.read(
             lambda r: memory.recall(
-                r, self.authors, self.planner, query, limit=limit, filters=wanted
+                r,
+                self.authors,
+                self.planner,
+                query,
+                limit=limit,
+                filters=wanted,
+                strategies=self.strategies,
             )
         )
 
@@ -295,14 +321,23 @@ class Desk:
     ) -> list[Engram]:
         wanted = Filters(**filters)  # type: ignore[arg-type]  # as callers give them
         return await self.store.read(
-            lambda r: memory.list_engrams(r, self.authors, limit=limit, filters=wanted, after=after)
+            lambda r: memory.list_engrams(
+                r,
+                self.authors,
+                limit=limit,
+                filters=wanted,
+                after=after,
+                strategies=self.strategies,
+            )
         )
 
     async def history(self, ref: Engram) -> list[HistoryEntry]:
         return await self.store.read(lambda r: memory.engram_history(r, self.authors, ref.id))
 
     async def conflicts(self) -> list[Conflict]:
-        return await self.store.read(lambda r: memory.open_conflicts(r, self.authors))
+        return await self.store.read(
+            lambda r: memory.open_conflicts(r, self.authors, strategies=self.strategies)
+        )
 
     async def counts(self) -> tuple[int, int, int]:
         """Digest, live and deleted of the scope."""

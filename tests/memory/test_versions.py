@@ -14,29 +14,40 @@ from engram_wire.cbor import encode
 A, B = b"a" * 32, b"b" * 32
 
 
-def token(value: object) -> str:
+CHECK = b"ckck"
+
+
+def made(clock: dict[bytes, int], check: bytes = CHECK) -> str:
+    return version_token(clock, check)
+
+
+def token(value: object, prefix: str = "v1.") -> str:
     data = encode(value)  # type: ignore[arg-type]  # plain values, some of them wrong
-    return "v1." + base64.urlsafe_b64encode(data).decode().rstrip("=")
+    return prefix + base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
 def test_a_version_names_exactly_what_the_view_contained() -> None:
     clock = {A: 3, B: 300}
-    assert resolve_version(version_token(clock), clock) == clock
-    assert resolve_version(version_token({A: 2}), clock) == {A: 2}
-    assert resolve_version(version_token({}), clock) == {}
+    assert resolve_version(made(clock), clock) == (clock, CHECK)
+    assert resolve_version(made({A: 2}), clock) == ({A: 2}, CHECK)
+    assert resolve_version(made({}), clock) == ({}, CHECK)
+
+
+def test_versions_that_earlier_releases_gave_out_are_still_understood() -> None:
+    assert resolve_version(token([[A[:8], 2]]), {A: 3}) == ({A: 2}, None)
 
 
 @pytest.mark.parametrize("clock", [{A: 4, B: 1}, {b"c" * 32: 1}])
 def test_a_version_naming_changes_not_held_is_refused(clock: dict[bytes, int]) -> None:
     with pytest.raises(PreconditionError) as refused:
-        resolve_version(version_token(clock), {A: 3, B: 1})
+        resolve_version(made(clock), {A: 3, B: 1})
     assert "engram-sync sync" in refused.value.hint
 
 
 def test_logs_that_cannot_be_told_apart_are_refused() -> None:
     twins = {b"a" * 8 + b"x" * 24: 1, b"a" * 8 + b"y" * 24: 1}
     with pytest.raises(PreconditionError):
-        resolve_version(version_token({A: 1}), twins)
+        resolve_version(made({A: 1}), twins)
 
 
 @pytest.mark.parametrize(
@@ -44,11 +55,17 @@ def test_logs_that_cannot_be_told_apart_are_refused() -> None:
     [
         "",
         "v1.",
-        "v2." + version_token({A: 1})[3:],
+        "v1." + made({A: 1})[3:],
+        "v3." + made({A: 1})[3:],
+        "v2." + token([[A[:8], 1]])[3:],
+        token([], "v2."),
+        token(["ckck"], "v2."),
+        token([b"check"], "v2."),
+        token([CHECK, [A[:8], 0]], "v2."),
         "v1.====",
         "v1.é",
         "v1." + "A" * 70_000,
-        version_token({A: 1}) + "AA",
+        made({A: 1}) + "AA",
         token({}),
         token([[A[:8]]]),
         token([[A[:7], 1]]),
@@ -65,7 +82,7 @@ def test_what_is_no_version_is_a_usage_error(text: str) -> None:
         resolve_version(text, {A: 9})
 
 
-@given(st.text(max_size=60).map(lambda s: "v1." + s) | st.text(max_size=60))
+@given(st.text(max_size=60).map(lambda s: "v2." + s) | st.text(max_size=60))
 @example("v1.gYJIYWFhYWFhYWEB")
 def test_no_text_does_more_than_resolve_or_be_refused(text: str) -> None:
     with suppress(UsageError, PreconditionError):
@@ -76,4 +93,4 @@ def test_no_text_does_more_than_resolve_or_be_refused(text: str) -> None:
 def test_every_version_comes_back(clock: dict[bytes, int]) -> None:
     prefixes = {log[:8] for log in clock}
     if len(prefixes) == len(clock):
-        assert resolve_version(version_token(clock), clock) == clock
+        assert resolve_version(made(clock), clock) == (clock, CHECK)

@@ -25,7 +25,7 @@ async def test_a_memory_comes_back_as_it_was_given() -> None:
         assert e.metadata == {"origin": "standup", "weight": 3}
         assert e.belief[0]["object"] == "Tuesday"
         assert e.belief[0]["polarity"] is True
-        assert e.events == ("agreed", {"at": 12})
+        assert [event.value for event in e.events] == ["agreed", {"at": 12}]
         assert (e.type, e.scope, e.life, e.reason) == ("semantic", "agent", "active", "")
         assert e.provenance.label == "ann"
         assert e.siblings == ()

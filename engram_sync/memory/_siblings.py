@@ -1,0 +1,139 @@
+"""Values that stand side by side, and the conflicts they make, in words."""
+
+from collections.abc import Iterable, Sequence
+
+from engram_crdt import Element
+from engram_sync.conflicts import (
+    ConflictClass,
+    Found,
+    account_of,
+    conflict_id,
+    conflict_version,
+    disagree,
+    field_name,
+    find,
+    key_names,
+    life_of,
+    metadata_key,
+    version_of,
+)
+from engram_sync.conflicts import fields as grouped
+from engram_sync.results import Conflict, Sibling
+from engram_sync.store import Reader
+
+from . import _fields as fields
+from ._authors import Authors
+from ._ids import engram_text, node_text
+from ._limits import KEY_BYTES_MAX
+from ._state import EngramState
+from ._strategies import Strategies
+from ._values import as_text, belief_of, json_text, plain
+from ._versions import token_of
+
+assert KEY_BYTES_MAX < 256  # conflicts.metadata_key reads one length byte.
+
+_MANY = frozenset({fields.BELIEF, fields.EVENTS, fields.SKILL})
+_PARTS = frozenset(
+    {ConflictClass.BELIEF, ConflictClass.EPISODIC, ConflictClass.SKILL, ConflictClass.TEXT}
+)
+
+
+def found_in(state: EngramState) -> list[Found]:
+    """The open conflicts of an engram, whatever strategies say."""
+    return find(state.elements, texts=state.texts, orphans=state.orphans)
+
+
+def siblings_of(reader: Reader, authors: Authors, state: EngramState) -> tuple[Sibling, ...]:
+    """Every live value of each field that has more than one unequal value.
+
+    Unequal opinions of one's own slot are no conflict, and neither are values that a strategy
+    settles; they are listed all the same, because a concurrent edit never disappears.
+    """
+    groups = grouped(state.elements)
+    own = state.live(fields.CONFIDENCE)
+    if own:
+        groups[fields.CONFIDENCE, b""] = own
+    unequal: list[tuple[str, bytes, Sequence[Element]]] = [
+        (*name, group) for name, group in sorted(groups.items()) if disagree(group, state.texts)
+    ]
+    if state.orphans or sum(e.collection in _MANY for e in state.elements) > 1:
+        parts = [found for found in found_in(state) if found.kind in _PARTS]
+        unequal += [(found.collection, found.key, found.heads) for found in parts]
+    return tuple(
+        sibling(reader, authors, state, element)
+        for _, _, group in unequal
+        for element in by_age(group)
+    )
+
+
+def conflicts_of(
+    reader: Reader, authors: Authors, state: EngramState, strategies: Strategies | None = None
+) -> list[Conflict]:
+    """The open conflicts of one engram, the same on every replica that holds the same records.
+
+    A field that ``strategies`` settle is no conflict to who reads by them.
+    """
+    version = token_of(state)
+    found = found_in(state)
+    if found and strategies is not None:
+        found = strategies.unsettled(state.elements, found)
+    return [
+        Conflict(
+            id=conflict_id(state.scope.id, state.engram, one),
+            version=conflict_version(one),
+            engram=engram_text(state.engram),
+            kind=str(one.kind),
+            field=field_name(one.collection, one.key),
+            siblings=tuple(sibling(reader, authors, state, e) for e in by_age(one.heads)),
+            engram_version=version,
+            key=key_names(one),
+        )
+        for one in found
+    ]
+
+
+def by_age(elements: Iterable[Element]) -> list[Element]:
+    """Oldest first."""
+    return sorted(elements, key=lambda e: (e.hlc, e.dot))
+
+
+def sibling(reader: Reader, authors: Authors, state: EngramState, element: Element) -> Sibling:
+    """One live value, and who wrote it."""
+    key = authors.author(reader, element.dot.log)
+    entry_key = (
+        (metadata_key(element.value) or b"") if element.collection == fields.METADATA else b""
+    )
+    shown, data, name = _said(state, element, entry_key)
+    return Sibling(
+        field=field_name(element.collection, entry_key),
+        value=shown,
+        node=node_text(key),
+        label=authors.label(state.scope.id, key),
+        written_at_ms=element.hlc >> 16,
+        data=data,
+        id=name,
+    )
+
+
+def _said(state: EngramState, element: Element, entry_key: bytes) -> tuple[str, object, str]:
+    """A value as text and as JSON has it, and the id of what it is about."""
+    collection, value = element.collection, element.value
+    if value is None:
+        return as_text(None), None, ""
+    if collection == fields.METADATA:
+        value = value[1 + len(entry_key) :]
+    elif collection == fields.LIFE:
+        return ": ".join(part for part in life_of(element) if part), list(life_of(element)), ""
+    elif collection == fields.BODY:
+        text = state.texts.get(element.dot)
+        return as_text(None) if text is None else text, text, ""
+    elif collection == fields.BELIEF:
+        belief = belief_of(value)
+        denied = "" if belief.get("polarity", True) else "not "
+        return denied + str(belief.get("object", "")), belief, ""
+    elif collection == fields.EVENTS and (account := account_of(element)) is not None:
+        said = account.value
+        return said if isinstance(said, str) else json_text(said), said, account.id.hex()
+    elif collection == fields.SKILL and (version := version_of(element)) is not None:
+        return json_text(version.skill), version.skill, version.id.hex()
+    return as_text(value), plain(value), ""

@@ -1,0 +1,241 @@
+"""Claims about collaborative texts on real replicas."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from engram_sync.conflicts import LifecycleConflict, ValueConflict, as_seen_by
+from engram_sync.errors import PreconditionError, UsageError
+from engram_sync.memory import node_text
+from engram_sync.results import Delete, Engram, Insert
+
+from .desk import Desk, desks
+
+
+async def meet(*all_desks: Desk) -> None:
+    for one in all_desks:
+        for other in all_desks:
+            if one is not other:
+                await one.pull(other)
+
+
+async def agree(one: Desk, other: Desk, e: Engram) -> Engram:
+    """Bring two desks together and see that they show the same."""
+    await meet(one, other)
+    here, there = await one.get(e), await other.get(e)
+    assert here == there
+    assert await one.conflicts() == await other.conflicts()
+    assert await one.counts() == await other.counts()
+    return here
+
+
+async def text_of(desk: Desk, text: str) -> Engram:
+    return await desk.remember(text, collaborative=True)
+
+
+async def test_a_collaborative_text_is_shown_as_content_and_found_by_its_words() -> None:
+    async with desks(2) as (ann, bob):
+        e = await text_of(ann, "deploys go out on Tuesdays")
+        assert (e.content, e.collaborative) == ("deploys go out on Tuesdays", True)
+        await meet(ann, bob)
+        e = await bob.update(await bob.get(e), edits=[Delete(18, 8), Insert(18, "Wednesdays")])
+        assert e.content == "deploys go out on Wednesdays"
+        assert await bob.found_contents("wednesdays") == [e.content]
+        assert await bob.found_contents("tuesdays") == []
+        assert (await agree(ann, bob, e)).content == e.content
+
+
+async def test_edits_at_once_are_merged_and_none_is_lost() -> None:
+    async with desks(3) as (ann, bob, cat):
+        e = await text_of(ann, "one three")
+        await meet(ann, bob, cat)
+        await ann.update(e, edits=[Insert(4, "two ")])
+        await bob.update(e, edits=[Insert(9, " four")])
+        await cat.update(e, edits=[Delete(0, 4)])
+        await meet(ann, bob, cat)
+        assert (await agree(ann, bob, e)).content == "two three four"
+        assert (await cat.get(e)).content == "two three four"
+        assert await ann.conflicts() == []
+
+
+@pytest.mark.parametrize(
+    ("edits", "text"),
+    [
+        ([Insert(1, "x")], "ax😀b"),
+        ([Insert(2, "x")], "a😀xb"),
+        ([Delete(1, 1)], "ab"),
+        ([Delete(1, 1), Insert(1, "é😀")], "aé😀b"),
+        ([Insert(0, "1"), Insert(0, "2")], "21a😀b"),
+        ([("insert", 3, "x"), ("delete", 0, 1)], "😀bx"),
+        ([["insert", 3, "x"]], "a😀bx"),
+        ([Insert(3, "xyz"), Delete(3, 3)], "a😀b"),
+    ],
+)
+async def test_positions_count_characters_of_the_text_as_it_was_looked_at(
+    edits: Sequence[Any], text: str
+) -> None:
+    async with desks() as (ann,):
+        e = await text_of(ann, "a😀b")
+        assert (await ann.update(e, edits=edits)).content == text
+
+
+async def test_positions_mean_the_version_that_the_caller_saw() -> None:
+    async with desks() as (ann,):
+        old = await text_of(ann, "one two three")
+        shorter = await ann.update(old, edits=[Delete(0, 4)])
+        assert shorter.version != old.version
+        newer = await ann.update(shorter, edits=[Insert(0, "zero ")])
+        assert newer.content == "zero two three"
+        assert (await ann.update(old, edits=[Delete(8, 5)])).content == "zero two "
+        assert (await ann.update(shorter, edits=[Insert(0, "<")])).content in (
+            "<zero two ",
+            "zero <two ",
+        )
+
+
+@pytest.mark.parametrize(
+    ("edits", "words"),
+    [
+        ([Insert(10, "x")], "edit 1 reaches beyond the text"),
+        ([Insert(0, "x"), Delete(3, 2)], "edit 2 reaches beyond the text, which has 4"),
+        ([Delete(-1, 1)], "beyond"),
+        ([Delete(0, -1)], "beyond"),
+        ([Delete(0, 3)], "needs content"),
+        ([("replace", 0, "x")], "edit 1 cannot be"),
+        ([("insert", 0, 7)], "edit 1 cannot be"),
+        ([("insert", 0)], "edit 1 cannot be"),
+        (["x"], "edit 1 cannot be"),
+        ([Insert(0, "\ud800")], "Unicode"),
+        ([Insert(0, "x" * 300_000)], "at most"),
+        ([Insert(0, "x")] * 1025, "at most 1024"),
+    ],
+)
+async def test_a_malformed_edit_is_refused_in_words(edits: Sequence[Any], words: str) -> None:
+    async with desks() as (ann,):
+        e = await text_of(ann, "one")
+        with pytest.raises(UsageError, match=words):
+            await ann.update(e, edits=edits)
+        assert await ann.get(e) == e
+
+
+async def test_only_collaborative_texts_are_edited() -> None:
+    async with desks() as (ann,):
+        e = await ann.remember("one")
+        with pytest.raises(UsageError, match="no collaborative text"):
+            await ann.update(e, edits=[Insert(0, "x")])
+        e = await text_of(ann, "one")
+        with pytest.raises(UsageError, match="both"):
+            await ann.update(e, content="two", edits=[Insert(0, "x")])
+
+
+async def test_new_content_begins_another_text_instead_of_editing_the_old_one() -> None:
+    async with desks(2) as (ann, bob):
+        e = await text_of(ann, "one")
+        await meet(ann, bob)
+        await ann.update(e, content="first")
+        await bob.update(e, content="second")
+        shown = await agree(ann, bob, e)
+        assert {s.value for s in shown.siblings} == {"first", "second"}
+        (conflict,) = await ann.conflicts()
+        assert (conflict.kind, conflict.field) == ("value", "content")
+        assert as_seen_by(conflict, node_text(ann.public)) == (
+            ValueConflict(e.id, "content", "first", "second"),
+        )
+        with pytest.raises(PreconditionError, match="side by side"):
+            await ann.update(shown, edits=[Insert(0, "x")])
+        settled = await ann.update(shown, content="both")
+        assert (settled.content, settled.siblings) == ("both", ())
+        assert (await agree(ann, bob, e)).content == "both"
+        assert await bob.conflicts() == []
+        assert (await bob.update(settled, edits=[Insert(4, "!")])).content == "both!"
+
+
+async def test_equal_replacements_are_no_conflict() -> None:
+    async with desks(2) as (ann, bob):
+        e = await text_of(ann, "one")
+        await meet(ann, bob)
+        await ann.update(e, content="two")
+        await bob.update(e, content="two")
+        assert (await agree(ann, bob, e)).content == "two"
+        assert await ann.conflicts() == []
+
+
+async def test_an_edit_of_a_text_that_was_replaced_is_reported_and_can_be_settled() -> None:
+    async with desks(2) as (ann, bob):
+        e = await text_of(ann, "one")
+        await meet(ann, bob)
+        await ann.update(e, content="another")
+        await bob.update(e, edits=[Insert(3, " more")])
+        shown = await agree(ann, bob, e)
+        assert shown.content == "another"
+        (conflict,) = await ann.conflicts()
+        assert (conflict.kind, conflict.field) == ("text", "content")
+        assert {s.value for s in conflict.siblings} == {"another", " more"}
+        assert " more" in {s.value for s in shown.siblings}
+        settled = await bob.update(shown, edits=[Insert(7, " more")])
+        assert settled.content == "another more"
+        assert (await agree(ann, bob, e)).content == "another more"
+        assert await ann.conflicts() == []
+
+
+async def test_an_edit_of_a_text_that_is_gone_from_here_asks_to_look_again() -> None:
+    async with desks() as (ann,):
+        e = await text_of(ann, "one")
+        await ann.update(e, content="two")
+        with pytest.raises(PreconditionError, match="replaced since"):
+            await ann.update(e, edits=[Insert(0, "x")])
+
+
+async def test_a_deleted_text_comes_back_as_it_was_also_when_two_restore_it() -> None:
+    async with desks(2) as (ann, bob):
+        e = await text_of(ann, "one two")
+        await meet(ann, bob)
+        e = await bob.update(e, edits=[Delete(0, 4), Insert(0, "😀 ")])
+        await meet(ann, bob)
+        gone = await ann.forget(e, reason="old")
+        assert gone.life == "deleted"
+        await meet(ann, bob)
+        for desk in (ann, bob):
+            back = await desk.restore(gone)
+            assert (back.content, back.life, back.collaborative) == ("😀 two", "active", True)
+        back = await agree(ann, bob, e)
+        assert back.content == "😀 two"
+        assert await ann.conflicts() == []
+        assert await bob.found_contents("two") == ["😀 two"]
+
+
+async def test_an_edit_concurrent_with_a_delete_is_a_lifecycle_conflict() -> None:
+    async with desks(2) as (ann, bob):
+        e = await text_of(ann, "one")
+        await meet(ann, bob)
+        await ann.forget(e, reason="old")
+        await bob.update(e, edits=[Insert(3, " two")])
+        shown = await agree(ann, bob, e)
+        assert shown.life == "deleted"
+        (conflict,) = await bob.conflicts()
+        (found,) = as_seen_by(conflict, node_text(bob.public))
+        assert found == LifecycleConflict(e.id, ("old",), (["content", " two"],), ())
+        await ann.forget(shown, reason="still old")
+        assert await ann.conflicts() == []
+        await agree(ann, bob, e)
+
+
+async def test_settling_that_lifecycle_conflict_keeps_the_memory_and_both_texts() -> None:
+    async with desks(2) as (ann, bob):
+        e = await text_of(ann, "one")
+        await meet(ann, bob)
+        await ann.forget(e)
+        await bob.update(e, edits=[Insert(3, " two")])
+        await meet(ann, bob)
+        back = await bob.restore(await bob.get(e))
+        assert (back.life, back.content, back.siblings) == ("active", "one two", ())
+        assert (await agree(ann, bob, e)).content == "one two"
+
+
+async def test_a_long_text_is_one_memory() -> None:
+    async with desks() as (ann,):
+        long = "😀" * 50_000 + "a" * 50_000
+        e = await text_of(ann, long)
+        assert e.content == long
+        assert (await ann.update(e, edits=[Delete(1, 99_998)])).content == "😀a"
