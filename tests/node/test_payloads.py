@@ -1,0 +1,176 @@
+"""Payloads apart from their records: owed ones are fetched, erased ones are gone for good."""
+
+from pathlib import Path
+
+from trio.testing import MockClock
+
+from engram_sync.memory import find_exact
+from engram_sync.node import Node
+from engram_sync.node._upkeep import note_receipts
+from engram_sync.store import Reader, Transaction
+from engram_wire import RecordKind
+
+from .village import DiskPremises, Village, agent_scope, agreement, contents, until
+
+SECRET = "the password is xyzzy-plugh-4711"
+
+
+def positions(node: Node, reader: Reader) -> list[tuple[int, int]]:
+    """(log, seq) of every record of the agent's scope that carries a value."""
+    ledger, scope = node._core.path.ledger, node._core.facts.agent_scope
+    found: list[tuple[int, int]] = []
+    for log in ledger.logs(scope):
+        for record in reader.records(log.n, 1, log.seq):
+            if record.shape[0] < RecordKind.JOIN:
+                found.append((log.n, record.seq))
+    return found
+
+
+async def lose_payloads(node: Node) -> None:
+    """Forget every payload of the agent, as if a relay had kept all of them back."""
+    core = node._core
+    scope = core.facts.agent_scope
+
+    def job(tx: Transaction) -> None:
+        tx.drop_payloads(positions(node, tx))
+        rows = tx.engrams(core.scopes[scope].number, limit=100, life=(0, 1, 2))
+        core.path.rebuild(tx, scope, [row.engram for row in rows])
+
+    await core.write(job)
+
+
+async def test_owed_payloads_are_counted_and_fetched_from_a_peer(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        e = await a.remember("worth keeping", tags=("t",))
+        await a.update(e, title="titled")
+        await a.remember("another")
+        await agreement(a, b)
+    async with village.open("b", online=False) as b:
+        before = await agent_scope(b)
+        await lose_payloads(b)
+        lost = await agent_scope(b)
+        assert lost.owed == 3
+        assert lost.digest == before.digest
+        assert (await b.get(e.id)).content == ""
+        assert not await b.recall("worth keeping")
+    async with village.open("a") as a, village.open("b", peers=["a"]) as b:
+
+        async def paid() -> bool:
+            return not (await agent_scope(b)).owed
+
+        await until(paid)
+        seen = await b.get(e.id)
+        assert (seen.content, seen.title, seen.tags) == ("worth keeping", "titled", ("t",))
+        assert [hit.engram.id for hit in await b.recall("worth keeping")] == [e.id]
+        await agreement(a, b)
+
+
+async def test_what_was_superseded_is_not_owed(village: Village, autojump_clock: MockClock) -> None:
+    async with village.open("a", online=False) as a:
+        e = await a.remember("old")
+        await a.update(e, content="new")
+        core = a._core
+        row = await core.read(lambda r: r.engrams(None, limit=1)[0])
+
+        def lose_the_old(tx: Transaction) -> None:
+            tx.drop_payloads([(row.log, row.seq)])
+            core.path.rebuild(tx, core.facts.agent_scope, [row.engram])
+
+        await core.write(lose_the_old)
+        # The type and the confidence of the old record are live still.
+        assert (await agent_scope(a)).owed == 1
+
+
+async def test_nothing_of_an_erased_memory_is_left_in_any_file(
+    village: Village, autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    for name in ("a", "b"):
+        village.homes[name] = DiskPremises(tmp_path / name)
+    async with village.pair() as (a, b):
+        e = await a.remember(SECRET, title="xyzzy title")
+        other = await a.remember("stays")
+        await a.update(e, content=SECRET + " and more")
+        await agreement(a, b)
+        assert await b.recall("xyzzy")
+        before = (await agent_scope(a)).records
+        await a.forget(e.id, erase=True)
+        await agreement(a, b)
+        for node in (a, b):
+            assert (await agent_scope(node)).records == before + 2
+            seen = await node.get(e.id)
+            assert (seen.life, seen.content, seen.erased) == ("deleted", "", True)
+            assert not await node.recall("xyzzy", limit=5)
+            assert (await node.get(other.id)).content == "stays"
+            entries = await node.history(e.id)
+            assert [entry.kind for entry in entries] == ["create", "update", "delete", "erase"]
+            assert [entry.erased for entry in entries] == [True, True, False, False]
+            assert not (await agent_scope(node)).owed
+    for name in ("a", "b"):
+        for file in (tmp_path / name).rglob("*"):
+            assert not file.is_file() or b"xyzzy" not in file.read_bytes(), file
+    async with village.open("b", online=False) as b:
+        assert (await b.get(e.id)).erased
+        assert await contents(b) == ["stays"]
+
+
+async def test_an_erased_payload_is_not_taken_back(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.open("a", online=False) as a:
+        e = await a.remember(SECRET)
+        core = a._core
+        place, payload = await core.read(
+            lambda r: next(
+                ((log, seq), r.records(log, seq, seq)[0].payload) for log, seq in positions(a, r)
+            )
+        )
+        assert payload is not None
+        await a.forget(e.id, erase=True)
+        assert not await core.write(lambda tx: tx.set_payload(*place, payload))
+        assert (await a.get(e.id)).content == ""
+
+
+async def test_whoever_acknowledged_an_erasure_is_said_to_have_confirmed_it(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        e = await a.remember(SECRET)
+        await agreement(a, b)
+        await a.forget(e.id, erase=True)
+        await agreement(a, b)
+        core, scope = a._core, a._core.facts.agent_scope
+        held = [(entry.log, entry.seq) for entry in core.scopes[scope].positions()]
+        key = b._core.key.public
+
+        def note(tx: Transaction) -> int:
+            return note_receipts(core.path, tx, scope, key, held, 5)
+
+        await core.write(note)
+        assert await core.write(note) == 0, "only once"
+        number = core.scopes[scope].number
+        receipts = await core.read(lambda r: r.receipts(number))
+        assert {receipt.key for receipt in receipts} == {core.key.public, key}
+        assert not (await a.status()).erasures
+
+
+async def test_a_rebuilt_memory_is_found_under_its_id_as_before(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.open("a", online=False) as a:
+        e = await a.remember("one")
+        await a.update(e, content="two")
+        core = a._core
+        scope = core.facts.agent_scope
+        engram = bytes.fromhex(e.id.replace("-", ""))
+        before = await agent_scope(a)
+        await core.write(lambda tx: core.path.rebuild(tx, scope, [engram]))
+        assert await agent_scope(a) == before
+
+        def found(reader: Reader) -> bool:
+            row = reader.scope(core.scopes[scope].number)
+            assert row is not None
+            return find_exact(reader, core.path.authors, row, engram) is not None
+
+        assert await core.read(found)
