@@ -28,7 +28,6 @@ from ._names import Names as Names
 from ._past import Past as Past
 from ._past import decode_past as decode_past
 from ._past import encode_past as encode_past
-from ._placing import Position as Position
 from ._views import History as History
 from ._views import PlacedRecord as PlacedRecord
 from ._views import Rules as Rules
@@ -55,7 +54,6 @@ __all__ = [
     "Names",
     "Past",
     "PlacedRecord",
-    "Position",
     "Rules",
     "Run",
     "SignedPosition",

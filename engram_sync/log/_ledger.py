@@ -13,7 +13,6 @@ from ._journal import Checkpoint
 from ._logs import Fork, LogState, branch_at
 from ._names import Names
 from ._past import decode_past, encode_past
-from ._placing import Position, position_of
 from ._registry import Registry
 from ._views import History, Rules
 
@@ -193,16 +192,6 @@ class Ledger:
     def refused(self) -> Iterable[Rejection]:
         """The invalid records found, newest last: nothing that follows one is accepted."""
         return self._intake.refused
-
-    def position_of(self, scope: bytes, entry: ClockEntry, *, history: History) -> Position:
-        """Where a position that a peer names lies among what is held here.
-
-        Args:
-            scope: The scope.
-            entry: From the peer's clock, or a head that it has answered a probe with.
-            history: What is stored.
-        """
-        return position_of(self._registry, scope, entry, history)
 
     # -- moving ------------------------------------------------------------------------------
 

@@ -36,7 +36,7 @@ class LogState:
     """Id of the root of its family; its own when it is one."""
     past: Past = field(default_factory=Past)
     """What ``seq`` has behind it in logs that are not on its path."""
-    parent: "LogState | None" = None
+    parent: "LogState | None" = field(default=None, repr=False)
     """The log that this one branches off; None for a root."""
     base: int = 0
     """The parent's last position, after which this log begins; 0 for a root."""
@@ -46,7 +46,7 @@ class LogState:
     """The newest position at which the author has promised to end it; 0 without a seal."""
     live: bool = False
     """Whether this node continues it."""
-    children: dict[bytes, "LogState"] = field(default_factory=dict[bytes, "LogState"])
+    children: dict[bytes, "LogState"] = field(default_factory=dict[bytes, "LogState"], repr=False)
     """The branches that begin where it ends, by the chain id of their first record."""
 
     @property

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from functools import reduce
 
 from nacl.bindings import crypto_sign_seed_keypair
 
@@ -14,6 +15,7 @@ from engram_sync.log import (
     LogState,
     Run,
     SignedPosition,
+    Split,
 )
 from engram_sync.trust import (
     Admit,
@@ -34,6 +36,7 @@ from engram_wire import (
     cbor,
     decode_frame_untrusted,
     encode_frame,
+    extend,
 )
 
 NOW_MS = 1_800_000_000_000
@@ -43,33 +46,73 @@ class Shelf:
     """What a store would hold of one replica; implements ``History``."""
 
     def __init__(self) -> None:
-        self.scopes: dict[int, bytes] = {}
-        """Scope of each log number."""
+        self.logs: dict[int, LogState] = {}
+        self.base: dict[int, int] = {}
+        """Position after which the rows of a log begin."""
         self.rows: dict[int, list[Record]] = {}
         self.runs: dict[int, list[Run]] = {}
         self.pasts: dict[int, list[tuple[int, bytes]]] = {}
-        self.arrivals: list[tuple[LogState, Run]] = []
+        self.arrivals: list[tuple[int, Run]] = []
+        self.erased: set[tuple[int, int]] = set()
+        self.sealed: dict[int, int] = {}
         self.lookups = 0
 
     def put(self, batch: AuthoredBatch | IngestBatch) -> None:
+        if isinstance(batch, IngestBatch) and batch.split is not None:
+            assert batch.records
+            self.split(batch.split)
         if not batch.records:
+            assert not batch.erased
+            assert not batch.sealed
             return
         log = batch.log
         assert batch.new_log == (log.n not in self.rows)
-        self.scopes[log.n] = log.scope
-        self.rows.setdefault(log.n, []).extend(batch.records)
-        self.runs.setdefault(log.n, []).extend(batch.runs)
-        self.pasts.setdefault(log.n, []).extend(batch.pasts)
-        self.arrivals += [(log, run) for run in batch.runs]
-        assert [r.seq for r in self.rows[log.n]] == list(range(1, batch.seq + 1))
+        self.begin(log)
+        self.rows[log.n].extend(batch.records)
+        self.runs[log.n].extend(batch.runs)
+        self.pasts[log.n].extend(batch.pasts)
+        self.arrivals += [(log.n, run) for run in batch.runs]
+        self.erased |= set(batch.erased)
+        self.sealed.update(batch.sealed)
+        assert [r.seq for r in self.rows[log.n]] == list(range(log.base + 1, batch.seq + 1))
+
+    def begin(self, log: LogState) -> None:
+        if log.n not in self.rows:
+            assert log.n == len(self.rows) + 1
+            self.logs[log.n], self.base[log.n] = log, log.base
+            self.rows[log.n], self.runs[log.n], self.pasts[log.n] = [], [], []
+
+    def split(self, split: Split) -> None:
+        """What a store does when a log forks; stored pasts are left as they are."""
+        trunk, moved = split.trunk, split.moved
+        if moved is None:
+            assert split.base == trunk.seq
+            return
+        self.begin(moved)
+        kept = split.base - self.base[trunk.n]
+        self.rows[moved.n] = self.rows[trunk.n][kept:]
+        del self.rows[trunk.n][kept:]
+        for rows in (self.runs, self.pasts):
+            position = 0 if rows is self.pasts else 1
+            everything = rows[trunk.n]
+            rows[moved.n] = [row for row in everything if row[position] > split.base]
+            rows[trunk.n] = [row for row in everything if row[position] <= split.base]
+        self.arrivals = [
+            (moved.n if n == trunk.n and run.last > split.base else n, run)
+            for n, run in self.arrivals
+        ]
+        self.erased = {
+            (moved.n if n == trunk.n and seq > split.base else n, seq) for n, seq in self.erased
+        }
 
     def copy(self) -> "Shelf":
         other = Shelf()
-        other.scopes = dict(self.scopes)
+        other.logs, other.base = dict(self.logs), dict(self.base)
         other.rows = {n: list(rows) for n, rows in self.rows.items()}
         other.runs = {n: list(runs) for n, runs in self.runs.items()}
         other.pasts = {n: list(pasts) for n, pasts in self.pasts.items()}
         other.arrivals = list(self.arrivals)
+        other.erased, other.sealed = set(self.erased), dict(self.sealed)
         return other
 
     def restore(self, other: "Shelf") -> None:
@@ -80,7 +123,7 @@ class Shelf:
     def position_of(self, scope: bytes, head: bytes) -> tuple[int, int] | None:
         for n, runs in self.runs.items():
             for run in runs:
-                if run.head == head and self.scopes[n] == scope:
+                if run.head == head and self.logs[n].scope == scope:
                     return n, run.last
         return None
 
@@ -93,7 +136,11 @@ class Shelf:
         return SignedPosition(*found[0][1:]) if found else None
 
     def records(self, log: int, first: int, last: int) -> list[Record]:
-        return self.rows[log][first - 1 : last]
+        base = self.base[log]
+        assert first > base
+        found = self.rows[log][first - 1 - base : last - base]
+        assert len(found) == last - first + 1
+        return found
 
     def past(self, log: int, seq: int) -> bytes | None:
         found = [past for at, past in self.pasts.get(log, ()) if at <= seq]
@@ -101,11 +148,10 @@ class Shelf:
 
     def records_of(self, scope: bytes, engram: bytes) -> list[tuple[bytes, Record]]:
         self.lookups += 1
-        logs = {log.n: log.id for log, _ in self.arrivals}
         return [
-            (logs[n], record)
+            (self.logs[n].id, record)
             for n, rows in self.rows.items()
-            if self.scopes[n] == scope
+            if self.logs[n].scope == scope
             for record in rows
             if record.engram == engram
         ]
@@ -170,12 +216,34 @@ class Replica:
     def frame(self, log: LogState, first: int = 1, last: int | None = None) -> Frame:
         """Records ``first`` to ``last`` of a log, as they come out of the wire."""
         last = log.seq if last is None else last
-        return self.frame_of(log.n, first, last)
+        signed = [
+            (run.last, run.signature)
+            for part in log.path()
+            for run in self.shelf.runs.get(part.n, ())
+            if first <= run.last <= min(last, log.seq) and log.owner(run.last) is part
+        ]
+        return self.frame_signed(log, first, signed)
 
-    def frame_of(self, n: int, first: int, last: int) -> Frame:
-        signatures = [(r.last, r.signature) for r in self.shelf.runs[n] if first <= r.last <= last]
-        data = encode_frame(1, self.shelf.records(n, first, last), signatures)
-        return decode_frame_untrusted(data)
+    def frame_signed(self, log: LogState, first: int, signed: Sequence[tuple[int, bytes]]) -> Frame:
+        """Records from ``first`` on, with the given signatures; the last one ends the frame."""
+        records = [self.record(log, seq) for seq in range(first, signed[-1][0] + 1)]
+        return decode_frame_untrusted(encode_frame(1, records, signed))
+
+    def record(self, log: LogState, seq: int) -> Record:
+        """A record of a log or of what it branches off."""
+        return self.shelf.records(log.owner(seq).n, seq, seq)[0]
+
+    def head(self, log: LogState, seq: int) -> bytes:
+        """The chain head at a position of a log that is held."""
+        records = [self.record(log, at) for at in range(1, seq + 1)]
+        return reduce(extend, records, log.root)
+
+    def holds(self, log: LogState, head: bytes) -> bool:
+        """Whether ``head`` is a position held of the family of somebody's ``log``."""
+        family = [x for x in self.ledger.logs(log.scope) if x.root == log.root]
+        return head == log.root or any(
+            self.head(x, seq) == head for x in family for seq in range(x.base + 1, x.seq + 1)
+        )
 
     def take(self, log: LogState, frame: Frame) -> IngestBatch:
         """Ingest a frame of somebody else's ``log``."""
@@ -187,7 +255,8 @@ class Replica:
 
     def take_all(self, other: "Replica", scope: bytes) -> None:
         """Everything that ``other`` holds of a scope, run by run, in the order it arrived there."""
-        for log, run in other.shelf.arrivals:
+        for n, run in other.shelf.arrivals:
+            log = other.ledger.log_by_number(n)
             if log.scope == scope:
                 self.take(log, other.frame(log, run.first, run.last))
 
@@ -197,7 +266,11 @@ class Replica:
         """Everything the ledger and the charters know about a scope, comparable."""
         ledger, membership = self.ledger, self.charters.of(scope)
         logs = sorted(
-            (log.id, log.n, log.seq, log.head, log.hlc, dict(log.past.seen), log.past.auth)
+            (
+                *(log.id, log.n, log.seq, log.head, log.hlc, dict(log.past.seen), log.past.auth),
+                *(log.root, log.base, log.parent.n if log.parent else 0, log.sealed, log.live),
+                sorted(child.n for child in log.children.values()),
+            )
             for log in ledger.logs(scope)
         )
         # As a log sees it that is nobody's, so that no tip is left out.
@@ -209,10 +282,42 @@ class Replica:
             logs,
             ledger.clock(scope),
             ledger.clock_digest(scope),
+            ledger.sealed(scope),
             frontiers,
             membership.heads,
             membership.members(),
             membership.charter,
+        )
+
+    def facts(self, scope: bytes) -> object:
+        """What two replicas that hold the same records have to agree on, however they got them."""
+        ledger, membership = self.ledger, self.charters.of(scope)
+        names = {log.n: log.id for log in ledger.logs(scope)}
+        logs = sorted(
+            (
+                *(log.id, log.seq, log.head, log.hlc, log.root, log.base, log.sealed),
+                log.parent.id if log.parent else b"",
+                sorted((names[n], seq) for n, seq in log.past.seen.items()),
+                log.past.auth,
+                sorted(child.id for child in log.children.values()),
+            )
+            for log in ledger.logs(scope)
+        )
+        forks = [
+            (fork.root, fork.author, fork.base, [log.id for log in fork.branches])
+            for fork in ledger.forks(scope)
+        ]
+        probe = [ledger.open_log(scope, domain, self.key, bytes(16)) for domain in LogDomain]
+        return (
+            logs,
+            ledger.clock(scope),
+            ledger.sealed_summary(scope),
+            ledger.positions(scope),
+            ledger.clock_digest(scope),
+            forks,
+            [ledger.frontier(log) for log in probe],
+            membership.heads,
+            membership.members(),
         )
 
     def checkpoint(self) -> tuple[Checkpoint, Shelf]:
@@ -223,32 +328,56 @@ class Replica:
         self.shelf.restore(checkpoint[1])
 
     def reopened(self) -> "Replica":
-        """The same node after a restart: rebuilt from its shelf alone."""
+        """The same node after a restart, or a copy of it: rebuilt from its shelf alone."""
         other = Replica.__new__(Replica)
         vars(other).update(vars(self))
         other.charters = Charters()
         other.ledger = Ledger(other.charters)
         other.shelf = self.shelf.copy()
-        for log, run in other.shelf.arrivals:
-            other.ledger.add_scope(log.scope)
-            if log.domain == LogDomain.MEMBERS:
-                records = other.shelf.records(log.n, run.first, run.last)
-                other.charters.restore(log.scope, log.author, log.id, records)
-        for log in {log.n: log for log, _ in other.shelf.arrivals}.values():
-            other.ledger.add_log(
-                log.n,
+        for scope in self.ledger.scopes():
+            other.ledger.add_scope(scope, self.ledger.scope_number(scope))
+        for n, log in sorted(other.shelf.logs.items()):
+            seq = log.base + len(other.shelf.rows[n])
+            other.shelf.logs[n] = other.ledger.add_log(
+                n,
                 log.scope,
                 announce(log),
-                seq=log.seq,
+                seq=seq,
                 head=log.head,
                 hlc=log.hlc,
-                past=other.shelf.past(log.n, log.seq),
+                past=other.newest_past(log, seq),
+                parent=None if log.parent is None else log.parent.n,
+                base=log.base,
+                sealed=log.sealed,
             )
+            if log.live:
+                other.ledger.claim(other.shelf.logs[n])
+        other.restore_charters()
         return other
+
+    def newest_past(self, log: LogState, seq: int) -> bytes | None:
+        found = self.shelf.past(log.n, seq)
+        if found is None and log.parent is not None:
+            return self.newest_past(log.parent, log.base)
+        return found
+
+    def restore_charters(self) -> None:
+        done: dict[int, int] = {}
+        for n, run in self.shelf.arrivals:
+            log = self.ledger.log_by_number(n)
+            if log.domain != LogDomain.MEMBERS:
+                continue
+            for seq in range(run.first, run.last + 1):
+                part = log.owner(seq)
+                if seq > done.get(part.n, part.base):
+                    begins = None if part.parent is None else part.parent.head
+                    record = [self.record(log, seq)]
+                    self.charters.restore(log.scope, log.author, part.id, record, begins=begins)
+                    done[part.n] = seq
 
 
 def announce(log: LogState) -> Announcement:
-    return Announcement(ref=1, domain=log.domain, author=log.author, incarnation=log.incarnation)
+    return Announcement(1, log.domain, log.author, log.incarnation, log.branch)
 
 
 def create(engram: bytes, text: str = "x", collection: str = "r/content") -> Draft:
