@@ -14,6 +14,7 @@ from engram_sync.node._core import Core
 from engram_sync.node._machine import Machine
 from engram_sync.node._network import Network, NetworkParts, PeerMemory
 from engram_sync.node._reach import watch_reach
+from engram_sync.node._receipts import note_claims
 from engram_sync.node._single_error import single_error
 from engram_sync.observe import Log
 from engram_sync.replication import Intervals, PeerTable, ScopeView
@@ -211,6 +212,8 @@ class Sharing:
             self._note_success()
             await trio.sleep(PEERS_SAVE_S)
             await self._save_peers()
+            peers = {key: c.exchange for key, c in self.network.connections.items()}
+            await note_claims(self._core, tuple(self._scopes), peers)
 
     def _note_success(self) -> None:
         now_ms = self._core.machine.clock.now_ms()

@@ -147,6 +147,17 @@ class Exchange:
         """The peer's last known summary of each shared scope."""
         return self._known.summaries
 
+    def held(self, scope: bytes) -> Mapping[bytes, int]:
+        """The newest position of each log that the peer says it holds; logs as they are named
+        here.
+        """
+        view = self._scopes.get(scope)
+        if view is None:
+            return {}
+        if self._known.agrees(view):
+            return {entry.log: entry.seq for entry in view.positions()}
+        return self._serving.held(view)
+
     # -- what happened in the node -----------------------------------------------------------
 
     def on_advanced(self, scope: bytes) -> list[Effect]:

@@ -42,6 +42,7 @@ class Feed:
     logs: dict[int, bytes] = field(default_factory=dict[int, bytes])
     """The same, the other way round."""
     acknowledged: dict[bytes, int] = field(default_factory=dict[bytes, int])
+    """What of it the peer itself said: nothing that may still be on its way to it."""
     reading: bool = False
     caught_up: bool = False
     sent_records: int = 0
@@ -136,6 +137,12 @@ class Feed:
         """The peer showed that it holds these positions, so they need not be sent."""
         for log, seq in received:
             self.known[log] = max(self.known.get(log, 0), seq)
+
+    def shown(self, received: Iterable[tuple[bytes, int]]) -> None:
+        """The peer sent these positions itself."""
+        for log, seq in received:
+            self.learned([(log, seq)])
+            self.acknowledged[log] = max(self.acknowledged.get(log, 0), seq)
 
     def refuse(self, logs: Iterable[bytes]) -> None:
         """Nothing of these logs will ever be taken, so nothing of them is sent again."""

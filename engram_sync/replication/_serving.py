@@ -203,8 +203,17 @@ class Serving:
         """Note what the peer itself has sent, so that none of it is echoed, and go on."""
         positions = list(received)
         for feed in self._of(view):
-            feed.learned(positions)
+            feed.shown(positions)
         return self.advanced(view)
+
+    def held(self, view: ScopeView) -> dict[bytes, int]:
+        """The newest position of each log that the peer says it holds, by the names used here."""
+        held: dict[bytes, int] = {}
+        for feed in self._of(view):
+            for log, seq in feed.acknowledged.items():
+                if log not in feed.refused:
+                    held[log] = max(held.get(log, 0), seq)
+        return held
 
     def _of(self, view: ScopeView) -> list[Feed]:
         if self._peer.readable(view.scope) is None:

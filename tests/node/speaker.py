@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from typing import TypeVar
+from zlib import crc32
 
 import trio
 from nacl.bindings import crypto_sign_seed_keypair
@@ -155,7 +156,7 @@ class Log:
         payload = encode_payload(bytes(16), [cbor.encode(content)])
         record = Record(
             seq=seq,
-            engram=self.incarnation[8:] + seq.to_bytes(8, "big"),
+            engram=self.incarnation[8:] + crc32(content.encode()).to_bytes(8, "big"),
             hlc=(EPOCH_MS + seq) << 16,
             shape=shape_of(0, ["r/content"]),
             superseded=NO_SUPERSEDED if valid else _NEVER_THERE,

@@ -118,6 +118,17 @@ class Village:
         assert isinstance(original, MemoryPremises)
         self.homes[name] = original.copy(self.store_name())
 
+    def snapshot(self, name: str, of: str) -> None:
+        """Give host ``name`` all that a virtual machine has in its snapshot: the witness too.
+
+        Nothing on such a machine can tell that it is not the first.
+        """
+        original = self.home(of)
+        assert isinstance(original, MemoryPremises)
+        copy = original.copy(self.store_name())
+        copy.witness = dict(original.witness)
+        self.homes[name] = copy
+
     def store_name(self) -> str:
         self._stores.append(f"village-{next(_stores)}")
         return self._stores[-1]

@@ -1,0 +1,75 @@
+"""Which members say that they hold an erasure: claims, noted as they are made."""
+
+from collections.abc import Collection, Iterable, Mapping
+from functools import partial
+
+from engram_sync.errors import EngramError
+from engram_sync.node._core import Core
+from engram_sync.node._upkeep import note_receipts
+from engram_sync.observe import Log
+from engram_sync.replication import Exchange
+from engram_sync.store import Reader, Transaction
+
+log = Log("receipts")
+Position = tuple[bytes, int]
+"""(log, seq)."""
+
+
+async def note_claims(
+    core: Core, scopes: Iterable[bytes], exchanges: Mapping[bytes, Exchange]
+) -> None:
+    """Write down what connected members say of the erasures that they have not confirmed.
+
+    Args:
+        core: The node.
+        scopes: The scopes that are shared with anybody.
+        exchanges: By the peer's key.
+    """
+    numbers = {scope: core.scopes[scope].number for scope in scopes}
+    missing = await core.read(
+        lambda reader: {
+            scope: _unconfirmed(reader, number, exchanges.keys())
+            for scope, number in numbers.items()
+        }
+    )
+    for scope, by_key in missing.items():
+        for key, positions in by_key.items():
+            held = exchanges[key].held(scope)
+            news = [(own, seq) for own, seq in positions if held.get(own, 0) >= seq]
+            if news:
+                await _note(core, scope, key, news)
+
+
+async def _note(core: Core, scope: bytes, key: bytes, news: Collection[Position]) -> None:
+    now_ms = core.machine.clock.now_ms()
+    try:
+        await core.write(partial(_confirm, core, scope, key, news, now_ms))
+    except EngramError as error:
+        # The claim is made again with the next acknowledgement.
+        log.warning("a receipt cannot be noted", reason=error.message)
+
+
+def _confirm(
+    core: Core,
+    scope: bytes,
+    key: bytes,
+    news: Collection[Position],
+    now_ms: int,
+    tx: Transaction,
+) -> None:
+    note_receipts(core.path, tx, scope, key, news, now_ms)
+
+
+def _unconfirmed(
+    reader: Reader, scope: int, keys: Collection[bytes]
+) -> dict[bytes, list[Position]]:
+    """The erasures of a scope that each of ``keys`` has not confirmed."""
+    confirmed: dict[tuple[int, int], set[bytes]] = {}
+    for row in reader.receipts(scope):
+        confirmed.setdefault((row.log, row.seq), set()).add(row.key)
+    missing: dict[bytes, list[Position]] = {}
+    for (number, seq), known in confirmed.items():
+        erased = reader.log(number)
+        for key in set(keys) - known if erased is not None else ():
+            missing.setdefault(key, []).append((erased.id, seq))
+    return missing

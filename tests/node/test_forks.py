@@ -1,0 +1,257 @@
+"""One log with two histories: both live, everywhere the same, and nobody is shut out for it."""
+
+import shutil
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+import pytest
+from trio.testing import MockClock
+
+from engram_sync.config import Config, NetworkConfig
+from engram_sync.node import Machine, Node, configured_peers
+from engram_wire import LogDomain, SyncAck, SyncResponse, SyncStatus
+
+from .speaker import Log, Speaker
+from .tap import Tap
+from .village import DiskPremises, Village, agreement, all_synced, contents, peer_of, until
+
+
+def own_logs(node: Node) -> dict[bytes, int]:
+    """Data logs of the agent that this node's key has written, and how far."""
+    ledger, core = node._core.path.ledger, node._core
+    return {
+        log.id: log.seq
+        for log in ledger.logs(core.facts.agent_scope)
+        if log.author == core.key.public and log.domain == LogDomain.DATA
+    }
+
+
+async def problems(node: Node) -> str:
+    return "\n".join((await node.status()).problems)
+
+
+async def both_branches(village: Village, a: Node, b: Node) -> None:
+    """A rogue member gives a one branch of its log and b, which is apart, another one."""
+    rogue = await Speaker.dial(village)
+    assert (await rogue.join(await a.invite())).accepted
+    await agreement(a, b)
+    await b.go_offline()
+    await rogue.serve(Log(a, rogue.identity).add("same").add("one").add("one more"))
+    await rogue.hear(SyncAck)
+    await rogue.link.aclose()
+    await a.go_offline()
+    await b.go_online()
+    at_b = await Speaker.dial(village, "b")
+    await at_b.serve(Log(a, rogue.identity).add("same").add("another"))
+    await at_b.hear(SyncAck)
+    await at_b.link.aclose()
+
+
+async def test_two_nodes_that_hold_two_branches_end_with_both_and_say_so(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        await both_branches(village, a, b)
+        await a.remember("from a")
+        await b.remember("from b")
+        await a.go_online()
+        await agreement(a, b)
+        for node in (a, b):
+            everything = ["another", "from a", "from b", "one", "one more", "same"]
+            assert await contents(node) == everything
+            assert "rogue" in await problems(node)
+        assert (await peer_of(a, b)).state == (await peer_of(b, a)).state == "synced"
+
+
+async def test_both_branches_over_one_connection_live_beside_each_other(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        rogue = await Speaker.dial(village)
+        assert (await rogue.join(await a.invite())).accepted
+        one = Log(a, rogue.identity).add("same").add("one history")
+        two = Log(a, rogue.identity).add("same").add("another").add("and on")
+        request = await rogue.serve(one)
+        await rogue.hear(SyncAck)
+        await rogue.say(SyncResponse(request, SyncStatus.DATA, (), two.frame(0)))
+
+        async def taken() -> bool:
+            return await contents(a) == ["and on", "another", "one history", "same"]
+
+        await until(taken)
+        await agreement(a, b)
+        assert await contents(b) == await contents(a)
+
+
+async def test_an_author_that_forked_is_believed_nothing_and_still_heard(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        await both_branches(village, a, b)
+        await a.go_online()
+        await agreement(a, b)
+        seen = {e.content: e.provenance.trust for e in await a.list(scope="agent")}
+        assert seen["one"] == seen["another"] == 0.0
+
+
+async def test_whoever_joins_later_gets_both_branches_and_the_same_state(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        await both_branches(village, a, b)
+        await a.go_online()
+        await agreement(a, b)
+        async with village.open("c") as c:
+            await c.join(await a.invite())
+            await agreement(a, b, c)
+            assert await contents(c) == ["another", "one", "one more", "same"]
+
+
+async def test_what_depends_on_one_branch_reaches_those_who_held_the_other(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    """The honest third node cannot know that its view rests on one of two histories."""
+    async with village.pair() as (a, b), village.open("c") as c:
+        await c.join(await a.invite())
+        await agreement(a, b, c)
+        await c.go_offline()
+        await both_branches(village, a, b)
+        await b.go_offline()
+        await c.go_online()
+        await a.go_online()
+        await agreement(a, c)
+        (seen,) = [e for e in await c.list(scope="agent") if e.content == "one more"]
+        await c.update(seen, content="one more, says c")
+        await c.remember("after having seen one")
+        await agreement(a, c)
+        await a.go_offline()
+        await c.go_offline()
+        async with village.open("d") as d:
+            await b.go_online()
+            await c.go_online()
+            del d
+            await a.go_online()
+            await agreement(a, b, c)
+        for node in (a, b, c):
+            assert "after having seen one" in await contents(node)
+            assert "one more, says c" in await contents(node)
+            assert "another" in await contents(node)
+
+
+@pytest.mark.parametrize("more", [0, 1, 40])
+async def test_two_runs_of_one_snapshot_lose_nothing_and_neither_goes_on_with_the_log(
+    village: Village, autojump_clock: MockClock, more: int
+) -> None:
+    async with village.pair() as (a, b):
+        await a.remember("common")
+        await agreement(a, b)
+    village.snapshot("again", of="a")
+    for name, count in (("a", 3), ("again", 3 + more)):
+        async with village.open(name, online=False) as node:
+            for number in range(count):
+                await node.remember(f"{name} {number}")
+            assert len(own_logs(node)) == 1, "nothing here can tell"
+    wanted = ["common", *(f"a {n}" for n in range(3)), *(f"again {n}" for n in range(3 + more))]
+    for round_number in range(2):
+        for name in ("a", "again"):
+            async with village.open(name) as node, village.open("b", peers=[name]) as b:
+                await agreement(node, b)
+                await all_synced(node, b)
+                if round_number:
+                    assert await contents(node) == await contents(b) == sorted(wanted)
+                    before = own_logs(node)
+                    await node.remember(f"{name} goes on")
+                    wanted.append(f"{name} goes on")
+                    after = own_logs(node)
+                    assert all(after[log] == seq for log, seq in before.items())
+                    assert len(after) == len(before) + 1
+                    await agreement(node, b)
+
+
+async def test_a_restored_snapshot_is_told_by_its_peer_before_it_writes(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        await a.remember("in the snapshot")
+        await agreement(a, b)
+    village.snapshot("earlier", of="a")
+    async with village.open("a") as a, village.open("b", peers=["a"]) as b:
+        await a.remember("after the snapshot")
+        await agreement(a, b)
+        written = own_logs(a)
+    village.homes["a"] = village.home("earlier")
+    async with village.open("a") as a, village.open("b", peers=["a"]) as b:
+        await agreement(a, b)
+        assert "rolled back" in await problems(a)
+        await a.remember("after the restore")
+        await agreement(a, b)
+        await all_synced(a, b)
+        assert own_logs(a).items() > written.items()
+        assert await contents(b) == ["after the restore", "after the snapshot", "in the snapshot"]
+        assert "rolled back" not in await problems(b)
+
+
+async def test_of_two_long_histories_only_what_differs_is_sent(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        for number in range(150):
+            await a.remember(f"common {number}")
+        await agreement(a, b)
+    village.snapshot("again", of="a")
+    for name in ("a", "again"):
+        async with village.open(name, online=False) as node:
+            await node.remember(f"from {name}")
+    async with village.open("a") as a, village.open("b", peers=["a"]) as b:
+        await agreement(a, b)
+    village.tap = tap = Tap()
+    async with village.open("again") as again, village.open("b", peers=["again"]) as b:
+        await agreement(again, b)
+        assert len(await contents(b)) == 152
+    frames = [m.frame for m in tap.messages("again", SyncResponse) if m.frame is not None]
+    assert sum(map(len, frames)) < 4_000
+
+
+class Machines(DiskPremises):
+    """A home on a disk with all that the snapshot of a machine has: the witness lies in it."""
+
+    def take_witness(self, store_id: bytes) -> bytes | None:
+        path = self.path / f"witness-{store_id.hex()}"
+        found = path.read_bytes() if path.exists() else None
+        path.unlink(missing_ok=True)
+        return found
+
+    def leave_witness(self, store_id: bytes, data: bytes) -> None:
+        (self.path / f"witness-{store_id.hex()}").write_bytes(data)
+
+
+def on(home: Path, *peers: str) -> AbstractAsyncContextManager[Node]:
+    network = NetworkConfig(enabled=True, listen=("127.0.0.1:0",), peers=peers, mdns=False)
+    return Node.open(
+        config=Config(network=network),
+        label=home.name,
+        services=(),
+        machine=Machine(discovery=configured_peers),
+        premises=Machines(home),
+    )
+
+
+@pytest.mark.slow
+async def test_over_tcp_and_disks_two_runs_of_one_snapshot_lose_nothing_either(
+    tmp_path: Path,
+) -> None:
+    first, again, other = (tmp_path / name for name in ("a", "again", "b"))
+    async with on(other) as b, on(first) as a:
+        await a.join(await b.invite())
+        await a.remember("common")
+        await agreement(a, b)
+    shutil.copytree(first, again)
+    for home in (first, again):
+        async with on(home) as node:
+            await node.remember(f"from {home.name}")
+            assert len(own_logs(node)) == 1
+    for home in (first, again, first):
+        async with on(other) as b, on(home, *(await b.status()).listen) as node:
+            await agreement(node, b)
+            held = await contents(node), await contents(b)
+    assert held == (["common", "from a", "from again"],) * 2

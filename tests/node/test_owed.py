@@ -1,0 +1,170 @@
+"""Payloads that are not held: said so, asked for everywhere, and shown once they are there."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
+from uuid import UUID
+
+from trio.testing import MockClock
+
+from engram_sync.node import Node
+from engram_sync.store import Transaction
+from engram_wire import (
+    Goodbye,
+    PayloadRequest,
+    PayloadResponse,
+    SyncAck,
+    SyncRequest,
+    SyncResponse,
+    SyncStatus,
+    decode_frame_untrusted,
+    encode_frame,
+    encode_payload,
+)
+
+from .speaker import Log, Speaker
+from .tap import Tap
+from .village import Village, agent_scope, agreement, all_synced, contents, peer_of, until
+
+
+def lose(node: Node, engrams: Iterable[str], tx: Transaction) -> None:
+    """Forget the payloads of engrams, as a store may that was repaired or compacted wrongly."""
+    core = node._core
+    scope = core.path.ledger.scope_number(core.facts.agent_scope)
+    ids = [UUID(engram).bytes for engram in engrams]
+    tx.drop_payloads([(log, r.seq) for i in ids for log, r in tx.records_of(scope, i)])
+    core.path.rebuild(tx, core.facts.agent_scope, ids)
+
+
+async def owed(node: Node) -> int:
+    return (await agent_scope(node)).owed
+
+
+async def connected(node: Node, other: Node) -> bool:
+    return (await peer_of(node, other)).connected
+
+
+async def nothing_owed(*nodes: Node) -> None:
+    async def nothing() -> bool:
+        return not any([await owed(node) for node in nodes])
+
+    await until(nothing)
+
+
+async def relayed(village: Village, a: Node) -> tuple[Speaker, Log]:
+    """A member that passes a record on and keeps what it says to itself."""
+    relay = await Speaker.dial(village)
+    assert (await relay.join(await a.invite())).accepted
+    log = Log(a, relay.identity).add("something to hide")
+    whole = decode_frame_untrusted(log.frame())
+    hidden = encode_frame(0, [r._replace(payload=None) for r in whole.records], whole.signatures)
+    request = await relay.hear(SyncRequest)
+    await relay.say(
+        replace(log.response(request.request), frame=hidden),
+        SyncResponse(request.request, SyncStatus.COMPLETE),
+    )
+    return relay, log
+
+
+async def test_a_relay_that_hides_what_a_record_says_is_asked_and_so_is_everybody_else(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.open("a") as a:
+        relay, log = await relayed(village, a)
+        asked = await relay.hear(PayloadRequest)
+        assert asked.wanted == ((log.id, 1),)
+        await relay.say(PayloadResponse(asked.number, ((log.id, 1, None),)))
+        assert await owed(a) == 1
+        assert (await peer_of_rogue(a)) != "synced"
+        assert "something to hide" not in await contents(a)
+        await relay.link.aclose()
+        honest = await Speaker.dial(village)
+        await honest.serve()
+        asked = await honest.hear(PayloadRequest)
+        await honest.say(PayloadResponse(asked.number, ((log.id, 1, log.records[0].payload),)))
+        await nothing_owed(a)
+        assert await contents(a) == ["something to hide"]
+
+
+async def peer_of_rogue(node: Node) -> str:
+    (peer,) = await node.peers()
+    return peer.state
+
+
+async def test_a_payload_that_the_author_did_not_sign_is_not_shown_and_stays_owed(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.open("a") as a:
+        relay, log = await relayed(village, a)
+        asked = await relay.hear(PayloadRequest)
+        forged = encode_payload(bytes(16), [b"\x63lie"])
+        await relay.say(PayloadResponse(asked.number, ((log.id, 1, forged),)))
+        await relay.say(SyncAck(1))
+        heard = [message for message in await relay.hear_end() if isinstance(message, Goodbye)]
+        assert heard
+        assert await owed(a) == 1
+        assert "lie" not in await contents(a)
+
+
+async def test_what_a_node_lost_comes_back_from_a_peer_and_until_then_nothing_is_synced(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    village.tap = tap = Tap()
+    async with village.pair() as (a, b):
+        for number in range(700):
+            await a.remember(f"fact {number}")
+        await agreement(a, b)
+        await all_synced(a, b)
+        everything = await contents(a)
+        before = await agent_scope(b)
+        await a.go_offline()
+        lost = [engram.id for engram in await b.list(limit=600, scope="agent")]
+        await b._core.write(partial(lose, b, lost))
+        assert await owed(b) == 600
+        scope = await agent_scope(b)
+        assert (scope.digest, scope.clock_digest) == (before.digest, before.clock_digest)
+        await a.go_online()
+        await nothing_owed(b)
+        await all_synced(a, b)
+        assert await contents(b) == everything == await contents(a)
+        assert [len(r.wanted) for r in tap.messages("b", PayloadRequest)] == [512, 88]
+
+
+async def test_while_something_is_owed_a_node_says_of_nobody_that_it_is_synced(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        lost = (await a.remember("known to a alone, once")).id
+        await agreement(a, b)
+        for node in (a, b):
+            await node.go_offline()
+            await node._core.write(partial(lose, node, [lost]))
+        await a.go_online()
+        await b.go_online()
+        for node, other in ((a, b), (b, a)):
+            await until(partial(connected, node, other))
+            assert (await peer_of(node, other)).state == "syncing"
+            status = await node.status()
+            assert status.owed == 1
+            assert status.sync != "synced"
+        result = await a.sync(timeout_s=5.0)
+        assert result.state in ("partial", "failed")
+
+
+async def test_what_a_hub_gets_later_reaches_those_it_could_not_help_at_first(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    """b asks a, which owes it too; c, which only a knows, comes back and has it."""
+    async with village.pair() as (a, b), village.open("c") as c:
+        await c.join(await a.invite())
+        lost = (await c.remember("only c still has this")).id
+        await agreement(a, b, c)
+        await c.go_offline()
+        for node in (a, b):
+            await node._core.write(partial(lose, node, [lost]))
+        await agreement(a, b)
+        assert [await owed(node) for node in (a, b)] == [1, 1]
+        await c.go_online()
+        await nothing_owed(a, b)
+        await all_synced(a)
+        assert await contents(b) == ["only c still has this"]
