@@ -66,7 +66,7 @@ def _check_ids(data: bytes) -> None:
 
 
 def _check_superseded(data: bytes) -> None:
-    for kind in (RecordKind.UPDATE, RecordKind.DELETE):
+    for kind in (RecordKind.UPDATE, RecordKind.DELETE, RecordKind.ERASE, RecordKind.SEAL):
         try:
             dots = decode_superseded_untrusted(data, kind=kind, puts=2)
         except WireError:

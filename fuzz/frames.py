@@ -5,13 +5,22 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from engram_wire import (
+    INSERTED_TEXT,
+    Edit,
     Frame,
+    Insert,
     Record,
+    RecordKind,
+    Reference,
+    Span,
+    Superseded,
     WireError,
     body_of,
     cbor,
     decode_frame_untrusted,
+    encode_edit,
     encode_frame,
+    encode_superseded,
     extend,
     payload_hash,
     sign_head,
@@ -24,7 +33,29 @@ from tests.wire.test_frames import VARIED, VARIED_FRAME
 from ._run import require
 
 _PLAIN = [record(seq) for seq in range(1, 4)]
-_HONEST = {*heads_of(VARIED), *heads_of(_PLAIN)}
+_EDIT = Edit(Reference(None, 2), (Insert(None, None, 4),), (Span(b"l" * 32, 5, 2),))
+_NAMING = [
+    record(1),
+    record(2, collections=("r/body",), values=("",)),
+    record(
+        3,
+        kind=RecordKind.EDIT,
+        collections=(INSERTED_TEXT,),
+        values=("text",),
+        superseded=encode_edit(_EDIT),
+    ),
+    *(
+        record(
+            seq,
+            kind=kind,
+            collections=(),
+            values=(),
+            superseded=encode_superseded([Superseded(0, b"l" * 32, 3)], kind=kind),
+        )
+        for seq, kind in ((4, RecordKind.ERASE), (5, RecordKind.SEAL))
+    ),
+]
+_HONEST = {*heads_of(VARIED), *heads_of(_PLAIN), *heads_of(_NAMING)}
 
 
 def seeds() -> Iterable[bytes]:
@@ -32,6 +63,7 @@ def seeds() -> Iterable[bytes]:
     yield frame_of(_PLAIN)
     yield frame_of(_PLAIN[:1])
     yield frame_of(_PLAIN, at=[1, 2, 3])
+    yield frame_of(_NAMING)
 
 
 def check(data: bytes) -> None:

@@ -66,7 +66,8 @@ def test_a_failing_input_is_kept_with_the_command_that_replays_it(
 def test_targets_can_be_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--list"]) == 0
     listed = capsys.readouterr().out.split()
-    assert {"canary", "cbor", "frame_reader", "frames", "handshake", "session"} <= set(listed)
+    mine = "canary cbor frame_reader frames handshake interleaving records session"
+    assert set(mine.split()) <= set(listed)
 
 
 def test_a_target_must_be_named() -> None:
