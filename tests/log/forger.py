@@ -1,6 +1,8 @@
 """An author that holds a valid key and signs whatever it likes."""
 
 from collections.abc import Sequence
+from copy import copy
+from dataclasses import replace
 
 from engram_wire import (
     NO_IDS,
@@ -55,12 +57,13 @@ class Forger:
         """Append a record; the first one states the author's real membership heads."""
         seq = len(self.records) + 1
         payload = encode_payload(bytes(16), [VALUE] * len(collections))
+        after = self.records[-1].hlc + 1 if self.records else 0
         first = seq == 1 and self.announcement.domain == LogDomain.DATA
         stated = self.auth if first else b"\xf6"
         record = Record(
             seq=seq,
             engram=engram,
-            hlc=(NOW_MS + 10_000 + seq) << 16 if hlc is None else hlc,
+            hlc=max(NOW_MS + 10_000 + seq << 16, after) if hlc is None else hlc,
             shape=shape_of(kind, collections) if shape is None else shape,
             superseded=encode_superseded(dots, kind=kind) if dots else NO_SUPERSEDED,
             payload=payload,
@@ -71,6 +74,20 @@ class Forger:
         self.records.append(record)
         self.heads.append(extend(self.heads[-1], record))
         return self
+
+    def fork(self, at: int) -> "Forger":
+        """The same history up to position ``at``, to go on in another way."""
+        other = copy(self)
+        other.heads, other.records = self.heads[: at + 1], self.records[:at]
+        return other
+
+    def call(self, branch: bytes) -> Announcement:
+        """The announcement of somebody who calls it a branch of that first record."""
+        return replace(self.announcement, branch=branch)
+
+    def upto(self, last: int) -> Frame:
+        """The records up to ``last``, which is signed."""
+        return self.fork(last).frame()
 
     def frame(self, first: int = 1, *signed: int) -> Frame:
         """The records from ``first`` on, signed at the given positions and at the end."""
