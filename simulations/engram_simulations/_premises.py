@@ -10,7 +10,7 @@ from nacl.bindings import crypto_sign_seed_keypair
 from engram_sync.errors import DegradedError
 from engram_sync.host import Entropy
 from engram_sync.node import NodeKey
-from engram_sync.store import InlineExecutor, MemoryStore, Reader, Store, Transaction
+from engram_sync.store import InlineExecutor, MemoryStore, Reader, Size, Store, Transaction
 
 T = TypeVar("T")
 SEED_BYTES = 32
@@ -40,6 +40,18 @@ class WatchedStore:
     async def read(self, job: Callable[[Reader], T]) -> T:
         """See ``Store.read``."""
         return await self._store.read(job)
+
+    async def purge(self) -> None:
+        """See ``Store.purge``."""
+        await self._store.purge()
+
+    async def compact(self) -> Size:
+        """See ``Store.compact``."""
+        return await self._store.compact()
+
+    async def integrity(self) -> list[str]:
+        """See ``Store.integrity``."""
+        return await self._store.integrity()
 
     async def aclose(self, *, drain: bool = True) -> int:
         """See ``Store.aclose``."""
