@@ -102,6 +102,8 @@ class IngestBatch:
     """Records of the frame that were held already."""
     rejection: Rejection | None = None
     """Set when a record is invalid: it and what follows it is refused."""
+    problem: str = ""
+    """What is wrong with it, for people; empty when it was found invalid before."""
     split: Split | None = None
     """Set when this frame shows that a log forks: first do what it says, then insert the batch."""
     erased: tuple[tuple[int, int], ...] = ()

@@ -148,6 +148,7 @@ class _Taking:
         check = RunCheck.begin(registry, self.intake.rules, history, log)
         runs: list[Run] = []
         position, head, begin = log.seq, log.head, log.seq + 1 - frame.first
+        problem = ""
         try:
             for seq, signed_head, signature in signed:
                 records = frame.records[position + 1 - frame.first : seq + 1 - frame.first]
@@ -159,11 +160,12 @@ class _Taking:
             raise
         except WireError as error:
             refusal = self._refuse(log, head, position, check.failed_at, error)
+            problem = str(error)
         except Exception:
             check.revert()
             raise
         if not runs:
-            return _empty(log, begin, refusal, ended=ended)
+            return _empty(log, begin, refusal, problem, ended=ended)
         told = None
         if split is not None:
             told, undo = split
@@ -181,6 +183,7 @@ class _Taking:
             auth=log.past.auth,
             duplicates=begin,
             rejection=refusal,
+            problem=problem,
             split=told,
             erased=done.erased,
             sealed=done.sealed,
@@ -215,7 +218,12 @@ def _nothing() -> None:
 
 
 def _empty(
-    log: LogState, duplicates: int, rejection: Rejection | None = None, *, ended: bool = False
+    log: LogState,
+    duplicates: int,
+    rejection: Rejection | None = None,
+    problem: str = "",
+    *,
+    ended: bool = False,
 ) -> IngestBatch:
     return IngestBatch(
         log=log,
@@ -229,5 +237,6 @@ def _empty(
         auth=log.past.auth,
         duplicates=duplicates,
         rejection=rejection,
+        problem=problem,
         own_ended=ended,
     )

@@ -8,11 +8,14 @@ from engram_wire import (
     NO_IDS,
     NO_SUPERSEDED,
     Announcement,
+    Edit,
     Frame,
     LogDomain,
     Record,
+    RecordKind,
     Superseded,
     decode_frame_untrusted,
+    encode_edit,
     encode_frame,
     encode_ids,
     encode_payload,
@@ -53,9 +56,14 @@ class Forger:
         auth: Sequence[bytes] | None = None,
         hlc: int | None = None,
         shape: bytes | None = None,
+        edit: Edit | None = None,
     ) -> "Forger":
         """Append a record; the first one states the author's real membership heads."""
         seq = len(self.records) + 1
+        column = encode_superseded(dots, kind=kind) if dots else NO_SUPERSEDED
+        if edit is not None:
+            kind, collections = RecordKind.EDIT, ("x/body",) * len(edit.inserts)
+            column = encode_edit(edit)
         payload = encode_payload(bytes(16), [VALUE] * len(collections))
         after = self.records[-1].hlc + 1 if self.records else 0
         first = seq == 1 and self.announcement.domain == LogDomain.DATA
@@ -65,7 +73,7 @@ class Forger:
             engram=engram,
             hlc=max(NOW_MS + 10_000 + seq << 16, after) if hlc is None else hlc,
             shape=shape_of(kind, collections) if shape is None else shape,
-            superseded=encode_superseded(dots, kind=kind) if dots else NO_SUPERSEDED,
+            superseded=column,
             payload=payload,
             payload_hash=payload_hash(payload),
             deps=encode_ids(deps) if deps else NO_IDS,
@@ -85,9 +93,9 @@ class Forger:
         """The announcement of somebody who calls it a branch of that first record."""
         return replace(self.announcement, branch=branch)
 
-    def upto(self, last: int) -> Frame:
-        """The records up to ``last``, which is signed."""
-        return self.fork(last).frame()
+    def upto(self, last: int, first: int = 1) -> Frame:
+        """The records from ``first`` to ``last``, which is signed."""
+        return self.fork(last).frame(first)
 
     def frame(self, first: int = 1, *signed: int) -> Frame:
         """The records from ``first`` on, signed at the given positions and at the end."""
