@@ -28,6 +28,8 @@ from ._settings import SyncConfig as SyncConfig
 from ._sources import PROJECT_FILE as PROJECT_FILE
 from ._sources import USER_FILE as USER_FILE
 from ._sources import load_config as load_config
+from ._strategies import STRATEGY_FIELDS as STRATEGY_FIELDS
+from ._strategies import StrategiesConfig as StrategiesConfig
 
 __all__ = [
     "APP_NAME",
@@ -38,6 +40,7 @@ __all__ = [
     "PROJECT_FILE",
     "SETTINGS",
     "SHARING_MODES",
+    "STRATEGY_FIELDS",
     "USER_FILE",
     "Config",
     "Kind",
@@ -45,6 +48,7 @@ __all__ = [
     "NetworkConfig",
     "Setting",
     "SharingConfig",
+    "StrategiesConfig",
     "SyncConfig",
     "load_config",
     "resolve_home",

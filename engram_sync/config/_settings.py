@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, cast
 
+from engram_sync.config._strategies import STRATEGY_FIELDS, StrategiesConfig, strategy_problem
 from engram_sync.errors import UsageError
 
 DEFAULT_PORT: Final = 7463
@@ -67,6 +68,7 @@ class Config:
     sharing: SharingConfig = SharingConfig()
     sync: SyncConfig = SyncConfig()
     log: LogConfig = LogConfig()
+    strategies: StrategiesConfig = field(default_factory=StrategiesConfig)
     origins: Mapping[str, str] = field(
         default_factory=dict[str, str], compare=False, repr=False, hash=False
     )
@@ -155,6 +157,15 @@ SETTINGS: Final[Mapping[str, Setting]] = {
         Setting("sync.backoff_max_s", Kind.SECONDS, "longest wait after failed attempts"),
         Setting("log.level", Kind.TEXT, "least severe message to write", _one_of(LOG_LEVELS)),
         Setting("log.json", Kind.BOOL, "write messages as JSON lines"),
+        *(
+            Setting(
+                f"strategies.{name}",
+                Kind.TEXT,
+                f"how several values of {name} at once are read",
+                strategy_problem,
+            )
+            for name in STRATEGY_FIELDS
+        ),
     )
 }
 """Every setting there is, by its dotted name."""

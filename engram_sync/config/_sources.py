@@ -16,6 +16,13 @@ from engram_sync.config._settings import (
     SharingConfig,
     SyncConfig,
 )
+from engram_sync.config._strategies import (
+    CATEGORIES_TABLE,
+    ENGRAM_FIELDS,
+    TYPES,
+    StrategiesConfig,
+    strategy_problem,
+)
 from engram_sync.errors import UsageError
 
 PROJECT_FILE: Final = "engram-sync.toml"
@@ -68,6 +75,7 @@ def load_config(
         sharing=SharingConfig(**_table(values, "sharing")),
         sync=SyncConfig(**_table(values, "sync")),
         log=LogConfig(**_table(values, "log")),
+        strategies=_strategies(values),
         origins=origins,
     )
     _check_together(config)
@@ -85,6 +93,25 @@ def _table(values: Mapping[str, object], table: str) -> dict[str, Any]:
         for name, value in values.items()
         if name.startswith(prefix)
     }
+
+
+def _strategies(values: Mapping[str, object]) -> StrategiesConfig:
+    """The general strategies, and those of types and categories, which have tables of their own."""
+    general: dict[str, Any] = {}
+    by: dict[str, dict[str, dict[str, str]]] = {"type": {}, "category": {}}
+    for name, value in values.items():
+        table, _, rest = name.partition(".")
+        if table != "strategies":
+            continue
+        where, _, key = rest.rpartition(".")
+        kind, _, category = where.partition(".")
+        if not where:
+            general[key] = value
+        elif category:
+            by["category"].setdefault(category, {})[key] = str(value)
+        else:
+            by["type"].setdefault(kind, {})[key] = str(value)
+    return StrategiesConfig(**general, by_type=by["type"], by_category=by["category"])
 
 
 def _check_together(config: Config) -> None:
@@ -206,8 +233,44 @@ def _from_file(path: Path) -> Iterator[_Entry]:
             allowed = ", ".join(f"[{name}]" for name in sorted(_TABLES))
             raise UsageError(f"{place}: there is no table [{table}]", hint=f"allowed: {allowed}")
         for key, value in cast("dict[str, object]", content).items():
+            if table == "strategies" and isinstance(value, dict):
+                chosen = cast("dict[str, object]", value)
+                yield from _chosen_strategies(path, text, (table, key), chosen)
+                continue
             place = f"{path}:{_line_of(text, (table, key))}"
             yield _checked(f"{table}.{key}", value, place)
+
+
+def _chosen_strategies(
+    path: Path, text: str, where: tuple[str, ...], content: dict[str, object]
+) -> Iterator[_Entry]:
+    """The strategies in ``[strategies.TYPE]`` or ``[strategies.categories.NAME]``."""
+    of_categories = where == ("strategies", CATEGORIES_TABLE)
+    name = ".".join(where)
+    if len(where) == 2 and where[1] not in (*TYPES, CATEGORIES_TABLE):
+        allowed = ", ".join(f"[strategies.{kind}]" for kind in (*TYPES, f"{CATEGORIES_TABLE}.NAME"))
+        place = f"{path}:{_line_of(text, where)}"
+        raise UsageError(f"{place}: there is no table [{name}]", hint=f"allowed: {allowed}")
+    for key, value in content.items():
+        place = f"{path}:{_line_of(text, (*where, key))}"
+        if of_categories:
+            if not isinstance(value, dict):
+                raise UsageError(
+                    f"{place}: {name}.{key} must be a table",
+                    hint=f"for example: [{name}.{key}]",
+                )
+            table = cast("dict[str, object]", value)
+            yield from _chosen_strategies(path, text, (*where, key), table)
+            continue
+        if key not in ENGRAM_FIELDS:
+            raise UsageError(
+                f"{place}: there is no setting {f'{name}.{key}'!r}",
+                hint=_suggestion(key, ENGRAM_FIELDS),
+            )
+        problem = strategy_problem(value)
+        if problem:
+            raise UsageError(f"{place}: {name}.{key} = {value!r} is not allowed", hint=problem)
+        yield f"{name}.{key}", value, place
 
 
 def _parse_toml(path: Path, text: str) -> dict[str, object]:

@@ -88,7 +88,7 @@ def refuse_open_conflicts(observed: Observed, strategies: Strategies | None = No
     state = observed.state
     found = find(state.elements, texts=state.texts, orphans=state.orphans)
     if strategies is not None:
-        found = strategies.unsettled(state.elements, found)
+        found = strategies.unsettled(state, found)
     if found:
         raise PreconditionError(
             f"memory {observed.text} has concurrent edits that nobody has resolved",

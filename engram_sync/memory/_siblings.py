@@ -76,7 +76,7 @@ def conflicts_of(
     version = token_of(state)
     found = found_in(state)
     if found and strategies is not None:
-        found = strategies.unsettled(state.elements, found)
+        found = strategies.unsettled(state, found)
     return [
         Conflict(
             id=conflict_id(state.scope.id, state.engram, one),

@@ -133,7 +133,7 @@ def _skill(
     reader: Reader, authors: Authors, state: EngramState, read: FieldReading
 ) -> tuple[Refinement, ...]:
     shown: list[Refinement] = []
-    for element, version in shown_heads(read.elements(fields.SKILL)):
+    for element, version in shown_heads(read.heads()):
         key = authors.author(reader, element.dot.log)
         shown.append(
             Refinement(
