@@ -13,8 +13,8 @@ from engram_wire import RecordKind
 
 from ._authors import Authors
 from ._materialiser import Materialiser
-from ._open_engram import OpenEngram, Stored
-from ._rebuild import stored_of
+from ._open_engram import OpenEngram
+from ._stored import Stored, stored_of
 from ._tally import HIDDEN
 
 _KEYED_VERSION = 8

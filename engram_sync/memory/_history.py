@@ -18,8 +18,8 @@ from ._ids import node_text
 from ._observed import Observed
 from ._open_engram import OpenEngram
 from ._past_states import latest_at
-from ._rebuild import stored_of
 from ._state import EngramState
+from ._stored import stored_of
 from ._values import field_values
 
 

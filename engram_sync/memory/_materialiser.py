@@ -17,10 +17,11 @@ from engram_wire import Record
 from ._authors import Authors
 from ._changes import change_of
 from ._limits import DIRECT_INDEX_RECORDS_MIN, SLICE_RECORDS
-from ._open_engram import OpenEngram, Stored
-from ._rebuild import damaged, rebuilt, standing_of, stored_in
+from ._open_engram import OpenEngram
+from ._rebuild import damaged, rebuilt, standing_of
 from ._shapes import plain_digest, plain_texts
 from ._state import created_of, encode_view, erased_of
+from ._stored import Stored, stored_in
 from ._tally import Standing, Tally
 from ._texts import texts_of
 from ._views import life_number

@@ -6,24 +6,13 @@ from typing import NamedTuple
 
 from engram_crdt import DocumentError, Dot, Element, EngramDocument, TextSpan
 from engram_sync.conflicts import bits
-from engram_wire import Record
 from engram_wire.cbor import encode
 
 from ._changes import TEXT_PUT, change_of
-from ._references import Naming
 from ._shapes import Texts
 from ._state import View
+from ._stored import Stored
 from ._texts import texts_of
-
-
-class Stored(NamedTuple):
-    """A record, the log that it belongs to, and what its references mean."""
-
-    log: int
-    log_id: bytes
-    record: Record
-    naming: Naming | None = None
-    """None while no log of the scope is forked."""
 
 
 class Shown(NamedTuple):

@@ -6,8 +6,9 @@ from engram_sync.store import Reader, ScopeRow
 
 from ._authors import Authors
 from ._open_engram import OpenEngram
-from ._rebuild import missing_of, stored_of
+from ._rebuild import missing_of
 from ._state import EngramState
+from ._stored import stored_of
 from ._views import life_number
 
 

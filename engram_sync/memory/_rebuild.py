@@ -4,19 +4,18 @@ The document and the digest hold every record, so that nodes agree whatever thei
 readers see leaves out records from the future, until their time comes.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from engram_crdt import DocumentError, EngramDocument
 from engram_sync.errors import CorruptError
 from engram_sync.store import EngramRow, Reader, ScopeRow
-from engram_wire import Record
 
 from ._authors import Authors
-from ._changes import is_applied
-from ._open_engram import OpenEngram, Stored
+from ._open_engram import OpenEngram
 from ._shapes import Texts
 from ._state import encode_view
+from ._stored import Stored, stored_of
 from ._tally import HIDDEN, Marks, Standing
 from ._views import life_number
 
@@ -36,23 +35,6 @@ def damaged(engram: bytes, error: Exception) -> CorruptError:
         f"memory {engram.hex()} cannot be read back: {error}",
         hint="copy the home aside, then restore it from a backup",
     )
-
-
-def stored_in(
-    reader: Reader, authors: Authors, scope: bytes, log: int, records: Iterable[Record]
-) -> list[Stored]:
-    """The applied ones among records of one log."""
-    log_id, naming = authors.log_id(reader, log), authors.naming(reader, scope, log)
-    if naming is None:
-        return [Stored(log, log_id, record) for record in records if is_applied(record)]
-    return [Stored(log, log_id, r, naming(r)) for r in records if is_applied(r)]
-
-
-def stored_of(
-    reader: Reader, authors: Authors, scope: bytes, records: Iterable[tuple[int, Record]]
-) -> list[Stored]:
-    """The applied ones among records of one engram, in their order."""
-    return [s for log, record in records for s in stored_in(reader, authors, scope, log, [record])]
 
 
 def standing_of(reader: Reader, authors: Authors, scope: ScopeRow, row: EngramRow) -> Standing:

@@ -18,7 +18,7 @@ from ._authors import Authors
 from ._fields import Put
 from ._limits import PAYLOAD_BYTES_MAX, PUTS_MAX, SUPERSEDED_MAX
 from ._open_engram import OpenEngram
-from ._rebuild import stored_of
+from ._stored import stored_of
 
 _PAGE_ROWS = 256
 _COUNTERS = "c/"

@@ -1,0 +1,42 @@
+"""Stored records with what is needed to apply them to a document."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from engram_sync.store import Reader
+from engram_wire import NO_SUPERSEDED, Record
+
+from ._authors import Authors
+from ._changes import is_applied
+from ._references import Naming
+
+
+class Stored(NamedTuple):
+    """A record, the log that it belongs to, and what its references mean."""
+
+    log: int
+    log_id: bytes
+    record: Record
+    naming: Naming | None = None
+    """None while no log of the scope is forked, and where the record refers to nothing."""
+
+
+def stored_in(
+    reader: Reader, authors: Authors, scope: bytes, log: int, records: Iterable[Record]
+) -> list[Stored]:
+    """The applied ones among records of one log."""
+    log_id, naming = authors.log_id(reader, log), authors.naming(reader, scope, log)
+    if naming is None:
+        return [Stored(log, log_id, record) for record in records if is_applied(record)]
+    return [
+        Stored(log, log_id, r, naming(r) if r.superseded != NO_SUPERSEDED else None)
+        for r in records
+        if is_applied(r)
+    ]
+
+
+def stored_of(
+    reader: Reader, authors: Authors, scope: bytes, records: Iterable[tuple[int, Record]]
+) -> list[Stored]:
+    """The applied ones among records of one engram, in their order."""
+    return [s for log, record in records for s in stored_in(reader, authors, scope, log, [record])]
