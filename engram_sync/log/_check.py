@@ -81,8 +81,7 @@ class RunCheck:
             WireError: One is invalid, that at ``failed_at``.  The walk ends here.
         """
         past, applied = self.past, len(self._undo)
-        results = self.pasts, self.erased, self.sealed
-        counts = [len(result) for result in results]
+        pasts, erased, sealed = len(self.pasts), len(self.erased), len(self.sealed)
         self._fresh += records
         self._fresh_of = None
         self.failed_at = records[0].seq
@@ -95,8 +94,7 @@ class RunCheck:
                 self._changes_untrusted(records)
         except Exception:
             self.past = past
-            for result, count in zip(results, counts, strict=True):
-                del result[count:]
+            del self.pasts[pasts:], self.erased[erased:], self.sealed[sealed:]
             self._revert(applied)
             raise
         self.hlc = records[-1].hlc
@@ -201,12 +199,12 @@ class RunCheck:
         self._references_untrusted(record, shape)
 
     def _references_untrusted(self, record: Record, shape: Shape) -> None:
-        own, puts = self.log, lambda: self._puts_before(record)
-        named = named_at(self.registry, own, self.past, puts)
+        own = self.log
+        named = named_at(self.registry, own, self.past, lambda: self._puts_before(record))
         if shape.kind == RecordKind.SEAL:
             self.sealed += check_seal_untrusted(record, own, named)
             return
-        context = Context(named, puts(), self._log_of)
+        context = Context(named, self._puts_before(record), self._log_of)
         if shape.kind == RecordKind.ERASE:
             self.erased += check_erase_untrusted(record, own, context, self._leads)
         elif shape.kind == RecordKind.EDIT:

@@ -140,7 +140,9 @@ class Ledger:
     def positions(self, scope: bytes) -> tuple[ClockEntry, ...]:
         """Every log, sealed or not, with its newest position, sorted by log id."""
         clocks = self._registry.clocks(scope)
-        return tuple(sorted(clocks.open + clocks.sealed)) if clocks.sealed else clocks.open
+        if not clocks.sealed:
+            return clocks.open
+        return tuple(sorted(clocks.open + clocks.sealed, key=lambda entry: entry.log))
 
     def clock_digest(self, scope: bytes) -> bytes:
         """Equal on two nodes exactly when their positions are, and what is sealed of them."""

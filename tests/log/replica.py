@@ -92,11 +92,11 @@ class Shelf:
         kept = split.base - self.base[trunk.n]
         self.rows[moved.n] = self.rows[trunk.n][kept:]
         del self.rows[trunk.n][kept:]
-        for rows in (self.runs, self.pasts):
-            position = 0 if rows is self.pasts else 1
-            everything = rows[trunk.n]
-            rows[moved.n] = [row for row in everything if row[position] > split.base]
-            rows[trunk.n] = [row for row in everything if row[position] <= split.base]
+        runs, pasts = self.runs[trunk.n], self.pasts[trunk.n]
+        self.runs[moved.n] = [run for run in runs if run.last > split.base]
+        self.runs[trunk.n] = [run for run in runs if run.last <= split.base]
+        self.pasts[moved.n] = [past for past in pasts if past[0] > split.base]
+        self.pasts[trunk.n] = [past for past in pasts if past[0] <= split.base]
         self.arrivals = [
             (moved.n if n == trunk.n and run.last > split.base else n, run)
             for n, run in self.arrivals

@@ -344,15 +344,19 @@ def test_the_lengths_of_edits_do_not_use_up_the_clocks_of_a_log() -> None:
     """Each costs its author a few bytes, whether anybody ever gets the text or not."""
     world = World()
     forger = many_units(world)
+    batches: list[IngestBatch] = []
     for first in range(1, 4098, 256):
         part = forger.upto(min(first + 255, 4097), first)
-        batch = world.ann.ledger.ingest_untrusted(
-            forger.announcement, world.scope, part, history=world.ann.shelf
+        batches.append(
+            world.ann.ledger.ingest_untrusted(
+                forger.announcement, world.scope, part, history=world.ann.shelf
+            )
         )
-        world.ann.shelf.put(batch)
-    assert batch.rejection is not None
-    assert "takes 2147483649 clocks of one engram" in batch.problem
-    assert batch.rejection.seq == 4097
+        world.ann.shelf.put(batches[-1])
+    assert [batch.rejection for batch in batches[:-1]] == [None] * 16
+    assert batches[-1].rejection is not None
+    assert "takes 2147483649 clocks of one engram" in batches[-1].problem
+    assert batches[-1].rejection.seq == 4097
 
 
 # -- what ends the session instead ----------------------------------------------------------------
