@@ -85,7 +85,7 @@ class _NoRuns:
     def __init__(self, tx: Transaction) -> None:
         self._tx = tx
 
-    def put_run(self, log: int, *_: object) -> int:
+    def put_run(self, log: int, *_: object, **__: object) -> int:
         return 0
 
     def __getattr__(self, name: str) -> Any:
