@@ -10,7 +10,7 @@ from typing import Any, ClassVar, cast
 
 from engram_sync.results import Conflict, Sibling
 from engram_wire import InvalidRecordError
-from engram_wire.cbor import decode_untrusted, encode, is_dict, is_list
+from engram_wire.cbor import decode_untrusted, encode, is_dict, is_list, is_tuple
 
 from ._found import ConflictClass
 
@@ -134,9 +134,15 @@ def _pairs(conflict: Conflict, node: str) -> list[tuple[Sibling, Sibling]]:
 def _belief_pair(conflict: Conflict, mine: Sibling, theirs: Sibling) -> BeliefConflict:
     subject, relation = (*conflict.key, "", "")[:2]
     sides = [side.data if is_dict(side.data) else {} for side in (mine, theirs)]
-    objects = [str(side.get("object", "")) for side in sides]
-    polarities = [side.get("polarity") is not False for side in sides]
-    return BeliefConflict(subject, relation, *objects, *polarities)
+    here, there = sides
+    return BeliefConflict(
+        subject,
+        relation,
+        str(here.get("object", "")),
+        str(there.get("object", "")),
+        here.get("polarity") is not False,
+        there.get("polarity") is not False,
+    )
 
 
 def _lifecycle(conflict: Conflict, node: str) -> LifecycleConflict:
@@ -159,9 +165,11 @@ def _data(siblings: Sequence[Sibling]) -> tuple[object, ...]:
 
 def to_plain(conflict: ConflictType) -> dict[str, object]:
     """A conflict as JSON has it: its fields, and ``type``."""
-    named = {f.name: getattr(conflict, f.name) for f in fields(conflict)}
-    plain = {k: list(v) if isinstance(v, tuple) else v for k, v in named.items()}
-    return {"type": conflict.kind} | plain
+    plain: dict[str, object] = {"type": conflict.kind}
+    for part in fields(conflict):
+        value: object = getattr(conflict, part.name)
+        plain[part.name] = list(value) if is_tuple(value) else value
+    return plain
 
 
 def from_plain(value: object) -> ConflictType:

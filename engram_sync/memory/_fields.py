@@ -142,7 +142,7 @@ def belief_values(
     values = [belief_value(belief) for belief in several]
     about: set[tuple[object, object]] = set()
     for belief in several:
-        pair = (belief.get("subject"), belief.get("relation"))
+        pair = (belief["subject"], belief["relation"])
         if pair in about:
             raise UsageError(
                 f"two beliefs say what {pair[0]!r} {pair[1]!r}",
@@ -152,17 +152,9 @@ def belief_values(
     return values
 
 
-def belief_value(belief: Mapping[str, object]) -> bytes:
+def belief_value(given: object) -> bytes:
     """A belief: subject, relation, object, and optionally polarity and confidence."""
-    if not isinstance(belief, Mapping):
-        raise UsageError(
-            f"a belief is an object, not {belief!r:.60}", hint=f"parts: {', '.join(BELIEF_PARTS)}"
-        )
-    unknown = sorted(set(belief) - set(BELIEF_PARTS))
-    if unknown:
-        raise UsageError(
-            f"a belief has no part {unknown[0]!r}", hint=f"parts: {', '.join(BELIEF_PARTS)}"
-        )
+    belief = parts_of("a belief", given, BELIEF_PARTS)
     texts: list[str] = []
     for part, bytes_max in zip(
         BELIEF_PARTS[:3], (KEY_BYTES_MAX, KEY_BYTES_MAX, ENTRY_BYTES_MAX), strict=True
@@ -179,6 +171,22 @@ def belief_value(belief: Mapping[str, object]) -> bytes:
         raise UsageError("the confidence of a belief is a number between 0 and 1")
     confidence_value(confidence)
     return encode([*texts, polarity, float(confidence) + 0.0])
+
+
+def parts_of(what: str, given: object, allowed: Sequence[str]) -> dict[str, object]:
+    """The parts of an object that callers give, by name.
+
+    Raises:
+        UsageError: It is no object, or has a part with another name.
+    """
+    hint = f"parts: {', '.join(allowed)}"
+    if not isinstance(given, Mapping):
+        raise UsageError(f"{what} is an object, not {given!r:.60}", hint=hint)
+    parts = {str(name): part for name, part in cast(Mapping[object, object], given).items()}
+    unknown = sorted(set(parts) - set(allowed))
+    if unknown:
+        raise UsageError(f"{what} has no part {unknown[0]!r:.60}", hint=hint)
+    return parts
 
 
 def life_value(life: Life, reason: str) -> bytes:

@@ -112,8 +112,8 @@ def _fits_entry(value: object) -> bool:
 
 
 def _fits_event(value: object) -> bool:
-    if type(value) is list and value and type(cast(list[object], value)[0]) is bytes:
-        parts = account_parts(cast(list[object], value))
+    if is_list(value) and value and type(value[0]) is bytes:
+        parts = account_parts(value)
         return parts is not None and _fits_entry(parts[4])
     return _fits_entry(value)
 

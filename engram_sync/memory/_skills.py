@@ -12,28 +12,24 @@ from engram_sync.errors import NotFoundError, PreconditionError, UsageError
 from engram_wire.cbor import dump_canonical, is_list, is_tuple
 
 from ._draft_parts import DraftParts
-from ._fields import SKILL, confidence_value, one_line, text_value
+from ._fields import SKILL, confidence_value, one_line, parts_of, text_value
 from ._limits import PARENTS_MAX, SKILL_BYTES_MAX, STEPS_MAX, TITLE_BYTES_MAX
 from ._schema import SKILL_PARTS
 
 _HINT = f"parts: {', '.join(SKILL_PARTS)}; steps is a list of texts"
 
 
-def skill_body(skill: Mapping[str, object], *, name: object = None) -> bytes:
+def skill_body(given: object, *, name: object = None) -> bytes:
     """A skill, encoded: its name, its steps or a text, and how sure its author is.
 
     Args:
-        skill: As callers give it.
-        name: What it is called where ``skill`` does not say.
+        given: As callers give it.
+        name: What it is called where ``given`` does not say.
 
     Raises:
         UsageError: A part is missing, unknown, malformed or too large.
     """
-    if not isinstance(skill, Mapping):
-        raise UsageError(f"a skill is an object, not {skill!r:.60}", hint=_HINT)
-    unknown = sorted(set(map(str, skill)) - set(SKILL_PARTS))
-    if unknown:
-        raise UsageError(f"a skill has no part {unknown[0]!r}", hint=_HINT)
+    skill = parts_of("a skill", given, SKILL_PARTS)
     called = skill.get("name", name)
     if not isinstance(called, str) or not called.strip():
         raise UsageError("a skill needs its name as text", hint=_HINT)

@@ -40,7 +40,7 @@ class Named(NamedTuple):
 
 def version_token(clock: Mapping[bytes, int], check: bytes) -> str:
     """The token of a view that contained, of each log, every put below its clock."""
-    entries = sorted([log[:_LOG_BYTES], clock[log]] for log in clock if clock[log])
+    entries = sorted((log[:_LOG_BYTES], clock[log]) for log in clock if clock[log])
     data = encode([check, *entries])
     return _PREFIX + base64.urlsafe_b64encode(data).decode().rstrip("=")
 

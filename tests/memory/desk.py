@@ -50,6 +50,9 @@ class TableRules:
     def leads(self, scope: bytes, author: bytes) -> bool:
         return True
 
+    def leads_at(self, scope: bytes, heads: tuple[bytes, ...], author: bytes) -> bool:
+        return True
+
     def agent_at(self, scope: bytes, heads: tuple[bytes, ...], author: bytes) -> bytes:
         return b"agent"
 

@@ -14,7 +14,7 @@ HOUR_MS = 3_600_000
 
 
 def reading(registry: StrategyRegistry | None = None, **general: str) -> Strategies:
-    return Strategies(StrategiesConfig(**general), registry)
+    return Strategies(StrategiesConfig(by_type={"semantic": general}), registry)
 
 
 async def meet(*all_desks: Desk) -> None:
@@ -24,9 +24,11 @@ async def meet(*all_desks: Desk) -> None:
                 await one.pull(other)
 
 
-async def edited_at_once(ann: Desk, bob: Desk, **fields: object) -> Engram:
+async def edited_at_once(
+    ann: Desk, bob: Desk, *, kind: str = "semantic", category: str = ""
+) -> Engram:
     """A memory whose title ann and bob have set at once, ann to A and bob to B."""
-    e = await ann.remember("x", **fields)
+    e = await ann.remember("x", type=kind, category=category)
     await meet(ann, bob)
     await ann.update(e, title="A")
     await bob.update(e, title="B")
@@ -140,7 +142,7 @@ async def test_a_strategy_holds_for_the_type_and_the_category_it_was_chosen_for(
     )
     async with desks(2) as (ann, bob):
         made = [
-            await edited_at_once(ann, bob, type=kind, category=category)
+            await edited_at_once(ann, bob, kind=kind, category=category)
             for kind, category in (
                 ("episodic", ""),
                 ("episodic", "minutes"),
