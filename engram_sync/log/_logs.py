@@ -72,7 +72,7 @@ class LogState:
 
     def family(self) -> Iterator["LogState"]:
         """This log and everything that branches off it, parents first."""
-        waiting = [self]
+        waiting: list[LogState] = [self]
         while waiting:
             log = waiting.pop()
             yield log

@@ -6,8 +6,8 @@ only a charter can say, in those of trust.
 
 import ast
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
@@ -37,7 +37,8 @@ MEMBERS = LogDomain.MEMBERS
 ERASE, SEAL, DELETE, JOIN = RecordKind.ERASE, RecordKind.SEAL, RecordKind.DELETE, RecordKind.JOIN
 
 
-class Rule(NamedTuple):
+@dataclass(frozen=True)
+class Rule:
     """The last record that ``make`` forges breaks the rule; all before it are valid."""
 
     problem: str
