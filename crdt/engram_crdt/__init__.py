@@ -1,7 +1,7 @@
 """Documents that merge: engrams as sets of dotted elements over Yjs.
 
-Holds the model of one engram: changes, elements, what a put supersedes, how values are read,
-clocks, digests, and the derivation of Yjs updates.
+Holds the model of one engram: changes, elements, collaborative texts, what a put supersedes, how
+values are read and by which strategy, clocks, digests, and the derivation of Yjs updates.
 
 Must never contain I/O, a clock, randomness, or the wire format: values arrive encoded, records
 arrive validated, and bytes of a foreign Yjs update do not arrive at all.
@@ -27,7 +27,6 @@ from ._dots import TextSpan as TextSpan
 from ._dots import client_id as client_id
 from ._dots import clocks_of as clocks_of
 from ._errors import DocumentError as DocumentError
-from ._laws import GENERATED_STATES as GENERATED_STATES
 from ._laws import CounterExample as CounterExample
 from ._laws import Law as Law
 from ._laws import Merge as Merge
@@ -46,14 +45,11 @@ from ._resolvers import latest as latest
 from ._resolvers import refinements as refinements
 from ._resolvers import siblings as siblings
 from ._resolvers import tags as tags
-from ._strategies import BUILT_IN as BUILT_IN
 from ._strategies import Context as Context
 from ._strategies import Resolution as Resolution
 from ._strategies import Resolver as Resolver
 
 __all__ = [
-    "BUILT_IN",
-    "GENERATED_STATES",
     "Change",
     "Context",
     "CounterExample",

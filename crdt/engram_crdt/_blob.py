@@ -137,12 +137,13 @@ class _Reader(Cursor):
             log = self.take(LOG_BYTES)
             seen = logs[log].clock if log in logs else 0
             awaited[log] = self._awaited_1(seen) if first_version else self._awaited(seen)
-        ends = {log: position.clock for log, position in logs.items()}
-        texts = {} if first_version else decode_texts(self, ends)
+        texts: dict[Dot, Text] = {}
+        if not first_version:
+            texts = decode_texts(self, {log: position.clock for log, position in logs.items()})
         self.expect_end()
         if len({element.dot for element in elements}) != len(elements):
             raise DocumentError("two elements of the document share a dot")
-        if any(text.at(element.dot) for text in texts.values() for element in elements):
+        if texts and any(text.at(e.dot) for text in texts.values() for e in elements):
             raise DocumentError("an element and a text of the document share a dot")
         elements.sort()
         return State(logs, awaited, elements, texts)

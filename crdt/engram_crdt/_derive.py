@@ -38,6 +38,15 @@ def _check_edit(seq: int, edit: TextEdit) -> None:
         raise DocumentError(f"record {seq} edits a span of other than 1 to {SPAN_UNITS_MAX} units")
 
 
+def removals_of(change: Change) -> list[tuple[bytes, int, int]]:
+    """Return all that a change removes, as (log, first clock, end)."""
+    spans = [(log, clock, clock + 1) for log, clock in change.removed]
+    spans += [(log, 0, until) for log, until in change.until]
+    if change.edit is not None:
+        spans += [(dot.log, dot.clock, dot.clock + n) for dot, n in change.edit.deletes]
+    return spans
+
+
 def encode_change(change: Change, client: int, clock: int, removed: Ranges) -> bytes:
     """Encode a change's puts from ``clock`` on, and the removals already translated."""
     held, owed = entry_heads(change.hlc, change.payload_hash, change.seq)
@@ -62,6 +71,8 @@ def derive_update(
 ) -> bytes:
     """Derive the Yjs update (version 1) of one change.
 
+    Units of text only take their clocks: where they stand follows from the whole text.
+
     Args:
         engram: Engram id, 16 bytes.
         change: The change; all that it removes must have been put before.
@@ -78,14 +89,13 @@ def derive_update(
     """
     check_change(change)
     removed: dict[int, list[tuple[int, int]]] = {}
-    spans = [(log, first, 1) for log, first in change.removed]
-    spans += [(log, 0, until) for log, until in change.until if until]
-    for log, first, length in spans:
+    for log, first, end in removals_of(change):
         if log == change.log:
             owner = client
         else:
             owner = client_of(log) if client_of else client_id(engram, log)
-        removed.setdefault(owner, []).append((first, length))
+        if first < end:
+            removed.setdefault(owner, []).append((first, end - first))
     return encode_change(change, client, clock, removed)
 
 

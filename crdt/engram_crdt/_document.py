@@ -8,7 +8,7 @@ from pycrdt import Doc, Map
 from ._blob import Position, State, decode_blob, encode_blob
 from ._boundary import cross
 from ._clock import VectorClock
-from ._derive import assign_clients, check_change, encode_change
+from ._derive import assign_clients, check_change, encode_change, removals_of
 from ._digest import digest
 from ._dots import Change, Dot, Element, TextEdit, TextSpan, client_id, clocks_of
 from ._editing import Deletion, Insertion, clearing, edit_of
@@ -223,11 +223,7 @@ class EngramDocument:
         document holds no state that it does not dump.
         """
         removals = _Removals([], {})
-        spans = [(log, clock, clock + 1) for log, clock in change.removed]
-        spans += [(log, 0, until) for log, until in change.until]
-        if change.edit is not None:
-            spans += [(dot.log, dot.clock, dot.clock + n) for dot, n in change.edit.deletes]
-        for log, first, until in spans:
+        for log, first, until in removals_of(change):
             seen = end if log == change.log else self._logs.get(log, _UNREAD).clock
             if first < min(seen, until):
                 removals.now.append((log, first, min(seen, until)))

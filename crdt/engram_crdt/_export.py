@@ -14,7 +14,21 @@ Struct = tuple[int, int, bytes]
 
 def element_structs(client: int, end: int, elements: Iterable[Element]) -> list[bytes]:
     """Encode a log's live elements, with gaps where there is none, up to clock ``end``."""
-    return _with_gaps(_items(client, elements), end)
+    structs: list[bytes] = []
+    clock = 0
+    record, held, owed = -1, b"", b""
+    for collection, dot, hlc, value, payload_hash, seq in sorted(elements, key=_by_clock):
+        if seq != record:
+            record = seq
+            held, owed = entry_heads(hlc, payload_hash, seq)
+        if dot.clock > clock:
+            structs.append(encode_gap(dot.clock - clock))
+        entry = owed if value is None else held + value
+        structs.append(encode_item(client, dot.clock, collection, entry))
+        clock = dot.clock + 1
+    if end > clock:
+        structs.append(encode_gap(end - clock))
+    return structs
 
 
 def export_update(
@@ -31,10 +45,11 @@ def export_update(
         ends: Next clock of each log.
         clients: Client id of each log.
     """
-    of_log: dict[bytes, list[Element]] = {log: [] for log in ends}
-    for element in elements:
-        of_log[element.dot.log].append(element)
-    structs = {log: _items(clients[log], held) for log, held in of_log.items()}
+    structs: dict[bytes, list[Struct]] = {log: [] for log in ends}
+    for collection, (log, clock), hlc, value, payload_hash, seq in elements:
+        held, owed = entry_heads(hlc, payload_hash, seq)
+        entry = owed if value is None else held + value
+        structs[log].append((clock, 1, encode_item(clients[log], clock, collection, entry)))
     for generation, pieces in texts.items():
         for log, clock, length, struct in text_items(generation, pieces, clients):
             structs[log].append((clock, length, struct))
@@ -42,18 +57,6 @@ def export_update(
         Block(clients[log], 0, _with_gaps(found, ends[log])) for log, found in structs.items()
     ]
     return encode_update(blocks, {})
-
-
-def _items(client: int, elements: Iterable[Element]) -> list[Struct]:
-    items: list[Struct] = []
-    record, held, owed = -1, b"", b""
-    for collection, dot, hlc, value, payload_hash, seq in sorted(elements, key=_by_clock):
-        if seq != record:
-            record = seq
-            held, owed = entry_heads(hlc, payload_hash, seq)
-        entry = owed if value is None else held + value
-        items.append((dot.clock, 1, encode_item(client, dot.clock, collection, entry)))
-    return items
 
 
 def _with_gaps(structs: list[Struct], end: int) -> list[bytes]:

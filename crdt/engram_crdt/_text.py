@@ -9,7 +9,6 @@ function only for origins that an editor produced; a record may claim any.
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
-from enum import IntEnum
 from operator import attrgetter
 from typing import Final, NamedTuple
 
@@ -23,17 +22,14 @@ A lone surrogate cannot be part of a text."""
 _clock = attrgetter("clock")
 
 
-class Side(IntEnum):
-    """How a piece is attached."""
-
-    RIGHT = 0
-    """After its parent; without a parent, at the root."""
-    LEFT = 1
-    """Before its parent."""
-    WAITING = 2
-    """Nowhere yet: one of its origins has not arrived."""
-    LOOSE = 3
-    """Nowhere any more: its generation is gone, only what nobody deleted is left of it."""
+RIGHT: Final = 0
+"""A piece hangs after its parent; without a parent, on the root."""
+LEFT: Final = 1
+"""A piece hangs before its parent."""
+WAITING: Final = 2
+"""A piece hangs nowhere yet: one of its origins has not arrived."""
+LOOSE: Final = 3
+"""A piece hangs nowhere any more: its generation is gone, and only what nobody deleted is left."""
 
 
 class Source(NamedTuple):
@@ -50,7 +46,8 @@ class Piece(NamedTuple):
     log: bytes
     clock: int
     length: int
-    side: Side
+    side: int
+    """``RIGHT``, ``LEFT``, ``WAITING`` or ``LOOSE``."""
     parent: Dot | None
     """What the first unit hangs on; the left origin while it waits."""
     right: Dot | None
@@ -111,7 +108,7 @@ class Text:
             if held and held[-1].end > piece.clock:
                 raise DocumentError(f"unit {piece.clock} of a text occurs twice")
             held.append(piece)
-            self._waiting += piece.side is Side.WAITING
+            self._waiting += piece.side == WAITING
 
     def add(
         self,
@@ -136,7 +133,7 @@ class Text:
             for at in (insert.left, insert.right)
         )
         units = None if insert.text is None else units_of(insert.text)
-        side = Side.LOOSE if self.loose else Side.WAITING
+        side = LOOSE if self.loose else WAITING
         if self.loose:
             left = right = None
         piece = Piece(log, clock, insert.length, side, left, right, source, units)
@@ -163,7 +160,7 @@ class Text:
         self.loose, self._waiting = True, 0
         for log, held in self._logs.items():
             self._logs[log] = [
-                piece._replace(side=Side.LOOSE, parent=None, right=None)
+                piece._replace(side=LOOSE, parent=None, right=None)
                 for piece in held
                 if piece.source is not None
             ]
@@ -173,7 +170,7 @@ class Text:
         attached = True
         while self._waiting and attached:
             attached = False
-            for piece in [p for p in self.pieces() if p.side is Side.WAITING]:
+            for piece in [p for p in self.pieces() if p.side == WAITING]:
                 if self._attach(piece, known):
                     self._waiting -= 1
                     attached = True
@@ -191,24 +188,25 @@ class Text:
 
     def ordered(self) -> list[Piece]:
         """Return the attached pieces in the order of the text, deleted ones included."""
-        before: dict[Dot | None, list[Piece]] = {}
-        after: dict[Dot | None, list[Piece]] = {}
+        before: dict[tuple[bytes, int] | None, list[Piece]] = {}
+        after: dict[tuple[bytes, int] | None, list[Piece]] = {}
         # Siblings stand in the order of their dots, which is the order they come in.
         for piece in self.pieces():
-            if piece.side is Side.RIGHT:
+            if piece.side == RIGHT:
                 after.setdefault(piece.parent, []).append(piece)
-            elif piece.side is Side.LEFT:
+            elif piece.side == LEFT:
                 before.setdefault(piece.parent, []).append(piece)
         out: list[Piece] = []
         stack = after.pop(None, [])[::-1]
         while stack:
             piece = stack.pop()
-            if first := before.pop(Dot(piece.log, piece.clock), None):
+            log, clock, length = piece[:3]
+            if first := before.pop((log, clock), None):
                 stack.append(piece)
                 stack += reversed(first)
                 continue
             out.append(piece)
-            stack += reversed(after.pop(piece.last, ()))
+            stack += reversed(after.pop((log, clock + length - 1), ()))
         return out
 
     def string(self) -> str:
@@ -237,11 +235,10 @@ class Text:
     def normal(self) -> list[Piece]:
         """Return the pieces with all those joined whose bounds tell nothing, sorted."""
         joints = {
-            Dot(piece.parent.log, piece.parent.clock + (piece.side is Side.RIGHT))
-            for piece in self.pieces()
-            if piece.parent is not None
-            and piece.side is not Side.WAITING
-            and (piece.side is Side.LEFT or piece.parent != (piece.log, piece.clock - 1))
+            (parent[0], parent[1] + (side == RIGHT))
+            for log, clock, _, side, parent, *_ in self.pieces()
+            if parent is not None
+            and (side == LEFT or (side == RIGHT and parent != (log, clock - 1)))
         }
         out: list[Piece] = []
         for piece in self.pieces():
@@ -265,12 +262,12 @@ class Text:
             elif not self._placed(origin):
                 return False
         left, right = origins
-        side, parent = Side.RIGHT, left
+        side, parent = RIGHT, left
         if right is not None and (left is None or self._hangs_on(right, left)):
-            side, parent = Side.LEFT, right
+            side, parent = LEFT, right
         if parent is not None:
             # Attachments stand at the bounds of pieces only.
-            self._cut(parent.log, parent.clock + (side is Side.RIGHT))
+            self._cut(parent.log, parent.clock + (side == RIGHT))
         held = self._logs[piece.log]
         place = bisect_right(held, piece.clock, key=_clock) - 1
         held[place] = held[place]._replace(side=side, parent=parent, right=None)
@@ -278,9 +275,7 @@ class Text:
 
     def _placed(self, dot: Dot) -> bool:
         """Tell whether a unit hangs on the root, through whatever."""
-        return self._waiting == 1 or all(
-            piece.side is not Side.WAITING for piece in self._upwards(dot)
-        )
+        return self._waiting == 1 or all(piece.side != WAITING for piece in self._upwards(dot))
 
     def _hangs_on(self, lower: Dot, upper: Dot) -> bool:
         """Tell whether ``upper`` is on the way from ``lower`` to the root.
@@ -335,7 +330,7 @@ class Text:
         left = right = piece.text
         if piece.text is not None:
             left, right = piece.text[:size], piece.text[size:]
-        side, parent = (Side.LOOSE, None) if self.loose else (Side.RIGHT, Dot(log, clock - 1))
+        side, parent = (LOOSE, None) if self.loose else (RIGHT, Dot(log, clock - 1))
         rest = Piece(log, clock, piece.length - size, side, parent, None, piece.source, right)
         held[place : place + 1] = [piece._replace(length=size, text=left), rest]
         return place + 1
@@ -354,5 +349,5 @@ def _joins(before: Piece, piece: Piece) -> bool:
         (before.log, before.end) == (piece.log, piece.clock)
         and before.source == piece.source
         and (before.text is None) == (piece.text is None)
-        and (piece.side is Side.LOOSE or (piece.side is Side.RIGHT and piece.parent == before.last))
+        and (piece.side == LOOSE or (piece.side == RIGHT and piece.parent == before.last))
     )

@@ -30,7 +30,7 @@ class Texts:
         """
         self.bodies = {element.dot for element in elements if element.collection == BODY}
         self.by_generation = texts
-        if any(text.loose != self.is_gone(dot) for dot, text in texts.items()):
+        if texts and any(text.loose != self.is_gone(dot) for dot, text in texts.items()):
             raise DocumentError("a text of the document does not fit its generation")
 
     def is_gone(self, generation: Dot) -> bool:

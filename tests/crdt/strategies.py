@@ -5,7 +5,7 @@ from hashlib import blake2b
 
 from hypothesis import strategies as st
 
-from engram_crdt import Change, Dot, Element, EngramDocument
+from engram_crdt import Change, Dot, Element, EngramDocument, TextEdit, TextInsert
 
 ENGRAM = bytes(range(16))
 LOGS = [bytes((n,)) * 32 for n in (1, 2, 3)]
@@ -104,3 +104,41 @@ def reordered_histories(draw: st.DrawFn) -> tuple[list[Change], list[Change]]:
     """Draw a history and another order of it."""
     changes = draw(histories())
     return changes, draw(orders(changes))
+
+
+CHARS = "ab\u00e9\u4e2d😀🏳\u200d\ue000\uffff"
+"""Characters of one, two, three and four bytes, of one and two UTF-16 units."""
+
+
+def units(text: str) -> int:
+    """Count the UTF-16 code units of a text."""
+    return len(text.encode("utf-16-le")) // 2
+
+
+_ORIGINS = st.none() | _DOTS
+
+
+@st.composite
+def claims(draw: st.DrawFn) -> list[Change]:
+    """Draw records that point anywhere: into pairs, at elements, at each other, at the future."""
+    changes: list[Change] = []
+    for log in LOGS:
+        seq = 0
+        for _ in range(draw(st.integers(0, 4))):
+            seq += 1
+            if draw(st.integers(0, 3)) == 0:
+                puts = draw(st.sampled_from([(("r/body", b"\x60"),), (("r/title", b"\x61"),)]))
+                changes.append(change(log, seq, *puts, removed=draw(st.lists(_DOTS, max_size=1))))
+                continue
+            inserts = []
+            for _ in range(draw(st.integers(0, 3))):
+                text = draw(st.text(CHARS, min_size=1, max_size=5))
+                left, right = draw(_ORIGINS), draw(_ORIGINS)
+                inserts.append(TextInsert(left, right, units(text), text))
+            deletes = draw(st.lists(st.tuples(_DOTS, st.integers(1, 3)), max_size=2))
+            generation = draw(
+                st.sampled_from([Dot(A, 0), Dot(A, 0), Dot(A, 0), Dot(B, 0), Dot(C, 1)])
+            )
+            edit = TextEdit(generation, tuple(inserts), tuple(deletes))
+            changes.append(change(log, seq)._replace(edit=edit))
+    return changes

@@ -1,5 +1,6 @@
 """What a document is on disk."""
 
+import struct
 from hashlib import blake2b
 
 import pytest
@@ -9,15 +10,15 @@ from hypothesis import strategies as st
 from engram_crdt import Change, DocumentError, Dot, EngramDocument
 from engram_crdt._blob import decode_blob
 from engram_crdt._yjs import varint
-from tests.crdt.strategies import ENGRAM, A, B, change, document, histories
+from tests.crdt.strategies import ENGRAM, A, B, C, change, claims, document, histories
 
 HASH = bytes(32)
 
 
-def sealed(body: bytes, engram: bytes = ENGRAM) -> bytes:
+def sealed(body: bytes, *, version: bytes = b"\x02") -> bytes:
     """Give any body the version and checksum of a true one."""
-    checksum = blake2b(engram + body, digest_size=16, person=b"engram blob").digest()
-    return b"\x01" + checksum + body
+    checksum = blake2b(ENGRAM + body, digest_size=16, person=b"engram blob").digest()
+    return version + checksum + body
 
 
 def body(
@@ -28,10 +29,10 @@ def body(
     records: int = 1,
     rest: bytes = b"",
 ) -> bytes:
-    """One log, one name, some equal records, nothing awaited."""
+    """One log, one name, some equal records, nothing awaited, no text."""
     held = b"\0\x01" + bytes(8) + HASH + b"\x01" + b"\0\0\x02\xf6" if record is None else record
     log = A + varint(clock) + varint(seq)
-    return b"\x01" + log + b"\x01\x07r/title" + bytes((records,)) + held * records + b"\0" + rest
+    return b"\x01" + log + b"\x01\x07r/title" + bytes((records,)) + held * records + b"\0\0" + rest
 
 
 def test_the_tests_bodies_are_right_apart_from_what_they_show() -> None:
@@ -40,7 +41,7 @@ def test_the_tests_bodies_are_right_apart_from_what_they_show() -> None:
 
 
 @pytest.mark.slow
-@given(histories())
+@given(histories() | claims())
 def test_a_loaded_document_is_the_same_and_goes_on_the_same(changes: list[Change]) -> None:
     made = document(*changes)
     loaded = EngramDocument.load(ENGRAM, made.dump())
@@ -75,7 +76,7 @@ def test_a_blob_of_an_unknown_version_is_refused(blob: bytes) -> None:
 
 
 @pytest.mark.slow
-@given(histories(), st.data())
+@given(histories() | claims(), st.data())
 def test_a_damaged_blob_is_refused(changes: list[Change], data: st.DataObject) -> None:
     blob = bytearray(document(*changes).dump())
     blob[data.draw(st.integers(0, len(blob) - 1))] ^= data.draw(st.integers(1, 255))
@@ -92,6 +93,8 @@ def test_a_damaged_blob_is_refused(changes: list[Change], data: st.DataObject) -
         (body(seq=0), "beyond its log's end"),
         (body(clock=1 << 31), "above"),
         (body()[:-1], "malformed"),
+        (b"\x05", "5 of something in 0 bytes"),
+        (body()[:-2] + b"\x01" + B + b"\x01\0\xff\xff\xff\xff\x08\0", "above"),
         (body()[:40], "bytes early"),
         (body(record=b"\x05"), "malformed"),
         (body(record=b"\0\x01" + bytes(8) + HASH + b"\x01" + b"\0\x07\x02\xf6"), "malformed"),
@@ -107,7 +110,7 @@ def test_a_body_that_no_document_wrote_is_refused(broken: bytes, match: str) -> 
 
 @given(st.binary(max_size=200))
 @example(body())
-@example(b"\0\0\0\0")
+@example(b"\0\0\0\0\0")
 def test_any_bytes_are_a_document_or_an_error(junk: bytes) -> None:
     """Even with a right checksum: neither a panic nor another exception comes out."""
     try:
@@ -119,7 +122,7 @@ def test_any_bytes_are_a_document_or_an_error(junk: bytes) -> None:
 
 
 @pytest.mark.slow
-@given(histories(), st.data())
+@given(histories() | claims(), st.data())
 def test_any_mutation_of_a_body_is_a_document_or_an_error(
     changes: list[Change], data: st.DataObject
 ) -> None:
@@ -128,9 +131,126 @@ def test_any_mutation_of_a_body_is_a_document_or_an_error(
         whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
     try:
         decode_blob(ENGRAM, sealed(bytes(whole)))
-        EngramDocument.load(ENGRAM, sealed(bytes(whole))).dump()
+        loaded = EngramDocument.load(ENGRAM, sealed(bytes(whole)))
+        loaded.dump()
+        for generation in loaded.texts():
+            loaded.edit_of(generation, [("insert", 0, "x")])
+        loaded.yjs_update()
     except DocumentError:
         pass
+
+
+FIRST_VERSION_CHANGES = [
+    change(A, 1, ("r/title", b"\x61a"), ("s/tags", None)),
+    change(
+        C,
+        300,
+        ("r/title", b"\x61b"),
+        removed=[Dot(A, 0), Dot(B, 5), Dot(B, 7), Dot(A, 9)],
+        until=[(B, 3)],
+    ),
+]
+FIRST_VERSION = bytes.fromhex(
+    "017a56203f405132d44b1e80e2969893ec0201010101010101010101010101010101010101010101"
+    "01010101010101010101020103030303030303030303030303030303030303030303030303030303"
+    "0303030301ac020207722f7469746c6506732f74616773020001018bcfe56800000136f299a63a9d"
+    "e1c8a4eda081c321c5570c754df7fd3e4104c3b67722d96e83cc0101010001ac02018bcfe5680001"
+    "2ca0de7f62ebe7899619cb8d29c2f670cc165fcaff2347338e8819751285924bf101000003616202"
+    "01010101010101010101010101010101010101010101010101010101010101010201090202020202"
+    "02020202020202020202020202020202020202020202020202020203020507"
+)
+
+
+def test_a_blob_of_the_first_version_still_loads() -> None:
+    """Made by the program that wrote version 1: two live entries, and removals that it awaits."""
+    made = document(*FIRST_VERSION_CHANGES)
+    loaded = EngramDocument.load(ENGRAM, FIRST_VERSION)
+    assert loaded.dump() == made.dump()
+    for each in (made, loaded):
+        each.apply(change(B, 1, *(("s/tags", bytes((0x60 + n,))) for n in range(9))))
+    assert loaded.elements() == made.elements()
+    assert loaded.dump()[:1] == b"\x02"
+
+
+def texts(*numbers: int, chars: bytes = b"ab", logs: int = 3, texts: int = 1) -> bytes:
+    """A document with logs A and B of four clocks each, and texts made of these numbers."""
+    record = struct.pack(">IQQ32s", 0, 1, 1 << 40, HASH)
+    return (
+        b"\x02"
+        + A
+        + b"\x04\x09"
+        + B
+        + b"\x04\x09"
+        + b"\0\0\0"
+        + bytes((texts, logs))
+        + A
+        + B
+        + C
+        + b"\x01"
+        + record
+        + varint(len(numbers))
+        + struct.pack(f">{len(numbers)}I", *numbers)
+        + varint(len(chars))
+        + chars
+    )
+
+
+# Generation C:0 has not arrived; one piece at A:1 of two held units on the root.
+GOOD = (2, 0, 1, 48, 0, 1, 2, 0)
+
+
+def test_the_tests_texts_are_right_apart_from_what_they_show() -> None:
+    (span,) = EngramDocument.load(ENGRAM, sealed(texts(*GOOD))).spans()
+    assert (span.generation, span.dot, span.text) == (Dot(C, 0), Dot(A, 1), "ab")
+
+
+@pytest.mark.parametrize(
+    ("broken", "match"),
+    [
+        (texts(), "end early"),
+        (texts(*GOOD[:-1]), "end early"),
+        (texts(*GOOD, 0), "numbers follow"),
+        (texts(2, 0, 0), "is not one"),
+        (texts(*GOOD, *GOOD, chars=b"abab", texts=2), "is not one"),
+        (texts(2, 0, 2, 48, 0, 0, 1, 0, 51, 0, 0, 1, 0), "is not one"),
+        (texts(2, 0, 1, 51, 0, 1, 2, 0), "does not fit its generation"),
+        (texts(0, 0, 1, 48, 0, 1, 2, 0), "does not fit its generation"),
+        (texts(2, 0, 1, 48, 0, 3, 2, 0), "beyond its log's end"),
+        (texts(2, 0, 1, 48, 0, 1, 0, 0, chars=b""), "beyond its log's end"),
+        (texts(2, 0, 1, 48, 1, 0, 2, 0), "another log's record"),
+        (texts(2, 0, 1, 48, 2, 0, 2, 0), "beyond its log's end"),
+        (texts(2, 0, 2, 48, 0, 1, 1, 0, 0, 0, 2, 1, chars=b"a"), "beyond its log's end"),
+        (texts(2, 0, 1, 32, 0, 1, 2), "deleted and held"),
+        (texts(*GOOD, chars=b"abc"), "has 2 units"),
+        (texts(*GOOD, chars=b"a"), "has 2 units"),
+        (texts(*GOOD, chars=b"a\xff"), "malformed"),
+        (texts(5, 0, 1, 48, 0, 1, 2, 0), "malformed"),
+        (texts(2, 0, 1, 48, 0, 1, 2, 3), "malformed"),
+        (texts(2, 0, 3, 48, 0, 1, 2, 0, 0, 1, 0, 1, 0, 0, 2, 1), "occurs twice"),
+        (texts(2, 0, 1, 48, 0, 1, 2, 0, logs=4), "end early"),
+    ],
+)
+def test_texts_that_no_document_wrote_are_refused(broken: bytes, match: str) -> None:
+    with pytest.raises(DocumentError, match=match):
+        EngramDocument.load(ENGRAM, sealed(broken))
+
+
+def test_an_element_inside_a_text_is_refused() -> None:
+    held = b"\0\x01" + bytes(8) + HASH + b"\x01" + b"\x01\0\x02\xf6"
+    whole = texts(*GOOD)
+    shared = whole[:69] + b"\x01\x07r/title\x01" + held + whole[71:]
+    with pytest.raises(DocumentError, match="an element and a text"):
+        EngramDocument.load(ENGRAM, sealed(shared))
+
+
+def test_a_text_that_hangs_on_itself_is_refused_when_somebody_asks_for_its_root() -> None:
+    """A:0 hangs on A:1 and A:1 on A:0; two inserts of B wait beside A:0."""
+    loop = (4, 0, 0, 1, 0, 1), (64, 0, 0, 1)
+    waiting = (6, 1, 0, 1, 0, 0), (6, 1, 1, 1, 0, 0)
+    pieces = [number for piece in (*loop, *waiting) for number in piece]
+    made = EngramDocument.load(ENGRAM, sealed(texts(2, 0, 4, *pieces, chars=b"")))
+    with pytest.raises(DocumentError, match="hangs on itself"):
+        made.apply(change(B, 10, ("s/tags", b"\x60")))
 
 
 def test_equal_states_have_equal_bytes_whatever_is_awaited() -> None:

@@ -8,21 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pycrdt import Doc, Text
 
-from engram_crdt import Change, Dot, EngramDocument, TextEdit, TextInsert, clocks_of
+from engram_crdt import Change, Dot, EngramDocument, TextEdit, clocks_of
 from engram_crdt._editing import Deletion, Insertion
 from engram_crdt._yjs_text import root_name
-from tests.crdt.strategies import ENGRAM, LOGS, A, B, C, change, orders
+from tests.crdt.strategies import CHARS, ENGRAM, LOGS, A, change, claims, orders
 from tests.oracle import Inserted, NaiveText, Readers
 
 BODY = change(A, 1, ("r/body", b"\x60"))
 G = Dot(A, 0)
-CHARS = "ab\u00e9\u4e2d😀🏳\u200d\ue000\uffff"
-
 texts = st.text(CHARS, min_size=1, max_size=5)
-
-
-def units(text: str) -> int:
-    return len(text.encode("utf-16-le")) // 2
 
 
 def through_yjs(document: EngramDocument) -> str:
@@ -181,34 +175,7 @@ def test_a_lost_payload_takes_its_own_characters_and_no_others(
     assert {(s.dot.log, s.seq) for s in part.spans() if s.text is None} <= missing
 
 
-# -- records that no editor writes -----------------------------------------------------------------
-
-_DOTS = st.builds(Dot, st.sampled_from(LOGS), st.integers(0, 14))
-_ORIGINS = st.none() | _DOTS
-
-
-@st.composite
-def claims(draw: st.DrawFn) -> list[Change]:
-    """Draw records that point anywhere: into pairs, at elements, at each other, at the future."""
-    changes: list[Change] = []
-    for log in LOGS:
-        seq = 0
-        for _ in range(draw(st.integers(0, 4))):
-            seq += 1
-            if draw(st.integers(0, 3)) == 0:
-                puts = draw(st.sampled_from([(("r/body", b"\x60"),), (("r/title", b"\x61"),)]))
-                changes.append(change(log, seq, *puts, removed=draw(st.lists(_DOTS, max_size=1))))
-                continue
-            inserts = []
-            for _ in range(draw(st.integers(0, 3))):
-                text = draw(texts)
-                left, right = draw(_ORIGINS), draw(_ORIGINS)
-                inserts.append(TextInsert(left, right, units(text), text))
-            deletes = draw(st.lists(st.tuples(_DOTS, st.integers(1, 3)), max_size=2))
-            generation = draw(st.sampled_from([G, G, G, Dot(B, 0), Dot(C, 1)]))
-            edit = TextEdit(generation, tuple(inserts), tuple(deletes))
-            changes.append(change(log, seq)._replace(edit=edit))
-    return changes
+# -- records that no editor writes -------------------------------------------------------------
 
 
 @pytest.mark.slow
