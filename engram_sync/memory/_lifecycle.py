@@ -1,6 +1,7 @@
 """Archive, forget, restore, and the same memory under another id, as records to be authored."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from engram_crdt import Dot, Element
@@ -19,7 +20,7 @@ from ._authors import Authors
 from ._bodies import as_seen, body_label, clear_orphans, first_text, texts_taken
 from ._draft_parts import DraftParts, sort_superseded
 from ._fields import Put
-from ._history import undeleted
+from ._history import replay, undeleted
 from ._limits import PAYLOAD_BYTES_MAX, PUTS_MAX
 from ._observed import Observed, refuse_open_conflicts
 from ._state import EngramState
@@ -122,6 +123,7 @@ def taken_from(reader: Reader, authors: Authors, observed: Observed, own_log: by
     if not observed.tombstones():
         return Taken([], [], [])
     live = {restated(e) for e in observed.elements}
+    observed = _with_earlier_tombstones(reader, authors, observed)
     puts: dict[Put, None] = {}
     bodies: list[Element] = []
     for element in undeleted(reader, authors, observed):
@@ -156,6 +158,33 @@ def restated(element: Element) -> Put | None:
     elif collection.startswith(fields.COUNTER_PREFIX):
         value = counters.restated(element)
     return None if value is None else (collection, value)
+
+
+def _with_earlier_tombstones(reader: Reader, authors: Authors, observed: Observed) -> Observed:
+    """The view with the tombstones that a delete in it had taken.
+
+    Whoever deletes a memory again, because somebody had written to it, takes the tombstone of the
+    first delete away.  To undo one is to undo both: nobody ever wanted half of it back.
+    """
+    steps = replay(reader, authors, observed.state)
+    deletes = [step for step in steps if step.kind is RecordKind.DELETE]
+    undone = {(e.dot.log, e.seq) for e in observed.tombstones()}
+    superseded = {
+        dot for step in steps if step.kind is not RecordKind.DELETE for dot in step.change.removed
+    }
+    earlier: list[Element] = []
+    # Latest first: a delete was written after every delete whose tombstone it took.
+    for step in reversed(deletes):
+        if step.name not in undone:
+            continue
+        for other in deletes:
+            taken = other.name not in undone and all(
+                step.deletes(e.dot) and e.dot not in superseded for e in other.elements
+            )
+            if taken:
+                undone.add(other.name)
+                earlier += other.elements
+    return replace(observed, elements=[*observed.elements, *earlier]) if earlier else observed
 
 
 def _distinct(texts: Mapping[Dot, str], bodies: Iterable[Element]) -> list[str]:

@@ -91,15 +91,17 @@ def _fits_metadata(value: object) -> bool:
 
 
 def _fits_belief(value: object) -> bool:
-    if type(value) is not list or len(cast(list[object], value)) != len(BELIEF_PARTS):
+    # Newer versions may say more of a belief behind what this one knows.
+    if not is_list(value) or len(value) < len(BELIEF_PARTS):
         return False
-    subject, relation, thing, polarity, confidence = cast(list[object], value)
+    subject, relation, thing, polarity, confidence = value[: len(BELIEF_PARTS)]
     return (
         _within(subject, KEY_BYTES_MAX)
         and _within(relation, KEY_BYTES_MAX)
         and _within(thing, ENTRY_BYTES_MAX)
         and type(polarity) is bool
         and _fits_unit(confidence)
+        and (len(value) == len(BELIEF_PARTS) or _plain_bytes(value) <= 2 * ENTRY_BYTES_MAX)
     )
 
 
