@@ -9,13 +9,14 @@ from tests.wire.vector_records import invitation_vectors, records_vectors
 from tests.wire.vector_refusals import parts_refused
 from tests.wire.vector_sessions import SETUP, messages_vectors, sessions_vectors
 from tests.wire.vector_values import Json
+from tests.wire.vector_zstd import zstd_refused, zstd_vectors
 
 FOLDER = Path(__file__).parents[2] / "wire" / "vectors"
 
 
 def refusals_vectors() -> Json:
     """Everything that must be refused, and with which code."""
-    return {"setup": SETUP, "refusals": [*parts_refused(), *cuts()]}
+    return {"setup": SETUP, "refusals": [*parts_refused(), *zstd_refused(), *cuts()]}
 
 
 VECTORS: dict[str, Callable[[], Json]] = {
@@ -24,6 +25,7 @@ VECTORS: dict[str, Callable[[], Json]] = {
     "records.json": records_vectors,
     "refusals.json": refusals_vectors,
     "sessions.json": sessions_vectors,
+    "zstd.json": zstd_vectors,
 }
 
 

@@ -5,6 +5,7 @@ byte at a time.  Whatever one of them does, the other has to do too.
 """
 
 import hashlib
+from collections.abc import Sequence
 
 from engram_wire import (
     CloseCode,
@@ -37,10 +38,13 @@ def claim(holds: bool, what: str) -> None:
 class Side:
     """One node: a session that reads in pieces as they come, and its twin that reads bytes."""
 
-    def __init__(self, role: Role, identity: Identity, nonce: bytes) -> None:
+    def __init__(
+        self, role: Role, identity: Identity, nonce: bytes, capabilities: Sequence[str]
+    ) -> None:
         self.role = role
         self.whole, self.single = (
-            Session(role, identity, nonce=nonce, channel_binding=CHANNEL) for _ in range(2)
+            Session(role, identity, nonce=nonce, channel_binding=CHANNEL, capabilities=capabilities)
+            for _ in range(2)
         )
         self.error: type[WireError] | None = None
         self.events: list[object] = []
@@ -96,7 +100,8 @@ class World:
     Every step may come at any time; those that make no sense then do nothing.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, capabilities: Sequence[str] = ()) -> None:
+        self._capabilities = capabilities
         self._serial = 0
         self.now_ms = 1_760_000_000_000
         self.old = b""
@@ -108,7 +113,9 @@ class World:
         nonces = {
             role: hashlib.sha256(b"%d%b" % (self._serial, role.byte)).digest() for role in Role
         }
-        self.sides = {role: Side(role, IDENTITY[role], nonces[role]) for role in Role}
+        self.sides = {
+            role: Side(role, IDENTITY[role], nonces[role], self._capabilities) for role in Role
+        }
         self.towards = {role: bytearray() for role in Role}
         self.expected: dict[Role, list[Message]] = {role: [] for role in Role}
         self.stamps: dict[Role, list[int]] = {role: [] for role in Role}

@@ -48,6 +48,7 @@ BEYOND_GRAMMAR = {
     "a version twice",
     "capabilities out of order",
     "a capability twice",
+    "a capability both ways",
     "a clock out of order",
     "a log twice in a clock",
     "a dot twice",

@@ -5,21 +5,26 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
-from engram_wire import Goodbye, Message, Ping, Role, Session
+from engram_wire import ZSTD, Goodbye, Message, Ping, Role, Session, SyncResponse, SyncStatus
 from tests.wire.session_world import OK_GOODBYE, BrokenClaimError, World
 from tests.wire.test_messages import EXAMPLES
 
 roles = st.sampled_from(Role)
 sizes = st.integers(1, 300) | st.just(1 << 20)
-spoken = st.sampled_from([message for message in EXAMPLES if not isinstance(message, Goodbye)])
+WORDY = SyncResponse(1, SyncStatus.DATA, frame=b" ".join(b"%d" % n**3 for n in range(300)))
+spoken = st.sampled_from(
+    [WORDY, *(message for message in EXAMPLES if not isinstance(message, Goodbye))]
+)
 
 
 class SessionMachine(RuleBasedStateMachine):
     """Every step at any time."""
 
+    capabilities: tuple[str, ...] = ()
+
     def __init__(self) -> None:
         super().__init__()
-        self.world = World()
+        self.world = World(self.capabilities)
 
     @rule(role=roles, size=sizes)
     def deliver(self, role: Role, size: int) -> None:
@@ -64,10 +69,16 @@ class HonestMachine(SessionMachine):
     damage = repeat = None  # type: ignore[assignment]  # rules are found by what the class holds
 
 
-@pytest.mark.parametrize("machine", [SessionMachine, HonestMachine])
+class CompressingMachine(SessionMachine):
+    """The same with compressed messages."""
+
+    capabilities = (ZSTD,)
+
+
+@pytest.mark.parametrize("machine", [SessionMachine, HonestMachine, CompressingMachine])
 def test_sessions_do_what_the_model_does(machine: type[SessionMachine]) -> None:
     run_state_machine_as_test(
-        machine, settings=settings(max_examples=40, stateful_step_count=40, deadline=None)
+        machine, settings=settings(max_examples=20, stateful_step_count=30, deadline=None)
     )
 
 

@@ -39,6 +39,7 @@ from engram_wire import (
     verify_frame_untrusted,
     verify_signature_untrusted,
 )
+from engram_wire._compression import expand_untrusted
 from engram_wire.messages import (
     ClockEntry,
     decode_hello_ack_untrusted,
@@ -163,6 +164,13 @@ def test_the_invitation_is_read_as_the_vector_says() -> None:
         verify_signature_untrusted(key, blob(INVITATION, message), proof, signature)
 
 
+@pytest.mark.parametrize("row", FILES["zstd.json"], ids=lambda row: row["name"])
+def test_what_is_compressed_expands_to_the_message(row: Mapping[str, Any]) -> None:
+    data = expand_untrusted(blob(row, "compressed"))
+    assert data == blob(row, "hex")
+    decode_message_untrusted(row["type"], data)
+
+
 # ---- whole sessions ------------------------------------------------------------------------------
 
 
@@ -267,6 +275,7 @@ READERS: dict[str, Callable[[bytes, Mapping[str, Any]], object]] = {
     "payload": lambda data, row: split_payload_untrusted(data),
     "frame": lambda data, row: decode_frame_untrusted(data),
     "run": read_run,
+    "zstd": lambda data, row: expand_untrusted(data),
     "key": lambda data, row: check_key_untrusted(data),
     "signature": read_signature,
     "stream": read_stream,

@@ -57,6 +57,8 @@ def _before_authentication() -> Iterator[Row]:
     yield _cut(alice, "an envelope before a HelloAck", hello_i, ping, CloseCode.PROTOCOL)
     yield _cut(alice, "its own nonce", b"", mirrored, CloseCode.PROTOCOL)
     yield _cut(alice, "no common version", b"", future, CloseCode.VERSION)
+    demand = with_length(encode_hello(Hello((1,), ("!later",), NONCES[Role.INITIATOR])))
+    yield _cut(alice, "an unknown mandatory capability", b"", demand, CloseCode.VERSION)
     large = (4097).to_bytes(4, "big")
     yield _cut(alice, "a length of 4097 after a Hello", hello_i, large, CloseCode.LIMIT)
 

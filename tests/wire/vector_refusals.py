@@ -113,6 +113,7 @@ def _hellos() -> Iterator[Row]:
         ("nine versions", [0, list(range(1, 10)), [], nonce], LIMIT),
         ("capabilities out of order", [0, [1], ["b", "a"], nonce], PROTOCOL),
         ("a capability twice", [0, [1], ["a", "a"], nonce], PROTOCOL),
+        ("a capability both ways", [0, [1], ["!a", "a"], nonce], PROTOCOL),
         ("a capability with a line break", [0, [1], ["a\n"], nonce], PROTOCOL),
         ("a capability of 33 bytes", [0, [1], ["a" * 33], nonce], LIMIT),
         ("17 capabilities", [0, [1], [f"c{n:02}" for n in range(17)], nonce], LIMIT),

@@ -81,7 +81,7 @@ from tests.wire.vector_values import (
 
 NONCES = {Role.INITIATOR: b"1" * 32, Role.RESPONDER: b"2" * 32}
 NAMES = {Role.INITIATOR: "bob", Role.RESPONDER: "alice"}
-CAPABILITIES = {Role.INITIATOR: ["probe", "zstd"], Role.RESPONDER: ["zstd"]}
+CAPABILITIES = {Role.INITIATOR: ["ahead", "audit"], Role.RESPONDER: ["audit"]}
 STATE = hashlib.sha256(b"what the documents say").digest()
 
 MEMBERS_FRAME = encode_frame(MEMBERS.ref, MEMBER_RECORDS, signatures_of(MEMBERS, MEMBER_RECORDS))
@@ -162,7 +162,7 @@ def messages_vectors() -> Json:
     """Fields of messages and their bytes: the payload of an envelope, or the whole of a Hello."""
     hellos = [
         Hello((1,), (), NONCES[Role.INITIATOR]),
-        Hello((1, 2, 255), ("probe", "zstd"), NONCES[Role.RESPONDER]),
+        Hello((1, 2, 255), ("!audit", "zstd"), NONCES[Role.RESPONDER]),
     ]
     ack = HelloAck(ALICE.public_key, bytes(range(64)))
     rows = [_message_row(hello, 0, encode_hello(hello)) for hello in hellos]
@@ -406,4 +406,4 @@ def sessions_vectors() -> Json:
 
 def established_for(role: Role) -> Established:
     peer = identity_for(role.peer).public_key
-    return Established(peer, Recording().session_id, frozenset({"zstd"}))
+    return Established(peer, Recording().session_id, frozenset({"audit"}))

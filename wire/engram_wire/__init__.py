@@ -7,6 +7,8 @@ the stream.  ``wire/SPEC.md`` is the text that this package implements.
 """
 
 from . import cbor as cbor
+from ._compression import ZSTD as ZSTD
+from ._compression import available_capabilities as available_capabilities
 from ._limits import ACK_ENTRIES_MAX as ACK_ENTRIES_MAX
 from ._limits import ANNOUNCEMENTS_MAX as ANNOUNCEMENTS_MAX
 from ._limits import AUTH_HEADS_MAX as AUTH_HEADS_MAX
@@ -20,9 +22,11 @@ from ._limits import CLOCK_MAX as CLOCK_MAX
 from ._limits import CODE_MAX as CODE_MAX
 from ._limits import COLLECTION_CHARS_MAX as COLLECTION_CHARS_MAX
 from ._limits import COLLECTIONS_MAX as COLLECTIONS_MAX
+from ._limits import COMPRESSED_BYTES_MIN as COMPRESSED_BYTES_MIN
 from ._limits import CONFLICTS_MAX as CONFLICTS_MAX
 from ._limits import CREDENTIALS_MAX as CREDENTIALS_MAX
 from ._limits import DEAD_AFTER_S as DEAD_AFTER_S
+from ._limits import DECODE_RATIO_MAX as DECODE_RATIO_MAX
 from ._limits import DEPS_MAX as DEPS_MAX
 from ._limits import EDIT_UNITS_MAX as EDIT_UNITS_MAX
 from ._limits import ENGRAM_BYTES as ENGRAM_BYTES
@@ -184,9 +188,11 @@ __all__ = [
     "CODE_MAX",
     "COLLECTIONS_MAX",
     "COLLECTION_CHARS_MAX",
+    "COMPRESSED_BYTES_MIN",
     "CONFLICTS_MAX",
     "CREDENTIALS_MAX",
     "DEAD_AFTER_S",
+    "DECODE_RATIO_MAX",
     "DEPS_MAX",
     "EDIT_UNITS_MAX",
     "EMPTY_SEALED",
@@ -238,6 +244,7 @@ __all__ = [
     "TRANSITIONS",
     "VERSIONS_MAX",
     "WANTED_PAYLOADS_MAX",
+    "ZSTD",
     "Announcement",
     "ClockEntry",
     "CloseCode",
@@ -298,6 +305,7 @@ __all__ = [
     "SyncStatus",
     "VersionError",
     "WireError",
+    "available_capabilities",
     "body_of",
     "branch_id",
     "cbor",

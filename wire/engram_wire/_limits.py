@@ -30,6 +30,14 @@ CBOR_DEPTH_MAX: Final = 16
 CBOR_VALUE_BYTES_MAX: Final = MESSAGE_BYTES_MAX
 """Default bound of one decoded value."""
 
+COMPRESSED_BYTES_MIN: Final = 512
+"""Smaller messages are not compressed: it would save less than the heads of a TCP segment."""
+
+DECODE_RATIO_MAX: Final = 32
+"""The decode budget of a session: so many bytes may come out of one byte received.  Text shrinks to
+a third, columns of alike records to a tenth; a frame that would grow more is sent as it is, and
+a peer that wants us to decode 1 MiB has to send 32 KiB."""
+
 # ---- handshake -----------------------------------------------------------------------------------
 
 VERSIONS_MAX: Final = 8

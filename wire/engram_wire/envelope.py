@@ -1,6 +1,7 @@
 """Every message after the handshake: who sent it, in which session, as which message of it.
 
-``[version, type, sender, timestamp, payload, signature]``.  The signature covers the session id,
+``[version, type, sender, timestamp, payload, signature]``, where the version also says whether the
+payload is compressed.  The signature covers the session id,
 the direction, a counter that both sides keep and the exact bytes of the five items before it, so
 an envelope is good once, in one place of one direction of one session.
 """
@@ -17,6 +18,8 @@ from .handshake import Identity, Role
 from .records import keyed_hash, verify_signature_untrusted
 
 ENVELOPE_VERSION: Final = 1
+COMPRESSED_VERSION: Final = 2
+"""The version of an envelope whose payload is compressed."""
 PERSON_ENVELOPE: Final = b"engram envelope"
 DOMAIN_ENVELOPE: Final = b"engram-sync/envelope/1\0"
 
@@ -34,6 +37,8 @@ class Envelope(NamedTuple):
     timestamp_ms: int
     """The sender's wall clock; for people, never for decisions."""
     payload: bytes
+    """The message; with ``compressed``, one frame of Zstandard that holds it."""
+    compressed: bool = False
 
 
 class Place(NamedTuple):
@@ -59,25 +64,29 @@ def seal(identity: Identity, place: Place, envelope: Envelope) -> bytes:
     Raises:
         LocalProtocolError: the type, the timestamp or the payload's size is out of range.
     """
-    kind, timestamp_ms, payload = envelope
+    kind, timestamp_ms, payload, compressed = envelope
     in_range = 0 <= kind <= _TYPE_MAX and 0 <= timestamp_ms <= _TIMESTAMP_MS_MAX
     if not in_range or len(payload) > _limits.PAYLOAD_OF_MESSAGE_BYTES_MAX:
         raise LocalProtocolError(
             f"no envelope for type {kind}, timestamp {timestamp_ms}, {len(payload)} bytes"
         )
     sender = identity.public_key[: _limits.SENDER_BYTES]
-    items = encode([ENVELOPE_VERSION, kind, sender, timestamp_ms, payload])[1:]
+    version = COMPRESSED_VERSION if compressed else ENVELOPE_VERSION
+    items = encode([version, kind, sender, timestamp_ms, payload])[1:]
     signature = nacl.bindings.crypto_sign(signed_bytes(place, items), identity.secret_key)[:64]
     return b"".join((_HEAD_OF_SIX, items, _HEAD_OF_SIGNATURE, signature))
 
 
-def open_untrusted(data: bytes, place: Place, peer: bytes) -> Envelope:
+def open_untrusted(
+    data: bytes, place: Place, peer: bytes, *, compression: bool = False
+) -> Envelope:
     """Verify an envelope at its place, and only then decode it.
 
     Args:
         data: The frame as received.
         place: The next place of the peer's direction.
         peer: The peer's public key, proven by the handshake.
+        compression: Whether compressed envelopes are allowed; their payload stays compressed.
 
     Raises:
         VersionError: an envelope of another version.
@@ -86,8 +95,8 @@ def open_untrusted(data: bytes, place: Place, peer: bytes) -> Envelope:
     """
     if data[:1] != _HEAD_OF_SIX or data[-_TAIL_BYTES:-64] != _HEAD_OF_SIGNATURE:
         raise ProtocolError(f"a frame of {len(data)} bytes is not an envelope")
-    if data[1] != ENVELOPE_VERSION:
-        raise VersionError(f"envelope version {data[1]}, not {ENVELOPE_VERSION}")
+    if data[1] != ENVELOPE_VERSION and not (compression and data[1] == COMPRESSED_VERSION):
+        raise VersionError(f"envelope version {data[1]}, compression {compression}")
     message = signed_bytes(place, data[1:-_TAIL_BYTES])
     what = f"signature of envelope {place.counter}"
     verify_signature_untrusted(peer, message, data[-64:], what)
@@ -98,7 +107,7 @@ def _decode_untrusted(data: bytes, peer: bytes) -> Envelope:
     items = decode_array_untrusted(
         data, size=6, bytes_max=_limits.MESSAGE_BYTES_MAX, what="envelope"
     )
-    _, kind, sender, timestamp, payload, signature = items
+    version, kind, sender, timestamp, payload, signature = items
     bytes_untrusted(signature, _limits.SIGNATURE_BYTES, "signature")
     if sender != peer[: _limits.SENDER_BYTES]:
         raise SignatureError("the envelope names another sender than the session's peer")
@@ -106,4 +115,5 @@ def _decode_untrusted(data: bytes, peer: bytes) -> Envelope:
         integer_untrusted(kind, 0, _TYPE_MAX, "message type"),
         integer_untrusted(timestamp, 0, _TIMESTAMP_MS_MAX, "timestamp"),
         blob_untrusted(payload, _limits.PAYLOAD_OF_MESSAGE_BYTES_MAX, "payload"),
+        version == COMPRESSED_VERSION,
     )

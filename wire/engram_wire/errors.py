@@ -2,7 +2,7 @@
 
 WireError                   the peer's bytes are not what the protocol allows
 ├── ProtocolError           PROTOCOL        malformed, not canonical, or illegal in this state
-├── VersionError            VERSION         no protocol version in common
+├── VersionError            VERSION         no version or mandatory capability in common
 ├── SignatureError          SIGNATURE       a signature or a key does not verify
 ├── LimitError              LIMIT           larger or more than a constant of the protocol
 ├── InvalidRecordError      INVALID_RECORD  a record that no honest author can have written
@@ -49,7 +49,7 @@ class ProtocolError(WireError):
 
 
 class VersionError(WireError):
-    """No protocol version in common."""
+    """No protocol version in common, or no capability that one side insists on."""
 
     code = CloseCode.VERSION
 

@@ -36,6 +36,10 @@ PERSON_TRANSCRIPT: Final = b"engram handshake"
 DOMAIN_HANDSHAKE: Final = b"engram-sync/handshake/1\0"
 
 
+MANDATORY_MARK: Final = "!"
+"""Before the name of a capability without which its owner does not talk."""
+
+
 class Role(Enum):
     """Which side of the connection; the value is the direction byte of what this side sends."""
 
@@ -85,6 +89,8 @@ class Handshake:
         if sizes != (_limits.HASH_BYTES, _limits.KEY_BYTES, _limits.SECRET_KEY_BYTES):
             raise ValueError(f"binding, public and secret key of {sizes} bytes, need (32, 32, 64)")
         self._own = Hello(VERSIONS, tuple(sorted(set(capabilities))), nonce)
+        self.offered = _names(self._own)
+        """What this side offers."""
         self.hello = encode_hello(self._own)
         """This side's Hello."""
         try:
@@ -96,7 +102,7 @@ class Handshake:
         self.session_id: bytes | None = None
         """``T_i``, once the initiator's proof is made or verified."""
         self.capabilities: frozenset[str] = frozenset()
-        """What both sides offer, once the peer's Hello is known."""
+        """What both sides offer, once the peer's Hello is known, without marks."""
         self._role = role
         self._identity = identity
         self._binding = channel_binding
@@ -108,7 +114,7 @@ class Handshake:
         """Take the peer's Hello.
 
         Raises:
-            VersionError: no version in common.
+            VersionError: no version in common, or one side demands what the other does not offer.
             ProtocolError: not a Hello, or our own one reflected.
         """
         hello = decode_hello_untrusted(data)
@@ -117,7 +123,14 @@ class Handshake:
         if hello.nonce == self._own.nonce:
             raise ProtocolError("the peer sent this node's own nonce back")
         self._hellos[self._role.peer] = data
-        self.capabilities = frozenset(hello.capabilities) & frozenset(self._own.capabilities)
+        self.capabilities = _names(hello) & self.offered
+        demanded = {
+            name[1:]
+            for name in (*hello.capabilities, *self._own.capabilities)
+            if name.startswith(MANDATORY_MARK)
+        }
+        if not demanded <= self.capabilities:
+            raise VersionError(f"not offered by both: {sorted(demanded - self.capabilities)}")
 
     def prove(self) -> bytes:
         """This side's HelloAck."""
@@ -161,6 +174,10 @@ class Handshake:
             self.session_id = transcript
         else:
             self._t_r, self._ack_r = transcript, ack
+
+
+def _names(hello: Hello) -> frozenset[str]:
+    return frozenset(name.removeprefix(MANDATORY_MARK) for name in hello.capabilities)
 
 
 def _hash(parts: list[bytes]) -> bytes:

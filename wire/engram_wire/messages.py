@@ -106,6 +106,8 @@ def decode_hello_untrusted(data: bytes) -> Hello:
     ]
     if not numbers or sorted(set(numbers)) != numbers or sorted(set(names)) != names:
         raise ProtocolError("versions or capabilities are absent, repeated or not sorted")
+    if len({name.removeprefix("!") for name in names}) < len(names):
+        raise ProtocolError("a capability is offered both ways")
     return Hello(tuple(numbers), tuple(names), bytes_untrusted(nonce, 32, "nonce"))
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Literal, TypeAlias
 
+from ._compression import COMPRESSIBLE, ZSTD, available_capabilities, compressed, expand_untrusted
 from ._message_types import Goodbye, Message, MessageType
 from ._reader import FrameReader, with_length
 from ._state import RECEIVE, SEND, TRANSITIONS, Input, State, frame_bytes_max, next_state
@@ -45,7 +46,7 @@ class Established:
     session_id: bytes
     """32 bytes that no other session has, on either side."""
     capabilities: frozenset[str]
-    """What both sides offered."""
+    """What both sides offered, without the mark of mandatory ones."""
 
 
 Event: TypeAlias = Established | Message | Literal[NeedData.NEED_DATA]
@@ -61,10 +62,12 @@ class Session:
         channel_binding: 32 bytes that both ends of one channel share and no other channel has:
             the SHA-256 of the server's certificate (DER).
         expected_peer: Refuse any other key than this one.
-        capabilities: Names of optional features offered.
+        capabilities: Names of optional features offered; a peer that does not offer one with a
+            "!" before its name is refused.
 
     Raises:
-        ValueError: an argument has another size than the protocol gives it.
+        ValueError: an argument has another size than the protocol gives it, or a capability that
+            needs a library is offered without it, see ``available_capabilities``.
     """
 
     def __init__(
@@ -95,6 +98,8 @@ class Session:
             expected_peer=expected_peer,
             capabilities=capabilities,
         )
+        if ZSTD in self._handshake.offered and ZSTD not in available_capabilities():
+            raise ValueError("the library for zstd is not installed")
         self._reader = FrameReader()
         self._outbound = bytearray()
         self._sent = self._received = 0
@@ -156,10 +161,16 @@ class Session:
 
     def _open_untrusted(self, frame: bytes) -> Message:
         peer, place = self._place(self._role.peer, self._received)
-        envelope = open_untrusted(frame, place, peer)
+        compression = ZSTD in self._handshake.capabilities
+        envelope = open_untrusted(frame, place, peer, compression=compression)
         self._received += 1
         self.peer_timestamp_ms = envelope.timestamp_ms
-        return decode_message_untrusted(envelope.type, envelope.payload)
+        payload = envelope.payload
+        if envelope.compressed:
+            if envelope.type not in COMPRESSIBLE:
+                raise ProtocolError(f"a message of type {envelope.type} is never compressed")
+            payload = expand_untrusted(payload)
+        return decode_message_untrusted(envelope.type, payload)
 
     def _established(self) -> Established | None:
         proven = self._handshake
@@ -203,7 +214,11 @@ class Session:
         if next_state(self.state, event) is None:
             raise LocalProtocolError(f"cannot {event.value} when the session is {self.state.value}")
         _, place = self._place(self._role, self._sent)
-        frame = seal(self._identity, place, Envelope(kind, timestamp_ms, payload))
+        packed: bytes | None = None
+        if kind in COMPRESSIBLE and ZSTD in self._handshake.capabilities:
+            packed = compressed(payload)
+        envelope = Envelope(kind, timestamp_ms, packed or payload, packed is not None)
+        frame = seal(self._identity, place, envelope)
         self._advance(event)
         self._timestamp_ms = timestamp_ms
         self._sent += 1
