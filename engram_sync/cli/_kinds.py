@@ -100,15 +100,11 @@ def amendment(text: str) -> tuple[str, object]:
 def increment(text: str) -> tuple[str, int]:
     """``NAME`` or ``NAME=N``: what to count, and by how much."""
     name, equals, number = text.partition("=")
-    try:
-        by = int(number) if equals else 1
-    except ValueError:
-        by = 0
-    if not name or not by:
+    if not name or (equals and not re.fullmatch(r"-?\d{1,15}", number, re.ASCII)):
         raise click.BadParameter(
             f"{text!r} is not NAME or NAME=N with a whole number N, for example tries or tries=-2"
         )
-    return name, by
+    return name, int(number) if equals else 1
 
 
 def insertion(text: str) -> tuple[int, str]:

@@ -18,7 +18,8 @@ from ._output import print_error
 from ._read_commands import conflicts, get, history, list_command, recall
 from ._state import State, global_options
 from ._up_command import up
-from ._write_commands import archive, forget, remember, restore, update
+from ._upkeep_commands import compact, doctor, forget
+from ._write_commands import archive, remember, restore, update
 
 EXIT_INTERRUPTED = 130
 EXIT_PIPE_CLOSED = 1
@@ -78,6 +79,8 @@ for command in (
     peers,
     sync,
     status,
+    doctor,
+    compact,
     config,
     demo,
 ):

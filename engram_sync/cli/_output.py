@@ -118,9 +118,24 @@ def rfc3339(ms: int) -> str:
 
 def pairs(entries: Mapping[str, object]) -> str:
     """A mapping on one line."""
+    return ", ".join(f"{key}={plain(value)}" for key, value in entries.items())
+
+
+def plain(value: object) -> str:
+    """A text as it stands, any other value as JSON."""
     import json
 
-    return ", ".join(
-        f"{key}={value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
-        for key, value in entries.items()
-    )
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def size(count: int) -> str:
+    """A number of bytes for people."""
+    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= scale:
+            return f"{count / scale:.1f} {unit}"
+    return f"{count} bytes"
+
+
+def counted(number: int, word: str) -> str:
+    """A number with what it counts, which takes an ``s`` unless there is one."""
+    return f"{number:,} {word}" + ("" if number == 1 else "s")

@@ -3,8 +3,8 @@
 import click
 
 from ._attach import call
-from ._memory_options import filter_options, ref_argument
-from ._output import print_json, print_line
+from ._memory_options import at_option, filter_options, ref_argument
+from ._output import print_json
 from ._state import State, global_options, pass_state
 from ._views import print_conflicts, print_engram, print_history, print_hits, print_list
 
@@ -22,13 +22,20 @@ def recall(
     tags: tuple[str, ...],
     type_: str | None,
     scope: str | None,
+    epistemic: str | None,
     since: int | None,
 ) -> None:
     """Find the memories that answer QUERY, best first."""
     hits = call(
         state,
         lambda node: node.recall(
-            " ".join(query), limit=limit, tags=tags, type=type_, scope=scope, since_ms=since
+            " ".join(query),
+            limit=limit,
+            tags=tags,
+            type=type_,
+            scope=scope,
+            epistemic=epistemic,
+            since_ms=since,
         ),
     )
     if state.json:
@@ -42,11 +49,12 @@ def recall(
 
 @click.command()
 @ref_argument
+@at_option
 @global_options
 @pass_state
-def get(state: State, *, ref: str) -> None:
+def get(state: State, *, ref: str, at_ms: int | None) -> None:
     """Show one memory; ID may be a unique prefix of 8 characters or more."""
-    engram = call(state, lambda node: node.get(ref))
+    engram = call(state, lambda node: node.get(ref, at_ms=at_ms))
     if state.json:
         print_json("engram", engram)
     else:
@@ -71,6 +79,7 @@ def list_command(
     tags: tuple[str, ...],
     type_: str | None,
     scope: str | None,
+    epistemic: str | None,
     since: int | None,
     life: str,
     after: str | None,
@@ -83,6 +92,7 @@ def list_command(
             tags=tags,
             type=type_,
             scope=scope,
+            epistemic=epistemic,
             since_ms=since,
             life=life,
             after=after,
@@ -96,11 +106,12 @@ def list_command(
 
 @click.command()
 @ref_argument
+@at_option
 @global_options
 @pass_state
-def history(state: State, *, ref: str) -> None:
+def history(state: State, *, ref: str, at_ms: int | None) -> None:
     """Show every change of a memory, by whom and when, oldest first."""
-    entries = call(state, lambda node: node.history(ref))
+    entries = call(state, lambda node: node.history(ref, at_ms=at_ms))
     if state.json:
         print_json("history", entries=entries)
     else:
@@ -116,7 +127,4 @@ def conflicts(state: State) -> None:
     if state.json:
         print_json("conflicts", conflicts=found)
     else:
-        print_conflicts(found)
-        if found:
-            hint = f"{state.typed('update ID --if-version V --content TEXT')}"
-            print_line(f"To resolve one, write what it should say: {hint}")
+        print_conflicts(found, state.typed)

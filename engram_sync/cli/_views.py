@@ -1,23 +1,29 @@
 """How results look to people."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, cast
 
-from ._output import at, first_line, pairs, print_line, print_table, print_text, short
+from ._output import at, first_line, pairs, plain, print_line, print_table, print_text, short
+from ._settling import settling
 
 if TYPE_CHECKING:
     from engram_sync.results import (
         Conflict,
         Engram,
+        ErasureStatus,
+        Event,
         HistoryEntry,
         Hit,
         PeerStatus,
+        Refinement,
         Sibling,
         Status,
         SyncResult,
     )
 
 LABEL_COLUMNS = 11
+NO_VALUES = ("erase", "seal", "join")
+"""Kinds of records that say nothing which could be replaced."""
 
 
 def print_hits(hits: "Sequence[Hit]") -> None:
@@ -40,57 +46,132 @@ def print_engram(engram: "Engram") -> None:
     """One memory with everything about it."""
     provenance = engram.provenance
     author = _author(provenance.label, provenance.node)
+    counters = {name: str(total) for name, total in engram.counters.items()}
     rows = {
         "id": engram.id,
         "version": engram.version,
-        "type": f"{engram.type}, scope {engram.scope}",
+        "type": f"{engram.type or 'unknown'}, scope {engram.scope}",
         "title": engram.title,
         "category": engram.category,
         "tags": " ".join(engram.tags),
         "confidence": f"{engram.confidence:g}",
+        "epistemic": engram.epistemic,
+        "reported": _source(engram),
         "metadata": pairs(engram.metadata),
-        "belief": "; ".join(pairs(belief) for belief in engram.belief),
+        "counters": pairs(counters),
         "life": engram.life + (f": {engram.reason}" if engram.reason else ""),
+        "erased": "values of it are gone for good" if engram.erased else "",
         "written": f"{at(provenance.written_at_ms)} by {author}",
         "created": at(engram.created_at_ms),
+        "text": "collaborative: takes --insert and --delete" if engram.collaborative else "",
     }
-    for name, value in rows.items():
-        if value:
-            print_line(f"{name:<{LABEL_COLUMNS}}{value}")
-    print_line()
-    print_text(engram.content)
+    print_rows(rows)
+    for belief in engram.belief:
+        print_rows({"belief": opinion(belief)})
+    for note in engram.notes:
+        print_rows({"note": note})
+    if engram.content or not engram.erased:
+        print_line()
+        print_text(engram.content)
+    if engram.events:
+        print_line()
+        print_line("Events, oldest first:")
+        _print_events(engram.events)
+    for head in engram.skill:
+        print_line()
+        _print_refinement(head)
     if engram.siblings:
         print_line()
         print_line("Concurrent edits that nobody has resolved:")
         print_siblings(engram.siblings)
 
 
+def print_rows(rows: "Mapping[str, str]") -> None:
+    """Names and values below each other; what is empty is left out."""
+    for name, value in rows.items():
+        if value:
+            print_line(f"{name:<{LABEL_COLUMNS}}{value}")
+
+
+def opinion(belief: "Mapping[str, object]") -> str:
+    """A belief as a sentence of its own making."""
+    words = " ".join(str(belief.get(name, "")) for name in ("subject", "relation", "object"))
+    denied = "" if belief.get("polarity", True) else "NOT "
+    confidence = belief.get("confidence", 1.0)
+    return f"{denied}{words}" + (f" (confidence {confidence})" if confidence != 1.0 else "")
+
+
+def _source(engram: "Engram") -> str:
+    found = engram.reported
+    return (
+        "" if found is None else f"by {_author(found.label, found.source)}, trust {found.trust:g}"
+    )
+
+
+def _print_events(events: "Sequence[Event]") -> None:
+    for event in events:
+        amended = ", amended" if event.amended else ""
+        author = _author(event.label, event.node)
+        print_line(f"  {event.id}  {at(event.written_at_ms)}, {author}{amended}")
+        print_text(plain(event.value), indent="    ")
+
+
+def _print_refinement(head: "Refinement") -> None:
+    name = str(head.skill.get("name", ""))
+    print_line(f"Skill {name}, version {head.id} by {_author(head.label, head.node)}:")
+    steps = head.skill.get("steps")
+    if isinstance(steps, list):
+        for number, step in enumerate(cast("list[object]", steps), 1):
+            print_text(f"{number}. {plain(step)}", indent="  ")
+    else:
+        print_text(plain(head.skill.get("text", "")), indent="  ")
+
+
 def print_siblings(siblings: "Sequence[Sibling]") -> None:
     """Live values side by side."""
     for sibling in siblings:
         author = _author(sibling.label, sibling.node)
-        print_line(f"  {sibling.field}, {author}, {at(sibling.written_at_ms)}:")
+        name = f" {sibling.id}" if sibling.id else ""
+        print_line(f"  {sibling.field}{name}, {author}, {at(sibling.written_at_ms)}:")
         print_text(sibling.value, indent="    ")
 
 
 def print_history(entries: "Sequence[HistoryEntry]") -> None:
     """Every change of one memory."""
     for entry in entries:
-        live = "live" if entry.live else "superseded"
         author = _author(entry.label, entry.node)
-        print_line(f"{at(entry.written_at_ms)}  {entry.kind:<8} {author}  ({live})")
+        print_line(f"{at(entry.written_at_ms)}  {entry.kind:<8} {author}{_fate(entry)}")
         for name, value in entry.fields.items():
-            print_line(f"    {first_line(pairs({name: value}), 90)}")
+            missing = "(erased)" if entry.erased else "(not held here)"
+            shown = missing if value is None else value
+            print_line(f"    {first_line(pairs({name: shown}), 90)}")
+        for name in entry.superseded_by:
+            log, _, seq = name.rpartition(":")
+            print_line(f"    superseded by record {seq} of log {short(log)}")
 
 
-def print_conflicts(conflicts: "Sequence[Conflict]") -> None:
-    """Open conflicts with all their siblings."""
+def _fate(entry: "HistoryEntry") -> str:
+    """What has become of what a record said."""
+    if entry.kind in NO_VALUES:
+        return ""
+    return "  (erased)" if entry.erased else "  (live)" if entry.live else "  (superseded)"
+
+
+def print_conflicts(conflicts: "Sequence[Conflict]", typed: "Callable[[str], str]") -> None:
+    """Open conflicts with all their siblings, and what to type to settle them.
+
+    Args:
+        conflicts: What nobody has resolved.
+        typed: Makes a whole command line for this home.
+    """
     if not conflicts:
         print_line("no conflicts")
     for conflict in conflicts:
         print_line(f"{conflict.kind} conflict in {conflict.field} of {conflict.engram}")
         print_line(f"  version {conflict.engram_version}")
         print_siblings(conflict.siblings)
+        for number, command in enumerate(settling(conflict)):
+            print_line(f"  {'or       ' if number else 'settle it'}: {typed(command)}")
 
 
 def print_peers(peers: "Sequence[PeerStatus]") -> None:
@@ -131,22 +212,25 @@ def print_sync(result: "SyncResult") -> None:
 def print_status(status: "Status") -> None:
     """The truth about a node on one screen."""
     identity = status.identity
-    rows = {
-        "node": f"{identity.label} ({identity.node})",
-        "home": identity.home,
-        "agent": identity.agent,
-        "running": "yes" if status.running else "no",
-        "network": status.network,
-        "listening": " ".join(status.listen),
-        "health": status.health,
-        "sync": status.sync,
-        "earlier": f"{status.earlier_memories} memories" if status.earlier_memories else "",
-    }
-    for name, value in rows.items():
-        if value:
-            print_line(f"{name:<{LABEL_COLUMNS}}{value}")
+    print_rows(
+        {
+            "node": f"{identity.label} ({identity.node})",
+            "home": identity.home,
+            "agent": identity.agent,
+            "running": "yes" if status.running else "no",
+            "network": status.network,
+            "listening": " ".join(status.listen),
+            "health": status.health,
+            "sync": status.sync,
+            "earlier": f"{status.earlier_memories} memories" if status.earlier_memories else "",
+        }
+    )
     for problem in status.problems:
-        print_line(f"{'problem':<{LABEL_COLUMNS}}{problem}")
+        print_rows({"problem": problem})
+    print_rows(_missing(status))
+    for erasure in status.erasures:
+        print_rows({"erasure": f"{erasure.engram}, asked {at(erasure.asked_at_ms)}"})
+        print_confirmations(erasure)
     print_table(
         ("scope", "id", "memories", "deleted", "records", "lag", "conflicts", "synced", "digest"),
         (
@@ -168,11 +252,30 @@ def print_status(status: "Status") -> None:
         print_peers(status.peers)
 
 
+def print_confirmations(erasure: "ErasureStatus") -> None:
+    """How far an erasure has got, by what the members claim."""
+    print_line(f"  confirmed by: {', '.join(erasure.confirmed) or 'nobody yet'}")
+    print_line(f"  waiting for:  {', '.join(erasure.waiting) or 'nobody'}")
+    for copy in erasure.copies:
+        print_line(f"  not reached:  {copy}, which was made from it")
+
+
+def _missing(status: "Status") -> dict[str, str]:
+    """What is stored and not shown, or known of and not here."""
+    hidden, owed = status.quarantined, status.owed
+    ahead = f"{hidden:,} memories hold changes from a clock that is ahead; shown when it is time"
+    return {
+        "future": ahead if hidden else "",
+        "owed": f"{owed:,} values are known of and have not arrived" if owed else "",
+    }
+
+
 def _headline(engram: "Engram") -> str:
     text = engram.title or first_line(engram.content, 100)
     tags = "".join(f" #{tag}" for tag in engram.tags)
+    ground = f" [{engram.epistemic}]" if engram.epistemic else ""
     conflict = " [conflict]" if engram.siblings else ""
-    return text + tags + conflict
+    return text + tags + ground + conflict
 
 
 def _byline(engram: "Engram") -> str:

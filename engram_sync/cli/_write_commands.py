@@ -1,22 +1,30 @@
 """Commands that write memories."""
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from engram_sync.errors import UsageError
 
 from ._attach import call
+from ._edits import in_order
 from ._input import text_or_stdin
+from ._kinds import amendment, deletion, event, insertion
 from ._memory_options import (
     CONFIDENCE,
     SCOPES,
+    STATED,
     TYPES,
+    UNSTATED,
+    belief_option,
+    count_option,
     if_version_option,
     meta_option,
+    not_option,
     reason_option,
     ref_argument,
+    step_option,
 )
 from ._output import print_json, print_line
 from ._state import State, global_options, pass_state
@@ -37,8 +45,15 @@ if TYPE_CHECKING:
 )
 @click.option("--confidence", type=CONFIDENCE, default=1.0, show_default=True, help="From 0 to 1.")
 @meta_option
+@belief_option
+@not_option
+@click.option("--event", "events", type=event, multiple=True, help="What happened; repeatable.")
+@click.option("--epistemic", type=click.Choice(STATED), help="On what ground it stands.")
+@click.option("--skill", metavar="NAME", help="It says how to do NAME, in the --step that follow.")
+@step_option
+@count_option
 @click.option(
-    "--belief", nargs=3, metavar="SUBJECT RELATION OBJECT", help="What it says, as one relation."
+    "--collaborative", is_flag=True, help="CONTENT is a text that several can edit at once."
 )
 @click.option("--key", help="The same key always names the same memory.")
 @global_options
@@ -55,10 +70,20 @@ def remember(
     confidence: float,
     metadata: tuple[tuple[str, object], ...],
     belief: tuple[str, str, str] | None,
+    negated: bool,
+    events: tuple[object, ...],
+    epistemic: str | None,
+    skill: str | None,
+    steps: tuple[str, ...],
+    counts: tuple[tuple[str, int], ...],
+    collaborative: bool,
     key: str | None,
 ) -> None:
     """Write a memory and print its id; `-` reads CONTENT from standard input."""
     text = text_or_stdin(content, "CONTENT")
+    opinion = _opinion(belief, negated=negated)
+    if (skill is None) != (not steps):
+        raise UsageError("a skill has a name and steps", hint="give --skill NAME and --step TEXT")
     engram = call(
         state,
         lambda node: node.remember(
@@ -70,7 +95,12 @@ def remember(
             tags=tags,
             confidence=confidence,
             metadata=dict(metadata),
-            belief=_belief(belief),
+            belief=opinion,
+            events=events,
+            epistemic=epistemic or "",
+            skill={"name": skill, "steps": [*steps]} if skill else None,
+            counters=_totals(counts),
+            collaborative=collaborative,
             key=key,
         ),
     )
@@ -86,6 +116,48 @@ def remember(
 @click.option("--remove-tag", "remove_tags", multiple=True, help="Repeatable.")
 @click.option("--confidence", type=CONFIDENCE, help="From 0 to 1.")
 @meta_option
+@click.option(
+    "--epistemic", type=click.Choice((*STATED, UNSTATED)), help="On what ground it stands."
+)
+@belief_option
+@not_option
+@click.option("--event", "events", type=event, multiple=True, help="What else; repeatable.")
+@click.option(
+    "--amend",
+    "amendments",
+    type=amendment,
+    multiple=True,
+    metavar="EVENT=TEXT",
+    help="What an event should say; `get` shows the name of each. Repeatable.",
+)
+@click.option("--remove-event", "remove_events", metavar="EVENT", multiple=True, help="Repeatable.")
+@click.option("--refine", metavar="TEXT", help="The next version of the skill, as a text.")
+@step_option
+@click.option("--skill", metavar="NAME", help="What the next version of the skill is called.")
+@click.option(
+    "--parent",
+    "parents",
+    metavar="VERSION",
+    multiple=True,
+    help="What the next version was made from; by default all of them. Repeatable.",
+)
+@count_option
+@click.option(
+    "--insert",
+    "insertions",
+    type=insertion,
+    multiple=True,
+    metavar="POS:TEXT",
+    help="Put TEXT into a collaborative text; positions count characters of what `get` shows.",
+)
+@click.option(
+    "--delete",
+    "deletions",
+    type=deletion,
+    multiple=True,
+    metavar="POS:LEN",
+    help="Take characters out of a collaborative text.",
+)
 @if_version_option
 @global_options
 @pass_state
@@ -100,6 +172,19 @@ def update(
     remove_tags: tuple[str, ...],
     confidence: float | None,
     metadata: tuple[tuple[str, object], ...],
+    epistemic: str | None,
+    belief: tuple[str, str, str] | None,
+    negated: bool,
+    events: tuple[object, ...],
+    amendments: tuple[tuple[str, object], ...],
+    remove_events: tuple[str, ...],
+    refine: str | None,
+    steps: tuple[str, ...],
+    skill: str | None,
+    parents: tuple[str, ...],
+    counts: tuple[tuple[str, int], ...],
+    insertions: tuple[tuple[int, str], ...],
+    deletions: tuple[tuple[int, int], ...],
     if_version: str | None,
 ) -> None:
     """Change a memory.
@@ -107,38 +192,33 @@ def update(
     It replaces what the memory shows now or, with --if-version, exactly what it showed then: what
     others wrote since stays beside it, as a conflict.
     """
-    changes = (content, title, category, confidence)
-    if all(value is None for value in changes) and not (add_tags or remove_tags or metadata):
+    changes: dict[str, Any] = {
+        "title": title,
+        "category": category,
+        "add_tags": add_tags,
+        "remove_tags": remove_tags,
+        "confidence": confidence,
+        "metadata": dict(metadata) or None,
+        "epistemic": "" if epistemic == UNSTATED else epistemic,
+        "believe": _opinion(belief, negated=negated),
+        "add_events": events,
+        "amend_events": dict(amendments) or None,
+        "remove_events": remove_events,
+        "refine": _refinement(refine, steps, skill, parents),
+        "refine_parents": parents or None,
+        "count": _totals(counts) or None,
+        "edits": in_order(insertions, deletions),
+    }
+    # An empty text is something to change to, an empty list is not.
+    given = {name: value for name, value in changes.items() if value not in (None, (), [])}
+    if content is None and not given:
         raise UsageError(
             "nothing to change", hint=f"see: {state.typed('update --help')}, for example --content"
         )
-    text = None if content is None else text_or_stdin(content, "CONTENT")
-    engram = call(
-        state,
-        lambda node: node.update(
-            ref,
-            content=text,
-            title=title,
-            category=category,
-            add_tags=add_tags,
-            remove_tags=remove_tags,
-            confidence=confidence,
-            metadata=dict(metadata) if metadata else None,
-            if_version=if_version,
-        ),
-    )
+    if content is not None:
+        given["content"] = text_or_stdin(content, "CONTENT")
+    engram = call(state, lambda node: node.update(ref, if_version=if_version, **given))
     _print_written(state, engram)
-
-
-@click.command()
-@ref_argument
-@reason_option
-@if_version_option
-@global_options
-@pass_state
-def forget(state: State, *, ref: str, reason: str, if_version: str | None) -> None:
-    """Hide a memory everywhere it was shared; `restore` brings it back."""
-    _change(state, lambda node: node.forget(ref, reason=reason, if_version=if_version))
 
 
 @click.command()
@@ -173,8 +253,36 @@ def _print_written(state: State, engram: "Engram") -> None:
         print_line(engram.id)
 
 
-def _belief(words: tuple[str, str, str] | None) -> dict[str, object] | None:
+def _opinion(words: tuple[str, str, str] | None, *, negated: bool) -> dict[str, object] | None:
     if words is None:
+        if negated:
+            raise UsageError("--not says that a --belief does not hold", hint="give --belief too")
         return None
     subject, relation, target = words
-    return {"subject": subject, "relation": relation, "object": target}
+    return {"subject": subject, "relation": relation, "object": target, "polarity": not negated}
+
+
+def _refinement(
+    text: str | None, steps: tuple[str, ...], name: str | None, parents: tuple[str, ...]
+) -> dict[str, object] | None:
+    """The next version of a skill, in full."""
+    if text is None and not steps:
+        if name is not None or parents:
+            raise UsageError(
+                "a new version of a skill says how it is done", hint="give --refine or --step"
+            )
+        return None
+    if text is not None and steps:
+        raise UsageError(
+            "a skill is a text or steps, not both", hint="leave --refine or --step out"
+        )
+    named: dict[str, object] = {} if name is None else {"name": name}
+    return named | ({"steps": [*steps]} if steps else {"text": text})
+
+
+def _totals(counts: tuple[tuple[str, int], ...]) -> dict[str, int]:
+    """By the name of a counter: the sum of what was typed for it."""
+    totals: dict[str, int] = {}
+    for name, by in counts:
+        totals[name] = totals.get(name, 0) + by
+    return totals

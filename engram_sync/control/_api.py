@@ -5,7 +5,10 @@ from pathlib import Path
 from typing import Protocol
 
 from engram_sync.results import (
+    Compaction,
     Conflict,
+    Doctor,
+    Edit,
     Engram,
     HistoryEntry,
     Hit,
@@ -16,6 +19,8 @@ from engram_sync.results import (
     Status,
     SyncResult,
 )
+
+Belief = Mapping[str, object]
 
 
 class NodeApi(Protocol):
@@ -45,9 +50,13 @@ class NodeApi(Protocol):
         tags: Iterable[str] = (),
         confidence: float = 1.0,
         metadata: Mapping[str, object] | None = None,
-        belief: Mapping[str, object] | None = None,
+        belief: Belief | Sequence[Belief] | None = None,
         events: Iterable[object] = (),
         key: str | None = None,
+        epistemic: str = "",
+        skill: Mapping[str, object] | None = None,
+        counters: Mapping[str, int] | None = None,
+        collaborative: bool = False,
     ) -> Engram: ...
 
     async def remember_many(self, memories: Sequence[NewMemory]) -> list[str]: ...
@@ -61,9 +70,10 @@ class NodeApi(Protocol):
         type: str | None = None,  # noqa: A002 - the word users know
         scope: str | None = None,
         since_ms: int | None = None,
+        epistemic: str | None = None,
     ) -> Sequence[Hit]: ...
 
-    async def get(self, ref: Engram | str) -> Engram: ...
+    async def get(self, ref: Engram | str, *, at_ms: int | None = None) -> Engram: ...
 
     async def list(
         self,
@@ -75,6 +85,7 @@ class NodeApi(Protocol):
         since_ms: int | None = None,
         life: str | None = "active",
         after: str | None = None,
+        epistemic: str | None = None,
     ) -> Sequence[Engram]: ...
 
     async def update(
@@ -88,11 +99,25 @@ class NodeApi(Protocol):
         remove_tags: Iterable[str] = (),
         confidence: float | None = None,
         metadata: Mapping[str, object] | None = None,
+        epistemic: str | None = None,
+        believe: Belief | Sequence[Belief] | None = None,
+        add_events: Iterable[object] = (),
+        amend_events: Mapping[str, object] | None = None,
+        remove_events: Iterable[str] = (),
+        refine: Mapping[str, object] | None = None,
+        refine_parents: Iterable[str] | None = None,
+        count: Mapping[str, int] | None = None,
+        edits: Iterable[Edit] = (),
         if_version: str | None = None,
     ) -> Engram: ...
 
     async def forget(
-        self, ref: Engram | str, *, reason: str = "", if_version: str | None = None
+        self,
+        ref: Engram | str,
+        *,
+        reason: str = "",
+        if_version: str | None = None,
+        erase: bool = False,
     ) -> Engram: ...
 
     async def archive(
@@ -101,7 +126,9 @@ class NodeApi(Protocol):
 
     async def restore(self, ref: Engram | str, *, if_version: str | None = None) -> Engram: ...
 
-    async def history(self, ref: Engram | str) -> Sequence[HistoryEntry]: ...
+    async def history(
+        self, ref: Engram | str, *, at_ms: int | None = None
+    ) -> Sequence[HistoryEntry]: ...
 
     async def conflicts(self) -> Sequence[Conflict]: ...
 
@@ -114,6 +141,10 @@ class NodeApi(Protocol):
     async def peers(self) -> Sequence[PeerStatus]: ...
 
     async def status(self) -> Status: ...
+
+    async def doctor(self) -> Doctor: ...
+
+    async def compact(self, *, keep_days: float = 30.0, dry_run: bool = False) -> Compaction: ...
 
     async def go_offline(self) -> None: ...
 

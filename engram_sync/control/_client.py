@@ -10,7 +10,15 @@ import msgspec
 import trio
 
 from engram_sync.errors import DeadlineError, DegradedError, DeniedError, UsageError
-from engram_sync.results import Identity, JoinResult, PeerStatus, Status, SyncResult
+from engram_sync.results import (
+    Compaction,
+    Doctor,
+    Identity,
+    JoinResult,
+    PeerStatus,
+    Status,
+    SyncResult,
+)
 
 from ._endpoint import Endpoint, read_endpoint
 from ._limits import (
@@ -154,6 +162,12 @@ class ControlClient(MemoryRequests):
 
     async def status(self) -> Status:
         return await self._call("status", {}, Status)
+
+    async def doctor(self) -> Doctor:
+        return await self._call("doctor", {}, Doctor)
+
+    async def compact(self, *, keep_days: float = 30.0, dry_run: bool = False) -> Compaction:
+        return await self._call("compact", {"keep_days": keep_days, "dry_run": dry_run}, Compaction)
 
     async def go_offline(self) -> None:
         await self._call("go_offline", {}, type(None))

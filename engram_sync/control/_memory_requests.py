@@ -4,8 +4,19 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from engram_sync.results import Conflict, Engram, HistoryEntry, Hit, MemoryType, NewMemory
+from engram_sync.results import (
+    Conflict,
+    Delete,
+    Edit,
+    Engram,
+    HistoryEntry,
+    Hit,
+    Insert,
+    MemoryType,
+    NewMemory,
+)
 
+from ._api import Belief
 from ._limits import BATCH_BYTES_MAX, BATCH_MEMORIES_MAX
 
 R = TypeVar("R")
@@ -29,9 +40,13 @@ class MemoryRequests(ABC):
         tags: Iterable[str] = (),
         confidence: float = 1.0,
         metadata: Mapping[str, object] | None = None,
-        belief: Mapping[str, object] | None = None,
+        belief: Belief | Sequence[Belief] | None = None,
         events: Iterable[object] = (),
         key: str | None = None,
+        epistemic: str = "",
+        skill: Mapping[str, object] | None = None,
+        counters: Mapping[str, int] | None = None,
+        collaborative: bool = False,
     ) -> Engram:
         memory = NewMemory(
             content=content,
@@ -42,9 +57,13 @@ class MemoryRequests(ABC):
             tags=tuple(tags),
             confidence=confidence,
             metadata=dict(metadata or {}),
-            belief=None if belief is None else dict(belief),
+            belief=_plain_belief(belief),
             events=tuple(events),
             key=key,
+            epistemic=epistemic,
+            skill=None if skill is None else dict(skill),
+            counters=dict(counters or {}),
+            collaborative=collaborative,
         )
         return await self._call("remember", {"memory": memory}, Engram)
 
@@ -63,6 +82,7 @@ class MemoryRequests(ABC):
         type: str | None = None,  # noqa: A002 - the word users know
         scope: str | None = None,
         since_ms: int | None = None,
+        epistemic: str | None = None,
     ) -> "list[Hit]":
         params = {
             "query": query,
@@ -71,11 +91,12 @@ class MemoryRequests(ABC):
             "type": type,
             "scope": scope,
             "since_ms": since_ms,
+            "epistemic": epistemic,
         }
         return await self._call("recall", params, list[Hit])
 
-    async def get(self, ref: Engram | str) -> Engram:
-        return await self._call("get", {"ref": _id_of(ref)}, Engram)
+    async def get(self, ref: Engram | str, *, at_ms: int | None = None) -> Engram:
+        return await self._call("get", {"ref": _id_of(ref), "at_ms": at_ms}, Engram)
 
     async def update(
         self,
@@ -88,6 +109,15 @@ class MemoryRequests(ABC):
         remove_tags: Iterable[str] = (),
         confidence: float | None = None,
         metadata: Mapping[str, object] | None = None,
+        epistemic: str | None = None,
+        believe: Belief | Sequence[Belief] | None = None,
+        add_events: Iterable[object] = (),
+        amend_events: Mapping[str, object] | None = None,
+        remove_events: Iterable[str] = (),
+        refine: Mapping[str, object] | None = None,
+        refine_parents: Iterable[str] | None = None,
+        count: Mapping[str, int] | None = None,
+        edits: Iterable[Edit] = (),
         if_version: str | None = None,
     ) -> Engram:
         params = {
@@ -99,13 +129,28 @@ class MemoryRequests(ABC):
             "remove_tags": tuple(remove_tags),
             "confidence": confidence,
             "metadata": None if metadata is None else dict(metadata),
+            "epistemic": epistemic,
+            "believe": _plain_belief(believe),
+            "add_events": tuple(add_events),
+            "amend_events": None if amend_events is None else dict(amend_events),
+            "remove_events": tuple(remove_events),
+            "refine": None if refine is None else dict(refine),
+            "refine_parents": None if refine_parents is None else tuple(refine_parents),
+            "count": None if count is None else dict(count),
+            "edits": [_plain_edit(edit) for edit in edits],
         }
         return await self._call("update", params, Engram)
 
     async def forget(
-        self, ref: Engram | str, *, reason: str = "", if_version: str | None = None
+        self,
+        ref: Engram | str,
+        *,
+        reason: str = "",
+        if_version: str | None = None,
+        erase: bool = False,
     ) -> Engram:
-        return await self._call("forget", _versioned(ref, if_version) | {"reason": reason}, Engram)
+        params = _versioned(ref, if_version) | {"reason": reason, "erase": erase}
+        return await self._call("forget", params, Engram)
 
     async def archive(
         self, ref: Engram | str, *, reason: str = "", if_version: str | None = None
@@ -115,8 +160,9 @@ class MemoryRequests(ABC):
     async def restore(self, ref: Engram | str, *, if_version: str | None = None) -> Engram:
         return await self._call("restore", _versioned(ref, if_version), Engram)
 
-    async def history(self, ref: Engram | str) -> list[HistoryEntry]:
-        return await self._call("history", {"ref": _id_of(ref)}, list[HistoryEntry])
+    async def history(self, ref: Engram | str, *, at_ms: int | None = None) -> list[HistoryEntry]:
+        params = {"ref": _id_of(ref), "at_ms": at_ms}
+        return await self._call("history", params, list[HistoryEntry])
 
     async def conflicts(self) -> list[Conflict]:
         return await self._call("conflicts", {}, list[Conflict])
@@ -132,6 +178,7 @@ class MemoryRequests(ABC):
         since_ms: int | None = None,
         life: str | None = "active",
         after: str | None = None,
+        epistemic: str | None = None,
     ) -> "Sequence[Engram]":
         params = {
             "limit": limit,
@@ -141,8 +188,26 @@ class MemoryRequests(ABC):
             "since_ms": since_ms,
             "life": life,
             "after": after,
+            "epistemic": epistemic,
         }
         return await self._call("list", params, tuple[Engram, ...])
+
+
+def _plain_belief(
+    belief: Belief | Sequence[Belief] | None,
+) -> dict[str, object] | list[dict[str, object]] | None:
+    if belief is None or isinstance(belief, Mapping):
+        return None if belief is None else dict(belief)
+    return [dict(one) for one in belief]
+
+
+def _plain_edit(edit: Edit) -> tuple[str, int, str | int]:
+    """An edit in the one form that JSON can tell apart."""
+    if isinstance(edit, Insert):
+        return ("insert", edit.position, edit.text)
+    if isinstance(edit, Delete):
+        return ("delete", edit.position, edit.length)
+    return edit
 
 
 def _id_of(ref: Engram | str) -> str:

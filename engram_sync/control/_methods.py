@@ -6,7 +6,7 @@ the place of what is wrong.  Values are checked again by the Node, as for every 
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 
@@ -50,6 +50,7 @@ class FilterParams(_Params):
     type: str | None = None
     scope: str | None = None
     since_ms: int | None = None
+    epistemic: str | None = None
 
 
 class RecallParams(FilterParams, kw_only=True):
@@ -63,6 +64,7 @@ class ListParams(FilterParams, kw_only=True):
 
 class RefParams(_Params):
     ref: str
+    at_ms: int | None = None
 
 
 class RestoreParams(_Params):
@@ -76,6 +78,10 @@ class LifeParams(_Params):
     if_version: str | None = None
 
 
+class ForgetParams(LifeParams):
+    erase: bool = False
+
+
 class UpdateParams(_Params):
     ref: str
     content: str | None = None
@@ -85,11 +91,25 @@ class UpdateParams(_Params):
     remove_tags: tuple[str, ...] = ()
     confidence: float | None = None
     metadata: dict[str, Any] | None = None
+    epistemic: str | None = None
+    believe: dict[str, Any] | list[dict[str, Any]] | None = None
+    add_events: tuple[Any, ...] = ()
+    amend_events: dict[str, Any] | None = None
+    remove_events: tuple[str, ...] = ()
+    refine: dict[str, Any] | None = None
+    refine_parents: tuple[str, ...] | None = None
+    count: dict[str, int] | None = None
+    edits: tuple[tuple[Literal["insert", "delete"], int, str | int], ...] = ()
     if_version: str | None = None
 
 
 class SyncParams(_Params):
     timeout_s: float = 30.0
+
+
+class CompactParams(_Params):
+    keep_days: float = 30.0
+    dry_run: bool = False
 
 
 class LabelParams(_Params):
@@ -162,6 +182,10 @@ async def _remember(served: Served, params: RememberParams) -> object:
         belief=memory.belief,
         events=memory.events,
         key=memory.key,
+        epistemic=memory.epistemic,
+        skill=memory.skill,
+        counters=memory.counters,
+        collaborative=memory.collaborative,
     )
 
 
@@ -175,6 +199,15 @@ async def _update(served: Served, params: UpdateParams) -> object:
         remove_tags=params.remove_tags,
         confidence=params.confidence,
         metadata=params.metadata,
+        epistemic=params.epistemic,
+        believe=params.believe,
+        add_events=params.add_events,
+        amend_events=params.amend_events,
+        remove_events=params.remove_events,
+        refine=params.refine,
+        refine_parents=params.refine_parents,
+        count=params.count,
+        edits=params.edits,
         if_version=params.if_version,
     )
 
@@ -187,6 +220,7 @@ async def _recall(served: Served, params: RecallParams) -> object:
         type=params.type,
         scope=params.scope,
         since_ms=params.since_ms,
+        epistemic=params.epistemic,
     )
 
 
@@ -199,6 +233,7 @@ async def _list(served: Served, params: ListParams) -> object:
         since_ms=params.since_ms,
         life=params.life,
         after=params.after,
+        epistemic=params.epistemic,
     )
 
 
@@ -220,12 +255,12 @@ METHODS: dict[str, Method[Any]] = {
         RememberManyParams, lambda s, p: s.node.remember_many(p.memories), abandon=False
     ),
     "recall": Method(RecallParams, _recall, abandon=True),
-    "get": Method(RefParams, lambda s, p: s.node.get(p.ref), abandon=True),
+    "get": Method(RefParams, lambda s, p: s.node.get(p.ref, at_ms=p.at_ms), abandon=True),
     "list": Method(ListParams, _list, abandon=True),
     "update": Method(UpdateParams, _update, abandon=False),
     "forget": Method(
-        LifeParams,
-        lambda s, p: s.node.forget(p.ref, reason=p.reason, if_version=p.if_version),
+        ForgetParams,
+        lambda s, p: s.node.forget(p.ref, reason=p.reason, if_version=p.if_version, erase=p.erase),
         abandon=False,
     ),
     "archive": Method(
@@ -236,7 +271,7 @@ METHODS: dict[str, Method[Any]] = {
     "restore": Method(
         RestoreParams, lambda s, p: s.node.restore(p.ref, if_version=p.if_version), abandon=False
     ),
-    "history": Method(RefParams, lambda s, p: s.node.history(p.ref), abandon=True),
+    "history": Method(RefParams, lambda s, p: s.node.history(p.ref, at_ms=p.at_ms), abandon=True),
     "conflicts": Method(NoParams, lambda s, _: s.node.conflicts(), abandon=True),
     "sync": Method(SyncParams, lambda s, p: s.node.sync(timeout_s=p.timeout_s), abandon=True),
     "invite": Method(
@@ -247,6 +282,12 @@ METHODS: dict[str, Method[Any]] = {
     "join": Method(JoinParams, lambda s, p: s.node.join(p.token, bring=p.bring), abandon=False),
     "peers": Method(NoParams, lambda s, _: s.node.peers(), abandon=True),
     "status": Method(NoParams, lambda s, _: s.node.status(), abandon=True),
+    "doctor": Method(NoParams, lambda s, _: s.node.doctor(), abandon=True),
+    "compact": Method(
+        CompactParams,
+        lambda s, p: s.node.compact(keep_days=p.keep_days, dry_run=p.dry_run),
+        abandon=False,
+    ),
     "go_offline": Method(NoParams, lambda s, _: s.node.go_offline(), abandon=False),
     "go_online": Method(NoParams, lambda s, _: s.node.go_online(), abandon=False),
     "stop": Method(NoParams, _stop, abandon=False),

@@ -1,18 +1,21 @@
 """Remember, recall, update, forget: the calls of a node that concern memories."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from typing import TypeVar
 
-from engram_sync.errors import DegradedError, UsageError
+from engram_sync.errors import DegradedError, NotFoundError, UsageError
 from engram_sync.log import Draft, keyed_id, uuid7
 from engram_sync.memory import (
     Changes,
     EngramState,
     Filters,
     Observed,
+    Strategies,
     archive,
     check_source_key,
+    created,
     engram_history,
     engram_text,
     find_exact,
@@ -22,14 +25,15 @@ from engram_sync.memory import (
     observe,
     open_conflicts,
     recall,
-    remember,
     resolve,
     restore,
     satisfies,
     show,
+    state_at,
     update,
 )
 from engram_sync.node._core import Core
+from engram_sync.node._erasing import erasing
 from engram_sync.results import Conflict, Engram, HistoryEntry, Hit, MemoryType, NewMemory, Scope
 from engram_sync.store import Reader, ScopeRow, Transaction
 
@@ -52,11 +56,13 @@ class Memories:
 
     Args:
         running: Whether instant memories make sense: the node outlives the call.
+        strategies: How fields that hold several values are read.
     """
 
-    def __init__(self, core: Core, *, running: bool) -> None:
+    def __init__(self, core: Core, *, running: bool, strategies: Strategies) -> None:
         self._core = core
         self._running = running
+        self._strategies = strategies
 
     # -- writing -----------------------------------------------------------------------------
 
@@ -104,7 +110,7 @@ class Memories:
     ) -> list[bytes]:
         core = self._core
         now_ms = core.machine.clock.now_ms()
-        drafts: dict[bytes, Draft] = {}
+        drafts: dict[bytes, list[Draft]] = {}
         first: dict[bytes, NewMemory] = {}
         ids: list[bytes] = []
         if any(memory.key is not None for memory in memories):
@@ -120,9 +126,9 @@ class Memories:
                     continue
                 if first.setdefault(engram, memory) != memory:
                     raise UsageError(f"two different memories with the key {memory.key!r}")
-            drafts[engram] = remember(engram, memory)
+            drafts[engram] = created(engram, memory)
         if drafts:
-            core.path.write(tx, scope.id, list(drafts.values()))
+            core.path.write(tx, scope.id, [*chain.from_iterable(drafts.values())])
         return ids
 
     def _id_for(self, scope: ScopeRow, memory: NewMemory, now_ms: int) -> bytes:
@@ -139,19 +145,34 @@ class Memories:
             return self._core.instant.update(
                 instant.id, changes, now_ms=now_ms, if_version=if_version
             )
-        authors = self._core.path.authors
+        authors, strategies = self._core.path.authors, self._strategies
         return await self._change(
-            ref, if_version, lambda tx, seen, own: update(tx, authors, seen, changes, own)
+            ref,
+            if_version,
+            lambda tx, seen, own: update(tx, authors, seen, changes, own, strategies=strategies),
         )
 
-    async def forget(self, ref: Ref, reason: str, if_version: str | None) -> Engram:
-        """Delete what the caller saw; a concurrent edit survives and is reported."""
+    async def forget(
+        self, ref: Ref, reason: str, if_version: str | None, *, erase: bool = False
+    ) -> Engram:
+        """Delete what the caller saw; a concurrent edit survives and is reported.
+
+        With ``erase`` the values that the caller saw go for good, also of what is deleted already.
+        """
         instant = self._instant(ref)
         if instant is not None:
             return self._core.instant.forget(instant.id, if_version=if_version)
-        return await self._change(
-            ref, if_version, lambda _tx, seen, own: [forget(seen, reason, own)]
-        )
+        path, key, strategies = self._core.path, self._core.key.public, self._strategies
+
+        def drafts_of(tx: Transaction, seen: Observed, own: bytes) -> list[Draft]:
+            gone = (
+                []
+                if erase and seen.is_deleted()
+                else [forget(seen, reason, own, strategies=strategies)]
+            )
+            return [*gone, *erasing(tx, path, key, seen, own)] if erase else gone
+
+        return await self._change(ref, if_version, drafts_of)
 
     async def archive(self, ref: Ref, reason: str, if_version: str | None) -> Engram:
         """Take a memory out of recall and keep all it holds."""
@@ -200,25 +221,47 @@ class Memories:
         await core.flush_index()
         hits = await self._read(
             lambda reader: recall(
-                reader, core.path.authors, core.planner, query, limit=limit, filters=filters
+                reader,
+                core.path.authors,
+                core.planner,
+                query,
+                limit=limit,
+                filters=filters,
+                strategies=self._strategies,
             )
         )
         instant = core.instant.recall(query, limit=limit, filters=filters)
         return sorted([*hits, *instant], key=lambda hit: -hit.score)[:limit] if instant else hits
 
-    async def get(self, ref: Ref) -> Engram:
-        """One memory as it is now."""
+    async def get(self, ref: Ref, at_ms: int | None) -> Engram:
+        """One memory as it is now, or as this node would have shown it at some time."""
         instant = self._instant(ref)
         if instant is not None:
             return instant
-        authors = self._core.path.authors
-        return await self._read(lambda reader: get(reader, authors, _text(ref)))
+        authors, strategies = self._core.path.authors, self._strategies
+
+        def then(reader: Reader) -> Engram:
+            assert at_ms is not None
+            return show(reader, authors, self._state_at(reader, ref, at_ms), strategies)
+
+        if at_ms is not None:
+            return await self._read(then)
+        return await self._read(
+            lambda reader: get(reader, authors, _text(ref), strategies=strategies)
+        )
 
     async def newest(self, limit: int, filters: Filters, after: str | None) -> list[Engram]:
         """The newest memories first."""
         authors = self._core.path.authors
         found = await self._read(
-            lambda reader: list_engrams(reader, authors, limit=limit, filters=filters, after=after)
+            lambda reader: list_engrams(
+                reader,
+                authors,
+                limit=limit,
+                filters=filters,
+                after=after,
+                strategies=self._strategies,
+            )
         )
         if after is not None:
             return found
@@ -227,15 +270,20 @@ class Memories:
             return found
         return sorted([*instant, *found], key=lambda e: -e.updated_at_ms)[:limit]
 
-    async def history(self, ref: Ref) -> list[HistoryEntry]:
-        """Every record of a memory, oldest first."""
+    async def history(self, ref: Ref, at_ms: int | None) -> list[HistoryEntry]:
+        """Every record of a memory, or those that had arrived by some time; oldest first."""
         authors = self._core.path.authors
-        return await self._read(lambda reader: engram_history(reader, authors, _text(ref)))
+
+        return await self._read(
+            lambda reader: engram_history(reader, authors, _text(ref), at_ms=at_ms)
+        )
 
     async def conflicts(self) -> list[Conflict]:
         """Every conflict that nobody has resolved."""
-        authors = self._core.path.authors
-        return await self._read(lambda reader: open_conflicts(reader, authors))
+        authors, strategies = self._core.path.authors, self._strategies
+        return await self._read(
+            lambda reader: open_conflicts(reader, authors, strategies=strategies)
+        )
 
     # -- parts -------------------------------------------------------------------------------
 
@@ -276,23 +324,22 @@ class Memories:
     def _resolve(self, reader: Reader, ref: Ref) -> EngramState:
         return resolve(reader, self._core.path.authors, _text(ref))
 
+    def _state_at(self, reader: Reader, ref: Ref, at_ms: int) -> EngramState:
+        state = self._resolve(reader, ref)
+        found = state_at(reader, self._core.path.authors, state.scope, state.engram, at_ms)
+        if found is None:
+            text = engram_text(state.engram)
+            raise NotFoundError(
+                f"nothing of memory {text} could be shown here at that time",
+                hint=f"see what there is with: engram-sync history {text}",
+            )
+        return found
+
     def _shown(self, reader: Reader, scope: ScopeRow, engram: bytes) -> Engram:
         authors = self._core.path.authors
         state = find_exact(reader, authors, scope, engram)
         assert state is not None
-        return show(reader, authors, state)
-
-
-def filters_of(
-    *,
-    tags: Collection[str],
-    type: str | None,  # noqa: A002 - the word users know
-    scope: str | None,
-    since_ms: int | None,
-    life: str | None = "active",
-) -> Filters:
-    """The keywords of ``recall`` and ``list`` as one value."""
-    return Filters(tags=tuple(tags), type=type, scope=scope, since_ms=since_ms, life=life or "all")
+        return show(reader, authors, state, self._strategies)
 
 
 def _text(ref: Ref) -> str:

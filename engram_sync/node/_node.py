@@ -7,15 +7,17 @@ from typing import ClassVar, Self
 
 import trio
 
+from engram_crdt import StrategyRegistry
 from engram_sync.config import Config
-from engram_sync.errors import DeadlineError, DegradedError
-from engram_sync.memory import node_text
+from engram_sync.errors import DeadlineError, DegradedError, UsageError
+from engram_sync.memory import Strategies, node_text
 from engram_sync.node._core import Core
 from engram_sync.node._founding import relabel
 from engram_sync.node._joining import bring as bring_earlier
 from engram_sync.node._joining import earlier, invite, make_current
 from engram_sync.node._limits import JOIN_S, SHUTDOWN_S
 from engram_sync.node._machine import Machine, Premises
+from engram_sync.node._maintenance import compact, doctor
 from engram_sync.node._memories import Memories
 from engram_sync.node._memory_calls import MemoryCalls
 from engram_sync.node._opening import opened
@@ -24,9 +26,20 @@ from engram_sync.node._reporting import identity, peers, status
 from engram_sync.node._sharing import Sharing
 from engram_sync.node._single_error import single_error
 from engram_sync.node._syncing import Sync
-from engram_sync.results import Identity, JoinResult, PeerStatus, Status, SyncResult
+from engram_sync.results import (
+    Compaction,
+    Doctor,
+    Identity,
+    JoinResult,
+    PeerStatus,
+    Status,
+    SyncResult,
+)
 from engram_sync.transport import Address, dialable
 from engram_sync.trust import InviteToken, parse_token
+
+KEEP_DAYS = 30.0
+"""How long a compaction leaves alone what changed, unless told otherwise: a month to restore it."""
 
 Service = Callable[..., Awaitable[object]]
 """``async def serve(node, *, task_status)``: runs beside an open node until cancelled."""
@@ -43,8 +56,11 @@ class Node(MemoryCalls):
     default_services: ClassVar[tuple[Service, ...]] = ()
     """What every open node runs beside itself unless ``open`` is told otherwise."""
 
-    def __init__(self, core: Core, sharing: Sharing, *, running: bool) -> None:
-        super().__init__(Memories(core, running=running))
+    def __init__(
+        self, core: Core, sharing: Sharing, *, running: bool, strategies: StrategyRegistry | None
+    ) -> None:
+        read_by = Strategies(core.config.strategies, strategies)
+        super().__init__(Memories(core, running=running, strategies=read_by))
         self._core = core
         self._sharing = sharing
         self._running = running
@@ -62,6 +78,7 @@ class Node(MemoryCalls):
         machine: Machine | None = None,
         premises: Premises | None = None,
         lock_wait_s: float = 0.0,
+        strategies: StrategyRegistry | None = None,
     ) -> AsyncGenerator[Self]:
         """Open the node of ``home``, creating it on first use.
 
@@ -76,6 +93,8 @@ class Node(MemoryCalls):
             machine: Time, entropy and network; by default the real ones.
             premises: Where key and store are; by default the directory ``home``.
             lock_wait_s: Seconds to wait for another process to leave the home.
+            strategies: How fields may be read that hold several values; by default the built-in
+                ways.  ``config.strategies`` says which field is read how.
 
         Raises:
             DegradedError: Another process has the home open, or an address cannot be listened on.
@@ -97,7 +116,7 @@ class Node(MemoryCalls):
                 nursery.start_soon(core.index_forever)
                 sharing = Sharing(core, nursery)
                 await sharing.recall_peers()
-                node = cls(core, sharing, running=running)
+                node = cls(core, sharing, running=running, strategies=strategies)
                 for service in cls.default_services if services is None else services:
                     await nursery.start(service, node)
                 if core.config.network.enabled:
@@ -203,6 +222,27 @@ class Node(MemoryCalls):
     async def status(self) -> Status:
         """The truth about this node, now."""
         return await status(self._core, self._sharing, running=self._running)
+
+    async def doctor(self) -> Doctor:
+        """Check everything that is stored, down to each signature; changes nothing."""
+        return await doctor(self._core, keep_days=KEEP_DAYS)
+
+    async def compact(self, *, keep_days: float = KEEP_DAYS, dry_run: bool = False) -> Compaction:
+        """Drop values that nothing shows any more, and rewrite the store without its free room.
+
+        What every memory shows stays as it is, and every signature still verifies.
+
+        Args:
+            keep_days: Leave memories alone that changed within so many days.
+            dry_run: Change nothing and say what would be dropped.
+
+        Raises:
+            UsageError: ``keep_days`` is negative.
+            DegradedError: There is no room to rewrite the store.
+        """
+        if not keep_days >= 0:
+            raise UsageError(f"keep_days is {keep_days:g}", hint="give a number from 0")
+        return await compact(self._core, keep_days=keep_days, dry_run=dry_run)
 
     async def go_offline(self) -> None:
         """Drop and refuse the network; the node stays writable."""

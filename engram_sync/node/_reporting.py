@@ -1,14 +1,16 @@
 """What a node says about itself: status and peers, from what is true now."""
 
 from collections import Counter
+from collections.abc import Iterator
 
 from engram_sync.memory import node_text
 from engram_sync.node._core import Core
+from engram_sync.node._erasures import erasures
 from engram_sync.node._joining import earlier
 from engram_sync.node._sharing import Sharing
 from engram_sync.observe import printable
 from engram_sync.replication import ScopeView
-from engram_sync.results import Identity, PeerStatus, ScopeStatus, Status
+from engram_sync.results import Fork, Identity, PeerStatus, ScopeStatus, Status
 from engram_sync.store import Reader, ScopeRow
 
 
@@ -75,12 +77,13 @@ def _peer_state(sharing: Sharing, key: bytes) -> str:
 
 async def status(core: Core, sharing: Sharing, *, running: bool) -> Status:
     """The truth about this node, now."""
-    scopes, before, lags, conflicts = await core.read(
+    scopes, before, lags, conflicts, waiting = await core.read(
         lambda reader: (
             reader.scopes(),
             earlier(reader).memories,
             _lags(reader),
             Counter(row.scope for row in reader.conflicted()),
+            erasures(core, reader),
         )
     )
     known = peers(core, sharing)
@@ -102,6 +105,10 @@ async def status(core: Core, sharing: Sharing, *, running: bool) -> Status:
         ),
         peers=tuple(known),
         earlier_memories=before,
+        forks=tuple(_forks(core)),
+        quarantined=sum(core.quarantined(scope) for scope in core.scopes),
+        owed=sum(view.owed for view in core.scopes.values()),
+        erasures=tuple(waiting),
     )
 
 
@@ -145,4 +152,21 @@ def _scope(
         conflicts=conflicts,
         synced_peers=synced,
         peers=len(others),
+        owed=view.owed,
+        quarantined=core.quarantined(row.id),
+        sealed=len(view.seals),
+        forks=len(core.path.forks.get(row.id, ())),
     )
+
+
+def _forks(core: Core) -> Iterator[Fork]:
+    for scope, found in tuple(core.path.forks.items()):
+        for fork in found:
+            yield Fork(
+                scope=scope.hex(),
+                node=node_text(fork.author),
+                label=printable(core.path.label(scope, fork.author)),
+                log=fork.root.hex(),
+                seq=fork.base,
+                branches=tuple(branch.id.hex() for branch in fork.branches),
+            )

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from engram_sync.cli._main import run_command
-from tests.cli.json_schema import check
-from tests.control.fake_node import AGENT, NODE, FakeNode
+from engram_sync.cli._output import at
+from engram_sync.results import Check, Compaction, Doctor
+from tests.cli.json_schema import check as check_form
+from tests.control.fake_node import AGENT, NODE, SAVING, FakeNode
 
 Run = Callable[..., Any]
 
@@ -24,7 +26,7 @@ def ask(running_fake: FakeNode, capsys: pytest.CaptureFixture[str]) -> Run:
         assert run_command(["--home", str(running_fake.home), *words, "--json"]) == code
         output, errors = capsys.readouterr()
         document: dict[str, Any] = json.loads(output if code in {0, 6} else errors)
-        check(document)
+        check_form(document)
         return document
 
     return run
@@ -59,6 +61,147 @@ def test_a_memory_is_written_found_changed_and_forgotten(ask: Run) -> None:
     assert ask("restore", ref)["life"] == "active"
     assert ask("forget", ref, "--reason", "wrong")["reason"] == "wrong"
     assert ask("list", "--life", "deleted")["results"][0]["id"] == written["id"]
+
+
+def test_everything_that_an_engram_can_be_is_typed(ask: Run, running_fake: FakeNode) -> None:
+    words = ["remember", "How to deploy", "--type", "procedural", "--epistemic", "observed"]
+    words += ["--belief", "deploys", "on", "Tuesdays", "--not", "--collaborative"]
+    words += ["--event", "first", "--event", '{"text": "second"}', "--count", "tries=2"]
+    written = ask(*words, "--skill", "deploy", "--step", "tag", "--step", "push")
+    assert (written["epistemic"], written["collaborative"]) == ("observed", True)
+    (belief,) = written["belief"]
+    assert (belief["object"], belief["polarity"]) == ("Tuesdays", False)
+    first, second = written["events"]
+    assert (first["value"], second["value"]) == ("first", {"text": "second"})
+    assert written["skill"][0]["skill"] == {"name": "deploy", "steps": ["tag", "push"]}
+    assert written["counters"] == {"tries": 2}
+
+    ref = written["id"]
+    changed = ask("update", ref, "--amend", f"{first['id']}=the first", "--event", "third")
+    assert [event["value"] for event in changed["events"]] == [
+        "the first",
+        {"text": "second"},
+        "third",
+    ]
+    assert changed["events"][0]["amended"] is True
+    changed = ask("update", ref, "--remove-event", second["id"], "--belief", "it", "is", "so")
+    assert [event["value"] for event in changed["events"]] == ["the first", "third"]
+    assert [one["polarity"] for one in changed["belief"]] == [False, True]
+    head = changed["skill"][0]["id"]
+    changed = ask("update", ref, "--refine", "push a tag", "--parent", head, "--skill", "release")
+    assert changed["skill"][0]["skill"] == {"name": "release", "text": "push a tag"}
+    assert changed["skill"][0]["parents"] == [head]
+    changed = ask("update", ref, "--count", "tries", "--count", "tries=3", "--count", "wins")
+    assert changed["counters"] == {"tries": 6, "wins": 1}
+    assert ask("update", ref, "--epistemic", "unstated")["epistemic"] == ""
+    assert ask("list", "--epistemic", "observed")["results"] == []
+    assert ask("recall", "deploy", "--epistemic", "reported")["results"] == []
+    ask("update", ref, "--insert", "0:To: ", "--delete", "4:3", "--insert", "13:!")
+    assert running_fake.edits == [("insert", 13, "!"), ("delete", 4, 3), ("insert", 0, "To: ")]
+
+
+def test_an_earlier_time_is_asked_for(ask: Run, running_fake: FakeNode) -> None:
+    ref = ask("remember", "x")["id"]
+    assert ask("get", ref, "--at", "2026-01-31T00:00Z")["id"] == ref
+    assert len(ask("history", ref, "--at", "2026-02-01T00:00Z")["entries"]) == 1
+    assert running_fake.asked_at == [1_769_817_600_000, 1_769_904_000_000]
+
+
+def test_an_erasure_says_who_has_confirmed_and_what_stays(ask: Run, see: Run) -> None:
+    found = ask("forget", ask("remember", "x")["id"], "--erase", "--yes", "--reason", "private")
+    assert (found["kind"], found["confirmed"], found["waiting"]) == (
+        "erasure",
+        ["desk"],
+        ["tablet"],
+    )
+    assert any("backups" in what for what in found["stays"])
+    ref = ask("remember", "y")["id"]
+    shown = see("forget", ref, "--erase", "--yes")
+    assert shown.splitlines()[:4] == [
+        f"{ref} is erased here",
+        "  confirmed by: desk",
+        "  waiting for:  tablet",
+        f"  not reached:  {'c' * 36}, which was made from it",
+    ]
+    assert "backups" in shown
+    status = see("status")
+    assert f"erasure    {ref}, asked" in status
+    assert "waiting for:  tablet" in status
+    assert len(ask("status")["erasures"]) == 2
+
+
+@pytest.mark.parametrize("words", [[], ["--no-input"]])
+def test_nothing_is_erased_when_nobody_can_be_asked(
+    words: list[str], ask: Run, running_fake: FakeNode
+) -> None:
+    ref = ask("remember", "x")["id"]
+    assert ask("forget", ref, "--erase", *words, code=2)["hint"] == "say --yes to do it"
+    assert running_fake.engrams[ref].life == "active"
+
+
+@pytest.mark.parametrize(("answer", "code", "life"), [("y", 0, "deleted"), ("n", 130, "active")])
+def test_an_erasure_asks_first(
+    answer: str,
+    code: int,
+    life: str,
+    ask: Run,
+    running_fake: FakeNode,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    ref = ask("remember", "x")["id"]
+    typed = io.StringIO(f"{answer}\n")
+    monkeypatch.setattr(typed, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stdin", typed)
+    assert run_command(["--home", str(running_fake.home), "forget", ref, "--erase"]) == code
+    output, errors = capsys.readouterr()
+    assert "Erase it? [y/N]" in errors
+    assert "backups" in errors
+    assert ("is erased here" in output) == (code == 0)
+    assert running_fake.engrams[ref].life == life
+
+
+@pytest.mark.parametrize(
+    ("check", "code"),
+    [
+        (Check("store", ok=True), 0),
+        (Check("owed", ok=False, detail="3 values have not arrived"), 6),
+        (Check("logs", ok=False, detail="a signature is wrong", damaged=True), 8),
+    ],
+)
+def test_doctor_tells_what_is_damaged_from_what_needs_a_look(
+    check: Check, code: int, see: Run, running_fake: FakeNode, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checks = (Check("documents", ok=True, detail="12 are as their records say"), check)
+    running_fake.found = Doctor(code == 0, checks, SAVING, 9_000)
+    assert run_command(["--home", str(running_fake.home), "doctor"]) == code
+    shown = capsys.readouterr().out
+    assert check.detail in shown
+    assert ("DAMAGED" in shown) == (code == 8)
+    assert "the store takes 9.0 kB" in shown
+    assert "compact would drop 3 values (300 bytes), 200 bytes of 2 documents" in shown
+    assert run_command(["--home", str(running_fake.home), "doctor", "--json"]) == code
+    check_form(json.loads(capsys.readouterr().out))
+
+
+def test_compact_says_what_it_did_or_would_do(ask: Run, see: Run, running_fake: FakeNode) -> None:
+    assert ask("compact")["saved"]["payloads"] == 3
+    assert see("compact", "--keep-days", "7", "--dry-run").splitlines() == [
+        "would drop 3 values (300 bytes), 200 bytes of 2 documents, 1 signature",
+        "the store takes 9.0 kB",
+    ]
+    assert see("compact").splitlines()[1] == "the store took 9.0 kB, now 4.0 kB"
+    assert running_fake.compacted == [(30, False), (7, True), (30, False)]
+
+
+def test_what_compaction_had_to_leave_is_exit_code_8(
+    see: Run, running_fake: FakeNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def compact(**_: object) -> Compaction:
+        return Compaction(SAVING, 2, 1, failed=("01234567-",))
+
+    monkeypatch.setattr(running_fake, "compact", compact)
+    assert "01234567- would not be the same when rebuilt" in see("compact", code=8)
 
 
 def test_an_unknown_id_is_exit_code_3_with_a_hint_for_this_home(
@@ -115,14 +258,42 @@ def test_people_see_lines(see: Run) -> None:
     assert shown.endswith("\nDeploys go out\non Tuesdays\n")
     assert "Deploys #ops" in see("list")
     assert "create" in see("history", ref.strip())
-    assert "value conflict in content" in see("conflicts")
+    conflicts = see("conflicts")
+    assert "value conflict in content" in conflicts
+    assert f"update {'f' * 36} --if-version v1.9 --content TEXT" in conflicts
     assert "via=mdns" in see("peers")
     assert "alone" in see("status")
     assert see("sync", "--timeout", "1ms").startswith("clean, 0 memories changed here\n")
 
 
+def test_people_see_everything_that_an_engram_can_be(see: Run) -> None:
+    words = ["remember", "How to deploy", "--epistemic", "inferred", "--collaborative"]
+    words += ["--belief", "deploys", "on", "Tuesdays", "--not", "--count", "tries=2"]
+    words += ["--event", "it\nworked", "--skill", "deploy", "--step", "tag", "--step", "push"]
+    ref = see(*words).strip()
+    assert "How to deploy [inferred]" in see("list")
+    assert see("get", ref).split("\n\n", 1)[1] == (
+        "How to deploy\n\n"
+        "Events, oldest first:\n"
+        f"  {'e' * 16}:0  {at(1)}, laptop (aaaaaaaa)\n"
+        "    it\n    worked\n\n"
+        f"Skill deploy, version {'f' * 16}:0 by laptop (aaaaaaaa):\n"
+        "  1. tag\n  2. push\n"
+    )
+    rows = see("get", ref).split("\n\n", 1)[0]
+    for row in (
+        "epistemic  inferred",
+        "belief     NOT deploys on Tuesdays",
+        "counters   tries=2",
+        "text       collaborative: takes --insert and --delete",
+    ):
+        assert row in rows
+
+
 def test_what_a_peer_wrote_cannot_move_the_cursor(see: Run) -> None:
-    ref = see("remember", "\x1b[2Jgone \u202eevil", "--title", "\x1b]0;t\x07").strip()
+    evil = "\x1b[2Jgone \u202eevil"
+    words = ["--event", evil, "--skill", evil, "--step", evil, "--belief", evil, evil, evil]
+    ref = see("remember", evil, "--title", "\x1b]0;t\x07", "--count", evil, *words).strip()
     for words in (["get", ref], ["list"], ["recall", "gone"], ["history", ref]):
         shown = see(*words)
         assert "\x1b" not in shown

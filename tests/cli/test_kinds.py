@@ -99,7 +99,8 @@ def test_an_amendment_names_its_event() -> None:
 def test_a_count_goes_up_by_one_unless_told_otherwise() -> None:
     assert increment("tries") == ("tries", 1)
     assert increment("tries=-2") == ("tries", -2)
-    for text in ("", "=1", "tries=", "tries=many", "tries=0", "tries=1.5"):
+    assert increment("tries=0") == ("tries", 0)
+    for text in ("", "=1", "tries=", "tries=many", "tries=+1", "tries=1.5", "tries=1_0"):
         with pytest.raises(click.BadParameter, match="NAME=N"):
             increment(text)
 

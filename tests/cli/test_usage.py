@@ -28,7 +28,7 @@ COMMANDS = sorted(commands())
 def test_all_promised_commands_exist() -> None:
     promised = (
         "init id up down offline online remember recall get list update forget archive restore "
-        "history conflicts import invite join peers sync status config demo"
+        "history conflicts import invite join peers sync status doctor compact config demo"
     )
     assert {path[0] for path in COMMANDS} == set(promised.split())
 
@@ -82,6 +82,14 @@ def test_every_kind_in_the_docs_has_a_schema_and_the_other_way_round() -> None:
         (["remember", "x", "--confidence", "2"], "Invalid value for '--confidence'", "remember"),
         (["import", ".", "--shard", "4/3"], "'4/3' is not I/N", "import --help"),
         (["list", "--since", "once"], "'once' is not a time", "list --help"),
+        (["get", "01234567", "--at", "noon"], "2h, '3 days ago', 2026-01-31", "get --help"),
+        (["history", "01234567", "--at", "9999-01-01"], "lies in the future", "history --help"),
+        (["update", "01234567", "--count", "a=b"], "is not NAME or NAME=N", "update --help"),
+        (["update", "01234567", "--amend", "x"], "is not EVENT=TEXT", "update --help"),
+        (["update", "01234567", "--insert", "x"], "is not POS:TEXT", "update --help"),
+        (["update", "01234567", "--delete", "1:0"], "is not POS:LEN", "update --help"),
+        (["remember", "x", "--epistemic", "reported"], "'reported' is not one of", "remember"),
+        (["compact", "--keep-days", "-1"], "Invalid value for '--keep-days'", "compact --help"),
         (["config", "--nope"], "No such option", "config --help"),
     ],
 )
@@ -103,6 +111,29 @@ def test_an_update_of_nothing_is_refused(
 ) -> None:
     assert run_command(["--home", str(tmp_path), "update", "01234567"]) == 2
     assert "nothing to change" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--not"], "--not says that a --belief does not hold"),
+        (["--parent", "x"], "a new version of a skill says how it is done"),
+        (["--skill", "deploy"], "a new version of a skill says how it is done"),
+        (["--refine", "x", "--step", "y"], "a skill is a text or steps, not both"),
+        (["--delete", "0:3", "--insert", "1:x"], "--insert 1 lies inside --delete 0:3"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(
+    words: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(["--home", str(tmp_path), "update", "01234567", *words]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_skill_has_a_name_and_steps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["--skill", "deploy"], ["--step", "tag"]):
+        assert run_command(["--home", str(tmp_path), "remember", "x", *words]) == 2
+        assert "give --skill NAME and --step TEXT" in capsys.readouterr().err
 
 
 def test_a_usage_error_is_json_when_json_was_asked_for(

@@ -8,8 +8,14 @@ import trio
 
 from engram_sync.errors import NotFoundError, PreconditionError
 from engram_sync.results import (
+    Check,
+    Compaction,
     Conflict,
+    Doctor,
+    Edit,
     Engram,
+    ErasureStatus,
+    Event,
     HistoryEntry,
     Hit,
     Identity,
@@ -19,6 +25,8 @@ from engram_sync.results import (
     PeerStatus,
     PeerSync,
     Provenance,
+    Refinement,
+    Saving,
     Scope,
     Sibling,
     Status,
@@ -28,7 +36,29 @@ from engram_sync.results import (
 
 NODE = "a" * 52
 AGENT = "b" * 64
+SAVING = Saving(3, 300, 2, 200, 1)
 PROVENANCE = Provenance(NODE, "laptop", AGENT, 1_700_000_000_000)
+
+Belief = Mapping[str, object]
+
+
+def opinions(belief: Belief | Sequence[Belief] | None) -> tuple[dict[str, object], ...]:
+    if belief is None:
+        return ()
+    several = [belief] if isinstance(belief, Mapping) else belief
+    return tuple({"polarity": True, "confidence": 1.0} | dict(one) for one in several)
+
+
+def refinement(number: int, skill: Mapping[str, object], parents: tuple[str, ...]) -> Refinement:
+    return Refinement(f"{'f' * 16}:{number}", parents, dict(skill), 1, NODE, "laptop")
+
+
+def conflict(kind: str, field: str, values: Sequence[str], key: tuple[str, ...] = ()) -> Conflict:
+    siblings = tuple(
+        Sibling(field, text, NODE, "laptop", 1, data=text, id=f"{'e' * 16}:{place}")
+        for place, text in enumerate(values)
+    )
+    return Conflict("d" * 64, "e" * 64, "f" * 36, kind, field, siblings, "v1.9", key)
 
 
 class FakeNode:
@@ -44,6 +74,11 @@ class FakeNode:
         self.cancelled: list[str] = []
         self.completed: list[str] = []
         self.tokens: list[str] = []
+        self.edits: list[Edit] = []
+        self.asked_at: list[int] = []
+        self.erasures: tuple[ErasureStatus, ...] = ()
+        self.compacted: list[tuple[float, bool]] = []
+        self.found = Doctor(True, (Check("store", ok=True, detail="9,000 bytes"),), SAVING, 9_000)
 
     @property
     def home(self) -> Path:
@@ -66,9 +101,13 @@ class FakeNode:
         tags: Iterable[str] = (),
         confidence: float = 1.0,
         metadata: Mapping[str, object] | None = None,
-        belief: Mapping[str, object] | None = None,
+        belief: Belief | Sequence[Belief] | None = None,
         events: Iterable[object] = (),
         key: str | None = None,
+        epistemic: str = "",
+        skill: Mapping[str, object] | None = None,
+        counters: Mapping[str, int] | None = None,
+        collaborative: bool = False,
     ) -> Engram:
         number = len(self.engrams) + 1
         engram = Engram(
@@ -82,13 +121,20 @@ class FakeNode:
             tags=tuple(sorted(tags)),
             confidence=confidence,
             metadata=dict(metadata or {}),
-            belief=() if belief is None else (dict(belief),),
-            events=tuple(events),
+            belief=opinions(belief),
+            events=tuple(
+                Event(f"{'e' * 16}:{place}", value, 1, NODE, "laptop")
+                for place, value in enumerate(events)
+            ),
             life=Life.ACTIVE,
             reason="",
             created_at_ms=1,
             updated_at_ms=1,
             provenance=PROVENANCE,
+            epistemic=epistemic,
+            skill=() if skill is None else (refinement(0, skill, ()),),
+            counters=dict(counters or {}),
+            collaborative=collaborative,
         )
         self.engrams[engram.id] = engram
         return engram
@@ -106,15 +152,20 @@ class FakeNode:
         type: str | None = None,  # noqa: A002
         scope: str | None = None,
         since_ms: int | None = None,
+        epistemic: str | None = None,
     ) -> list[Hit]:
         words = set(query.lower().split())
         return [
             Hit(engram, 0.5)
             for engram in self.engrams.values()
-            if words & set(engram.content.lower().split()) and set(tags) <= set(engram.tags)
+            if words & set(engram.content.lower().split())
+            and set(tags) <= set(engram.tags)
+            and epistemic in (None, engram.epistemic)
         ][:limit]
 
-    async def get(self, ref: Engram | str) -> Engram:
+    async def get(self, ref: Engram | str, *, at_ms: int | None = None) -> Engram:
+        if at_ms is not None:
+            self.asked_at.append(at_ms)
         if isinstance(ref, Engram):
             return ref
         found = [engram for key, engram in self.engrams.items() if key.startswith(ref)]
@@ -133,19 +184,70 @@ class FakeNode:
         remove_tags: Iterable[str] = (),
         confidence: float | None = None,
         metadata: Mapping[str, object] | None = None,
+        epistemic: str | None = None,
+        believe: Belief | Sequence[Belief] | None = None,
+        add_events: Iterable[object] = (),
+        amend_events: Mapping[str, object] | None = None,
+        remove_events: Iterable[str] = (),
+        refine: Mapping[str, object] | None = None,
+        refine_parents: Iterable[str] | None = None,
+        count: Mapping[str, int] | None = None,
+        edits: Iterable[Edit] = (),
         if_version: str | None = None,
     ) -> Engram:
         old = await self.get(ref)
         self._check(old, if_version)
-        tags = sorted({*old.tags, *add_tags} - {*remove_tags})
+        self.edits += edits
+        added = (
+            Event(f"{'e' * 16}:{place}", value, 2, NODE, "laptop")
+            for place, value in enumerate(add_events, len(old.events))
+        )
+        amended = amend_events or {}
+        gone = {*remove_events}
+        events = (
+            dataclasses.replace(event, value=amended[event.id], amended=True)
+            if event.id in amended
+            else event
+            for event in old.events
+            if event.id not in gone
+        )
+        heads = old.skill
+        if refine is not None:
+            parents = tuple(refine_parents or (head.id for head in heads))
+            kept = tuple(head for head in heads if head.id not in parents)
+            heads = (refinement(len(parents), refine, parents), *kept)
+        counters = dict(old.counters)
+        for name, by in (count or {}).items():
+            counters[name] = counters.get(name, 0) + by
         return self._replace(
-            dataclasses.replace(old, content=content or old.content, tags=tuple(tags))
+            dataclasses.replace(
+                old,
+                content=content or old.content,
+                tags=tuple(sorted({*old.tags, *add_tags} - {*remove_tags})),
+                epistemic=old.epistemic if epistemic is None else epistemic,
+                belief=old.belief + opinions(believe),
+                events=(*events, *added),
+                skill=heads,
+                counters=counters,
+            )
         )
 
     async def forget(
-        self, ref: Engram | str, *, reason: str = "", if_version: str | None = None
+        self,
+        ref: Engram | str,
+        *,
+        reason: str = "",
+        if_version: str | None = None,
+        erase: bool = False,
     ) -> Engram:
-        return await self._live(ref, Life.DELETED, reason, if_version)
+        gone = await self._live(ref, Life.DELETED, reason, if_version)
+        if not erase:
+            return gone
+        status = ErasureStatus(
+            gone.id, AGENT, 1, NODE, 1, ("desk",), ("tablet",), copies=("c" * 36,)
+        )
+        self.erasures = (*self.erasures, status)
+        return self._replace(dataclasses.replace(gone, content="", erased=True))
 
     async def archive(
         self, ref: Engram | str, *, reason: str = "", if_version: str | None = None
@@ -155,14 +257,13 @@ class FakeNode:
     async def restore(self, ref: Engram | str, *, if_version: str | None = None) -> Engram:
         return await self._live(ref, Life.ACTIVE, "", if_version)
 
-    async def history(self, ref: Engram | str) -> list[HistoryEntry]:
-        engram = await self.get(ref)
+    async def history(self, ref: Engram | str, *, at_ms: int | None = None) -> list[HistoryEntry]:
+        engram = await self.get(ref, at_ms=at_ms)
         fields: dict[str, object] = {"content": engram.content}
         return [HistoryEntry("create", NODE, "laptop", 1, fields, "c" * 64, 1, True)]
 
     async def conflicts(self) -> list[Conflict]:
-        siblings = tuple(Sibling("content", text, NODE, "laptop", 1) for text in ("one", "two"))
-        return [Conflict("d" * 64, "e" * 64, "f" * 36, "value", "content", siblings, "v1.9")]
+        return [conflict("value", "content", ("one", "two"))]
 
     async def sync(self, *, timeout_s: float = 30.0) -> SyncResult:
         self.entered.set()
@@ -196,7 +297,17 @@ class FakeNode:
 
     async def status(self) -> Status:
         identity = await self.identity()
-        return Status(identity, True, self.network, (), "ok", (), "alone", (), ())
+        return Status(
+            identity, True, self.network, (), "ok", (), "alone", (), (), erasures=self.erasures
+        )
+
+    async def doctor(self) -> Doctor:
+        return self.found
+
+    async def compact(self, *, keep_days: float = 30.0, dry_run: bool = False) -> Compaction:
+        self.compacted.append((keep_days, dry_run))
+        after = 9_000 if dry_run else 4_000
+        return Compaction(SAVING, 9_000, after)
 
     async def go_offline(self) -> None:
         self.network = "offline"
@@ -214,8 +325,13 @@ class FakeNode:
         since_ms: int | None = None,
         life: str | None = "active",
         after: str | None = None,
+        epistemic: str | None = None,
     ) -> Sequence[Engram]:
-        return [engram for engram in self.engrams.values() if engram.life == life][:limit]
+        return [
+            engram
+            for engram in self.engrams.values()
+            if engram.life == life and epistemic in (None, engram.epistemic)
+        ][:limit]
 
     def _check(self, engram: Engram, if_version: str | None) -> None:
         if if_version is not None and if_version != engram.version:

@@ -18,7 +18,7 @@ from engram_sync.errors import (
     NotFoundError,
     PreconditionError,
 )
-from engram_sync.results import NewMemory
+from engram_sync.results import Delete, Insert, NewMemory
 from tests.control.fake_node import FakeNode
 from tests.control.serving import KINDS, answer, attached, raw, request, served
 
@@ -43,7 +43,7 @@ async def test_every_method_answers_what_the_node_answers(tmp_path: Path) -> Non
             "Deploys go out", tags={"ops"}, metadata={"a": [1, None]}, events=("seen",)
         )
         assert engram == node.engrams[engram.id]
-        assert await client.get(engram.id[:8]) == engram
+        assert await client.get(engram.id[:8], at_ms=7) == engram
         assert await client.recall("deploys", tags=["ops"]) == await node.recall("deploys")
         assert list(await client.list(limit=3)) == [engram]
         updated = await client.update(engram, content="later", add_tags=["x"])
@@ -61,6 +61,60 @@ async def test_every_method_answers_what_the_node_answers(tmp_path: Path) -> Non
         assert (await client.status()).network == "offline"
         forgotten = await client.forget(engram.id, reason="wrong")
         assert (forgotten.life, forgotten.reason) == ("deleted", "wrong")
+        assert await client.history(engram.id, at_ms=8) == await node.history(engram.id)
+        assert node.asked_at == [7, 8]
+        assert (await client.forget(engram.id, erase=True)).erased
+        assert await client.status() == await node.status()
+        assert await client.doctor() == await node.doctor()
+        assert await client.compact(keep_days=1.5, dry_run=True) == await node.compact(
+            keep_days=1.5, dry_run=True
+        )
+        assert node.compacted == [(1.5, True)] * 2
+
+
+async def test_everything_that_an_engram_can_be_travels(tmp_path: Path) -> None:
+    node = FakeNode(tmp_path)
+    async with attached(node) as client:
+        engram = await client.remember(
+            "How to deploy",
+            type="procedural",
+            belief=[{"subject": "deploys", "relation": "on", "object": "Tuesdays"}],
+            events=("first", {"text": "second", "key": "2"}),
+            epistemic="observed",
+            skill={"name": "deploy", "steps": ["tag", "push"]},
+            counters={"tries": 1},
+            collaborative=True,
+        )
+        assert engram == node.engrams[engram.id]
+        assert (engram.epistemic, engram.counters, engram.collaborative) == (
+            "observed",
+            {"tries": 1},
+            True,
+        )
+        first, second = engram.events
+        (head,) = engram.skill
+        changed = await client.update(
+            engram,
+            epistemic="inferred",
+            believe={"subject": "deploys", "relation": "on", "object": "Fridays"},
+            add_events=["third"],
+            amend_events={first.id: "the very first"},
+            remove_events=[second.id],
+            refine={"name": "deploy", "text": "push a tag"},
+            refine_parents=[head.id],
+            count={"tries": 2},
+            edits=[Insert(0, "Note: "), Delete(1, 2), ("insert", 3, "x")],
+        )
+        assert changed == node.engrams[engram.id]
+        assert [event.value for event in changed.events] == ["the very first", "third"]
+        assert changed.skill[0].parents == (head.id,)
+        assert [one["object"] for one in changed.belief] == ["Tuesdays", "Fridays"]
+        assert changed.counters == {"tries": 3}
+        assert node.edits == [("insert", 0, "Note: "), ("delete", 1, 2), ("insert", 3, "x")]
+        assert [hit.engram for hit in await client.recall("deploy", epistemic="inferred")] == [
+            changed
+        ]
+        assert list(await client.list(epistemic="observed")) == []
 
 
 def test_every_method_of_the_table_exists_on_the_client() -> None:

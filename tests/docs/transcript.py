@@ -14,13 +14,18 @@ from typing import NamedTuple
 from tests.cli.terminal import PROGRAM, SECONDS_MAX, environment
 
 REST = "…"
-"""A line of its own: whatever else is printed."""
+"""A line of its own: any lines, or none."""
+
+FILE_COMMANDS = {"cp", "mv", "rm", "mkdir"}
+"""What pages type beside the program."""
 
 _NAMES = (
     r"engram1\.[\w-]+…?",  # a token, which pages cut short
-    r"v1\.[\w-]+",
+    r"v\d\.[\w-]+",
     r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b",
     r"\b[0-9a-f]{64}\b",
+    r"\b[0-9a-f]{16}\b",
+    r"(?<=log )[0-9a-f]{8}\b",
     r"\b[a-z2-7]{52}\b",
     r"(?<=\()[a-z2-7]{8}(?=\))",
     r"\b127\.0\.0\.1:\d+",
@@ -30,6 +35,8 @@ _MEASURES = (
     r"^\d\.\d\d(?=  )",  # a score
     r"\b\d+(?= memories changed here| in,| out$)",
     r"\b(?:clean|merged)\b",
+    r"\b\d+(?:\.\d)? (?:bytes|kB|MB)",
+    r"(?<=signed them: )\d+ records in \d+ logs",
 )
 _SHOWN = re.compile(
     "|".join([f"(?P<name>{'|'.join(_NAMES)})", f"(?P<measure>{'|'.join(_MEASURES)})"])
@@ -41,6 +48,8 @@ class Step(NamedTuple):
 
     words: list[str]
     printed: list[str]
+    code: int = 0
+    """Where the page says so, as ``# exit code 6`` behind the command."""
 
 
 def steps(text: str) -> list[Step]:
@@ -48,7 +57,10 @@ def steps(text: str) -> list[Step]:
     found: list[Step] = []
     for line in text.splitlines():
         if line.startswith("$ "):
-            found.append(Step(shlex.split(line.removeprefix("$ "), comments=True), []))
+            typed = line.removeprefix("$ ")
+            code = re.search(r"# exit code (\d+)$", typed)
+            words = shlex.split(typed, comments=True)
+            found.append(Step(words, [], int(code[1]) if code else 0))
         else:
             found[-1].printed.append(line)
     return found
@@ -70,13 +82,21 @@ class Player:
 
     def play(self, step: Step) -> None:
         """Run one command; AssertionError when it prints something else than the page says."""
-        words = [self._names.get(word, word) for word in step.words]
-        assert words[0] == "engram-sync"
-        if "up" in words:
+        words = [self._filled_in(word) for word in step.words]
+        if words[0] in FILE_COMMANDS:
+            printed = self._run(words, step.code)
+        elif "up" in words:
             printed = self._start(words[1:], lines=len(step.printed))
         else:
-            printed = self._run(words[1:])
+            assert words[0] == "engram-sync"
+            printed = self._run([*PROGRAM, *words[1:]], step.code)
         self._compare(step, printed)
+
+    def _filled_in(self, word: str) -> str:
+        """A word of the page with the names in it as they turned out to be."""
+        for said in sorted(self._names, key=len, reverse=True):
+            word = word.replace(said, self._names[said])
+        return word
 
     def finish(self) -> None:
         """Wait for every node that was started; AssertionError when one did not end in order."""
@@ -102,9 +122,9 @@ class Player:
         assert process.stdout is not None
         return [process.stdout.readline().rstrip("\n") for _ in range(lines)]
 
-    def _run(self, words: list[str]) -> list[str]:
+    def _run(self, words: list[str], code: int) -> list[str]:
         done = subprocess.run(
-            [*PROGRAM, *words],
+            words,
             cwd=self._folder,
             env=self._environment,
             capture_output=True,
@@ -112,15 +132,25 @@ class Player:
             timeout=SECONDS_MAX,
             check=False,
         )
-        assert (done.returncode, done.stderr) == (0, ""), words
-        return done.stdout.splitlines()
+        assert done.returncode == code, (words, done)
+        assert code or not done.stderr, (words, done.stderr)
+        return (done.stdout + done.stderr).splitlines()
 
     def _compare(self, step: Step, printed: list[str]) -> None:
-        if step.printed == [REST]:
-            return
-        assert len(step.printed) == len(printed), (step, printed)
-        for said, line in zip(step.printed, printed, strict=True):
-            self._compare_line(said, line)
+        left, skipping = [*printed], False
+        for said in step.printed:
+            if said == REST:
+                skipping = True
+                continue
+            while skipping and left and not self._fits(said, left[0]):
+                del left[0]
+            assert left, (step, printed)
+            self._compare_line(said, left.pop(0))
+            skipping = False
+        assert skipping or not left, (step, printed)
+
+    def _fits(self, said: str, line: str) -> bool:
+        return re.fullmatch(self._pattern(said, list(_SHOWN.finditer(said))), line) is not None
 
     def _compare_line(self, said: str, line: str) -> None:
         shown = list(_SHOWN.finditer(said))

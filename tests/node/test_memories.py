@@ -1,19 +1,22 @@
 """Remember, recall, update, forget, archive, restore: through a node, across its restarts."""
 
+from collections.abc import Awaitable, Callable
+
 import pytest
 import trio
 from trio.testing import MockClock
 
 from engram_sync.errors import (
     DegradedError,
+    DeniedError,
     NotFoundError,
     PreconditionError,
     UsageError,
 )
 from engram_sync.node import Node
-from engram_sync.results import NewMemory
+from engram_sync.results import Delete, Insert, NewMemory
 
-from .village import Village, agreement, contents
+from .village import EPOCH_MS, Village, agreement, contents, until
 
 
 async def test_a_memory_lives_through_all_its_changes_and_a_restart(
@@ -156,3 +159,205 @@ async def test_many_writers_at_once_all_get_their_own(
     async with village.open("a") as a, village.open("b", peers=["a"]) as b:
         await agreement(a, b)
         assert len(await contents(a)) == 100
+
+
+async def test_an_erased_memory_is_gone_everywhere_and_says_so(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        e = await a.remember("a secret", title="hush")
+        await a.update(e, content="a better secret")
+        await agreement(a, b)
+        gone = await a.forget(e.id, reason="private", erase=True)
+        assert (gone.life, gone.content, gone.erased) == ("deleted", "", True)
+        await agreement(a, b)
+        assert await b.get(e.id) == await a.get(e.id)
+        for node in (a, b):
+            assert await node.recall("secret") == []
+            entries = await node.history(e.id)
+            assert [entry.kind for entry in entries] == ["create", "update", "delete", "erase"]
+            assert [entry.erased for entry in entries[:3]] == [True, True, False]
+            assert set(entries[0].fields.values()) == {None}
+            assert (await node.get(e.id)).reason == "private"
+        with pytest.raises(PreconditionError):
+            await a.restore(e.id)
+
+
+async def test_an_erasure_waits_for_every_member(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        e = await a.remember("a secret")
+        await agreement(a, b)
+        await b.go_offline()
+        await a.forget(e.id, erase=True)
+        (waiting,) = (await a.status()).erasures
+        assert (waiting.engram, waiting.records) == (e.id, 1)
+        assert (waiting.confirmed, waiting.waiting) == (("a",), ("b",))
+        assert (await b.get(e.id)).content == "a secret"
+        await b.go_online()
+        await until(_nothing_waits(a))
+        assert (await b.get(e.id)).erased
+
+
+def _nothing_waits(node: Node) -> Callable[[], Awaitable[bool]]:
+    async def done() -> bool:
+        return (await node.status()).erasures == ()
+
+    return done
+
+
+async def test_only_its_author_or_a_leader_erases(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        e = await a.remember("written by a")
+        await agreement(a, b)
+        with pytest.raises(DeniedError, match="a wrote parts of memory"):
+            await b.forget(e.id, erase=True)
+        assert (await b.get(e.id)).life == "active"
+        mine = await b.remember("written by b")
+        assert (await b.forget(mine.id, erase=True)).erased
+        led = await b.remember("also written by b")
+        await agreement(a, b)
+        assert (await a.forget(led.id, erase=True)).erased
+
+
+async def test_an_edit_that_nobody_saw_survives_an_erasure(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        seen = await a.remember("one")
+        await agreement(a, b)
+        await b.update(seen.id, content="two")
+        await agreement(a, b)
+        after = await a.forget(seen, erase=True)
+        assert (after.content, after.erased) == ("two", True)
+        await agreement(a, b)
+        (conflict,) = await b.conflicts()
+        assert conflict.kind == "lifecycle"
+
+
+async def test_what_was_deleted_can_still_be_erased(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.open("a", online=False) as a:
+        e = await a.remember("a secret")
+        await a.forget(e.id)
+        assert (await a.forget(e.id, erase=True)).erased
+        assert (await a.history(e.id))[0].fields["content"] is None
+
+
+async def test_a_node_tells_what_it_could_have_known_then(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        clock = village.clocks["a"]
+        e = await a.remember("first")
+        await agreement(a, b)
+        await trio.sleep(60)
+        between = clock.now_ms()
+        await trio.sleep(60)
+        await b.go_offline()
+        await a.update(e.id, content="second")
+        await trio.sleep(60)
+        away = clock.now_ms()
+        await trio.sleep(60)
+        await b.go_online()
+        await agreement(a, b)
+        for node in (a, b):
+            assert (await node.get(e.id)).content == "second"
+            assert (await node.get(e.id, at_ms=between)).content == "first"
+            assert len(await node.history(e.id, at_ms=between)) == 1
+            with pytest.raises(NotFoundError, match="at that time"):
+                await node.get(e.id, at_ms=EPOCH_MS - 1)
+        assert (await a.get(e.id, at_ms=away)).content == "second"
+        assert (await b.get(e.id, at_ms=away)).content == "first", "b had not heard of it"
+
+
+async def test_every_kind_of_conflict_is_settled_by_an_update_of_what_was_seen(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        memory = await a.remember(
+            "text",
+            belief={"subject": "deploys", "relation": "on", "object": "Monday"},
+            events=["it began"],
+            skill={"name": "deploy", "steps": ["push"]},
+            epistemic="observed",
+        )
+        await agreement(a, b)
+        (event,), (head,) = memory.events, memory.skill
+        for node, word in ((a, "Tuesday"), (b, "Friday")):
+            await node.update(
+                memory,
+                content=word,
+                metadata={"day": word},
+                epistemic="inferred" if node is a else "retracted",
+                amend_events={event.id: f"it began on {word}"},
+                refine={"name": "deploy", "text": f"wait for {word}"},
+                refine_parents=[head.id],
+            )
+        await agreement(a, b)
+        found = {(conflict.kind, conflict.field) for conflict in await a.conflicts()}
+        assert found == {
+            ("value", "content"),
+            ("value", "metadata.day"),
+            ("value", "epistemic"),
+            ("episodic", "events"),
+            ("skill", "skill"),
+        }
+        conflicts = {conflict.kind: conflict for conflict in await b.conflicts()}
+        (version,) = {conflict.engram_version for conflict in conflicts.values()}
+        (amended,) = conflicts["episodic"].key
+        settled = await b.update(
+            memory.id,
+            content="soon",
+            metadata={"day": "soon"},
+            epistemic="contested",
+            amend_events={amended: "it began"},
+            refine={"text": "wait"},
+            if_version=version,
+        )
+        assert settled.siblings == ()
+        await agreement(a, b)
+        assert await a.conflicts() == await b.conflicts() == []
+        assert [one.skill for one in (await a.get(memory.id)).skill] == [
+            {"name": "deploy", "text": "wait"}
+        ]
+
+
+async def test_two_people_edit_one_text(village: Village, autojump_clock: MockClock) -> None:
+    async with village.pair() as (a, b):
+        e = await a.remember("Deploys go out on Tuesdays 🎉", collaborative=True)
+        await agreement(a, b)
+        await a.update(e, edits=[Insert(0, "All ")])
+        await b.update(e, edits=[Delete(18, 4), Insert(18, "Wednes")])
+        await agreement(a, b)
+        for node in (a, b):
+            assert (await node.get(e.id)).content == "All Deploys go out on Wednesdays 🎉"
+        assert await a.conflicts() == []
+
+
+async def test_several_nodes_count_at_once(village: Village, autojump_clock: MockClock) -> None:
+    async with village.pair() as (a, b):
+        e = await a.remember("tries", counters={"tries": 1})
+        await agreement(a, b)
+        await a.update(e.id, count={"tries": 2})
+        await b.update(e.id, count={"tries": 3, "wins": 1})
+        await agreement(a, b)
+        for node in (a, b):
+            assert (await node.get(e.id)).counters == {"tries": 6, "wins": 1}
+
+
+async def test_memories_are_found_by_the_ground_they_stand_on(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.open("a", online=False) as a:
+        await a.remember("seen", epistemic="observed")
+        await a.remember("seen and concluded", epistemic="inferred")
+        assert [m.content for m in await a.list(epistemic="observed")] == ["seen"]
+        found = await a.recall("seen", epistemic="inferred")
+        assert [hit.engram.content for hit in found] == ["seen and concluded"]
+        with pytest.raises(UsageError):
+            await a.list(epistemic="felt")

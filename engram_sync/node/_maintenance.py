@@ -1,0 +1,278 @@
+"""Looking after what is stored: doctor checks all of it, compact makes it smaller.
+
+Both work in slices, so that memories are read and written meanwhile.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import partial
+
+from engram_sync.memory import compare_rows, engram_text, rows_of
+from engram_sync.node._core import Core
+from engram_sync.node._erasures import erasures
+from engram_sync.node._limits import SWEEP_RECORDS
+from engram_sync.node._log_checks import log_checks
+from engram_sync.node._upkeep import CompactedSlice, compact_slice, plan_slice
+from engram_sync.results import Check, Compaction, Doctor, Saving
+from engram_sync.store import EngramRow, Reader, Transaction
+
+DAY_MS = 86_400_000
+CHECK_ROWS = 64
+"""Memories replayed in one job: each costs a fraction of a millisecond per record."""
+MERGE_RUNS = 512
+"""Runs looked at in one commit."""
+SHOWN_MAX = 5
+"""Problems of one check that are told in full; whoever has more has the same one many times."""
+REPAIR = "see docs/operations.md, When something is damaged"
+
+
+async def doctor(core: Core, *, keep_days: float) -> Doctor:
+    """Check everything that is stored; changes nothing.
+
+    Args:
+        core: The node.
+        keep_days: What a compaction would keep, for what it would save.
+    """
+    await core.settle()
+    checks = [
+        _damage("store", await core.store.integrity(), "no page or row contradicts another"),
+        await _logs(core),
+        await _documents(core),
+        *await _shortcomings(core),
+    ]
+    saving = Savings()
+    await _shrink(core, saving, _days_ago(core, keep_days), dry=True)
+    return Doctor(
+        healthy=all(check.ok for check in checks),
+        checks=tuple(checks),
+        saving=saving.total(),
+        store_bytes=await _store_bytes(core),
+    )
+
+
+async def compact(core: Core, *, keep_days: float, dry_run: bool) -> Compaction:
+    """Drop payloads that nothing shows any more and rewrite the store without its free pages.
+
+    Args:
+        core: The node.
+        keep_days: Memories that changed within this time are left alone.
+        dry_run: Change nothing and say what would be saved.
+
+    Raises:
+        DegradedError: There is no room to rewrite the store; what was dropped stays dropped.
+    """
+    await core.settle()
+    before = await _store_bytes(core)
+    saving = Savings()
+    await _shrink(
+        core, saving, core.machine.clock.now_ms() - round(keep_days * DAY_MS), dry=dry_run
+    )
+    if not dry_run:
+        await core.store.compact()
+    return Compaction(saving.total(), before, await _store_bytes(core), tuple(saving.failed))
+
+
+@dataclass(slots=True)
+class Savings:
+    """What a compaction saves, added up slice by slice."""
+
+    payloads: int = 0
+    payload_bytes: int = 0
+    documents: int = 0
+    document_bytes: int = 0
+    runs: int = 0
+    failed: list[str] = field(default_factory=list[str])
+    """Memories that were left alone."""
+
+    def add(self, done: CompactedSlice) -> None:
+        """Count what one slice did."""
+        for each in done.done:
+            if not each.same:
+                self.failed.append(engram_text(each.dead.row.engram))
+                continue
+            self.payloads += len(each.dead.positions)
+            self.payload_bytes += each.dead.payload_bytes
+            self.documents += each.dead.document_bytes > 0
+            self.document_bytes += each.dead.document_bytes
+
+    def total(self) -> Saving:
+        """The sum."""
+        return Saving(
+            self.payloads, self.payload_bytes, self.documents, self.document_bytes, self.runs
+        )
+
+
+def _days_ago(core: Core, days: float) -> int:
+    return core.machine.clock.now_ms() - round(days * DAY_MS)
+
+
+async def _shrink(core: Core, saving: Savings, before_ms: int, *, dry: bool) -> None:
+    for scope in tuple(core.scopes):
+        after: EngramRow | None = None
+        while True:
+            if dry:
+                part = await core.read(partial(_planned, core, scope, after, before_ms))
+            else:
+                part = await core.write(partial(_compacted, core, scope, after, before_ms))
+            saving.add(part)
+            after = part.after
+            if after is None:
+                break
+        saving.runs += await _merge(core, scope, before_ms, dry=dry)
+
+
+def _planned(
+    core: Core, scope: bytes, after: EngramRow | None, before_ms: int, reader: Reader
+) -> CompactedSlice:
+    return plan_slice(core.path, reader, scope, after, before_ms)
+
+
+def _compacted(
+    core: Core, scope: bytes, after: EngramRow | None, before_ms: int, tx: Transaction
+) -> CompactedSlice:
+    return compact_slice(core.path, tx, scope, after, before_ms)
+
+
+class _UndoneError(Exception):
+    """Takes back what a dry run did; never leaves this module."""
+
+
+async def _merge(core: Core, scope: bytes, before_ms: int, *, dry: bool) -> int:
+    """Join runs, and count the signatures that are no longer stored."""
+    number = core.path.ledger.scope_number(scope)
+    # A position that a record names is looked up by its signature.
+    keep = await core.read(lambda reader: reader.named_heads(number))
+    removed, after = 0, 0
+
+    def step(tx: Transaction) -> tuple[int, int]:
+        merged = 0, 0
+        try:
+            with tx.savepoint():
+                merged = tx.merge_runs(
+                    number, MERGE_RUNS, before_ms, after_arrival=after, keep=keep
+                )
+                if dry:
+                    raise _UndoneError
+        except _UndoneError:
+            pass
+        return merged
+
+    while True:
+        count, after = await core.store.submit(step, weight=MERGE_RUNS)
+        removed += count
+        if not after:
+            return removed
+
+
+async def _store_bytes(core: Core) -> int:
+    """The store with its write-ahead log."""
+    pages = await core.read(lambda reader: reader.size().total_bytes)
+    waiting = core.home / "store.db-wal"
+    return pages + (waiting.stat().st_size if waiting.exists() else 0)
+
+
+# -- checks ----------------------------------------------------------------------------------
+
+
+def _damage(name: str, problems: Iterable[str], fine: str) -> Check:
+    """A check that finds damage or nothing."""
+    found = list(problems)
+    if not found:
+        return Check(name, ok=True, detail=fine)
+    more = [f"and {len(found) - SHOWN_MAX:,} more"] if len(found) > SHOWN_MAX else []
+    return Check(
+        name, ok=False, detail="; ".join([*found[:SHOWN_MAX], *more, REPAIR]), damaged=True
+    )
+
+
+async def _logs(core: Core) -> Check:
+    """Every hash chain and every signature."""
+    checks = await core.read(log_checks)
+    for check in checks:
+        while await core.read(check.page):
+            pass
+    faults = [check.fault.text() for check in checks if check.fault is not None]
+    records = sum(check.records for check in checks)
+    return _damage(
+        "logs", faults, f"as their authors signed them: {records:,} records in {len(checks):,} logs"
+    )
+
+
+async def _documents(core: Core) -> Check:
+    """Every memory against the records that it was made from."""
+    problems: list[str] = []
+    count = 0
+    for scope in tuple(core.scopes):
+        after: EngramRow | None = None
+        while True:
+            page = await _checked_page(core, scope, after)
+            problems += page.problems
+            count += page.rows
+            after = page.after
+            if after is None:
+                break
+    return _damage("memories", problems, f"as their records say: {count:,}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    rows: int
+    problems: list[str]
+    after: EngramRow | None
+
+
+async def _checked_page(core: Core, scope: bytes, after: EngramRow | None) -> _Page:
+    """Compare the next rows of a scope, once nothing of it waits to be materialised."""
+
+    def job(reader: Reader) -> _Page | None:
+        row = reader.scope(core.path.ledger.scope_number(scope))
+        assert row is not None
+        if row.materialised < reader.last_arrival(row.n):
+            return None
+        rows = list(rows_of(reader, row.n, after, CHECK_ROWS))
+        problems = compare_rows(reader, core.path.authors, row, rows, core.path.latest())
+        return _Page(len(rows), problems, rows[-1] if len(rows) == CHECK_ROWS else None)
+
+    while True:
+        page = await core.read(job)
+        if page is not None:
+            return page
+        await core.write(
+            lambda tx: core.path.sweep(tx, scope, limit=SWEEP_RECORDS), weight=SWEEP_RECORDS
+        )
+
+
+async def _shortcomings(core: Core) -> list[Check]:
+    """What is stored as it should be, and yet not all that somebody would wish."""
+    forks = [fork for found in core.path.forks.values() for fork in found]
+    hidden = sum(core.quarantined(scope) for scope in core.scopes)
+    owed = sum(view.owed for view in core.scopes.values())
+    sealed = sum(len(view.seals) for view in core.scopes.values())
+    waiting = await core.read(lambda reader: erasures(core, reader))
+    problems = [text for name, text in core.problems.items() if not name.startswith("fork ")]
+    return [
+        Check(
+            "forks",
+            ok=not forks,
+            detail=f"{len(forks)} logs go on in several ways; see status"
+            if forks
+            else "no log goes on in several ways",
+        ),
+        Check(
+            "clocks",
+            ok=not hidden,
+            detail=f"{hidden:,} memories wait for a clock that is ahead"
+            if hidden
+            else "nothing is from the future",
+        ),
+        Check(
+            "values",
+            ok=not owed,
+            detail=f"{owed:,} values have not arrived; connect with a member that holds them"
+            if owed
+            else "every value that is shown is here",
+        ),
+        Check("erasures", ok=True, detail=f"{len(waiting)} wait for a member to confirm"),
+        Check("sealed logs", ok=True, detail=f"{sealed:,} finished logs are no longer compared"),
+        Check("problems", ok=not problems, detail="; ".join(problems) or "none"),
+    ]
