@@ -38,11 +38,15 @@ class Named:
     ) -> None:
         self._registry = registry
         self._own = own
-        path = own.path()
-        self._path = {log.id for log in path}
-        self._next = {log.parent.id: log for log in path if log.parent is not None}
+        self._forked = registry.scope(own.scope).branches > 0
+        self._path = {own.id}
+        self._next: dict[bytes, LogState] = {}
         """The way that the record's own path takes at each fork; it may be a branch that is not
         registered yet."""
+        if own.parent is not None:
+            path = own.path()
+            self._path = {log.id for log in path}
+            self._next = {log.parent.id: log for log in path if log.parent is not None}
         self._past = seen
         self._load = puts
         self._puts: PutIndex | None = None
@@ -50,11 +54,13 @@ class Named:
     # -- reading -----------------------------------------------------------------------------
 
     def dot(self, log: bytes | None, clock: int) -> Dot:
-        """The dot that a reference means.
+        """The dot that a reference means, if it is a dot of the record's past at all.
 
         Raises:
             InvalidRecordError: It means none, or could mean several.
         """
+        if not self._forked:
+            return Dot(self._own.id if log is None else self._not_own_untrusted(log), clock)
         *before, last = self._chain_untrusted(log)
         for part in before:
             count = self._count(part)
@@ -113,9 +119,7 @@ class Named:
         """The logs that together are what the record calls ``log``, in order."""
         if log is None:
             return self._own.path()
-        first = self._registry.log(log, self._own.scope)
-        if log in self._path:
-            raise InvalidRecordError("a dot of the author's own log spells out the log's id")
+        first = self._registry.log(self._not_own_untrusted(log), self._own.scope)
         if first is None or not self._visible(first):
             raise InvalidRecordError(f"{_short(log)} is not in the record's past")
         if first.parent is not None and len(self._continuations(first.parent)) < 2:
@@ -124,6 +128,11 @@ class Named:
         while len(further := self._continuations(chain[-1])) == 1:
             chain += further
         return chain
+
+    def _not_own_untrusted(self, log: bytes) -> bytes:
+        if log in self._path:
+            raise InvalidRecordError("a dot of the author's own log spells out the log's id")
+        return log
 
     def _visible(self, log: LogState) -> bool:
         if log.seq > log.base:

@@ -1,6 +1,6 @@
 """What took each clock of one engram."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -29,43 +29,53 @@ class Put(NamedTuple):
     """Of inserted text: the generation, the way its record wrote it."""
 
 
+class _Row(NamedTuple):
+    """What one record took."""
+
+    seq: int
+    collections: tuple[str, ...]
+    edit: bytes | None
+    """The superseded column of an edit; None for every other kind."""
+
+
 class PutIndex:
     """The records of one engram, and what took each clock of each log."""
 
     def __init__(self, records: Iterable[tuple[bytes, Record]]) -> None:
-        self._puts: dict[bytes, list[Put]] = {}
-        self._seqs: dict[bytes, set[int]] = {}
-        self._last: dict[bytes, int] = {}
+        self._seqs: dict[bytes, list[int]] = {}
+        self._rows: dict[bytes, list[_Row]] = {}
+        self._clocks: dict[bytes, list[int]] = {}
+        """The first clock of each row, and at the end the first that is not taken."""
         for log, record in records:
             self.add(log, record)
 
     def add(self, log: bytes, record: Record) -> None:
         """Take one more record; those of one log come in order, and again is no harm."""
-        if record.seq <= self._last.get(log, 0):
+        seqs = self._seqs.get(log)
+        if seqs is None:
+            seqs, self._rows[log], self._clocks[log] = [], [], [0]
+            self._seqs[log] = seqs
+        elif record.seq <= seqs[-1]:
             return
-        self._last[log] = record.seq
-        self._seqs.setdefault(log, set()).add(record.seq)
+        seqs.append(record.seq)
         shape = parse_shape_untrusted(record.shape)
         length = clocks_taken(shape, record.superseded)
-        if not length:
-            return
-        puts, clock = self._puts.setdefault(log, []), self.count(log)
-        if shape.kind == RecordKind.EDIT:
-            edit = decode_edit_untrusted(record.superseded, len(shape.collections))
-            puts.append(Put(clock, length, record.seq, INSERTED_TEXT, edit.generation))
-            return
-        for collection in shape.collections:
-            puts.append(Put(clock, 1, record.seq, collection, None))
-            clock += 1
+        if length:
+            edit = record.superseded if shape.kind == RecordKind.EDIT else None
+            self._rows[log].append(_Row(record.seq, shape.collections, edit))
+            clocks = self._clocks[log]
+            clocks.append(clocks[-1] + length)
 
     def holds(self, log: bytes, seq: int) -> bool:
         """Whether record ``seq`` of ``log`` is one of this engram."""
-        return seq in self._seqs.get(log, ())
+        seqs = self._seqs.get(log, [])
+        at = bisect_left(seqs, seq)
+        return at < len(seqs) and seqs[at] == seq
 
     def count(self, log: bytes) -> int:
         """How many clocks ``log`` has taken."""
-        puts = self._puts.get(log)
-        return puts[-1].clock + puts[-1].length if puts else 0
+        clocks = self._clocks.get(log)
+        return clocks[-1] if clocks else 0
 
     def find(self, log: bytes, clock: int) -> Put:
         """What took a clock.
@@ -75,11 +85,16 @@ class PutIndex:
         """
         if not 0 <= clock < self.count(log):
             raise InvalidRecordError(f"dot {clock} of log {log.hex()[:16]} is not in this engram")
-        puts = self._puts[log]
-        return puts[bisect_right(puts, clock, key=lambda put: put.clock) - 1]
+        clocks = self._clocks[log]
+        at = bisect_right(clocks, clock) - 1
+        seq, collections, column = self._rows[log][at]
+        if column is None:
+            return Put(clock, 1, seq, collections[clock - clocks[at]], None)
+        edit = decode_edit_untrusted(column, len(collections))
+        length = clocks[at + 1] - clocks[at]
+        return Put(clocks[at], length, seq, INSERTED_TEXT, edit.generation)
 
     def clocks_until(self, log: bytes, seq: int) -> int:
         """How many clocks the records of ``log`` up to position ``seq`` have taken."""
-        puts = self._puts.get(log, ())
-        following = bisect_right(puts, seq, key=lambda put: put.seq)
-        return puts[following].clock if following < len(puts) else self.count(log)
+        rows = self._rows.get(log, [])
+        return self._clocks[log][bisect_right(rows, seq, key=lambda row: row.seq)] if rows else 0

@@ -206,8 +206,8 @@ RULES: dict[str, Rule] = {
         NOT_IN_PAST, lambda w: w.forger().add("r/content", engram=E, dots=[w.dot(0)])
     ),
     "a dot is in the declared past, not only its log": Rule("dot 2 of log", behind),
-    "the log of a dot is in the declared past": Rule(
-        NOT_IN_PAST, lambda w: put(w).add(engram=E, kind=1, dots=[Superseded(0, b"?" * 32, 0)])
+    "the log of a dot exists": Rule(
+        NOT_HERE, lambda w: put(w).add(engram=E, kind=1, dots=[Superseded(0, b"?" * 32, 0)])
     ),
     "a dot is one of the engram": Rule(
         NOT_HERE, lambda w: put(w).add("r/content", engram=engram_id(2), dots=[w.dot(1)])
