@@ -187,8 +187,8 @@ def test_compression_that_was_not_agreed_on_is_refused() -> None:
 
 def test_a_message_of_another_type_is_never_compressed() -> None:
     pair = connected()
-    _, data = packed(RECORDS[0])
-    refused(pair, sealed(pair, 7, data), ProtocolError)
+    summaries = tuple((bytes((n,)) * 32, Summary(DIGEST, DIGEST, n)) for n in range(40))
+    refused(pair, sealed(pair, *packed(Ping(1, summaries))), ProtocolError)
 
 
 def test_what_comes_out_is_checked_like_any_message() -> None:

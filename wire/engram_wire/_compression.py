@@ -68,8 +68,8 @@ def expand_untrusted(packed: bytes) -> bytes:
     try:
         head = library.get_frame_parameters(packed)
         size: int = head.content_size
-        if size == library.CONTENTSIZE_UNKNOWN or head.dict_id:
-            raise ProtocolError("a compressed message without its size, or with a dictionary")
+        if size == library.CONTENTSIZE_UNKNOWN:
+            raise ProtocolError("a compressed message without its size")
         most = min(_limits.PAYLOAD_OF_MESSAGE_BYTES_MAX, _limits.DECODE_RATIO_MAX * len(packed))
         if size > most or head.window_size > _limits.MESSAGE_BYTES_MAX:
             raise LimitError(f"{len(packed)} bytes that declare {size}, at most {most}")
