@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from engram_crdt import Element, latest
 from engram_sync.conflicts import ConflictClass, find, life_of
-from engram_sync.results import Engram, Epistemic, Event, Life, Refinement, Reported
+from engram_sync.results import Engram, Epistemic, Event, Life, Provenance, Refinement, Reported
 from engram_sync.store import Reader
 
 from . import _fields as fields
@@ -54,6 +54,8 @@ def show(
     newest = latest(by.get(fields.BODY) or by.get(fields.CONTENT) or list(state.elements))
     log = newest.dot.log if newest else authors.log_id(reader, state.row.log)
     hlc = newest.hlc if newest else state.row.hlc
+    source = authors.provenance(reader, state.scope.id, log, hlc)
+    hearsay = source.trust < 1.0 or not authors.is_own_agent(reader, state.scope.id, log)
     life, reason = life_now(state.elements)
     return Engram(
         id=engram_text(state.engram),
@@ -72,10 +74,11 @@ def show(
         reason=reason,
         created_at_ms=state.created >> 16,
         updated_at_ms=state.row.hlc >> 16,
-        provenance=authors.provenance(reader, state.scope.id, log, hlc),
+        provenance=source,
         siblings=siblings_of(reader, authors, state),
         epistemic=_epistemic(read, by),
-        reported=_reported(reader, authors, state, log),
+        # Hearsay is what another agent wrote, or a node that is not fully trusted here.
+        reported=_reported(source) if hearsay else None,
         skill=_skill(reader, authors, state, read),
         counters=sums(state.elements),
         collaborative=fields.BODY in by,
@@ -96,11 +99,7 @@ def _epistemic(read: FieldReading, by: Mapping[str, Sequence[Element]]) -> str:
     return read.text(fields.EPISTEMIC)
 
 
-def _reported(reader: Reader, authors: Authors, state: EngramState, log: bytes) -> Reported | None:
-    """Hearsay is what another agent wrote, or a node that is not fully trusted."""
-    source = authors.provenance(reader, state.scope.id, log, state.row.hlc)
-    if source.trust >= 1.0 and authors.is_own_agent(reader, state.scope.id, log):
-        return None
+def _reported(source: Provenance) -> Reported:
     return Reported(source.node, source.label, source.agent, source.trust)
 
 

@@ -271,7 +271,9 @@ class NewMemory:
     events: tuple[object, ...] = ()
     """Texts, or objects as JSON has them; ``key`` of an object is its source key."""
     key: str | None = None
-    """Source key: the same key in the same scope names the same engram."""
+    """Source key: the same key in the same scope names the same engram.  To remember the same
+    under it again changes nothing, also after an update or a delete (then restore it); to remember
+    something else is refused.  Two imports at once tell each event and count each count once."""
     epistemic: str = ""
     """One of ``Epistemic``, except reported; empty states nothing."""
     skill: dict[str, object] | None = None
