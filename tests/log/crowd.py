@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from engram_crdt import Dot
-from engram_sync.log import Draft, GapError, LogState, MissingDependencyError, Named
+from engram_sync.log import NO_ENGRAM, Draft, GapError, LogState, MissingDependencyError, Named
 from engram_wire import (
     Edit,
     Insert,
@@ -111,17 +111,28 @@ class Crowd:
     # -- writing -----------------------------------------------------------------------------
 
     def write(self, who: Replica) -> None:
+        drafts: list[Draft] = []
+        if self.rng.random() < 0.1:
+            drafts += self.renew(who)
         atlas = Atlas.of(who, self.scope)
         own = who.open(self.scope)
-        drafts: list[Draft] = []
-        for _ in range(self.rng.randint(1, 3)):
+        number = self.rng.randint(1, 3)
+        for _ in range(number):
             drafts.append(self.draft(atlas, who, own, engram_id(1 + self.rng.randrange(ENGRAMS))))
         batch = who.write(self.scope, *drafts)
-        after = Atlas.of(who, self.scope)
-        records = [r for r in batch.records if r.shape[0] != RecordKind.JOIN]
+        after, drafts = Atlas.of(who, self.scope), drafts[-number:]
+        records = batch.records[-number:]
         for draft, record in zip(drafts, records, strict=True):
             head = after.heads[batch.log.n, record.seq]
             self.meant[head] = self.meaning(after, who, own, draft, record)
+
+    def renew(self, who: Replica) -> list[Draft]:
+        """A new incarnation, which seals what it knows of its older ones."""
+        logs = who.ledger.logs(self.scope)
+        data = [x for x in logs if x.author == who.key and x.domain == LogDomain.DATA]
+        who.incarnation = self.rng.randbytes(16)
+        ends = [Superseded(0, log.id, log.seq) for log in data if log.seq and not log.children]
+        return [Draft(RecordKind.SEAL, NO_ENGRAM, (), tuple(ends))] if ends else []
 
     def draft(self, atlas: Atlas, who: Replica, own: LogState, engram: bytes) -> Draft:
         def some(dots: Sequence[Dot]) -> list[Dot]:
