@@ -295,10 +295,8 @@ class Text:
         """Walk from a unit to the root: None for each step, then whether ``upper`` was met."""
         unit = lower
         for piece in self._upwards(lower):
-            if piece.log == upper.log and piece.clock <= upper.clock <= unit.clock:
-                yield True
-                return
-            yield None
+            met = piece.log == upper.log and piece.clock <= upper.clock <= unit.clock
+            yield True if met else None
             unit = piece.parent or unit
         yield False
 
