@@ -200,7 +200,8 @@ def test_a_bare_event_of_an_earlier_version_is_named_by_what_brought_it() -> Non
 
 
 def head(name: bytes, text: str, log: bytes = A) -> Element:
-    return put("k/skill", [name, [], {"name": "n", "text": text}], log)
+    parents: list[bytes] = []
+    return put("k/skill", [name, parents, {"name": "n", "text": text}], log)
 
 
 def test_several_unequal_heads_of_a_skill_are_a_conflict() -> None:

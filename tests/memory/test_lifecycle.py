@@ -1,5 +1,7 @@
 """Claims about deleting, restoring and storing again."""
 
+from typing import Any
+
 import pytest
 
 from engram_sync import memory
@@ -129,14 +131,15 @@ async def test_writing_to_what_one_saw_deleted_asks_for_a_restore_whatever_is_wr
     async with desks() as (ann,):
         e = await ann.remember("one", collaborative=True, events=("x",))
         gone = await ann.forget(e)
-        for wish in (
+        wishes: tuple[dict[str, Any], ...] = (
             {"content": "two"},
             {"edits": [Insert(0, "x")]},
             {"count": {"used": 1}},
             {"add_events": ["y"]},
             {"refine": {"name": "n", "text": "t"}},
             {"epistemic": "observed"},
-        ):
+        )
+        for wish in wishes:
             with pytest.raises(PreconditionError, match="is deleted") as refused:
                 await ann.update(gone, **wish)
             assert "engram-sync restore" in refused.value.hint

@@ -7,16 +7,16 @@ from engram_sync.log import Draft
 from engram_sync.results import Engram
 from engram_sync.store import Reader
 from engram_wire import RecordKind
-from engram_wire.cbor import encode
+from engram_wire.cbor import Encodable, encode
 
 from .desk import SCOPE, Desk, desks
 
 ENGRAM = bytes(15) + b"\x01"
-BELIEF = ["ann", "drinks", "tea", True, 0.5, {"since": 2031}]
-SKILL = [b"12345678", [], {"name": "deploy", "text": "push", "tools": ["git"]}]
+BELIEF: Encodable = ["ann", "drinks", "tea", True, 0.5, {"since": 2031}]
+SKILL: Encodable = [b"12345678", [], {"name": "deploy", "text": "push", "tools": ["git"]}]
 NEWER = (
     ("b/belief", encode(BELIEF)),
-    ("k/recipe", encode([b"12345678", [], {"oven": True}])),
+    ("k/recipe", encode([b"12345678", {"oven": True}])),
     ("k/skill", encode(SKILL)),
     ("m/labels", encode(["k", ["deep", {"x": 1.5}]])),
     ("q/odd", encode({"a": [1, None]})),
