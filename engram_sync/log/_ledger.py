@@ -130,19 +130,19 @@ class Ledger:
 
     def sealed(self, scope: bytes) -> tuple[ClockEntry, ...]:
         """Every log that is held exactly to its seal, sorted by log id."""
-        return self._registry.clocks(scope).sealed
+        return self._registry.clocks(scope).closed.entries
 
     def sealed_summary(self, scope: bytes) -> tuple[int, bytes]:
         """How many logs ``sealed`` has, and their digest."""
-        clocks = self._registry.clocks(scope)
-        return len(clocks.sealed), clocks.sealed_digest
+        closed = self._registry.clocks(scope).closed
+        return len(closed.entries), closed.digest
 
     def positions(self, scope: bytes) -> tuple[ClockEntry, ...]:
         """Every log, sealed or not, with its newest position, sorted by log id."""
         clocks = self._registry.clocks(scope)
-        if not clocks.sealed:
+        if not clocks.closed.entries:
             return clocks.open
-        return tuple(sorted(clocks.open + clocks.sealed, key=lambda entry: entry.log))
+        return tuple(sorted(clocks.open + clocks.closed.entries, key=lambda entry: entry.log))
 
     def clock_digest(self, scope: bytes) -> bytes:
         """Equal on two nodes exactly when their positions are, and what is sealed of them."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from engram_sync.errors import NotFoundError
-from engram_wire import EMPTY_SEALED, ClockEntry, clock_digest, sealed_digest
+from engram_wire import ClockEntry, clock_digest, sealed_digest
 
 from ._journal import Journal
 from ._logs import LogState
@@ -22,15 +22,23 @@ class Advance:
 
 
 @dataclass(frozen=True, slots=True)
+class Closed:
+    """The logs of one scope that are held exactly to their seal; they change seldom."""
+
+    entries: tuple[ClockEntry, ...]
+    """Sorted by id."""
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Clocks:
     """The positions of one scope, in the two parts in which they are compared."""
 
     open: tuple[ClockEntry, ...]
     """Logs that may go on, sorted by id."""
-    sealed: tuple[ClockEntry, ...]
-    """Logs held exactly to their seal, sorted by id."""
-    sealed_digest: bytes
+    closed: Closed
     digest: bytes
+    """Over both parts."""
 
 
 @dataclass(slots=True)
@@ -44,6 +52,8 @@ class ScopeState:
     """By domain, the numbers of the logs whose newest position no other log of that domain has
     seen; computed when first asked for, then kept up to date."""
     clocks: Clocks | None = None
+    closed: Closed | None = None
+    """The part of ``clocks`` that outlives the advance of a log."""
     branches: int = 0
     """How many of the logs are branches."""
 
@@ -105,7 +115,7 @@ class Registry:
         scope = self.scope(log.scope)
         scope.logs[log.id] = log
         scope.tips.clear()
-        scope.clocks = None
+        scope.clocks = scope.closed = None
         self._by_number[log.n] = log
         self._log_next = max(self._log_next, log.n + 1)
         if log.seq:
@@ -175,11 +185,12 @@ class Registry:
         """Every position of the scope, and the digests over them."""
         state = self.scope(scope)
         if state.clocks is None:
-            held = sorted([log for log in state.logs.items() if log[1].seq])
-            closed = tuple([log.entry for _, log in held if log.seq <= log.sealed])
-            digest = sealed_digest(closed) if closed else EMPTY_SEALED
-            going = tuple([log.entry for _, log in held if log.seq > log.sealed])
-            state.clocks = Clocks(going, closed, digest, clock_digest(going, digest))
+            if state.closed is None:
+                entries = _entries(log for log in state.logs.values() if 0 < log.seq <= log.sealed)
+                state.closed = Closed(entries, sealed_digest(entries))
+            going = _entries(log for log in state.logs.values() if log.seq > log.sealed)
+            digest = clock_digest(going, state.closed.digest)
+            state.clocks = Clocks(going, state.closed, digest)
         return state.clocks
 
     # -- change ------------------------------------------------------------------------------
@@ -201,6 +212,8 @@ class Registry:
         undo_tips = self._raise_tip(scope, log, to.past)
         log.seq, log.head, log.hlc, log.past = to.seq, to.head, to.hlc, to.past
         scope.clocks = None
+        if log.sealed:
+            scope.closed = None
         self.journal.record(undo)
         self.journal.record(undo_tips)
         return new
@@ -215,15 +228,15 @@ class Registry:
         """
         changed = [part for part in log.path() if part.sealed < min(part.seq, seq)]
         scope, before = self.scope(log.scope), [part.sealed for part in changed]
-        clocks = scope.clocks
+        clocks, closed = scope.clocks, scope.closed
         for part in changed:
             part.sealed = min(part.seq, seq)
-        scope.clocks = None
+        scope.clocks = scope.closed = None
 
         def undo() -> None:
             for part, sealed in zip(changed, before, strict=True):
                 part.sealed = sealed
-            scope.clocks = clocks
+            scope.clocks, scope.closed = clocks, closed
 
         self.journal.record(undo)
         return changed
@@ -284,7 +297,7 @@ class Registry:
 
     def _undo_of(self, log: LogState, scope: ScopeState) -> Callable[[], None]:
         before = (log.seq, log.head, log.hlc, log.past)
-        new, clocks = log.n == 0, scope.clocks
+        new, clocks, closed = log.n == 0, scope.clocks, scope.closed
 
         def undo() -> None:
             del self._heads[log.head]
@@ -294,9 +307,13 @@ class Registry:
             # A branch begins at the head of its trunk, which is still that of the trunk.
             if not new:
                 self.set_head(log)
-            scope.clocks = clocks
+            scope.clocks, scope.closed = clocks, closed
 
         return undo
+
+
+def _entries(logs: Iterable[LogState]) -> tuple[ClockEntry, ...]:
+    return tuple(sorted([log.entry for log in logs], key=lambda entry: entry.log))
 
 
 def _tips_of(logs: Iterable[LogState], domain: int) -> set[int]:

@@ -30,7 +30,8 @@ def split(
     hlc = history.records(trunk.n, base, base)[0].hlc if base else 0
     past = past_at(registry, trunk, base, history)
     first = extend(head, history.records(trunk.n, base + 1, base + 1)[0])
-    clocks = registry.scope(trunk.scope).clocks
+    scope = registry.scope(trunk.scope)
+    clocks, closed = scope.clocks, scope.closed
     before = trunk.seq, trunk.head, trunk.hlc, trunk.past, trunk.sealed, trunk.children
 
     trunk.seq, trunk.head, trunk.hlc, trunk.past = base, head, hlc, past
@@ -45,9 +46,8 @@ def split(
     registry.set_head(moved)
     registry.set_head(trunk)
     rewritten = _settle(registry, trunk)
-    scope = registry.scope(trunk.scope)
     scope.tips.clear()
-    scope.clocks = None
+    scope.clocks = scope.closed = None
 
     def undo() -> None:
         for log, past in rewritten:
@@ -59,7 +59,7 @@ def split(
         trunk.seq, trunk.head, trunk.hlc, trunk.past, trunk.sealed, trunk.children = before
         registry.set_head(trunk)
         scope.tips.clear()
-        scope.clocks = clocks
+        scope.clocks, scope.closed = clocks, closed
 
     told = Split(trunk, base, head, hlc, encode_past(past), moved)
     return told, undo, _Renamed(history, trunk, moved)
