@@ -7,7 +7,8 @@ from pathlib import Path
 from tests.wire.vector_cuts import cuts
 from tests.wire.vector_records import invitation_vectors, records_vectors
 from tests.wire.vector_refusals import parts_refused
-from tests.wire.vector_sessions import SETUP, messages_vectors, sessions_vectors
+from tests.wire.vector_sessions import SETUP, messages_vectors
+from tests.wire.vector_stories import sessions_vectors
 from tests.wire.vector_values import Json
 from tests.wire.vector_zstd import zstd_refused, zstd_vectors
 

@@ -45,10 +45,7 @@ spans = st.dictionaries(logs, st.sets(st.integers(0, 2**32 - 4), max_size=4).map
     lambda of: [Span(log, *place) for log, places in of.items() for place in places]
 )
 edits = st.builds(
-    lambda where, new, old: Edit(where, tuple(new), tuple(old)),
-    references,
-    st.lists(inserts, max_size=6),
-    spans,
+    Edit, references, st.lists(inserts, max_size=6).map(tuple), spans.map(tuple)
 ).filter(lambda edit: bool(edit.inserts or edit.deletes))
 
 

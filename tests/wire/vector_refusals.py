@@ -9,7 +9,6 @@ from engram_wire import (
     AUTH_UNCHANGED,
     NO_IDS,
     NO_SUPERSEDED,
-    NOTHING_SEALED,
     CloseCode,
     SyncRequest,
     cbor,
@@ -19,6 +18,7 @@ from engram_wire import (
 from engram_wire.records import DOMAIN_RECORD
 from tests.wire.test_records import SMALL_ORDER_KEYS
 from tests.wire.vector_records import DATA, DATA_RECORDS, MEMBERS, SCOPE, ids_of, log_of
+from tests.wire.vector_repairs import rows_of_edits, rows_of_repairs
 from tests.wire.vector_sessions import BACKLOG_FRAME, MEMBERS_ENTRY
 from tests.wire.vector_values import ALICE, BOB, Json, Row
 
@@ -176,58 +176,8 @@ def _rows_of_messages() -> Iterator[tuple[str, int, list[cbor.Encodable], CloseC
     yield "a Hello in an envelope", 0, [0, [1], [], b"1" * 32], PROTOCOL
 
 
-def _rows_of_repairs() -> Iterator[tuple[str, int, list[cbor.Encodable], CloseCode]]:
-    scope, log, other, mark = b"s" * 32, b"l" * 32, b"m" * 32, b"f" * 16
-    none, digest = NOTHING_SEALED[1], b"d" * 32
-    conflict: list[cbor.Encodable] = [log, other, b"e" * 16, 0]
-    wide: list[cbor.Encodable] = [bytes(32), None, mark, 1]
-    yield "no sealed logs, spelled out", 2, [1, scope, digest, None, [0, none], []], PROTOCOL
-    yield (
-        "sealed logs with the digest of none",
-        2,
-        [1, scope, digest, None, [1, none], []],
-        PROTOCOL,
-    )
-    yield "2^32 sealed logs", 2, [1, scope, digest, None, [1 << 32, digest], []], PROTOCOL
-    short: list[cbor.Encodable] = [1, 0, ALICE.public_key, b"i" * 16]
-    yield "an announcement without a branch", 3, [1, 0, [short], None, None], PROTOCOL
-    yield "a branch of 16 bytes", 3, [1, 0, [[*short, b"b" * 16]], None, None], PROTOCOL
-    yield "no conflict", 10, [scope, []], PROTOCOL
-    yield "a conflict of class 256", 10, [scope, [[*conflict[:3], 256]]], PROTOCOL
-    yield "a conflict of an engram of 32 bytes", 10, [scope, [[log, other, log, 0]]], PROTOCOL
-    yield "nothing resolved", 11, [scope, [], [], []], PROTOCOL
-    yield "65 frames of a resolution", 11, [scope, [[log, other]], [], [b""] * 65], LIMIT
-    yield "a leave with a reason of 65 bytes", 12, [scope, "a" * 65], LIMIT
-    yield "no payload wanted", 13, [1, scope, []], PROTOCOL
-    yield "a payload of record 0", 13, [1, scope, [[log, 0]]], PROTOCOL
-    yield "513 payloads wanted", 13, [1, scope, [[log, 1]] * 513], LIMIT
-    yield "an answer without a payload", 14, [1, []], PROTOCOL
-    yield "a payload in an answer that is text", 14, [1, [[log, 1, "text"]]], PROTOCOL
-    yield "no position probed", 15, [1, scope, log, []], PROTOCOL
-    yield "positions of a probe out of order", 15, [1, scope, log, [2, 1]], PROTOCOL
-    yield "a position twice in a probe", 15, [1, scope, log, [1, 1]], PROTOCOL
-    yield "65 positions probed", 15, [1, scope, log, list(range(1, 66))], LIMIT
-    yield "no head in an answer", 16, [1, []], PROTOCOL
-    yield "a head of 31 bytes", 16, [1, [log[1:]]], PROTOCOL
-    yield "no range", 17, [1, []], PROTOCOL
-    yield "ranges that overlap", 17, [1, [[log, other, mark, 1], [log, other, mark, 1]]], PROTOCOL
-    yield "a range behind one without an end", 17, [1, [wide, [log, None, mark, 1]]], PROTOCOL
-    yield "a range that ends before it begins", 17, [1, [[other, log, mark, 1]]], PROTOCOL
-    yield "a fingerprint of 32 bytes", 17, [1, [[log, None, log, 1]]], PROTOCOL
-    yield "257 ranges", 17, [1, [wide] * 257], LIMIT
-    yield "an answer of form 3", 18, [1, [[3, []]]], PROTOCOL
-    yield "an answer of form 0 with an item", 18, [1, [[0, []]]], PROTOCOL
-    yield "an answer of form 1 without an item", 18, [1, [[1]]], PROTOCOL
-    yield "an answer without parts", 18, [1, [[2, []]]], PROTOCOL
-    parts: list[cbor.Encodable] = [[other, mark, 1], [log, mark, 1]]
-    yield "parts out of order", 18, [1, [[2, parts]]], PROTOCOL
-    yield "17 parts", 18, [1, [[2, [[bytes((n,)) * 32, mark, 1] for n in range(17)]]]], LIMIT
-    entries: list[cbor.Encodable] = [[other, 1, log], [log, 1, log]]
-    yield "positions of a range out of order", 18, [1, [[1, entries]]], PROTOCOL
-
-
 def _messages() -> Iterator[Row]:
-    for name, kind, row, code in (*_rows_of_messages(), *_rows_of_repairs()):
+    for name, kind, row, code in (*_rows_of_messages(), *rows_of_repairs()):
         yield refused("message", name, cbor.encode(row), code, type=kind)
     kind, data = encode_message(SyncRequest(1, SCOPE, b"d" * 32, (MEMBERS_ENTRY,)))
     for name, changed in [
@@ -265,6 +215,23 @@ def _parts() -> Iterator[Row]:
     ]
     for name, data, code in shapes:
         yield refused("shape", name, data, code)
+    yield from _dots(log, other)
+    for name, row, code in rows_of_edits():
+        yield refused("edit", name, cbor.encode(row), code, puts=1)
+    ids: list[tuple[str, str, bytes, CloseCode]] = [
+        ("deps", "ids out of order", cbor.encode([other, log]), INVALID),
+        ("deps", "an id twice", cbor.encode([log, log]), INVALID),
+        ("deps", "an id of 31 bytes", cbor.encode([log[1:]]), INVALID),
+        ("deps", "65 ids", encode_ids([bytes((n,)) * 32 for n in range(65)]), LIMIT),
+        ("deps", "deps of null", AUTH_UNCHANGED, INVALID),
+        ("auth", "an auth that names no head", NO_IDS, INVALID),
+        ("auth", "nine heads", encode_ids([bytes((n,)) * 32 for n in range(9)]), LIMIT),
+    ]
+    for reader, name, data, code in ids:
+        yield refused(reader, name, data, code)
+
+
+def _dots(log: bytes, other: bytes) -> Iterator[Row]:
     dots: list[tuple[str, int, int, list[cbor.Encodable], CloseCode]] = [
         ("two items where three belong together", 1, 1, [0, 0], INVALID),
         ("three items where two belong together", 2, 0, [0, 0, 0], INVALID),
@@ -290,40 +257,6 @@ def _parts() -> Iterator[Row]:
     ]
     for name, kind, puts, flat, code in dots:
         yield refused("superseded", name, cbor.encode(flat), code, kind=kind, puts=puts)
-    for name, row, code in _edits():
-        yield refused("edit", name, cbor.encode(row), code, puts=1)
-    ids: list[tuple[str, str, bytes, CloseCode]] = [
-        ("deps", "ids out of order", cbor.encode([other, log]), INVALID),
-        ("deps", "an id twice", cbor.encode([log, log]), INVALID),
-        ("deps", "an id of 31 bytes", cbor.encode([log[1:]]), INVALID),
-        ("deps", "65 ids", encode_ids([bytes((n,)) * 32 for n in range(65)]), LIMIT),
-        ("deps", "deps of null", AUTH_UNCHANGED, INVALID),
-        ("auth", "an auth that names no head", NO_IDS, INVALID),
-        ("auth", "nine heads", encode_ids([bytes((n,)) * 32 for n in range(9)]), LIMIT),
-    ]
-    for reader, name, data, code in ids:
-        yield refused(reader, name, data, code)
-
-
-def _edits() -> Iterator[tuple[str, list[cbor.Encodable], CloseCode]]:
-    log, other = b"l" * 32, b"m" * 32
-    insert: list[cbor.Encodable] = [0, [log, 4], 5]
-    span: list[cbor.Encodable] = [0, 3, 2]
-    yield "an edit with dots in its place", [0, 0, 0], INVALID
-    yield "an edit of five items", [0, 0, [insert], [], 0], INVALID
-    yield "an edit with an insert too few", [0, 0, [], [span]], INVALID
-    yield "an edit that changes nothing", [0, 0, [], []], INVALID
-    yield "a generation of another author's log by 1", [1, 0, [insert], []], INVALID
-    yield "a generation of clock 2^32", [0, 1 << 32, [insert], []], INVALID
-    yield "an insert of no units", [0, 0, [[0, 0, 0]], []], INVALID
-    yield "an insert of 65537 units", [0, 0, [[0, 0, 65537]], []], INVALID
-    yield "an insert without a right origin", [0, 0, [[0, 5]], []], INVALID
-    yield "an origin of null", [0, 0, [[None, 0, 5]], []], INVALID
-    yield "an origin without a clock", [0, 0, [[[log], 0, 5]], []], INVALID
-    yield "a span of no units", [0, 0, [insert], [[0, 3, 0]]], INVALID
-    yield "a span beyond the last clock", [0, 0, [insert], [[0, 4294967295, 2]]], INVALID
-    yield "spans that overlap", [0, 0, [insert], [span, [0, 4, 1]]], INVALID
-    yield "spans out of order", [0, 0, [insert], [[other, 0, 1], [log, 0, 1]]], INVALID
 
 
 def _payloads() -> Iterator[Row]:
