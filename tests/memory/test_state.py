@@ -3,7 +3,7 @@
 from engram_crdt import Dot, Element
 from engram_sync.memory._limits import CONTENT_BYTES_MAX
 from engram_sync.memory._state import View, created_of, decode_view, encode_view, erased_of
-from engram_wire.cbor import encode
+from engram_wire.cbor import Encodable, encode
 
 LOG = b"l" * 32
 CREATED = 1 << 40
@@ -29,6 +29,6 @@ def test_a_view_keeps_texts_orphans_and_whether_anything_was_erased() -> None:
 
 def test_a_view_of_the_first_release_can_be_read() -> None:
     element = Element("r/content", Dot(LOG, 0), CREATED, encode("x"), b"h" * 32, 1)
-    row = ["r/content", 0, 0, CREATED, encode("x"), b"h" * 32, 1]
+    row: list[Encodable] = ["r/content", 0, 0, CREATED, encode("x"), b"h" * 32, 1]
     stored = CREATED.to_bytes(8, "big") + encode([[[LOG, 1]], [row]])
     assert decode_view(stored) == View(CREATED, {LOG: 1}, [element])
