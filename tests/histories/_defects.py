@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from engram_crdt import Change, Dot, Element, EngramDocument, superseded_by_put
-from tests.oracle import Op
+from tests.oracle import Op, OpKind
 
 from ._replica import ENGRAM, Replica, encode
 
@@ -120,15 +120,43 @@ class ForgetsEarlyRemovals(Replica):
         return _ForgetsEarlyRemovals(ENGRAM, client_of=self.world.client_of)
 
 
+class SharesCounters(Replica):
+    """A count replaces what other logs have counted."""
+
+    def superseded(self, op: Op, observed: Iterable[Element]) -> list[Dot]:
+        if op.kind is OpKind.COUNT:
+            return [element.dot for element in observed if element.collection == op.collection]
+        return super().superseded(op, observed)
+
+
+class ForgetsHeads(Replica):
+    """A refinement leaves what it refines beside it."""
+
+    def superseded(self, op: Op, observed: Iterable[Element]) -> list[Dot]:
+        return [] if op.kind is OpKind.REFINEMENT else super().superseded(op, observed)
+
+
+class AmendsEverything(Replica):
+    """An amendment replaces every event there is."""
+
+    def superseded(self, op: Op, observed: Iterable[Element]) -> list[Dot]:
+        if op.kind is OpKind.AMENDMENT:
+            return [element.dot for element in observed if element.collection == op.collection]
+        return super().superseded(op, observed)
+
+
 DEFECTS: tuple[type[Replica], ...] = (
+    AmendsEverything,
     AppliesTwice,
     ArrivalOrderWins,
     DeleteWins,
     DropsDeletes,
+    ForgetsHeads,
     ForgetsEarlyRemovals,
     IgnoresCollisions,
     IgnoresSuperseded,
     RemoveWins,
+    SharesCounters,
     TakesOthersSlots,
     WallClockWins,
 )

@@ -23,7 +23,11 @@ from ._replica import ENGRAM, Record, Replica, World, crowded_client, encode, te
 _START_MS = 1_700_000_000_000
 _SKEWS_MS = (0, 0, 0, -3_000_000, 40_000, 59_000)
 _LIFE, _TAGS, _META = "r/life", "s/tags", "m/meta"
-_SLOT, _BELIEF, _EVENTS = "o/confidence", "b/belief", "l/events"
+_BELIEF, _EVENTS = "b/belief", "l/events"
+_ALONE = {OpKind.SLOT: "o/confidence", OpKind.REFINEMENT: "k/skill", OpKind.COUNT: "c/uses"}
+"""Where ops go that are about nothing but their collection."""
+_WEIGHTS = (30, 12, 10, 8, 8, 8, 8, 6, 6, 6, 4)
+"""How often each kind of op is drawn, in the order of ``OpKind``."""
 _REGISTERS = ("r/content", "r/title", _LIFE)
 
 
@@ -54,6 +58,8 @@ class Users:
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
         self._values = 0
+        self._occurrences = ["v0"]
+        """Names of the events so far; the first one never happened, and can be amended too."""
 
     def ops(self) -> list[Op]:
         """Draw one record: mostly one op, sometimes several of different collections."""
@@ -66,7 +72,7 @@ class Users:
         rng = self._rng
         self._values += 1
         value = f"v{self._values}"
-        kind = rng.choices(list(OpKind), weights=(30, 12, 10, 8, 8, 8, 8, 4))[0]
+        kind = rng.choices(list(OpKind), weights=_WEIGHTS)[0]
         match kind:
             case OpKind.REGISTER:
                 return Op(kind, rng.choice(_REGISTERS), "", value)
@@ -75,14 +81,17 @@ class Users:
                 return Op(kind, _TAGS, tag, tag)
             case OpKind.ENTRY:
                 return Op(kind, _META, rng.choice("kl"), value)
-            case OpKind.SLOT:
-                return Op(kind, _SLOT, "", value)
             case OpKind.BELIEF:
                 return Op(kind, _BELIEF, rng.choice(("s/r", "s/q", "t/r")), value)
             case OpKind.OCCURRENCE:
-                return Op(kind, _EVENTS, "", value)
+                self._occurrences.append(value)
+                return Op(kind, _EVENTS, value, value)
+            case OpKind.AMENDMENT:
+                return Op(kind, _EVENTS, rng.choice(self._occurrences), value)
             case OpKind.DELETE:
                 return Op(kind, _LIFE, "", f"deleted-{value}")
+            case _:
+                return Op(kind, _ALONE[kind], "", value)
 
 
 def run_history(seed: int, replica_type: type[Replica] = Replica) -> Outcome:

@@ -47,6 +47,10 @@ def encode(op: Op) -> bytes:
         case OpKind.BELIEF:
             subject, relation = op.key.split("/")
             return b"\x83" + text(subject) + text(relation) + text(op.value)
+        case OpKind.OCCURRENCE | OpKind.AMENDMENT:
+            return b"\x82" + bytes((0x40 + len(op.key),)) + op.key.encode() + text(op.value)
+        case OpKind.COUNT:
+            return b"\x19" + int(op.value[1:]).to_bytes(2)
         case OpKind.TAG:
             return text(op.key)
         case _:
@@ -118,6 +122,7 @@ class Replica:
             encode(op),
             observed,
             same_author=lambda dot: self.world.agents[dot.log] == self.agent,
+            own_log=self.log,
         )
 
     def receive(self, record: Record) -> None:

@@ -8,6 +8,9 @@ from engram_crdt import DocumentError
 from tests.histories import Outcome, Replica, run_history
 from tests.histories.__main__ import main
 from tests.histories._defects import DEFECTS
+from tests.histories._home import Home
+from tests.histories._life import LifeOutcome, run_life
+from tests.histories._life_defects import LIFE_DEFECTS
 from tests.oracle import Disagreement
 
 HISTORIES = 500
@@ -31,6 +34,27 @@ def test_replicas_agree_with_the_oracle(first: int) -> None:
     assert total.wall_clock_misled > 0
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("first", range(0, HISTORIES, BLOCK))
+def test_homes_that_are_copied_restored_and_joined_late_agree_with_the_oracle(first: int) -> None:
+    total = LifeOutcome()
+    for seed in range(first, first + BLOCK):
+        try:
+            total.add(run_life(seed))
+        except Disagreement as disagreement:
+            pytest.fail(f"python -m tests.histories --runs 1 --seed {seed}: {disagreement}")
+    for name, count in asdict(total).items():
+        assert count > 0, f"no {name} in {BLOCK} lives: they tested nothing of it"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("defect", LIFE_DEFECTS, ids=lambda defect: defect.__name__)
+def test_the_oracle_finds_a_home_that(defect: type[Home]) -> None:
+    with pytest.raises(Disagreement):
+        for seed in range(HISTORIES_TO_FIND_A_DEFECT):
+            run_life(seed, defect)
+
+
 @pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.__name__)
 def test_the_oracle_finds_a_replica_that(defect: type[Replica]) -> None:
     with pytest.raises((Disagreement, DocumentError)):
@@ -40,6 +64,7 @@ def test_the_oracle_finds_a_replica_that(defect: type[Replica]) -> None:
 
 def test_a_history_is_a_function_of_its_seed() -> None:
     assert run_history(7) == run_history(7)
+    assert run_life(7) == run_life(7)
 
 
 def test_the_command_line_says_what_its_histories_held(
@@ -48,4 +73,8 @@ def test_the_command_line_says_what_its_histories_held(
     assert main(["--runs", "2", "--seed", "11"]) == 0
     first, *rest = capsys.readouterr().out.splitlines()
     assert first == "2 histories from seed 11: no disagreement"
-    assert [line.split()[0] for line in rest] == list(asdict(Outcome()))
+    told = [tuple(line.split()[:2]) for line in rest]
+    assert told == [
+        *(("documents", name) for name in asdict(Outcome())),
+        *(("homes", name) for name in asdict(LifeOutcome())),
+    ]

@@ -1,0 +1,400 @@
+"""One home of a life history: a real write path over a real store, without a network."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeVar
+
+import nacl.bindings
+import trio
+
+from engram_crdt import Element, superseded_by_put
+from engram_sync.log import Draft, Witness
+from engram_sync.memory import EngramState, load_state
+from engram_sync.memory._tally import HIDDEN
+from engram_sync.node._founding import add_scope, found_scope
+from engram_sync.node._home import NodeKey
+from engram_sync.node._payloads import owed_of, payloads_of, take_payloads
+from engram_sync.node._upkeep import compact_slice, keep_time
+from engram_sync.node._write_path import WritePath, arrival_untrusted
+from engram_sync.results import Scope
+from engram_sync.store import InlineExecutor, MemoryStore, Reader, RunRow, Transaction
+from engram_sync.trust import Admit, MemberRole, admit_draft
+from engram_wire import Announcement, LogDomain, Record, RecordKind, Superseded, encode_frame
+from tests.oracle import Disagreement, Event, Op, OpKind, Put
+
+from ._life_world import LifeWorld, put_value
+
+T = TypeVar("T")
+BOOT = "boot"
+SECRET = b"k" * 32
+FOUNDER = "home0"
+FOREVER = 1 << 62
+VALUED = frozenset({RecordKind.CREATE, RecordKind.UPDATE, RecordKind.EDIT})
+
+
+class Parcel(NamedTuple):
+    """One signed run on its way, as one home sends it to another."""
+
+    announcement: Announcement
+    frame: bytes
+
+
+class Look(NamedTuple):
+    """What one home shows of one engram."""
+
+    elements: list[Element]
+    names: list[Put]
+    """The oracle's name of each element."""
+    seen: int
+    """The events that the home has seen, as a mask."""
+    erased: set[bytes]
+    """Payload hashes of what it knows to be erased."""
+    absent: set[bytes]
+    """Payload hashes of what it does not hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class HomeClock:
+    """The wall clock of one home: the world's, wrong by a constant."""
+
+    world: LifeWorld
+    skew_ms: int
+
+    def now_ms(self) -> int:
+        """Milliseconds since 1970."""
+        return self.world.now_ms + self.skew_ms
+
+
+@dataclass(eq=False)
+class Home:
+    """A node's store and all that is rebuilt from it.  Subclasses plant a defect."""
+
+    world: LifeWorld
+    name: str
+    owner: str
+    """Whose key it holds: a copy of a home holds the same."""
+    skew_ms: int
+    nursery: trio.Nursery
+    store: MemoryStore = field(init=False)
+    path: WritePath = field(init=False)
+    backup: dict[bytes, Witness] | None = None
+    """The witnesses of the time when its store was copied aside."""
+
+    # -- opening -----------------------------------------------------------------------------
+
+    async def open(self, witnesses: dict[bytes, Witness] | None = None) -> None:
+        """Open the store, continuing own logs where the witnesses prove that it may."""
+        self.store = await MemoryStore.open(f"{self.world.run}-{self.name}", InlineExecutor())
+        await self.nursery.start(self.store.serve)
+        key = NodeKey(*keys_of(self.owner))
+        self.path = WritePath(key, HomeClock(self.world, self.skew_ms), self.world.entropy)
+        await self.store.submit(lambda tx: self.path.load(tx, witnesses or {}, BOOT))
+
+    async def close(self) -> dict[bytes, Witness]:
+        """Close it; returns what proves continuity to the next opening."""
+        await self.store.aclose()
+        return {witness.log: witness for witness in self.path.witnesses(BOOT)}
+
+    async def restart(self, *, proven: bool) -> None:
+        """Close and open again, as after a clean stop or as after a crash."""
+        witnesses = await self.close()
+        await self.open(witnesses if proven else None)
+
+    async def copy_to(self, other: "Home", *, resumed: bool) -> None:
+        """Make another home of what this one holds: its disk was copied.
+
+        Args:
+            resumed: Whether the copy takes itself for the original, as a resumed snapshot of a
+                whole machine does.  It then continues the logs of the original.
+        """
+        witnesses = {witness.log: witness for witness in self.path.witnesses(BOOT)}
+        source, target = (f"{self.world.run}-{home.name}" for home in (self, other))
+        MemoryStore.copy(source, target)
+        await other.open(witnesses if resumed else None)
+
+    async def job(self, work: Callable[[Transaction], T]) -> T:
+        """Run ``work`` in one transaction of the write path."""
+
+        def guarded(tx: Transaction) -> T:
+            with self.path.within(tx):
+                return work(tx)
+
+        return await self.store.submit(guarded)
+
+    # -- founding ----------------------------------------------------------------------------
+
+    async def found(self, members: Iterable[str]) -> bytes:
+        """Found the scope of the history and admit everybody who will ever take part."""
+
+        def work(tx: Transaction) -> bytes:
+            scope = found_scope(
+                tx, self.path, self.path_key, Scope.AGENT, self.name, self.world.entropy
+            )
+            admits = [
+                admit_draft(Admit(keys_of(owner)[0], MemberRole.MEMBER, agent), owner)
+                for owner, agent in self.world.agents_of(scope, members)
+            ]
+            self.path.write(tx, scope, admits, LogDomain.MEMBERS)
+            return scope
+
+        return await self.job(work)
+
+    async def enter(self, scope: bytes) -> None:
+        """Hold the scope, with nothing in it."""
+        await self.job(
+            lambda tx: add_scope(tx, self.path, scope, Scope.AGENT, SECRET, current=True)
+        )
+
+    @property
+    def path_key(self) -> NodeKey:
+        """The key pair this home signs with."""
+        return NodeKey(*keys_of(self.owner))
+
+    # -- reading -----------------------------------------------------------------------------
+
+    @property
+    def scope(self) -> int:
+        """The store's number of the scope."""
+        return self.path.ledger.scope_number(self.world.scope)
+
+    def state(self, reader: Reader, engram: bytes) -> EngramState | None:
+        """What this home shows of an engram."""
+        row = reader.engram(self.scope, engram)
+        scope = reader.scope(self.scope)
+        assert scope is not None
+        if row is None or row.life == HIDDEN:
+            return None
+        return load_state(reader, self.path.authors, scope, row)
+
+    def visible(self, reader: Reader, engram: bytes) -> list[Record]:
+        """Every record held of an engram that is not from the future."""
+        limit = (self.world.now_ms + self.skew_ms + self.world.tolerance_ms + 1) << 16
+        held = reader.records_of(self.scope, engram)
+        return [record for _, record in held if record.hlc < limit]
+
+    def seen(self, reader: Reader, engram: bytes) -> int:
+        """The events of an engram whose records are held and not from the future, as a mask."""
+        events = [self.world.events_of.get(r.payload_hash) for r in self.visible(reader, engram)]
+        mask = 0
+        for event in events:
+            if event is not None:
+                mask |= 1 << event.number
+        return mask
+
+    def erased(self, reader: Reader, engram: bytes) -> set[bytes]:
+        """Payload hashes of what the erasures held here took, whatever their time."""
+        held = reader.records_of(self.scope, engram)
+        return {
+            gone
+            for _, record in held
+            if record.shape[0] == RecordKind.ERASE
+            for gone in self.world.erasures.get(record.payload_hash, ())
+        }
+
+    # -- writing -----------------------------------------------------------------------------
+
+    async def write(self, engram: bytes, wanted: Sequence[Op]) -> None:
+        """Make one record of what the user did to what this home shows."""
+
+        def work(tx: Transaction) -> None:
+            self.keep_time(tx)
+            seen = self.seen(tx, engram)
+            ops = self.possible(tx, engram, wanted)
+            if not ops:
+                return
+            draft = self.draft(tx, engram, ops)
+            batch = self.path.write(tx, self.world.scope, [draft])
+            record = batch.records[-1]
+            agent = self.world.agent_of(self.owner)
+            stamp = (record.hlc, batch.log.id)
+            self.world.happened(record, engram, Event(agent, seen, stamp, tuple(ops)))
+
+        await self.job(work)
+
+    def possible(self, reader: Reader, engram: bytes, ops: Sequence[Op]) -> list[Op]:
+        """Those ops that do not ask which values are equal where one is not known."""
+        state = self.state(reader, engram)
+        shown = state.elements if state is not None else ()
+        unknown = {e.collection for e in shown if e.value is None and e.collection[0] in "smbl"}
+        return [op for op in ops if op.collection not in unknown]
+
+    def draft(self, tx: Transaction, engram: bytes, ops: Sequence[Op]) -> Draft:
+        """The record, superseding what is shown here and nothing else."""
+        state = self.state(tx, engram)
+        shown = list(state.elements) if state is not None else []
+        clock: Mapping[bytes, int] = state.clock if state is not None else {}
+        own = self.path.own_log(self.world.scope).id
+        puts: list[tuple[str, bytes]] = []
+        superseded: dict[tuple[bytes, int], int] = {}
+        for op in ops:
+            if op.kind is OpKind.DELETE:
+                names = [Superseded(0, None if log == own else log, n) for log, n in clock.items()]
+                puts = [(op.collection, put_value(op))]
+                names.sort(key=lambda name: name.log or b"")
+                return Draft(RecordKind.DELETE, engram, tuple(puts), tuple(names))
+            gone = op.kind is OpKind.UNTAG
+            wanted = put_value(op._replace(kind=OpKind.TAG) if gone else op)
+            for dot in superseded_by_put(
+                op.collection,
+                wanted,
+                shown,
+                same_author=lambda dot: self._own_agent(tx, dot.log),
+                own_log=own,
+            ):
+                superseded.setdefault(dot, -1 if gone else len(puts))
+            if not gone:
+                puts.append((op.collection, wanted))
+        names = [
+            Superseded(len(puts) if place < 0 else place, None if log == own else log, n)
+            for (log, n), place in superseded.items()
+        ]
+        kind = RecordKind.CREATE if state is None else RecordKind.UPDATE
+        names.sort(key=lambda name: (name.op, name.log or b"", name.clock))
+        return Draft(kind, engram, tuple(puts), tuple(names))
+
+    def _own_agent(self, tx: Transaction, log: bytes) -> bool:
+        author = self.path.authors.author(tx, log)
+        return self.world.agent_of_key(author) == self.world.agent_of(self.owner)
+
+    async def erase(self, engram: bytes) -> None:
+        """Purge what some record of this home says, or anybody's where it leads."""
+
+        def work(tx: Transaction) -> None:
+            own = self.path.own_log(self.world.scope).id
+            logs = {row.n: row for row in tx.logs()}
+            gone = self.erased(tx, engram)
+            leads = self.owner == FOUNDER
+            shown = {record.payload_hash for record in self.visible(tx, engram)}
+            candidates = [
+                (logs[n], record)
+                for n, record in tx.records_of(self.scope, engram)
+                if (leads or logs[n].author == self.path_key.public)
+                and record.payload_hash in shown - gone
+                and record.shape[0] in VALUED
+            ]
+            if not candidates:
+                return
+            row, record = self.world.rng.choice(candidates)
+            name = Superseded(0, None if row.id == own else row.id, record.seq)
+            draft = Draft(RecordKind.ERASE, engram, (), (name,))
+            batch = self.path.write(tx, self.world.scope, [draft])
+            self.world.erasures[batch.records[-1].payload_hash] = {record.payload_hash}
+
+        await self.job(work)
+
+    async def compact(self) -> None:
+        """Let go of all payloads that nothing shows, and of signatures that others cover."""
+
+        def work(tx: Transaction) -> None:
+            after = None
+            while True:
+                done = compact_slice(self.path, tx, self.world.scope, after, FOREVER)
+                if not all(each.same for each in done.done):
+                    raise Disagreement(f"a document made anew differs at {self.name}")
+                after = done.after
+                if after is None:
+                    break
+            tx.merge_runs(self.scope, 1_000, before_at=FOREVER)
+
+        await self.job(work)
+
+    async def ask(self, other: "Home") -> int:
+        """Ask another home for what is owed here; returns how much came."""
+        owed = await self.store.read(lambda reader: owed_of(reader, self.scope, 10_000))
+        found = await other.store.read(lambda reader: payloads_of(reader, other.scope, owed))
+        came = [
+            (log, seq, payload)
+            for (log, seq), payload in zip(owed, found, strict=False)
+            if payload is not None
+        ]
+        await self.job(lambda tx: take_payloads(tx, self.path, self.world.scope, came))
+        return len(came)
+
+    # -- sending and receiving ---------------------------------------------------------------
+
+    async def offers(self) -> list[RunRow]:
+        """Every signed run held of the scope, in the order in which it arrived here."""
+        return await self.store.read(lambda reader: reader.runs(self.scope, 0, 100_000))
+
+    async def missing(self, offers: Sequence[RunRow]) -> list[RunRow]:
+        """Those that are not held here."""
+        return await self.store.read(
+            lambda reader: [o for o in offers if reader.run_by_head(self.scope, o.head) is None]
+        )
+
+    async def parcels(self, runs: Sequence[RunRow], withheld: float = 0.0) -> list[Parcel]:
+        """Some of the runs held, as frames, of which a share comes without payloads."""
+        return await self.store.read(
+            lambda reader: [
+                self.parcel(reader, run, withhold=self.world.rng.random() < withheld)
+                for run in runs
+            ]
+        )
+
+    def parcel(self, reader: Reader, run: RunRow, *, withhold: bool = False) -> Parcel:
+        """One run as a frame of its log."""
+        log = self.path.ledger.log_by_number(run.log)
+        announcement = Announcement(1, log.domain, log.author, log.incarnation, log.branch)
+        records = reader.records(run.log, run.first, run.last)
+        if withhold:
+            records = [record._replace(payload=None) for record in records]
+        return Parcel(announcement, encode_frame(1, records, [(run.last, run.signature)]))
+
+    async def receive(self, parcels: Sequence[Parcel]) -> None:
+        """Take parcels in the order in which they come; what is held already is no news."""
+
+        def work(tx: Transaction) -> None:
+            arrivals = [
+                arrival_untrusted(self.world.scope, {1: parcel.announcement}, parcel.frame)
+                for parcel in parcels
+            ]
+            intake = self.path.ingest(tx, arrivals)
+            if intake.error is not None:
+                raise intake.error
+            self.path.catch_up(tx, self.world.scope)
+
+        await self.job(work)
+
+    async def release(self) -> None:
+        """Show what has waited for its time, and nothing before it."""
+        await self.job(self.keep_time)
+
+    def keep_time(self, tx: Transaction) -> None:
+        """``release`` within a job."""
+        while keep_time(self.path, tx, self.world.scope):
+            pass
+
+    # -- judging -----------------------------------------------------------------------------
+
+    async def look(self, engram: bytes) -> Look:
+        """What is shown of an engram, and what there is to judge it by."""
+
+        def work(reader: Reader) -> Look:
+            state = self.state(reader, engram)
+            elements = list(state.elements) if state is not None else []
+            return Look(
+                elements,
+                [self.world.name(e) for e in elements],
+                self.seen(reader, engram),
+                self.erased(reader, engram),
+                {r.payload_hash for r in self.visible(reader, engram) if r.payload is None},
+            )
+
+        return await self.store.read(work)
+
+    async def owed(self) -> int:
+        """How many payloads are owed."""
+        return await self.store.read(lambda reader: reader.owed_count(self.scope))
+
+    async def digests(self) -> tuple[bytes, int]:
+        """Clock digest and state digest of the scope."""
+        digest = await self.store.read(lambda reader: reader.scope(self.scope))
+        assert digest is not None
+        return self.path.ledger.clock_digest(self.world.scope), digest.digest
+
+
+def keys_of(owner: str) -> tuple[bytes, bytes]:
+    """The key pair of whoever is called so."""
+    seed = owner.encode().ljust(32, b"\0")
+    public, secret = nacl.bindings.crypto_sign_seed_keypair(seed)
+    return public, secret
