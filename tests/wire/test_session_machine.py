@@ -75,6 +75,7 @@ class CompressingMachine(SessionMachine):
     capabilities = (ZSTD,)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("machine", [SessionMachine, HonestMachine, CompressingMachine])
 def test_sessions_do_what_the_model_does(machine: type[SessionMachine]) -> None:
     run_state_machine_as_test(
