@@ -36,19 +36,21 @@ class Bisection:
     low: int = 0
     path: Path = ()
     """Of the last position known to be common."""
+    ahead: int = 0
+    """Where the peer says that it is, if that is further than what is held here."""
+    asking: bool = False
+    """Whether a question is on its way."""
 
     @classmethod
     def of(cls, log: bytes, seq: int, placed: Placed) -> "Bisection | None":
-        """The search for what a position that could not be placed has in common; None: nothing to
-        search for.
-
-        A peer that holds more of a log than this node says nothing about where they part; if they
-        do, the peer sees it in what this node holds.
+        """The search for what a position that could not be placed has in common; None: nothing of
+        that log is held here.
         """
-        if placed.path is not None or not placed.held:
+        if not placed.held:
             return None
         if seq > placed.held:
-            return cls(log, placed.held + 1) if placed.forked else None
+            # Most often it holds the same, and more: the newest position here will tell.
+            return cls(log, placed.held + 1, ahead=seq)
         return cls(log, seq)
 
     @property
@@ -58,6 +60,8 @@ class Bisection:
 
     def ask(self) -> tuple[int, ...]:
         """The positions whose heads narrow it down most."""
+        if self.ahead:
+            return (self.high - 1,)
         between = self.high - self.low - 1
         if between <= PROBE_SEQS:
             return tuple(range(self.low + 1, self.high))
@@ -75,3 +79,7 @@ class Bisection:
             if place is not None and place.path is not None and self.low < seq < self.high:
                 self.low, self.path = seq, place.path
         self.high = min([seq for seq in seqs if seq > self.low] + [self.high])
+        if self.ahead and self.found and self.low:
+            # Whatever it holds beyond is for it to send; if a fork is among it, that is seen then.
+            self.path = (*self.path, (self.log, self.ahead))
+        self.ahead = 0

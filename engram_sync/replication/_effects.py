@@ -69,6 +69,8 @@ class Place:
     """Serial of the feed that asked; places found for an earlier one are dropped."""
     probed: tuple[int, ...] = ()
     """The positions of one log that a Probe asked for; empty for what the peer stated itself."""
+    log: bytes = b""
+    """That log, by the name that the peer gives it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,12 @@
 """A peer's request for one scope here: what it holds, what was sent, what comes next."""
 
-from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from engram_sync.replication._bisection import Bisection, Placed
 from engram_sync.replication._effects import Effect, Place, ReadRuns, Send
-from engram_sync.replication._limits import BISECTIONS_MAX
+from engram_sync.replication._limits import AHEAD_MAX, BISECTIONS_MAX
 from engram_sync.replication._view import ScopeView
 from engram_wire import SEQ_MAX, Announcement, ClockEntry, ProtocolError, SyncResponse, SyncStatus
 
@@ -55,8 +54,8 @@ class Feed:
     """Logs of which the peer takes nothing more."""
     placing: bool = False
     """Whether it is still being found out what the peer holds."""
-    searches: deque[Bisection] = field(default_factory=deque[Bisection])
-    """Logs of which the peer holds another branch; the first one is being looked at."""
+    searches: dict[bytes, Bisection] = field(default_factory=dict[bytes, Bisection])
+    """By the peer's names: logs of which it is not known yet how far both sides hold the same."""
 
     @classmethod
     def begin(cls, request: int, view: ScopeView, before: "Feed | None" = None) -> "Feed":
@@ -93,28 +92,59 @@ class Feed:
         self, positions: Sequence[ClockEntry], places: Sequence[Placed], view: ScopeView
     ) -> list[Effect]:
         """Take where stated positions lie here; those that lie nowhere are searched for."""
+        ahead: list[Bisection] = []
         for entry, place in zip(positions, places, strict=True):
             search = Bisection.of(entry.log, entry.seq, place)
             if place.path is not None:
                 self.learned(place.path)
             elif search is None:
                 self.learned([(entry.log, entry.seq)])
+            elif search.ahead:
+                ahead.append(search)
             elif len(self.searches) < BISECTIONS_MAX:
-                self.searches.append(search)
+                self.searches[entry.log] = search
+        self._doubt(ahead, view)
         return self._searched(view)
 
+    def _doubt(self, ahead: Sequence[Bisection], view: ScopeView) -> None:
+        """Of logs that the peer holds further: whether it holds what is held here, too.
+
+        It matters for what depends on that, and only where there is something to be sent.
+        """
+        taken = {search.log for search in ahead}
+        due = any(
+            self.known.get(entry.log, 0) < entry.seq
+            for entry in view.positions()
+            if entry.log not in taken
+        )
+        for number, search in enumerate(ahead):
+            if (due or self.searches) and number < AHEAD_MAX:
+                self.searches[search.log] = search
+            else:
+                self.learned([(search.log, search.ahead)])
+
     def probed(
-        self, seqs: Sequence[int], places: Sequence[Placed | None], view: ScopeView
+        self,
+        log: bytes,
+        seqs: Sequence[int],
+        places: Sequence[Placed | None],
+        view: ScopeView,
     ) -> list[Effect]:
-        """Take where the heads lie that the peer named of the log being searched."""
-        if self.searches:
-            self.searches[0].narrow(seqs, places)
+        """Take where the heads lie that the peer named of a log."""
+        search = self.searches.get(log)
+        if search is not None:
+            search.asking = False
+            search.narrow(seqs, places)
         return self._searched(view)
 
     def _searched(self, view: ScopeView) -> list[Effect]:
-        while self.searches and self.searches[0].found:
-            self.learned(self.searches.popleft().path)
+        for search in [search for search in self.searches.values() if search.found]:
+            self.learned(self.searches.pop(search.log).path)
         return [] if self.searches else self._ready(view)
+
+    def questions(self) -> list[Bisection]:
+        """The searches that have something to ask now."""
+        return [search for search in self.searches.values() if not search.asking]
 
     def _ready(self, view: ScopeView) -> list[Effect]:
         self.placing = False

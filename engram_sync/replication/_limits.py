@@ -39,6 +39,9 @@ log of 2^40 records takes ten rounds."""
 BISECTIONS_MAX = 64
 """Logs of one stated clock whose last common position is searched for.  Forks are rare; of a peer
 that names more of them, the rest is sent whole."""
+AHEAD_MAX = 1_024
+"""Logs that the peer holds further of which it is asked whether it holds what is held here: a
+question takes 90 bytes, and all go out at once.  Beyond it, it is believed."""
 RANGES_PER_MESSAGE = 128
 """Ranges asked for at once: as many lists of positions as fit one answer."""
 RANGE_ITEMS_MAX = 64

@@ -154,19 +154,22 @@ class Serving:
             found = {
                 entry.seq: placed for entry, placed in zip(place.positions, places, strict=True)
             }
-            effects = feed.probed(place.probed, [found.get(seq) for seq in place.probed], view)
+            answers = [found.get(seq) for seq in place.probed]
+            effects = feed.probed(place.log, place.probed, answers, view)
         else:
             effects = feed.placed(place.positions, places, view)
         return effects + self._probe(feed)
 
     def _probe(self, feed: Feed) -> list[Effect]:
-        if not feed.searches:
-            return []
-        search, number = feed.searches[0], self._next_probe
-        self._next_probe += 1
-        probed = _Probed(feed.request, feed.serial, search.log, search.ask())
-        self._probes[number] = probed
-        return [Send(Probe(number, feed.scope, probed.log, probed.seqs))]
+        effects: list[Effect] = []
+        for search in feed.questions():
+            number = self._next_probe
+            self._next_probe += 1
+            probed = _Probed(feed.request, feed.serial, search.log, search.ask())
+            self._probes[number] = probed
+            search.asking = True
+            effects.append(Send(Probe(number, feed.scope, probed.log, probed.seqs)))
+        return effects
 
     def probe_answered_untrusted(self, message: ProbeResponse) -> list[Effect]:
         """The peer named the heads it was asked for: look them up here.
@@ -185,7 +188,7 @@ class Serving:
             for seq, head in zip(probed.seqs, message.heads, strict=True)
             if head is not None
         )
-        return [Place(feed.request, feed.scope, heads, feed.serial, probed.seqs)]
+        return [Place(feed.request, feed.scope, heads, feed.serial, probed.seqs, probed.log)]
 
     # -- feeding -----------------------------------------------------------------------------
 

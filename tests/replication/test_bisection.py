@@ -50,10 +50,24 @@ def test_answers_that_contradict_each_other_shorten_the_search_all_the_same(
         assert 0 <= search.low < search.high <= 5_000
 
 
-def test_of_a_log_that_the_peer_holds_further_nothing_is_asked_unless_it_is_forked_here() -> None:
-    assert Bisection.of(LOG, 9, Placed(5, False, None)) is None
-    search = Bisection.of(LOG, 9, Placed(5, True, None))
+def test_of_a_log_that_the_peer_holds_further_the_newest_position_is_asked_for_first() -> None:
+    search = Bisection.of(LOG, 900, Placed(500, False, None))
     assert search is not None
-    assert search.ask() == (1, 2, 3, 4, 5)
+    assert search.ask() == (500,)
+    search.narrow((500,), [place(500, 500)])
+    assert search.found
+    assert search.path[-1] == (LOG, 900)
+
+
+def test_if_it_is_not_common_the_search_goes_on_below_it() -> None:
+    search = Bisection.of(LOG, 900, Placed(5, True, None))
+    assert search is not None
+    search.narrow(search.ask(), [None])
+    assert search.ask() == (1, 2, 3, 4)
+    search.narrow((1, 2, 3, 4), [place(seq, 2) for seq in (1, 2, 3, 4)])
+    assert search.found
+    assert search.path == ((LOG, 2),)
+
+
+def test_of_a_log_that_is_not_held_nothing_is_asked() -> None:
     assert Bisection.of(LOG, 9, Placed(0, False, None)) is None
-    assert Bisection.of(LOG, 9, Placed(9, False, ((LOG, 9),))) is None

@@ -78,7 +78,33 @@ def test_nothing_is_sent_of_a_log_before_it_is_known_where_it_forks() -> None:
     assert len(pair.all(a, Probe)) == 2
 
 
-def test_of_a_log_that_the_peer_holds_further_nothing_is_sent_or_asked() -> None:
+def test_a_peer_that_is_ahead_on_another_branch_gets_it_before_what_depends_on_it() -> None:
+    a, b = books(of_a=10)
+    b.write(SCOPE, 30, log_of(A))
+    b.shelves[SCOPE].branches[log_of(A)] = 4
+    b.publish(SCOPE)
+    a.write(SCOPE, 3, log_of(A, 2))
+    pair = Pair(a, b)
+    pair.inbox[A].append(SyncRequest(1, SCOPE, bytes(32), b.views[SCOPE].clock))
+    while pair.inbox[A]:
+        pair.rest(a)
+        questions = [m for m in pair.inbox[B] if isinstance(m, Probe)]
+        pair.inbox[B].clear()
+        pair.inbox[B].extend(questions)
+        pair.rest(b)
+    assert frames(pair, a) == [5, 6, 7, 8, 9, 10, 1, 2, 3]
+
+
+def test_a_peer_that_is_ahead_on_the_same_branch_is_asked_once_and_sent_nothing_of_it() -> None:
+    a, b = books(of_a=10)
+    b.write(SCOPE, 30, log_of(A))
+    a.write(SCOPE, 3, log_of(A, 2))
+    pair = Pair(a, b).start()
+    assert frames(pair, a) == [1, 2, 3]
+    assert [probe.seqs for probe in pair.all(a, Probe)] == [(10,)]
+
+
+def test_of_a_log_that_the_peer_holds_further_nothing_is_asked_if_nothing_is_to_be_sent() -> None:
     a, b = books(of_a=10)
     pair = Pair(a, b)
     pair.inbox[A].append(stated(entry_of(log_of(B), 4), entry_of(log_of(A), 30)))
