@@ -67,20 +67,23 @@ async def test_owed_payloads_are_counted_and_fetched_from_a_peer(
         await agreement(a, b)
 
 
-async def test_what_was_superseded_is_not_owed(village: Village, autojump_clock: MockClock) -> None:
+async def test_only_what_is_live_is_owed(village: Village, autojump_clock: MockClock) -> None:
     async with village.open("a", online=False) as a:
-        e = await a.remember("old")
-        await a.update(e, content="new")
+        e = await a.remember("the first")
+        for content in ("superseded", "live"):
+            await a.update(e, content=content)
+            e = await a.get(e.id)
         core = a._core
         row = await core.read(lambda r: r.engrams(None, limit=1)[0])
+        for gone, owed in ((1, 0), (2, 1), (0, 2)):
 
-        def lose_the_old(tx: Transaction) -> None:
-            tx.drop_payloads([(row.log, row.seq)])
-            core.path.rebuild(tx, core.facts.agent_scope, [row.engram])
+            def lose(tx: Transaction, seq: int = row.seq + gone) -> None:
+                tx.drop_payloads([(row.log, seq)])
+                core.path.rebuild(tx, core.facts.agent_scope, [row.engram])
 
-        await core.write(lose_the_old)
-        # The type and the confidence of the old record are live still.
-        assert (await agent_scope(a)).owed == 1
+            await core.write(lose)
+            # Of the first, the type and the confidence are live still.
+            assert (await agent_scope(a)).owed == owed
 
 
 async def test_nothing_of_an_erased_memory_is_left_in_any_file(
