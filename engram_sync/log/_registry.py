@@ -122,15 +122,15 @@ class Registry:
             self._heads[log.head] = log
         for child in self._orphans.pop(log.n, ()):
             self._hang(child, log)
-        if parent is not None:
-            trunk = self._by_number.get(parent)
-            if trunk is None:
-                self._orphans.setdefault(parent, []).append(log)
-            else:
-                self._hang(log, trunk)
-        if scope.branches:
-            for other in scope.logs.values():
-                other.past = self.settled(other.past)
+        trunk = None if parent is None else self._by_number.get(parent)
+        if trunk is not None:
+            self._hang(log, trunk)
+        elif parent is not None:
+            self._orphans.setdefault(parent, []).append(log)
+        log.past = self.settled(log.past)
+        for divided in (log, trunk):
+            if divided is not None and divided.children:
+                self.settle(divided)
 
     def _hang(self, log: LogState, trunk: LogState) -> None:
         assert log.branch is not None, "whoever adds a branch names its first record"
@@ -166,6 +166,19 @@ class Registry:
             if self._ends_before(heir.n, seen[heir.n]):
                 beyond.append(heir.n)
         return Past({n: seq for n, seq in seen.items() if seq}, past.auth)
+
+    def settle(self, trunk: LogState) -> list[tuple[LogState, Past]]:
+        """Let every past in memory name the branches of ``trunk`` for what lies beyond its end.
+
+        Returns:
+            The logs for which this was news, and what their pasts were.
+        """
+        changed: list[tuple[LogState, Past]] = []
+        for log in self.scope(trunk.scope).logs.values():
+            if log.past.seen.get(trunk.n, 0) > trunk.seq:
+                changed.append((log, log.past))
+                log.past = self.settled(log.past)
+        return changed
 
     def _ends_before(self, n: int, seq: int) -> bool:
         log = self._by_number.get(n)

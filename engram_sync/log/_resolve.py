@@ -52,7 +52,8 @@ def past_at(registry: Registry, log: LogState, seq: int, history: History) -> Pa
             return owner.past
         data = history.past(owner.n, seq) if owner.n else None
         if data is not None:
-            return registry.settled(decode_past(data))
+            past = decode_past(data)
+            return registry.settled(past) if registry.scope(log.scope).branches else past
         seq, owner = owner.base, owner.parent
     return Past()
 

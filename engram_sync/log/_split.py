@@ -7,7 +7,7 @@ from engram_wire import Record, extend
 from ._batches import Split
 from ._errors import SignedPosition
 from ._logs import LogState, branch_of
-from ._past import Past, encode_past
+from ._past import encode_past
 from ._registry import Registry
 from ._resolve import head_at, past_at
 from ._views import History
@@ -45,7 +45,7 @@ def split(
         child.parent = moved
     registry.set_head(moved)
     registry.set_head(trunk)
-    rewritten = _settle(registry, trunk)
+    rewritten = registry.settle(trunk)
     scope.tips.clear()
     scope.clocks = scope.closed = None
 
@@ -65,19 +65,12 @@ def split(
     return told, undo, _Renamed(history, trunk, moved)
 
 
-def _settle(registry: Registry, trunk: LogState) -> list[tuple[LogState, Past]]:
-    """Let every past in memory name the branch; returns what they were."""
-    changed: list[tuple[LogState, Past]] = []
-    for log in registry.scope(trunk.scope).logs.values():
-        past = registry.settled(log.past)
-        if past is not log.past:
-            changed.append((log, log.past))
-            log.past = past
-    return changed
-
-
 class _Renamed:
-    """A store that still holds ``moved`` as the end of ``trunk``."""
+    """A store that still holds ``moved`` as the end of ``trunk``.
+
+    The records of the new branch are checked against it.  They cannot depend on a position of their
+    own family, so only what they refer to has to be found by its new name.
+    """
 
     def __init__(self, history: History, trunk: LogState, moved: LogState) -> None:
         self._history = history
@@ -90,24 +83,15 @@ class _Renamed:
 
     def position_of(self, scope: bytes, head: bytes) -> tuple[int, int] | None:
         """See ``History.position_of``."""
-        found = self._history.position_of(scope, head)
-        if found is not None and found[0] == self._trunk.n and found[1] > self._base:
-            return self._moved.n, found[1]
-        return found
+        return self._history.position_of(scope, head)
 
     def signed_before(self, log: int, seq: int) -> SignedPosition | None:
         """See ``History.signed_before``."""
-        found = self._history.signed_before(self._stored(log), seq)
-        if found is not None and log == self._moved.n and found.seq <= self._base:
-            return None
-        return found
+        return self._history.signed_before(self._stored(log), seq)
 
     def signed_after(self, log: int, seq: int) -> SignedPosition | None:
         """See ``History.signed_after``."""
-        found = self._history.signed_after(self._stored(log), seq)
-        if found is not None and log == self._trunk.n and found.seq > self._base:
-            return None
-        return found
+        return self._history.signed_after(self._stored(log), seq)
 
     def records(self, log: int, first: int, last: int) -> Sequence[Record]:
         """See ``History.records``."""

@@ -10,10 +10,14 @@ from engram_sync.trust import MemberRole
 from engram_wire import (
     Announcement,
     CloseCode,
+    Edit,
     Frame,
+    Insert,
     LogDomain,
     RecordKind,
+    Reference,
     SignatureError,
+    Span,
     Superseded,
     branch_id,
     decode_superseded_untrusted,
@@ -565,6 +569,38 @@ def test_a_delete_names_each_history_once(fork: Fork) -> None:
     )
     items = decode_superseded_untrusted(batch.records[-1].superseded, kind=2, puts=1)
     assert items == ends
+
+
+def test_the_frame_that_shows_a_fork_is_read_by_the_names_that_it_makes() -> None:
+    """The store has not followed yet, and would take the other branch for the trunk."""
+    world = World()
+    one = world.forger().add("r/content", engram=E)
+    two = one.fork(1).add("r/content", engram=E)
+    two.add("r/content", engram=E, kind=1, dots=[Superseded(0, None, 1)])
+    one.add("r/title", engram=E)
+    assert world.take(one).rejection is None
+    batch = world.take(two)
+    assert (batch.problem, batch.seq) == ("", 3)
+
+
+def test_a_branch_may_speak_of_the_other_where_it_has_heard_of_it() -> None:
+    """Only an author with two faces does that; everybody still reads it alike."""
+    world = World()
+    one = world.forger().add("r/body", engram=E)
+    one.add(engram=E, edit=Edit(Reference(None, 0), (Insert(None, None, 2),), ()))
+    two = one.fork(1).add("r/title", engram=engram_id(2))
+    world.take(one)
+    world.ann.write(world.scope, create(engram_id(3)))
+    heard = world.ann.open(world.scope)
+    after = heard.hlc + 5
+    two.add("r/title", engram=engram_id(2), deps=[heard.head], hlc=after)
+    name = branch_id(one.heads[2])
+    change = Edit(Reference(None, 0), (Insert(Reference(name, 1), None, 1),), (Span(name, 0, 1),))
+    two.add(engram=E, edit=change)
+    batch = world.take(two)
+    assert (batch.problem, batch.seq) == ("", 4)
+    world.cay.take_all(world.ann, world.scope)
+    assert world.cay.facts(world.scope) == world.ann.facts(world.scope)
 
 
 def test_announcements_of_a_strange_branch_reach_the_family() -> None:
