@@ -228,7 +228,7 @@ class EngramDocument:
             if first < min(seen, until):
                 removals.now.append((log, first, min(seen, until)))
             if until > seen:
-                removals.later.setdefault(log, []).append((max(first, seen), until))
+                removals.later.setdefault(log, []).append((first, until))
         if due := self._awaited.get(change.log):
             removals.now.extend((change.log, *span) for span in clip(due, start, end))
         return removals

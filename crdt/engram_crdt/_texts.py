@@ -70,8 +70,7 @@ class Texts:
         generation = edit.generation
         text = self.by_generation.get(generation)
         if text is None:
-            text = Text(generation, loose=self.is_gone(generation))
-            self.by_generation[generation] = text
+            text = self.by_generation[generation] = Text(generation)
         source = Source(change.seq, change.hlc, change.payload_hash)
         held = all(_fits(insert) for insert in edit.inserts)
         for insert in edit.inserts:

@@ -4,8 +4,11 @@ from collections.abc import Sequence
 from hashlib import blake2b
 
 from hypothesis import strategies as st
+from pycrdt import Doc, Text
 
-from engram_crdt import Change, Dot, Element, EngramDocument, TextEdit, TextInsert
+from engram_crdt import Change, Dot, Element, EngramDocument, TextEdit, TextInsert, client_id
+from engram_crdt._yjs import read_varint
+from engram_crdt._yjs_text import root_name
 
 ENGRAM = bytes(range(16))
 LOGS = [bytes((n,)) * 32 for n in (1, 2, 3)]
@@ -108,6 +111,19 @@ def reordered_histories(draw: st.DrawFn) -> tuple[list[Change], list[Change]]:
 
 CHARS = "ab\u00e9\u4e2d😀🏳\u200d\ue000\uffff"
 """Characters of one, two, three and four bytes, of one and two UTF-16 units."""
+
+
+def yjs_text(document: EngramDocument, generation: Dot) -> str:
+    """Read a text as any Yjs program does, and check that its units have our ids there."""
+    doc: Doc[Text] = Doc(client_id=0)
+    doc.apply_update(document.yjs_update())
+    state, at = doc.get_state(), 1
+    clocks: dict[int, int] = {}
+    while at < len(state):
+        client, at = read_varint(state, at)
+        clocks[client], at = read_varint(state, at)
+    assert clocks == {client_id(ENGRAM, log): n for log, n in document.clock().items()}
+    return str(doc.get(root_name(generation), type=Text))
 
 
 def units(text: str) -> int:

@@ -6,24 +6,15 @@ from typing import NamedTuple
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pycrdt import Doc, Text
 
 from engram_crdt import Change, Dot, EngramDocument, TextEdit, clocks_of
 from engram_crdt._editing import Deletion, Insertion
-from engram_crdt._yjs_text import root_name
-from tests.crdt.strategies import CHARS, ENGRAM, LOGS, A, change, claims, orders
+from tests.crdt.strategies import CHARS, ENGRAM, LOGS, A, change, claims, orders, yjs_text
 from tests.oracle import Inserted, NaiveText, Readers
 
 BODY = change(A, 1, ("r/body", b"\x60"))
 G = Dot(A, 0)
 texts = st.text(CHARS, min_size=1, max_size=5)
-
-
-def through_yjs(document: EngramDocument) -> str:
-    """Read the text as any Yjs program reads it."""
-    doc: Doc[Text] = Doc(client_id=0)
-    doc.apply_update(document.yjs_update())
-    return str(doc.get(root_name(G), type=Text))
 
 
 def hollow(one: Change) -> Change:
@@ -145,7 +136,7 @@ def test_everybody_reads_one_text_and_had_always_read_it_in_one_order(
     expected, known = naive(changes)
     assert first.texts()[G] == expected.text(known)
     assert set(names(first)) == expected.live()
-    assert through_yjs(first) == first.texts()[G]
+    assert yjs_text(first, G) == first.texts()[G]
     late = EngramDocument(ENGRAM)
     for one in data.draw(orders(changes)):
         assert late.apply(one)
@@ -168,7 +159,7 @@ def test_a_lost_payload_takes_its_own_characters_and_no_others(
         if data.draw(st.booleans()):
             part = EngramDocument.load(ENGRAM, part.dump())
     expected, known = naive(held)
-    assert part.texts()[G] == expected.text(known) == through_yjs(part)
+    assert part.texts()[G] == expected.text(known) == yjs_text(part, G)
     assert part.digest() == whole.digest()
     assert names(part) == names(whole)
     missing = {(changes[place].log, changes[place].seq) for place in lost}
@@ -221,7 +212,5 @@ def test_a_hostile_record_reads_as_the_plain_list_does(changes: list[Change]) ->
         expected, known = naive(ours)
         assert text == expected.text(known)
         assert "\udc00" not in text
-    doc: Doc[Text] = Doc(client_id=0)
-    doc.apply_update(document.yjs_update())
     for generation, text in document.texts().items():
-        assert str(doc.get(root_name(generation), type=Text)) == text
+        assert yjs_text(document, generation) == text
