@@ -17,6 +17,7 @@ class LogsContinueOnProof(Watcher):
         self._trace = trace
         self._expected: dict[str, str] = {}
         self._left: set[str] = set()
+        self._beyond: set[str] = set()
         self._forbidden: dict[str, set[str]] = defaultdict(set)
 
     def left(self, name: str) -> None:
@@ -29,8 +30,17 @@ class LogsContinueOnProof(Watcher):
         if expected is not None:
             self._forbidden[name].add(expected)
 
+    def cannot_tell(self, name: str) -> None:
+        """Another copy of its home takes its place: which log it may go on with, only peers know.
+
+        From here on the forks that come of it are looked at, and nothing else.
+        """
+        self._beyond.add(name)
+
     def wrote(self, name: str, log: str) -> None:
         """The node's newest record of the shared scope is in this log."""
+        if name in self._beyond:
+            return
         if log in self._forbidden[name]:
             raise self.objects(f"{name} goes on with {log} without proof that it is the newest")
         expected = self._expected.get(name, log)

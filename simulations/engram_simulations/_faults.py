@@ -8,9 +8,14 @@ import trio
 from engram_simulations._continuity import LogsContinueOnProof
 from engram_simulations._host import Host
 from engram_simulations._world import World
+from engram_sync.store import Transaction
 
 MOMENT_MAX = 12
 """Rounds of the scheduler until a crash: about as many as a write or an opening takes."""
+KEPT_MAX = 2
+"""Copies of one home that are kept."""
+LOST_MAX = 600
+"""Memories of which a failing disk loses the values: more than are asked for at once."""
 TRANSFER_S = 1.0
 """Records that came this recently are part of a transfer that goes on."""
 
@@ -39,6 +44,8 @@ class Faults:
             (rates.restart, self._restart),
             (rates.reboot, self._reboot),
             (rates.power_on, self._power_on),
+            (rates.snapshot, self._snapshot),
+            (rates.resume, self._resume),
         )
 
     def strike(self, nursery: trio.Nursery, moments: trio.Nursery) -> None:
@@ -126,6 +133,89 @@ class Faults:
             if frozenset((a, b)) in linked and held[0] != held[1] and late <= TRANSFER_S:
                 self._world.interrupted.add((a, b))
                 self._trace.sometimes("a link cut in mid-transfer")
+
+    # -- the disks ---------------------------------------------------------------------------
+
+    def _snapshot(self, nursery: trio.Nursery) -> None:
+        """Copy the home of a machine while its node is closed."""
+        nursery.start_soon(
+            self._while_off, nursery, self._luck.choice(self._world.hosts), self._keep
+        )
+
+    def _resume(self, nursery: trio.Nursery) -> None:
+        """Put a copy in place of the home that it was made of."""
+        able = [host for host in self._world.hosts if host.kept]
+        if able:
+            nursery.start_soon(self._while_off, nursery, self._luck.choice(able), self._put_in)
+
+    async def _while_off(
+        self, nursery: trio.Nursery, host: Host, act: Callable[[Host], None]
+    ) -> None:
+        if host.node is not None:
+            self._trace.event(host.name, "leave")
+            self._continuity.left(host.name)
+            host.leave()
+        await host.open_or_off()
+        if not host.running:
+            act(host)
+            self._world.power_on(nursery, host)
+
+    def _keep(self, host: Host) -> None:
+        host.kept = [*host.kept, (self._world.account.order, host.premises.keep())][-KEPT_MAX:]
+        self._trace.event(host.name, "a copy is made")
+
+    def _put_in(self, host: Host) -> None:
+        since, disk = self._luck.choice(host.kept)
+        whole = self._luck.random() < 0.5
+        before = host.premises.put_in(disk, with_witness=whole)
+        what = "a resumed snapshot" if whole else "a restored home"
+        self._trace.sometimes(what)
+        if self._luck.random() < 0.6:
+            host.parked.append(before)
+            self._trace.event(host.name, f"{what}; what was there is put aside")
+        else:
+            self._world.account.doubt(host.name, since)
+            self._trace.event(host.name, f"{what}; what was there is gone")
+        self._replaced(host)
+
+    def bring_back(self, nursery: trio.Nursery) -> bool:
+        """Turn on one machine with a home that was put aside; whether there was any.
+
+        Its machine has been turned off, and nothing else is wrong.
+        """
+        host = next((host for host in self._world.hosts if host.parked), None)
+        if host is None:
+            return False
+        whole = self._luck.random() < 0.5
+        host.premises.put_in(host.parked.pop(), with_witness=whole)
+        self._trace.event(host.name, "what was put aside comes back")
+        self._trace.sometimes("a home that came back")
+        self._replaced(host)
+        self._world.power_on(nursery, host)
+        return True
+
+    def _replaced(self, host: Host) -> None:
+        host.views.clear()
+        self._world.tampered.add(host.name)
+        self._continuity.cannot_tell(host.name)
+
+    async def lose_payloads(self) -> None:
+        """A disk loses values: nothing of them is left but what the records say of them."""
+        host = self._luck.choice(self._world.hosts)
+        lost = await host.premises.alter(self._lose)
+        if lost:
+            self._world.damaged.add(host.name)
+            self._trace.event(host.name, f"{lost} values are lost")
+            self._trace.sometimes("a lost payload that came back")
+
+    def _lose(self, tx: Transaction) -> int:
+        scope = next(row for row in tx.scopes() if row.id.hex() == self._world.scope)
+        # Of these the one record says everything, so it is what the engram shows.
+        single = [row for row in tx.engrams(scope.n, limit=LOST_MAX) if row.records == 1]
+        for row in single:
+            tx.drop_payloads([(row.log, row.seq)])
+            tx.put_owed(row.n, [(row.log, row.seq)])
+        return len(single)
 
     # -- the machines ------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ import trio
 
 from engram_simulations._determinism import SimulatedClock, seeded_entropy
 from engram_simulations._links import OverheardTransport
-from engram_simulations._premises import SimulatedPremises
+from engram_simulations._premises import Disk, SimulatedPremises
 from engram_sync.config import Config
 from engram_sync.node import Machine, Node, configured_peers
 from engram_sync.results import Engram
@@ -59,6 +59,10 @@ class Host:
         self.views: dict[str, Engram] = {}
         """What its user looked at last, by engram; may be old."""
         self.premises = SimulatedPremises(name, run, self._watch)
+        self.kept: list[tuple[int, Disk]] = []
+        """Copies of its home, with the moment in the order of the account."""
+        self.parked: list[Disk] = []
+        """Homes that were taken out of it, and come back in the end."""
         self._network = network
         self._config = config
         self._on_opened = on_opened

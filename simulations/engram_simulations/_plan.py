@@ -1,7 +1,7 @@
 """What a seed draws before anything runs: how many nodes, how connected, and what goes wrong."""
 
 import random
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from engram_sync.config import Config, NetworkConfig, SyncConfig
 from engram_sync.log import HLC_SKEW_MS
@@ -24,6 +24,10 @@ class Rates:
     reboot: float = 0.0
     crash: float = 0.0
     power_on: float = 0.3
+    snapshot: float = 0.0
+    """A copy is made of a home, and sometimes of the whole machine around it."""
+    resume: float = 0.0
+    """Such a copy takes the place of the home that it was made of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,14 @@ class Plan:
     drifts: tuple[float, ...]
     sync: SyncConfig
     rates: Rates
+    erases: bool = False
+    """Whether users erase some of what they delete."""
+    compacts: bool = False
+    """Whether users compact their nodes at once, without waiting for values to grow old."""
+    writes_together: bool = False
+    """Whether users edit texts together."""
+    loses_payloads: bool = False
+    """Whether a disk loses values between the two times that everything comes to rest."""
 
     @property
     def names(self) -> str:
@@ -89,7 +101,12 @@ class Plan:
             f"seed {self.seed}: {self.nodes} nodes, {self.steps} steps,"
             f" {'mesh' if self.mesh else 'star'}, latency {self.latency_s:g} s,"
             f" skews {list(self.skews_ms)} ms, backoff <= {self.sync.backoff_max_s:g} s, {wrong}"
+            f"{self._also()}"
         )
+
+    def _also(self) -> str:
+        also = ("erases", "compacts", "writes_together", "loses_payloads")
+        return "".join(f" {name}" for name in also if getattr(self, name))
 
 
 def draw_plan(seed: int, *, nodes: int | None = None, steps: int | None = None) -> Plan:
@@ -114,6 +131,10 @@ def draw_plan(seed: int, *, nodes: int | None = None, steps: int | None = None) 
         power_on=luck.uniform(0.1, 0.5),
     )
     skew_max_ms = luck.choice((0, 5_000, HLC_SKEW_MS // 2 - 1_000, 7_200_000))
+    # What was added later has luck of its own, so that the rest of each seed stays as it was.
+    more = random.Random(f"plan more {seed}")
+    if more.random() < 0.5:
+        rates = replace(rates, snapshot=more.uniform(0.02, 0.1), resume=more.uniform(0.02, 0.1))
     return Plan(
         seed=seed,
         nodes=count,
@@ -132,6 +153,10 @@ def draw_plan(seed: int, *, nodes: int | None = None, steps: int | None = None) 
             )
         ),
         rates=rates,
+        erases=more.random() < 0.6,
+        compacts=more.random() < 0.5,
+        writes_together=more.random() < 0.6,
+        loses_payloads=more.random() < 0.5,
     )
 
 

@@ -1,6 +1,7 @@
 """A node's home in memory: key, store, witness and lock, and what a power cut leaves of them."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -58,6 +59,14 @@ class WatchedStore:
         return await self._store.aclose(drain=drain)
 
 
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """What lay in a home at one moment, and the witness that lay outside it then."""
+
+    image: int
+    witnesses: dict[bytes, bytes]
+
+
 class SimulatedPremises:
     """One node's home; it outlives the node, as a directory does.
 
@@ -72,7 +81,8 @@ class SimulatedPremises:
         self.boots = 1
         self._run = run
         self._watch = watch
-        self._images = 1
+        self._made = self._image = 1
+        """Images made so far, and the one that is in place."""
         self._key: NodeKey | None = None
         self._witnesses: dict[bytes, bytes] = {}
         self._locked = False
@@ -103,7 +113,7 @@ class SimulatedPremises:
 
     async def open_store(self) -> Store:
         """See ``Premises.open_store``."""
-        store = await MemoryStore.open(self._image(self._images), InlineExecutor())
+        store = await MemoryStore.open(self._named(self._image), InlineExecutor())
         return WatchedStore(store, self._watch)
 
     def take_witness(self, store_id: bytes) -> bytes | None:
@@ -133,8 +143,38 @@ class SimulatedPremises:
 
     def save_image(self) -> None:
         """Let the next opening find what is committed now."""
-        MemoryStore.copy(self._image(self._images), self._image(self._images + 1))
-        self._images += 1
+        self._image = self._copied(self._image)
+
+    def _copied(self, image: int) -> int:
+        self._made += 1
+        MemoryStore.copy(self._named(image), self._named(self._made))
+        return self._made
+
+    def keep(self) -> Disk:
+        """A copy of everything, as the snapshot of a machine has it; nobody has it open."""
+        return Disk(self._copied(self._image), dict(self._witnesses))
+
+    def put_in(self, disk: Disk, *, with_witness: bool) -> Disk:
+        """Let the next opening find what lay in the home then; returns what lies there now.
+
+        Args:
+            disk: From ``keep`` or from an earlier call.
+            with_witness: Whether the whole machine is as it was then, and not its home alone.
+        """
+        before = Disk(self._image, dict(self._witnesses))
+        self._image = self._copied(disk.image)
+        if with_witness:
+            self._witnesses = dict(disk.witnesses)
+        return before
+
+    async def alter(self, job: Callable[[Transaction], T]) -> T:
+        """Change what lies in the home while no node has it open, as a failing disk does."""
+        store = await MemoryStore.open(self._named(self._image), InlineExecutor())
+        async with trio.open_nursery() as nursery:
+            await nursery.start(store.serve)
+            result = await store.submit(job)
+            await store.aclose()
+        return result
 
     def reboot(self) -> None:
         """Lose what does not survive a reboot: the witness."""
@@ -143,8 +183,8 @@ class SimulatedPremises:
 
     def discard(self) -> None:
         """Free the memory; nobody may have the store open."""
-        for number in range(1, self._images + 1):
-            MemoryStore.discard(self._image(number))
+        for number in range(1, self._made + 1):
+            MemoryStore.discard(self._named(number))
 
-    def _image(self, number: int) -> str:
+    def _named(self, number: int) -> str:
         return f"simulated-{self._run}-{self.path}-{number}"

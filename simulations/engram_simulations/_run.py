@@ -16,6 +16,7 @@ from engram_simulations._checkers import (
     NothingReturns,
     StatusIsTrue,
 )
+from engram_simulations._checks_of_copies import ErasedStaysErased, ForksAreTold
 from engram_simulations._continuity import LogsContinueOnProof
 from engram_simulations._determinism import repeatable_scheduler
 from engram_simulations._faults import Faults
@@ -77,6 +78,7 @@ def _now_s() -> float:
 
 async def _story(plan: Plan, trace: Trace, unexpected: list[BaseException]) -> float:
     leaks = NothingLeaks()
+    erased = ErasedStaysErased()
     continuity = LogsContinueOnProof(trace)
     checkers = (
         NoNodeComplains(),
@@ -85,9 +87,11 @@ async def _story(plan: Plan, trace: Trace, unexpected: list[BaseException]) -> f
         NothingIsLost(),
         NothingReturns(),
         AllAgree(),
+        ForksAreTold(),
+        erased,
         continuity,
     )
-    world = World(plan, trace, checkers, [leaks.overhear])
+    world = World(plan, trace, checkers, [leaks.overhear, erased.overhear])
     users = Users(world, random.Random(f"users {plan.seed}"), leaks, continuity)
     faults = Faults(world, random.Random(f"faults {plan.seed}"), continuity)
     pauses = random.Random(f"pauses {plan.seed}")
@@ -108,6 +112,10 @@ async def _story(plan: Plan, trace: Trace, unexpected: list[BaseException]) -> f
             await _come_to_rest(world, faults, nursery)
             trace.event("", "every machine loses its power")
             faults.crash_all()
+            for host in world.hosts:
+                await host.open_or_off()
+            if plan.loses_payloads:
+                await faults.lose_payloads()
             await _come_to_rest(world, faults, nursery)
             nursery.cancel_scope.cancel()
         if unexpected:
@@ -125,10 +133,23 @@ def _somebody_acts(world: World, users: Users, calls: trio.Nursery, luck: random
 
 async def _come_to_rest(world: World, faults: Faults, nursery: trio.Nursery) -> None:
     faults.undo_all(nursery)
+    world.set_clocks_right()
     await world.settle()
+    while any(host.parked for host in world.hosts):
+        await _bring_back(world, faults, nursery)
+        await world.settle()
     for checker in world.checkers:
         await checker.at_rest(world)
     world.trace.event("", "all nodes agree")
+
+
+async def _bring_back(world: World, faults: Faults, nursery: trio.Nursery) -> None:
+    for host in world.hosts:
+        if host.parked:
+            host.leave()
+            await host.open_or_off()
+            break
+    faults.bring_back(nursery)
 
 
 def _judge(report: Report, error: BaseException) -> None:

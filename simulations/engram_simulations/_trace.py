@@ -27,6 +27,21 @@ SOMETIMES = (
     "an instance memory",
     "synced claimed",
     "a node that knows it is alone",
+    "a resumed snapshot",
+    "a restored home",
+    "a home that came back",
+    "a forked log",
+    "a log ended because a copy wrote it",
+    "a sealed log",
+    "a memory from the future",
+    "an erasure",
+    "an erasure refused",
+    "an erasure that all confirmed",
+    "a compaction that dropped values",
+    "an edit of a shared text",
+    "a shared text that two edited at once",
+    "an owed payload",
+    "a lost payload that came back",
 )
 """What a sweep has to meet, or it has not tested what it says."""
 

@@ -5,9 +5,11 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
+from engram_simulations._caretakers import Caretakers
 from engram_simulations._checkers import NothingLeaks
 from engram_simulations._continuity import LogsContinueOnProof
 from engram_simulations._host import Host
+from engram_simulations._together import Together
 from engram_simulations._verdict import CorrectnessError
 from engram_simulations._world import ID_SHOWN, World
 from engram_simulations._writes import (
@@ -64,6 +66,8 @@ class Users:
             self._keep_private: 4,
             self._remember_many: 1.5,
         }
+        self._choices |= Together(self, world, luck).choices()
+        self._choices |= Caretakers(self, world, luck).choices()
 
     def act(self, nursery: trio.Nursery, host: Host) -> None:
         """Let the user of an open node do something; it goes on beside what others do."""
@@ -75,7 +79,7 @@ class Users:
     # -- what a user may do: drawn at once, done in a task ---------------------------------------
 
     def _remember(self, nursery: trio.Nursery, host: Host, node: Node) -> None:
-        text = self._text(host)
+        text = self.text(host)
         write = self._account.begin(host.name, "", "remember", puts=[content(text)])
 
         async def call() -> Engram:
@@ -86,44 +90,44 @@ class Users:
                     self._continuity.wrote(host.name, entries[0].log)
             return view
 
-        nursery.start_soon(self._write, host, write, call)
+        nursery.start_soon(self.write, host, write, call)
 
     def _remember_many(self, nursery: trio.Nursery, host: Host, node: Node) -> None:
         count = self._luck.randint(2, MANY_MAX)
-        texts = [self._text(host) for _ in range(count)]
+        texts = [self.text(host) for _ in range(count)]
         writes = [self._account.begin(host.name, "", "many", puts=[content(t)]) for t in texts]
         nursery.start_soon(self._many, host, node, texts, writes)
 
     def _update(self, nursery: trio.Nursery, host: Host, node: Node) -> None:
-        nursery.start_soon(self._edit, host, node, self._pick(host), self._text(host), self._old())
+        nursery.start_soon(self._edit, host, node, self.pick(host), self.text(host), self._old())
 
     def _tag(self, nursery: trio.Nursery, host: Host, node: Node) -> None:
         self._texts += 1
         word, remove = f"t{self._texts}", self._luck.random() < 0.5
-        nursery.start_soon(self._retag, host, node, self._pick(host), word, remove)
+        nursery.start_soon(self._retag, host, node, self.pick(host), word, remove)
 
     def _update_blindly(self, nursery: trio.Nursery, host: Host, node: Node) -> None:
-        engram, text = self._pick(host), self._text(host)
-        if not engram:
+        engram, text = self.pick(host), self.text(host)
+        if not engram or engram in self._account.texts:
             return
         write = self._account.begin(
             host.name, engram, "update blindly", puts=[content(text)], blind=True
         )
-        nursery.start_soon(self._write, host, write, lambda: node.update(engram, content=text))
+        nursery.start_soon(self.write, host, write, lambda: node.update(engram, content=text))
 
     def _forget(self, nursery: trio.Nursery, host: Host, node: Node) -> None:
-        nursery.start_soon(self._delete, host, node, self._pick(host), self._old())
+        nursery.start_soon(self._delete, host, node, self.pick(host), self._old())
 
     def _restore(self, nursery: trio.Nursery, host: Host, node: Node) -> None:
         dead = [engram for engram, view in host.views.items() if is_deleted(view)]
-        engram = self._luck.choice(dead) if dead else self._pick(host)
+        engram = self._luck.choice(dead) if dead else self.pick(host)
         nursery.start_soon(self._undelete, host, node, engram)
 
     def _recall(self, nursery: trio.Nursery, host: Host, node: Node) -> None:
-        nursery.start_soon(self._search, host, node, self._pick(host))
+        nursery.start_soon(self._search, host, node, self.pick(host))
 
     def _keep_private(self, nursery: trio.Nursery, host: Host, node: Node) -> None:
-        text = f"private {self._text(host)}"
+        text = f"private {self.text(host)}"
         self._leaks.keep_private(host.name, text)
         nursery.start_soon(self._private, host, node, text)
 
@@ -146,9 +150,9 @@ class Users:
         self._trace.event(host.name, f"{numbers} remember many: {outcome.value}")
 
     async def _edit(self, host: Host, node: Node, engram: str, text: str, old: bool) -> None:
-        view = await self._look(host, node, engram, old=old)
-        if view is None:
-            return
+        view = await self.look(host, node, engram, old=old)
+        if view is None or view.collaborative:
+            return  # A shared text is edited, not replaced; see ``Together``.
         takes = contents_of(shown(view))
         write = self._account.begin(
             host.name,
@@ -158,14 +162,14 @@ class Users:
             takes=takes,
             undeletes=is_deleted(view),
         )
-        done = await self._write(host, write, lambda: node.update(view, content=text))
+        done = await self.write(host, write, lambda: node.update(view, content=text))
         if done and len(takes) > 1:
             self._trace.sometimes("a conflict resolved")
         if done and old:
             self._trace.sometimes("a write on an old view")
 
     async def _retag(self, host: Host, node: Node, engram: str, word: str, remove: bool) -> None:
-        view = await self._look(host, node, engram, old=False)
+        view = await self.look(host, node, engram, old=False)
         if view is None:
             return
         gone = sorted(view.tags)[:1] if remove else []
@@ -177,27 +181,27 @@ class Users:
             takes=[tag(t) for t in gone],
             undeletes=is_deleted(view),
         )
-        await self._write(host, write, lambda: node.update(view, add_tags=[word], remove_tags=gone))
+        await self.write(host, write, lambda: node.update(view, add_tags=[word], remove_tags=gone))
 
     async def _delete(self, host: Host, node: Node, engram: str, old: bool) -> None:
-        view = await self._look(host, node, engram, old=old)
-        if view is None:
+        view = await self.look(host, node, engram, old=old)
+        if view is None or view.collaborative:
             return
         write = self._account.begin(host.name, engram, "forget", takes=shown(view), deletes=True)
-        if await self._write(host, write, lambda: node.forget(view, reason=f"#{write.number}")):
+        if await self.write(host, write, lambda: node.forget(view, reason=f"#{write.number}")):
             self._trace.sometimes("a delete")
 
     async def _undelete(self, host: Host, node: Node, engram: str) -> None:
-        view = await self._look(host, node, engram, old=False)
+        view = await self.look(host, node, engram, old=False)
         if view is None or not is_deleted(view):
             return
         write = self._account.begin(host.name, engram, "restore", undeletes=True)
-        if await self._write(host, write, lambda: node.restore(view)):
+        if await self.write(host, write, lambda: node.restore(view)):
             self._trace.sometimes("a restore")
 
     async def _search(self, host: Host, node: Node, engram: str) -> None:
-        before = await self._look(host, node, engram, old=False)
-        if before is None or not before.content or is_deleted(before):
+        before = await self.look(host, node, engram, old=False)
+        if before is None or not before.content or is_deleted(before) or before.collaborative:
             return
         word = before.content.split()[0]
         try:
@@ -224,7 +228,7 @@ class Users:
             self._trace.event(host.name, f"keeps {view.id[-ID_SHOWN:]} private")
             self._trace.sometimes("an instance memory")
 
-    async def _look(self, host: Host, node: Node, engram: str, *, old: bool) -> Engram | None:
+    async def look(self, host: Host, node: Node, engram: str, *, old: bool) -> Engram | None:
         """What the user sees before acting: what was seen last, or what the node shows now."""
         crashes = host.crashes
         if old and engram in host.views:
@@ -246,7 +250,7 @@ class Users:
             self._trace.sometimes("an edit concurrent with a delete")
         return view
 
-    async def _write(self, host: Host, write: Write, call: Callable[[], Awaitable[Engram]]) -> bool:
+    async def write(self, host: Host, write: Write, call: Callable[[], Awaitable[Engram]]) -> bool:
         """Make one call and enter its outcome; returns whether it was acknowledged."""
         crashes = host.crashes
         view: Engram | None = None
@@ -278,7 +282,7 @@ class Users:
 
     # -- drawing ---------------------------------------------------------------------------------
 
-    def _text(self, host: Host) -> str:
+    def text(self, host: Host) -> str:
         """A text that nobody has written yet; its first word is in no other."""
         self._texts += 1
         return f"w{self._texts} by the user of {host.name}"
@@ -286,7 +290,7 @@ class Users:
     def _old(self) -> bool:
         return self._luck.random() < 0.35
 
-    def _pick(self, host: Host) -> str:
+    def pick(self, host: Host) -> str:
         """An engram that somebody has written, most often one of the newest; may be empty."""
         known = self._account.engrams()
         if not known:

@@ -14,6 +14,7 @@ from engram_simulations._trace import Trace
 from engram_simulations._verdict import LivenessError
 from engram_simulations._writes import Account
 from engram_sync.errors import EngramError
+from engram_sync.log import HLC_SKEW_MS
 from engram_sync.node import Node
 from engram_sync.results import ScopeStatus, Status
 from engram_sync.transport import MemoryNetwork, NetworkFaults
@@ -66,6 +67,10 @@ class World:
         """The agent that all nodes belong to, once they do."""
         self.clogged_until = float("-inf")
         """Until when messages may be late for longer than the latency."""
+        self.tampered: set[str] = set()
+        """Hosts in whose place another copy of their home has run."""
+        self.damaged: set[str] = set()
+        """Hosts whose disk has lost values."""
         self.interrupted: set[tuple[str, str]] = set()
         """Pairs whose link was cut in the middle of a transfer."""
         self._ears = overhear
@@ -129,6 +134,13 @@ class World:
             if deadline.cancelled_caught:
                 raise LivenessError(f"{host.name} could not join within {JOIN_S:g} s")
         await self.settle()
+
+    def set_clocks_right(self) -> None:
+        """Let every clock show what the fastest one shows."""
+        newest = max(host.clock.now_ms() for host in self.hosts)
+        for host in self.hosts:
+            host.clock.catch_up(newest)
+        self.trace.event("", "every clock is set right")
 
     def power_on(self, nursery: trio.Nursery, host: Host) -> None:
         """Start a node on a machine that has none."""
@@ -208,9 +220,8 @@ class World:
             if not any(scope.id == self.scope for scope in statuses[name].scopes):
                 return f"{name} does not hold the agent's scope"
         scopes = {name: self.agent_scope(status) for name, status in statuses.items()}
-        for name, scope in scopes.items():
-            if not scope.digest:
-                return f"{name} has not materialised everything"
+        if lacking := self._lacking(scopes):
+            return lacking
         first = self.plan.names[0]
         for name, scope in scopes.items():
             if scope.clock_digest != scopes[first].clock_digest:
@@ -218,6 +229,18 @@ class World:
             if scope.digest != scopes[first].digest:
                 return f"{first} and {name} hold equal records and different states"
         return self._not_synced(statuses)
+
+    def _lacking(self, scopes: dict[str, ScopeStatus]) -> str:
+        clocks = [host.clock.now_ms() for host in self.hosts]
+        alike = max(clocks) - min(clocks) < HLC_SKEW_MS
+        for name, scope in scopes.items():
+            if not scope.digest:
+                return f"{name} has not materialised everything"
+            if scope.owed:
+                return f"{name} still lacks {scope.owed} payloads"
+            if scope.quarantined and alike:
+                return f"{name} still hides {scope.quarantined} memories, and all clocks agree"
+        return ""
 
     def _not_synced(self, statuses: dict[str, Status]) -> str:
         for name, status in statuses.items():

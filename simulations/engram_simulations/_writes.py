@@ -4,6 +4,7 @@ Knows nothing of logs, dots or clocks.  Every text and tag that is written is un
 so that seeing a value means seeing the write that put it.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -12,7 +13,10 @@ from enum import Enum
 from engram_sync.results import Engram, Life
 
 Value = str
-"""``content:...`` or ``tag:...``."""
+"""``content:...``, ``tag:...`` or ``token:...``."""
+
+TOKEN = re.compile(r"<\d+>")
+"""A piece of a shared text; nobody ever inserts anything into one."""
 
 
 class Outcome(Enum):
@@ -45,13 +49,15 @@ class Write:
     started_at: int = 0
     ended_at: int = 0
     """Positions in the order of all starts and ends."""
+    doubted: bool = False
+    """Whether the disk that it was written to is gone."""
     outcome: Outcome = Outcome.RUNNING
 
     @property
     def happened(self) -> bool | None:
         """Whether it did; None when nobody can tell."""
         if self.outcome is Outcome.ACKNOWLEDGED:
-            return True
+            return None if self.doubted else True
         return False if self.outcome is Outcome.REFUSED else None
 
 
@@ -65,8 +71,16 @@ def tag(text: str) -> Value:
     return f"tag:{text}"
 
 
+def token(text: str) -> Value:
+    """The value of a piece of a text that several users edit."""
+    return f"token:{text}"
+
+
 def shown(view: Engram) -> frozenset[Value]:
     """The values that a view shows."""
+    if view.collaborative:
+        pieces = [token(piece) for piece in TOKEN.findall(view.content)]
+        return frozenset({*pieces, *(tag(t) for t in view.tags)})
     texts = {s.value for s in view.siblings if s.field == "content"} | {view.content}
     return frozenset({content(t) for t in texts if t} | {tag(t) for t in view.tags})
 
@@ -89,8 +103,13 @@ class Account:
     """By engram."""
     unplaced: list[Write] = field(default_factory=list[Write])
     """Remembered by a node that lost its power before it told the id."""
+    texts: list[str] = field(default_factory=list[str])
+    """Engrams whose text several users edit."""
+    erased: dict[str, set[Value]] = field(default_factory=lambda: defaultdict(set))
+    """By engram: values of which somebody was told that they are erased."""
+    order: int = 0
+    """How many calls began or ended so far."""
     _number: int = 0
-    _order: int = 0
 
     def begin(
         self,
@@ -106,7 +125,7 @@ class Account:
     ) -> Write:
         """A user calls; the engram of a remember is not known yet and empty."""
         self._number += 1
-        self._order += 1
+        self.order += 1
         write = Write(
             number=self._number,
             host=host,
@@ -117,7 +136,7 @@ class Account:
             blind=blind,
             deletes=deletes,
             undeletes=undeletes,
-            started_at=self._order,
+            started_at=self.order,
         )
         if engram:
             self.of[engram].append(write)
@@ -125,14 +144,20 @@ class Account:
 
     def end(self, write: Write, outcome: Outcome, engram: str = "") -> None:
         """The call is over."""
-        self._order += 1
-        write.ended_at = self._order
+        self.order += 1
+        write.ended_at = self.order
         write.outcome = outcome
         if engram and not write.engram:
             write.engram = engram
             self.of[engram].append(write)
         if not write.engram and outcome is not Outcome.REFUSED:
             self.unplaced.append(write)
+
+    def doubt(self, host: str, since: int) -> None:
+        """What the node of ``host`` acknowledged since then may be gone with its disk."""
+        for write in [w for writes in self.of.values() for w in writes]:
+            if write.host == host and (write.ended_at > since or not write.ended_at):
+                write.doubted = True
 
     def engrams(self) -> list[str]:
         """Every engram that anybody knows of, oldest first."""

@@ -9,12 +9,12 @@ import pytest
 
 from engram_simulations import SOMETIMES, Verdict, draw_plan, run
 
-SWEEP = range(1, 21)
+SWEEP = range(1, 41)
 SWEEP_STEPS = 50
 
 
 @pytest.mark.slow
-def test_twenty_seeds_end_well_and_meet_what_they_are_there_to_meet() -> None:
+def test_forty_seeds_end_well_and_meet_what_they_are_there_to_meet() -> None:
     seen: Counter[str] = Counter()
     for seed in SWEEP:
         report = run(seed, steps=SWEEP_STEPS)
