@@ -94,6 +94,13 @@ async def test_positions_mean_the_version_that_the_caller_saw() -> None:
         )
 
 
+async def test_positions_mean_the_version_also_when_something_was_only_deleted_since() -> None:
+    async with desks() as (ann,):
+        old = await text_of(ann, "one two three")
+        await ann.update(old, edits=[Delete(0, 4)])
+        assert (await ann.update(old, edits=[Delete(7, 6)])).content == "two"
+
+
 @pytest.mark.parametrize(
     ("edits", "words"),
     [

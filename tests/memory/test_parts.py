@@ -18,8 +18,11 @@ from engram_sync.conflicts import (
     to_plain,
 )
 from engram_sync.errors import NotFoundError, PreconditionError, UsageError
+from engram_sync.log import Draft
 from engram_sync.memory import node_text
 from engram_sync.results import Engram
+from engram_wire import RecordKind
+from engram_wire.cbor import encode
 
 from .desk import Desk, desks
 
@@ -263,6 +266,24 @@ async def test_one_source_key_with_different_payloads_is_an_episodic_conflict() 
         await ann.update(shown, remove_events=[mine])
         await agree(ann, bob, e)
         assert await bob.conflicts() == []
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        ([b"12345678", 0, 0, 0, "x"], [b"12345678", 0, 1, 0, "y"]),
+        ([b"12345678", 0, 0, 0, {"key": "k"}], [b"abcdefgh", 0, 1, 0, {"key": "k", "n": 1}]),
+    ],
+)
+async def test_one_record_that_contradicts_itself_is_reported_like_two(
+    events: tuple[list[object], ...],
+) -> None:
+    async with desks() as (ann,):
+        engram = bytes(15) + b"\x05"
+        puts = [("r/content", encode("x"))]
+        puts += [("l/events", encode(event)) for event in events]  # type: ignore[arg-type]  # plain
+        await ann.write(lambda _tx, _log: [Draft(RecordKind.CREATE, engram, tuple(puts), ())])
+        assert [c.kind for c in await ann.conflicts()] == ["episodic"]
 
 
 async def test_events_that_the_view_does_not_show_cannot_be_amended() -> None:

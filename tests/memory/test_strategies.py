@@ -121,6 +121,20 @@ async def test_the_source_of_time_decides_between_what_nobody_had_seen(
         assert [(await desk.get(e)).title for desk in (ann, bob)] == [title, title]
 
 
+@pytest.mark.parametrize("busy", ["ann", "bob"])
+async def test_who_had_written_more_is_later_by_lamport_numbers(busy: str) -> None:
+    async with desks(2) as (ann, bob):
+        e = await ann.remember("x")
+        await meet(ann, bob)
+        bob.now_ms = ann.now_ms
+        for desk in (ann, bob):
+            desk.strategies = reading(title="lww-lamport")
+            for text in ("1", "2", desk.name) if desk.name == busy else (desk.name,):
+                await desk.update(await desk.get(e), title=text)
+        await meet(ann, bob)
+        assert [(await desk.get(e)).title for desk in (ann, bob)] == [busy, busy]
+
+
 async def test_equal_clocks_fall_to_one_value_everywhere() -> None:
     async with desks(2) as (ann, bob):
         e = await ann.remember("x")
