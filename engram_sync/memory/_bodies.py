@@ -23,8 +23,8 @@ from ._changes import change_of, units_of
 from ._fields import BODY, TEXT, content_value
 from ._limits import EDITS_MAX, PUTS_MAX, SUPERSEDED_MAX
 from ._observed import Observed
-from ._open_engram import OpenEngram, Stored
-from ._rebuild import stored_of
+from ._open_engram import OpenEngram
+from ._stored import Stored, stored_of
 from ._versions import view_check
 
 _Op = tuple[str, int, str] | tuple[str, int, int]
