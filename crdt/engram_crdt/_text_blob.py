@@ -127,8 +127,12 @@ def decode_texts(cursor: Cursor, ends: Mapping[bytes, int]) -> dict[Dot, Text]:
     if not generations:
         return {}
     logs = [cursor.take(LOG_BYTES) for _ in cursor.count()]
-    packed = _RECORD.iter_unpack(cursor.take(_RECORD.size * cursor.number()))
-    records = [(logs[place], Source(*source)) for place, *source in packed]
+    packed: Iterator[tuple[int, int, int, bytes]] = _RECORD.iter_unpack(
+        cursor.take(_RECORD.size * cursor.number())
+    )
+    records: list[_Record] = [
+        (logs[place], Source(seq, hlc, data)) for place, seq, hlc, data in packed
+    ]
     numbers = cursor.number()
     following = iter(struct.unpack(f">{numbers}I", cursor.take(4 * numbers)))
     chars = cursor.take(cursor.number()).decode("utf-8", "surrogatepass")

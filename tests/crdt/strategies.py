@@ -146,7 +146,7 @@ def claims(draw: st.DrawFn) -> list[Change]:
                 puts = draw(st.sampled_from([(("r/body", b"\x60"),), (("r/title", b"\x61"),)]))
                 changes.append(change(log, seq, *puts, removed=draw(st.lists(_DOTS, max_size=1))))
                 continue
-            inserts = []
+            inserts: list[TextInsert] = []
             for _ in range(draw(st.integers(0, 3))):
                 text = draw(st.text(CHARS, min_size=1, max_size=5))
                 left, right = draw(_ORIGINS), draw(_ORIGINS)

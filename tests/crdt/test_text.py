@@ -171,11 +171,19 @@ def test_what_somebody_wrote_inside_what_another_deleted_stays() -> None:
     assert here.dump() == there.dump()
 
 
+def backwards(_engram: bytes, log: bytes) -> int:
+    return 9 - log[0]
+
+
+def crowded(_engram: bytes, _log: bytes) -> int:
+    return 1
+
+
 def test_who_writes_first_by_log_is_not_who_has_the_smaller_client_id() -> None:
     """The order must not change when two client ids turn out to collide."""
     changes = [BODY, insert(C, 1, "c"), insert(B, 1, "b")]
     texts = set[str]()
-    for client_of in (client_id, lambda _, log: 9 - log[0], lambda _, log: 1):
+    for client_of in (client_id, backwards, crowded):
         made = EngramDocument(ENGRAM, client_of=client_of)
         for one in changes:
             made.apply(one)
@@ -347,9 +355,9 @@ def test_who_replaces_a_text_deletes_what_it_saw_and_the_rest_is_an_orphan() -> 
         assert made.texts() == {Dot(B, 0): "another"}
         assert [(s.dot, s.seq, s.text) for s in made.orphans()] == [(Dot(C, 0), 1, " and new")]
         assert made.dump() == document(BODY, start, unseen, clearing, replacing, writing).dump()
-    # Whoever sees it may take it over, and deletes it where it was.
-    made.apply(delete(A, 3, (Dot(C, 0), 8)))
-    assert made.orphans() == []
+        # Whoever sees it may take it over, and deletes it where it was.
+        made.apply(delete(A, 3, (Dot(C, 0), 8)))
+        assert made.orphans() == []
 
 
 def test_an_edit_of_a_text_whose_engram_was_deleted_is_an_orphan() -> None:
