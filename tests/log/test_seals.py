@@ -260,3 +260,22 @@ def test_an_erasure_names_the_branch_whose_record_it_means() -> None:
     held = world.cay.ledger.log_by_id(world.scope, second)
     assert held is not None
     assert named.place(second, 2) == (held.n, 2)
+
+
+@pytest.mark.parametrize("divided", [False, True])
+def test_a_seal_short_of_the_declared_past_is_invalid_whether_or_not_a_fork_is_there(
+    divided: bool,
+) -> None:
+    """Its author had seen more; that somebody else sees a trunk end there must not decide."""
+    world = World()
+    one = world.forger().add("r/content").add("r/content")
+    world.take(one)
+    if divided:
+        world.take(one.fork(1).add("r/title"))
+    sealing = Forger(world.bob, world.scope, number=9).add(
+        kind=RecordKind.SEAL,
+        dots=[Superseded(0, one.id, 1)],
+        deps=[one.heads[2]],
+        hlc=one.records[-1].hlc + 9,
+    )
+    assert world.refused_at(sealing) == 1
