@@ -11,23 +11,7 @@ from engram_sync.memory import node_text
 from engram_sync.results import Delete, Engram, Insert
 
 from .desk import Desk, desks
-
-
-async def meet(*all_desks: Desk) -> None:
-    for one in all_desks:
-        for other in all_desks:
-            if one is not other:
-                await one.pull(other)
-
-
-async def agree(one: Desk, other: Desk, e: Engram) -> Engram:
-    """Bring two desks together and see that they show the same."""
-    await meet(one, other)
-    here, there = await one.get(e), await other.get(e)
-    assert here == there
-    assert await one.conflicts() == await other.conflicts()
-    assert await one.counts() == await other.counts()
-    return here
+from .meeting import agree, meet
 
 
 async def text_of(desk: Desk, text: str) -> Engram:

@@ -9,6 +9,7 @@ from engram_sync.errors import NotFoundError, PreconditionError
 from engram_sync.results import Engram, Insert, NewMemory
 
 from .desk import Desk, desks
+from .meeting import meet
 
 ENGRAM = bytes(15) + b"\x07"
 KEYED = NewMemory(
@@ -19,13 +20,6 @@ KEYED = NewMemory(
     counters={"read": 3},
     belief={"subject": "ann", "relation": "chairs", "object": "it"},
 )
-
-
-async def meet(*all_desks: Desk) -> None:
-    for one in all_desks:
-        for other in all_desks:
-            if one is not other:
-                await one.pull(other)
 
 
 async def import_keyed(desk: Desk, what: NewMemory = KEYED) -> Engram:

@@ -9,19 +9,13 @@ from engram_sync.memory import Strategies
 from engram_sync.results import Engram, Insert
 
 from .desk import Desk, desks
+from .meeting import meet
 
 HOUR_MS = 3_600_000
 
 
 def reading(registry: StrategyRegistry | None = None, **general: str) -> Strategies:
     return Strategies(StrategiesConfig(by_type={"semantic": general}), registry)
-
-
-async def meet(*all_desks: Desk) -> None:
-    for one in all_desks:
-        for other in all_desks:
-            if one is not other:
-                await one.pull(other)
 
 
 async def edited_at_once(
