@@ -298,15 +298,19 @@ class Home:
 
         await self.job(work)
 
-    async def ask(self, other: "Home") -> int:
-        """Ask another home for what is owed here; returns how much came."""
+    async def answers(self, other: "Home") -> list[tuple[bytes, int, bytes]]:
+        """Of the payloads owed here, those that another home holds."""
         owed = await self.store.read(lambda reader: owed_of(reader, self.scope, 10_000))
         found = await other.store.read(lambda reader: payloads_of(reader, other.scope, owed))
-        came = [
+        return [
             (log, seq, payload)
             for (log, seq), payload in zip(owed, found, strict=False)
             if payload is not None
         ]
+
+    async def ask(self, other: "Home") -> int:
+        """Ask another home for what is owed here; returns how much came."""
+        came = await self.answers(other)
         await self.job(lambda tx: take_payloads(tx, self.path, self.world.scope, came))
         return len(came)
 
@@ -381,10 +385,6 @@ class Home:
             )
 
         return await self.store.read(work)
-
-    async def owed(self) -> int:
-        """How many payloads are owed."""
-        return await self.store.read(lambda reader: reader.owed_count(self.scope))
 
     async def digests(self) -> tuple[bytes, int]:
         """Clock digest and state digest of the scope."""
