@@ -1,11 +1,13 @@
 """Where a frame fits on what is held of its author's history."""
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from engram_wire import Frame, SignatureError, verify_frame_untrusted
 
 from ._errors import GapError
+from ._limits import CANDIDATES_MAX
 from ._logs import LogState
 from ._resolve import follow, head_at
 from ._views import History
@@ -67,9 +69,8 @@ def _candidates(log: LogState, position: int) -> Iterator[LogState]:
     if position <= log.seq:
         yield log.owner(position)
         return
-    for part in log.family():
-        if part.base < position <= part.seq:
-            yield part
+    found = (part for part in log.family() if part.base < position <= part.seq)
+    yield from islice(found, CANDIDATES_MAX)
 
 
 def _descend(fit: Fit, frame: Frame, history: History) -> Fit:

@@ -22,3 +22,9 @@ with a key can begin any number of invalid logs, so they must not stay in memory
 EDITED_CLOCKS_MAX: Final = 1 << 31
 """Clocks of one engram that a log may have taken after an edit.  The lengths of inserts cost their
 author a few bytes each, and a document's clocks are 32 bits wide; half of them are left to puts."""
+
+CANDIDATES_MAX: Final = 64
+"""Branches that a frame is tried on when its sender does not say which of them it follows; each
+costs a hash per record, up to 0.4 ms.  Somebody with two faces may have any number of them.  A
+sender that knows of a fork names its branch, and one that does not hears of it in the same session.
+"""

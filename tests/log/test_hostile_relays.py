@@ -1,7 +1,7 @@
 """What somebody in between, or an author with two faces, cannot do to the logs of others."""
 
-from engram_sync.log._limits import REFUSED_MAX
-from engram_wire import CloseCode, LogDomain
+from engram_sync.log._limits import CANDIDATES_MAX, REFUSED_MAX
+from engram_wire import CloseCode, LogDomain, SignatureError
 from tests.log.forger import Forger
 from tests.log.replica import Replica, create, engram_id
 from tests.log.world import World
@@ -54,3 +54,28 @@ def test_refusals_take_bounded_memory() -> None:
         assert batch.rejection is not None
         assert batch.rejection.code == CloseCode.INVALID_RECORD
     assert len(list(world.ann.ledger.refused())) == REFUSED_MAX
+
+
+def test_a_frame_is_not_tried_on_any_number_of_branches() -> None:
+    """Else a member with thousands of them could keep a node busy with one frame of noise."""
+    world = World()
+    first = world.forger()
+    branches: list[Forger] = []
+    for number in range(CANDIDATES_MAX + 10):
+        branches.append(first.fork(0).add("r/content", engram=engram_id(number)))
+        assert world.take(branches[-1]).rejection is None
+    unplaced = 0
+    for branch in branches:
+        branch.add("r/title")
+        try:
+            world.ann.ledger.ingest_untrusted(
+                branch.announcement, world.scope, branch.frame(2), history=world.ann.shelf
+            )
+        except SignatureError:
+            unplaced += 1
+            named = branch.call(branch.heads[1])
+            batch = world.ann.ledger.ingest_untrusted(
+                named, world.scope, branch.frame(2), history=world.ann.shelf
+            )
+            assert batch.seq == 2
+    assert unplaced > 0
