@@ -11,6 +11,7 @@ import trio
 
 from benchmarks.floor import commit_ms, commits_per_second, floor_rate, floor_run, search_ms
 from benchmarks.hostile import hostile
+from benchmarks.model import model
 from benchmarks.pair import pair
 from benchmarks.peer import fill, memory, peak_mib
 from engram_sync import Node
@@ -240,4 +241,5 @@ CASES: dict[str, Callable[[int, int], Awaitable[Result]]] = {
     "write": write,
     "recall": recall,
     "hostile": hostile,
+    "model": model,
 }
