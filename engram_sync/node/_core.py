@@ -76,7 +76,7 @@ class Core:
 
     async def read(self, job: Callable[[Reader], T]) -> T:
         """Run ``job`` on one consistent state of the store."""
-        if any(self.path.forks.values()):
+        if any(tuple(self.path.forks.values())):
             # What references mean where a log was forked, only the writer's thread knows.
             return await self.store.submit(job)
         return await self.store.read(job)

@@ -1,6 +1,6 @@
 """Making the store follow the ledger: records, runs, forks, seals and erasures of one batch."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from engram_sync.errors import CorruptError
 from engram_sync.host import Clock
@@ -35,7 +35,7 @@ class Storing:
         if batch.new_log:
             self._put_log(tx, scope, log)
         if isinstance(batch, IngestBatch):
-            records = _without_erased(tx, log.n, records)
+            records = without_erased(tx, scope, log.n, records)
         now_ms = self._clock.now_ms()
         tx.put_records(log.n, records)
         arrivals = [tx.put_run(log.n, *run, at=now_ms) for run in batch.runs]
@@ -100,10 +100,11 @@ class Storing:
                 tx.put_receipt(scope, batch.log.n, record.seq, self._key, now_ms)
 
 
-def _without_erased(tx: Transaction, log: int, records: Iterable[Record]) -> list[Record]:
+def without_erased(
+    tx: Transaction, scope: int, log: int, records: Sequence[Record]
+) -> Sequence[Record]:
     """Records as they may be kept: a payload that was erased does not come back."""
-    records = list(records)
+    if not tx.receipts(scope):
+        return records  # Every erasure held has a receipt, that of this node itself.
     erased = tx.erased(log, [record.seq for record in records])
-    if not erased:
-        return records
     return [r._replace(payload=None) if r.seq in erased else r for r in records]

@@ -6,6 +6,7 @@ from trio.testing import MockClock
 
 from engram_sync.memory import find_exact
 from engram_sync.node import Node
+from engram_sync.node._storing import without_erased
 from engram_sync.node._upkeep import note_receipts
 from engram_sync.store import Reader, Transaction
 from engram_wire import RecordKind
@@ -133,6 +134,13 @@ async def test_an_erased_payload_is_not_taken_back(
         await a.forget(e.id, erase=True)
         assert not await core.write(lambda tx: tx.set_payload(*place, payload))
         assert (await a.get(e.id)).content == ""
+
+        def come_again(tx: Transaction) -> list[bytes | None]:
+            record = tx.records(*place, place[1])[0]._replace(payload=payload)
+            number = core.scopes[core.facts.agent_scope].number
+            return [r.payload for r in without_erased(tx, number, place[0], [record])]
+
+        assert await core.write(come_again) == [None]
 
 
 async def test_whoever_acknowledged_an_erasure_is_said_to_have_confirmed_it(
