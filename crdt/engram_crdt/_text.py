@@ -215,22 +215,21 @@ class Text:
 
     def spans(self) -> list[TextSpan]:
         """Return what is not deleted, sorted: however it was cut, one record's units are joined."""
-        joined: list[Piece] = []
-        for piece in self.pieces():
-            before = joined[-1] if joined else piece
-            if piece.source is None:
+        found: list[TextSpan] = []
+        end, before = (b"", 0), None
+        for log, clock, length, _, _, _, source, text in self.pieces():
+            if source is None:
                 continue
-            if (before.log, before.end, before.source) == (piece.log, piece.clock, piece.source):
-                joined[-1] = _joined(before, piece)
+            if source == before and end == (log, clock):
+                generation, dot, size, hlc, known, payload_hash, seq = found.pop()
+                whole = None if text is None or known is None else known + shown(text)
+                size += length
             else:
-                joined.append(piece)
-        return [self._span(piece, piece.source) for piece in joined if piece.source is not None]
-
-    def _span(self, piece: Piece, source: Source) -> TextSpan:
-        seq, hlc, payload_hash = source
-        dot = Dot(piece.log, piece.clock)
-        text = None if piece.text is None else shown(piece.text)
-        return TextSpan(self.generation, dot, piece.length, hlc, text, payload_hash, seq)
+                generation, dot, size = self.generation, Dot(log, clock), length
+                (seq, hlc, payload_hash), whole = source, text and shown(text)
+            found.append(TextSpan(generation, dot, size, hlc, whole, payload_hash, seq))
+            end, before = (log, clock + length), source
+        return found
 
     def normal(self) -> list[Piece]:
         """Return the pieces with all those joined whose bounds tell nothing, sorted."""

@@ -271,6 +271,16 @@ def test_a_counter_counts_every_increment_once() -> None:
     ]
 
 
+def test_a_slot_is_the_logs_own_and_not_its_agents() -> None:
+    seen = [element(b"\x01", collection="c/n"), element(b"\x02", log=B, collection="c/n")]
+
+    def superseded(log: bytes | None) -> list[Dot]:
+        return superseded_by_put("c/n", b"\x03", seen, same_author=lambda _: True, own_log=log)
+
+    assert superseded(B) == [Dot(B, 0)]
+    assert superseded(C) == superseded(None) == []
+
+
 def test_a_slot_that_was_not_superseded_counts_once_all_the_same() -> None:
     slots = [element(b"\x05", clock=1), element(b"\x03"), element(b"\x20", log=B)]
     assert counter_total(slots) == 4
