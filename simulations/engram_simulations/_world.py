@@ -19,7 +19,8 @@ from engram_sync.node import Node
 from engram_sync.results import ScopeStatus, Status
 from engram_sync.transport import MemoryNetwork, NetworkFaults
 
-SETTLE_POLL_S = 1.0
+SETTLE_POLLS_S = (0.02, 1.0)
+"""How soon nodes that come to rest are looked at again, at first and later."""
 JOIN_S = 120.0
 ID_SHOWN = 8
 
@@ -201,13 +202,15 @@ class World:
             LivenessError: They do not within the time that the plan gives them.
         """
         missing = ""
+        pause_s, pause_s_max = SETTLE_POLLS_S
         with trio.move_on_after(self.plan.converge_s):
             for host in self.hosts:
                 missing = f"{host.name} does not open"
                 await host.opened()
             while missing := self._missing(await self.statuses()):
                 await self.step_done()
-                await trio.sleep(SETTLE_POLL_S)
+                await trio.sleep(pause_s)
+                pause_s = min(2 * pause_s, pause_s_max)
         if missing:
             raise LivenessError(f"after {self.plan.converge_s:g} s of peace: {missing}")
         await self.step_done()

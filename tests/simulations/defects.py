@@ -1,19 +1,23 @@
 """Defects to plant in nodes.  A checker is worth what it finds here."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 import pytest
 
 from engram_crdt import Change, EngramDocument
 from engram_sync.log import AuthoredBatch, IngestBatch, LogState, Witness
-from engram_sync.node import _reporting, _write_path
+from engram_sync.node import _core, _opening, _reporting, _write_path
 from engram_sync.node._core import Core
 from engram_sync.node._memories import Memories
 from engram_sync.node._sharing import Sharing
+from engram_sync.node._storing import Storing
 from engram_sync.node._write_path import WritePath
-from engram_sync.replication import Effect, Exchange, PeerTable
-from engram_sync.results import Conflict, NewMemory
+from engram_sync.replication import Effect, Exchange, PeerTable, ScopeView
+from engram_sync.replication._asking import Asking
+from engram_sync.replication._counterpart import Counterpart
+from engram_sync.results import Conflict, Fork, NewMemory
 from engram_sync.store import Transaction
 
 T = TypeVar("T")
@@ -62,7 +66,7 @@ def acknowledges_what_is_not_stored(patch: pytest.MonkeyPatch) -> None:
 
     async def careless(self: Core, job: Callable[[Transaction], T], *, weight: int = 1) -> T:
         nonlocal calls
-        calls += job.__qualname__.startswith(Memories.__name__)
+        calls += getattr(job, "__qualname__", "").startswith(Memories.__name__)
         if calls != 9:
             return await write(self, job, weight=weight)
         calls += 1
@@ -137,6 +141,62 @@ def hides_conflicts(patch: pytest.MonkeyPatch) -> None:
         return []
 
     patch.setattr(Memories, "conflicts", none)
+
+
+def keeps_what_is_erased(patch: pytest.MonkeyPatch) -> None:
+    """An erasure is stored and hides its memory, and the values stay where they are."""
+
+    def keep(self: Storing, *_: object) -> None:
+        return None
+
+    patch.setattr(Storing, "_erase", keep)
+
+
+def says_synced_of_what_it_lacks(patch: pytest.MonkeyPatch) -> None:
+    honest = Counterpart.agrees
+
+    def careless(self: Counterpart, view: ScopeView) -> bool:
+        return honest(self, replace(view, owed=0))
+
+    patch.setattr(Counterpart, "agrees", careless)
+
+
+def never_asks_for_what_it_lacks(patch: pytest.MonkeyPatch) -> None:
+    def content(self: Asking, view: ScopeView) -> list[Effect]:
+        return []
+
+    patch.setattr(Asking, "fetch", content)
+
+
+def tells_of_forks_on_one_node_only(patch: pytest.MonkeyPatch) -> None:
+    honest = _reporting._forks
+
+    def shy(core: Core) -> list[Fork]:
+        return [fork for fork in honest(core) if core.key.public[0] % 2]
+
+    patch.setattr(_reporting, "_forks", shy)
+
+
+def loses_what_others_insert(patch: pytest.MonkeyPatch) -> None:
+    """Of an edit of a shared text only the deletes are applied, unless the text is new."""
+    apply = EngramDocument.apply
+
+    def deaf(self: EngramDocument, change: Change) -> bool:
+        edit = change.edit
+        if edit is not None and edit.deletes:
+            gone = tuple(insert._replace(text=None) for insert in edit.inserts)
+            change = change._replace(edit=edit._replace(inserts=gone))
+        return apply(self, change)
+
+    patch.setattr(EngramDocument, "apply", deaf)
+
+
+def never_shows_what_was_from_the_future(patch: pytest.MonkeyPatch) -> None:
+    def never(path: WritePath, tx: Transaction, scope: bytes) -> bool:
+        return False
+
+    patch.setattr(_core, "keep_time", never)
+    patch.setattr(_opening, "keep_time", never)
 
 
 def never_calls_again(patch: pytest.MonkeyPatch) -> None:
