@@ -1,19 +1,18 @@
 """Claims about concurrent writes: nothing is lost, everybody agrees, conflicts are visible."""
 
-import itertools
 import random
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
+from typing import Any
 
 import pytest
 
 from engram_sync.errors import EngramError, PreconditionError
-from engram_sync.results import Engram
-from tests.memory.desk import Desk, desks
+from engram_sync.results import Delete, Engram, Insert
 
-
-async def meet(*table: Desk) -> None:
-    for one, other in itertools.permutations(table, 2):
-        await one.pull(other)
+from .desk import Desk, desks
+from .meeting import meet
 
 
 async def test_concurrent_edits_are_siblings_and_one_conflict_on_both_sides() -> None:
@@ -311,6 +310,27 @@ async def test_concurrent_values_that_are_owed_are_a_conflict_until_they_are_kno
         assert (conflict.id, conflict.version) == (known.id, known.version)
 
 
+def edits_of_parts(
+    desk: Desk, e: Engram, seen: str | None, rng: random.Random
+) -> list[Callable[[], Awaitable[Engram]]]:
+    """Everything that can be done to beliefs, events, skills, counters and texts."""
+    names = [event.id for event in e.events] or ["none"]
+    at = rng.randrange(len(e.content) + 1)
+    belief = {"subject": "s", "relation": rng.choice("rq"), "object": rng.choice("op")}
+    wishes: list[dict[str, Any]] = [
+        {"believe": belief | {"polarity": rng.random() < 0.7}},
+        {"epistemic": rng.choice(["observed", "retracted", ""])},
+        {"add_events": [rng.choice(["x", {"key": "k", "n": rng.randrange(3)}])]},
+        {"amend_events": {rng.choice(names): f"a{rng.random()}"}},
+        {"remove_events": [rng.choice(names)]},
+        {"refine": {"name": "n", "text": f"t{rng.randrange(3)}"}},
+        {"count": {rng.choice("ab"): rng.choice([1, 2, -1])}},
+        {"edits": [Insert(at, rng.choice(["é", "😀", "more "]))]},
+        {"edits": [Delete(at, min(2, len(e.content) - at))]},
+    ]
+    return [partial(desk.update, e.id, if_version=seen, **wish) for wish in wishes]
+
+
 async def act(desk: Desk, engrams: list[Engram], rng: random.Random) -> None:
     e = await desk.get(rng.choice(engrams))
     seen = rng.choice([e.version, None])
@@ -322,6 +342,7 @@ async def act(desk: Desk, engrams: list[Engram], rng: random.Random) -> None:
         lambda: desk.forget(e.id, if_version=seen),
         lambda: desk.restore(e.id),
         lambda: desk.archive(e.id),
+        *edits_of_parts(desk, e, seen, rng),
     ]
     with suppress(EngramError):  # Refusing is allowed; agreeing afterwards is the claim.
         await rng.choice(actions)()
@@ -334,9 +355,12 @@ async def test_replicas_that_hold_the_same_records_agree_on_everything(seed: int
     async with desks(3) as table:
         engrams: list[Engram] = []
         for desk in table:
-            engrams += [await desk.remember(f"{desk.name} {i}", tags=("a",)) for i in range(2)]
+            engrams += [
+                await desk.remember(f"{desk.name} {i}", tags=("a",), collaborative=i == 1)
+                for i in range(2)
+            ]
         await meet(*table)
-        for _ in range(40):
+        for _ in range(60):
             desk = rng.choice(table)
             await act(desk, engrams, rng)
             if rng.random() < 0.3:
