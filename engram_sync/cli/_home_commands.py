@@ -1,7 +1,8 @@
 """Commands about the node itself."""
 
+from collections.abc import Iterator
 from functools import partial
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import click
 
@@ -9,6 +10,9 @@ from ._attach import attached_or, call, opened, run
 from ._output import print_json, print_line, print_table, rfc3339
 from ._state import State, global_options, pass_state
 from ._views import print_status
+
+if TYPE_CHECKING:
+    from engram_sync.config import Config
 
 
 @click.command()
@@ -84,8 +88,16 @@ def _print_config(state: State) -> None:
 
     settings = state.config()
     rows = {
-        name: (settings.value(name), settings.origins.get(name, "default"), setting)
+        name: (
+            settings.value(name),
+            settings.origins.get(name, "default"),
+            f"{setting.about} ({setting.kind.value})",
+        )
         for name, setting in SETTINGS.items()
+    }
+    rows |= {
+        name: (value, settings.origins[name], f"the same, of {whose} alone")
+        for name, value, whose in _narrower(settings)
     }
     if state.json:
         print_json(
@@ -99,11 +111,20 @@ def _print_config(state: State) -> None:
         return
     print_table(
         ("setting", "value", "from", "meaning"),
-        (
-            (name, _value(value), origin, f"{setting.about} ({setting.kind.value})")
-            for name, (value, origin, setting) in rows.items()
-        ),
+        ((name, _value(value), origin, about) for name, (value, origin, about) in rows.items()),
     )
+
+
+def _narrower(settings: "Config") -> Iterator[tuple[str, str, str]]:
+    """Name, value and reach of the strategies that were chosen for a type or a category."""
+    chosen = settings.strategies
+    for kind, fields in chosen.by_type.items():
+        for name, value in fields.items():
+            yield f"strategies.{kind}.{name}", value, f"{kind} memories"
+    for category, fields in chosen.by_category.items():
+        for name, value in fields.items():
+            where = f"the category {category}"
+            yield f"strategies.categories.{category}.{name}", value, where
 
 
 def _value(value: object) -> str:

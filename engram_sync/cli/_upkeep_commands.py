@@ -176,7 +176,7 @@ def _print_compaction(result: "Compaction", *, dry_run: bool) -> None:
 
 
 def _saving(saving: "Saving") -> str:
-    parts = []
+    parts: list[str] = []
     if saving.payloads:
         parts.append(f"{counted(saving.payloads, 'value')} ({size(saving.payload_bytes)})")
     if saving.document_bytes:

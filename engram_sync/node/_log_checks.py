@@ -27,7 +27,15 @@ class Place(NamedTuple):
 
     seq: int
     head: bytes
-    signatures: int
+
+
+class _WrongError(Exception):
+    """A log is not what its author signed; never leaves this module."""
+
+    def __init__(self, seq: int, what: str) -> None:
+        super().__init__(what)
+        self.seq = seq
+        self.what = what
 
 
 class LogCheck:
@@ -51,66 +59,66 @@ class LogCheck:
         row = reader.log(self._n)
         if row is None:
             return False
-        place = self._place or self._begin(reader, row)
-        if place is None:
+        try:
+            return self._page(reader, row)
+        except _WrongError as error:
+            self.fault = Fault(row.id, error.seq, error.what)
             return False
+
+    def _page(self, reader: Reader, row: LogRow) -> bool:
+        place = self._place or self._begin(reader, row)
         if place.seq > row.seq:
             # It forked since the last page, and its end is another log now, checked by itself.
             return False
         runs = reader.runs_of(row.n, place.seq, PAGE_RUNS)
         for run in runs:
             place = self._run(reader, row, run, place)
-            if place is None:
-                return False
         self._place = place
         if len(runs) == PAGE_RUNS:
             return True
         self._end(reader, row, place)
         return False
 
-    def _begin(self, reader: Reader, row: LogRow) -> Place | None:
+    def _begin(self, reader: Reader, row: LogRow) -> Place:
         if row.parent is None:
             if log_id(row.domain, self._scope, row.author, row.incarnation) != row.id:
-                return self._failed(row, 0, "its id is not that of its author")
-            return Place(0, row.id, 0)
+                raise _WrongError(0, "its id is not that of its author")
+            return Place(0, row.id)
         parent = reader.log(row.parent)
         if parent is None:
-            return self._failed(row, row.base, "the log that it branched off is not held")
+            raise _WrongError(row.base, "the log that it branched off is not held")
         if row.branch is None or branch_id(row.branch) != row.id:
-            return self._failed(row, row.base, "its id is not that of its first record")
-        return Place(row.base, parent.head, 0)
+            raise _WrongError(row.base, "its id is not that of its first record")
+        return Place(row.base, parent.head)
 
-    def _run(self, reader: Reader, row: LogRow, run: RunRow, place: Place) -> Place | None:
+    def _run(self, reader: Reader, row: LogRow, run: RunRow, place: Place) -> Place:
         """Check one run; its beginning may lie in the parent, whose end is known."""
-        head, seq = place.head, place.seq
+        seq, head = place
         for record in reader.records(row.n, seq + 1, run.last):
             if record.seq != seq + 1:
                 break
-            head, seq = extend(head, record), record.seq
+            seq, head = record.seq, extend(head, record)
             if row.branch is not None and seq == row.base + 1 and head != row.branch:
-                return self._failed(row, seq, "it is not the record that the branch is named after")
+                raise _WrongError(seq, "it is not the record that the branch is named after")
         if seq != run.last:
-            return self._failed(row, seq + 1, "the record is missing")
+            raise _WrongError(seq + 1, "the record is missing")
         if head != run.head:
-            return self._failed(row, place.seq + 1, "the records are not the ones that were signed")
+            raise _WrongError(place.seq + 1, "the records are not the ones that were signed")
         try:
             verify_head_untrusted(row.author, head, run.signature)
         except WireError as error:
-            return self._failed(row, run.last, str(error))
+            raise _WrongError(run.last, str(error)) from error
         self.records += seq - place.seq
-        return Place(seq, head, place.signatures + 1)
+        return Place(seq, head)
 
     def _end(self, reader: Reader, row: LogRow, place: Place) -> None:
         """The end of a trunk is covered by what its branches sign; every other end is signed."""
-        head, seq = place.head, place.seq
+        seq, head = place
         for record in reader.records(row.n, seq + 1, row.seq):
-            head, seq = extend(head, record), record.seq
+            seq, head = record.seq, extend(head, record)
         if (seq, head) != (row.seq, row.head):
-            self._failed(row, place.seq + 1, f"it should end at record {row.seq}, and does not")
+            raise _WrongError(place.seq + 1, f"it should end at record {row.seq}, and does not")
         self.records += seq - place.seq
-
-    def _failed(self, row: LogRow, seq: int, what: str) -> None:
-        self.fault = Fault(row.id, seq, what)
 
 
 def log_checks(reader: Reader) -> list[LogCheck]:

@@ -14,7 +14,7 @@ from engram_sync.node._limits import SWEEP_RECORDS
 from engram_sync.node._log_checks import log_checks
 from engram_sync.node._upkeep import CompactedSlice, compact_slice, plan_slice
 from engram_sync.results import Check, Compaction, Doctor, Saving
-from engram_sync.store import EngramRow, Reader, Transaction
+from engram_sync.store import EngramRow, MergedRuns, Reader, Transaction
 
 DAY_MS = 86_400_000
 CHECK_ROWS = 64
@@ -133,35 +133,52 @@ def _compacted(
     return compact_slice(core.path, tx, scope, after, before_ms)
 
 
-class _UndoneError(Exception):
-    """Takes back what a dry run did; never leaves this module."""
-
-
 async def _merge(core: Core, scope: bytes, before_ms: int, *, dry: bool) -> int:
     """Join runs, and count the signatures that are no longer stored."""
     number = core.path.ledger.scope_number(scope)
     # A position that a record names is looked up by its signature.
     keep = await core.read(lambda reader: reader.named_heads(number))
-    removed, after = 0, 0
+    removed = after = 0
+    while True:
+        step = _MergeStep(number, before_ms, after, frozenset(keep), dry)
+        merged = await core.store.submit(step.run, weight=MERGE_RUNS)
+        removed += merged.removed
+        if merged.arrival is None:
+            return removed
+        after = merged.arrival
 
-    def step(tx: Transaction) -> tuple[int, int]:
-        merged = 0, 0
+
+class _UndoneError(Exception):
+    """Takes back what a dry run did; never leaves this module."""
+
+    def __init__(self, merged: MergedRuns) -> None:
+        super().__init__()
+        self.merged = merged
+
+
+@dataclass(frozen=True, slots=True)
+class _MergeStep:
+    scope: int
+    before_ms: int
+    after: int
+    keep: frozenset[bytes]
+    dry: bool
+
+    def run(self, tx: Transaction) -> MergedRuns:
         try:
             with tx.savepoint():
                 merged = tx.merge_runs(
-                    number, MERGE_RUNS, before_ms, after_arrival=after, keep=keep
+                    self.scope,
+                    MERGE_RUNS,
+                    self.before_ms,
+                    after_arrival=self.after,
+                    keep=self.keep,
                 )
-                if dry:
-                    raise _UndoneError
-        except _UndoneError:
-            pass
+                if self.dry:
+                    raise _UndoneError(merged)
+        except _UndoneError as undone:
+            return undone.merged
         return merged
-
-    while True:
-        count, after = await core.store.submit(step, weight=MERGE_RUNS)
-        removed += count
-        if not after:
-            return removed
 
 
 async def _store_bytes(core: Core) -> int:

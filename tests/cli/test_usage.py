@@ -212,3 +212,24 @@ def test_config_shows_where_a_value_came_from(
     assert run_command(["--home", str(tmp_path), "--log-level", "debug", "config"]) == 0
     shown = capsys.readouterr().out
     assert re.search(r"log\.level\s+debug\s+flag", shown)
+
+
+def test_config_shows_the_strategies_of_types_and_categories(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tests.cli.json_schema import check
+
+    text = '[strategies.semantic]\ncontent = "lww"\n'
+    text += '[strategies.categories.notes]\ntitle = "lww-wall"\n'
+    (tmp_path / "config.toml").write_text(text)
+    assert run_command(["--home", str(tmp_path), "config", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    check(document)
+    assert document["settings"]["strategies.content"]["value"] == "mvr"
+    assert document["settings"]["strategies.semantic.content"] == {
+        "value": "lww",
+        "origin": f"{tmp_path / 'config.toml'}:2",
+    }
+    assert document["settings"]["strategies.categories.notes.title"]["value"] == "lww-wall"
+    assert run_command(["--home", str(tmp_path), "config"]) == 0
+    assert "of the category notes alone" in capsys.readouterr().out

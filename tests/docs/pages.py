@@ -28,9 +28,9 @@ def blocks(text: str) -> list[Block]:
 
 
 def section(text: str, title: str) -> str:
-    """What stands below a heading, up to the next one of its level."""
+    """What stands below a heading, up to the next one of its level or above."""
     level, rest = re.split(rf"^(#+) {re.escape(title)}\n", text, maxsplit=1, flags=re.MULTILINE)[1:]
-    return re.split(rf"^{level} ", rest, maxsplit=1, flags=re.MULTILINE)[0]
+    return re.split(rf"^#{{1,{len(level)}}} ", rest, maxsplit=1, flags=re.MULTILINE)[0]
 
 
 def prose(text: str) -> str:

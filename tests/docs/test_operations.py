@@ -1,7 +1,9 @@
 """docs/operations.md: its settings are the settings, and a restored copy does what it says."""
 
+import re
 import shutil
-from collections.abc import AsyncGenerator
+import sys
+from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import cast
@@ -10,8 +12,10 @@ import pytest
 
 from engram_sync import Config, Node
 from engram_sync.config import SETTINGS, NetworkConfig, load_config
+from engram_sync.config._strategies import BUILT_IN
 from engram_sync.errors import CorruptError
 from tests.docs.pages import ROOT, blocks, rows, section, text_of
+from tests.docs.transcript import Player, steps
 
 OPERATIONS = text_of(ROOT / "docs" / "operations.md")
 BACKUP = ("store.db", "node.key")
@@ -39,7 +43,7 @@ def shown(value: object) -> str:
 def test_the_settings_described_are_the_settings_there_are() -> None:
     described = {
         name.strip("`"): (variable.strip("`"), default.strip("`"))
-        for name, variable, default, *_ in rows(section(OPERATIONS, "Settings"))
+        for name, variable, default, *_ in rows(section(OPERATIONS, "Settings").split("###")[0])
         if name.startswith("`")
     }
     defaults = Config()
@@ -49,11 +53,14 @@ def test_the_settings_described_are_the_settings_there_are() -> None:
 
 
 def test_the_example_of_a_settings_file_is_one(tmp_path: Path) -> None:
-    (example,) = (block for block in blocks(OPERATIONS) if block.language == "toml")
-    (tmp_path / "config.toml").write_text(example.text)
+    first, second = (block.text for block in blocks(OPERATIONS) if block.language == "toml")
+    (tmp_path / "config.toml").write_text(first + second)
     config = load_config(tmp_path)
     assert config.network.listen == ("192.168.1.20:7463",)
     assert config.log.level == "debug"
+    assert config.strategies.of("title") == "lww"
+    assert config.strategies.of("content", type="episodic") == "lww"
+    assert config.strategies.of("content", type="episodic", category="drafts") == "lww-wall"
 
 
 def test_the_words_of_status_are_the_words_that_are_documented() -> None:
@@ -63,7 +70,15 @@ def test_the_words_of_status_are_the_words_that_are_documented() -> None:
         *("online", "offline", "off"),
         *("synced", "syncing", "behind", "never", "alone"),
         *("mdns: …", "no other node of the agent can be reached; working locally"),
+        "another copy of this node writes, or this one was rolled back: …",
+        *("future", "owed", "fork", "erasure"),
     }
+
+
+def test_the_strategies_that_are_documented_are_those_there_are() -> None:
+    text = section(OPERATIONS, "Strategies")
+    names = {cells[0].strip("`") for cells in rows(text) if cells[0].startswith("`")}
+    assert names == {*BUILT_IN, "NAME@VERSION"}
 
 
 # -- backups ---------------------------------------------------------------------------------
@@ -167,7 +182,7 @@ async def test_a_store_without_its_key_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 async def test_a_new_agent_brings_together_what_nodes_hold(tmp_path: Path) -> None:
-    """What the page says to do when a log forks; a memory of several nodes becomes one."""
+    """What the page says to do when somebody else has a key; a memory of several becomes one."""
     async with (
         node(tmp_path / "A", listen=True) as a,
         node(tmp_path / "B") as b,
@@ -186,3 +201,112 @@ async def test_a_new_agent_brings_together_what_nodes_hold(tmp_path: Path) -> No
         await a.sync()
         found = sorted(engram.content for engram in await new.list())
         assert found == ["base", "only on A", "only on B"]
+
+
+def problems_shown() -> list[re.Pattern[str]]:
+    """The problems that the page shows about copies, whatever the log, the name and the record."""
+    shown: list[re.Pattern[str]] = []
+    for block in blocks(section(OPERATIONS, "Copies of a home")):
+        if block.text.startswith("problem"):
+            text = re.escape(" ".join(block.text.split()[1:]))
+            text = text.replace("0123456789abcdef", "[0-9a-f]{16}").replace("laptop", r"\S+")
+            shown.append(re.compile(re.sub(r"record\\ \d+", r"record\\ \\d+", text)))
+    return shown
+
+
+@pytest.mark.slow
+async def test_a_resumed_snapshot_forks_a_log_and_both_branches_live(tmp_path: Path) -> None:
+    """As for a virtual machine, the witness comes back together with the home."""
+    home, copy, other = (tmp_path / name for name in ("A", "COPY", "B"))
+    runtime, before = tmp_path / "run", tmp_path / "run before"
+    forked, ended = problems_shown()
+    async with node(other, listen=True) as b:
+        async with node(home) as a:
+            await a.join(await b.invite())
+            await a.remember("before the snapshot")
+            assert (await a.sync()).state == "clean"
+        shutil.copytree(home, copy)
+        shutil.copytree(runtime, before)
+        async with node(home, peer=await address(b)) as a:
+            await a.remember("written by the original")
+            assert (await a.sync()).state == "clean"
+        shutil.rmtree(runtime)
+        shutil.copytree(before, runtime)
+        async with node(copy, peer=await address(b)) as a:
+            await a.remember("written by the resumed one")
+            await a.sync()
+            assert await contents(a) == await contents(b)
+            assert len(await contents(b)) == 3
+            mine, theirs = await a.status(), await b.status()
+        assert mine.scopes[-1].digest == theirs.scopes[-1].digest
+        assert mine.forks == theirs.forks
+        assert any(forked.fullmatch(problem) for problem in theirs.problems), theirs.problems
+        assert any(ended.fullmatch(problem) for problem in mine.problems), mine.problems
+        (written,) = [m for m in await b.list() if m.content == "written by the original"]
+        assert written.provenance.trust == 0
+
+
+# -- sessions --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def player(tmp_path: Path) -> Generator[Player]:
+    runtime = str(tmp_path / "run")
+    offline = {"ENGRAM_SYNC_NETWORK_MDNS": "false", "ENGRAM_SYNC_RUNTIME_DIR": runtime}
+    player = Player(tmp_path, offline)
+    yield player
+    player.kill()
+
+
+def play(player: Player, text: str) -> None:
+    for step in steps(text):
+        player.play(step)
+
+
+TWO_NODES = """\
+$ engram-sync --home A init --label laptop
+…
+$ engram-sync --home A up --listen 127.0.0.1:0
+node xso6liycbnsekxccfwzvcu6kmi3so6ogf77lccw4tsklgsbqbifa (laptop)
+$ engram-sync --home B init --label desktop
+…
+$ engram-sync --home B up --listen 127.0.0.1:0
+node nc5qqg2hlovx5stqfbx43buos4nc4gysrnjoa4pm5xhna7cgc3ja (desktop)
+$ engram-sync --home B invite
+engram1.theFirstOne…
+$ engram-sync --home A join engram1.theFirstOne…
+…
+$ engram-sync --home A remember "Deploys go out on Tuesdays"
+…
+$ engram-sync --home A sync
+…
+"""
+"""What was there before: B leads, A has joined, both are up."""
+AFTER_THE_BACKUP = """\
+$ engram-sync --home A remember "written after the backup"
+…
+$ engram-sync --home A sync
+…
+"""
+SESSIONS = (
+    "Copies of a home",
+    "Erasing a memory",
+    "Looking after the store",
+    "When something is damaged",
+)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="the sessions quote as a POSIX shell does")
+@pytest.mark.parametrize("title", SESSIONS)
+def test_a_session_prints_what_the_page_says(player: Player, title: str) -> None:
+    play(player, TWO_NODES)
+    (session,) = (b for b in blocks(section(OPERATIONS, title)) if b.language == "console")
+    play(player, session.text)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="the sessions quote as a POSIX shell does")
+def test_a_backup_is_restored_as_the_page_says(player: Player) -> None:
+    keeping, restoring = (b for b in blocks(section(OPERATIONS, "Backup")) if b.language)
+    play(player, TWO_NODES + keeping.text + AFTER_THE_BACKUP + restoring.text)

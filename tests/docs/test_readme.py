@@ -74,6 +74,14 @@ def test_the_session_of_two_terminals_prints_what_the_page_says(player: Player) 
     player.finish()
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="the session quotes as a POSIX shell does")
+def test_the_session_of_more_than_a_text_prints_what_the_page_says(player: Player) -> None:
+    for block in blocks(section(README, "More than a text")):
+        for step in steps(block.text):
+            player.play(step)
+
+
 def test_the_session_shows_every_step_of_the_main_job() -> None:
     shown = {word for step in session() for word in step.words}
     promised = "init up invite join remember recall sync offline online update conflicts down"

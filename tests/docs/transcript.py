@@ -36,6 +36,7 @@ _MEASURES = (
     r"\b\d+(?= memories changed here| in,| out$)",
     r"\b(?:clean|merged)\b",
     r"\b\d+(?:\.\d)? (?:bytes|kB|MB)",
+    r"\b\d+ signatures?",
     r"(?<=signed them: )\d+ records in \d+ logs",
 )
 _SHOWN = re.compile(
@@ -134,7 +135,7 @@ class Player:
         )
         assert done.returncode == code, (words, done)
         assert code or not done.stderr, (words, done.stderr)
-        return (done.stdout + done.stderr).splitlines()
+        return [line.rstrip() for line in (done.stdout + done.stderr).splitlines()]
 
     def _compare(self, step: Step, printed: list[str]) -> None:
         left, skipping = [*printed], False

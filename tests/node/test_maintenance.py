@@ -29,7 +29,7 @@ async def on_disk(village: Village, directory: Path) -> AsyncGenerator[Node]:
 
 def spoil(directory: Path, sql: str) -> None:
     connection = apsw.Connection(str(Home(directory).store))
-    connection.execute(sql)
+    connection.execute(sql)  # pyright: ignore[reportUnknownMemberType]  # its stubs are partial
     connection.close()
 
 
