@@ -12,7 +12,6 @@ from ._compaction import compact_one as compact_one
 from ._compaction import dead_in as dead_in
 from ._compaction import rows_of as rows_of
 from ._creation import created as created
-from ._creation import remember as remember
 from ._creation import satisfies as satisfies
 from ._drafts import update as update
 from ._fields import check_source_key as check_source_key
@@ -101,7 +100,6 @@ __all__ = [
     "read_git",
     "read_markdown",
     "recall",
-    "remember",
     "resolve",
     "restore",
     "retold",

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from engram_sync.errors import PreconditionError, UsageError
+from engram_sync.errors import PreconditionError
 from engram_sync.log import Draft
 from engram_sync.results import NewMemory
 from engram_sync.store import Reader
@@ -31,18 +31,6 @@ def created(engram: bytes, memory: NewMemory) -> list[Draft]:
     if memory.collaborative:
         drafts += first_text(engram, 0, memory.content)
     return drafts
-
-
-def remember(engram: bytes, memory: NewMemory) -> Draft:
-    """The one record that creates an engram whose content is no collaborative text.
-
-    Raises:
-        UsageError: A field is too large, malformed, or there are too many; or its content is a
-            collaborative text, see ``created``.
-    """
-    if memory.collaborative:
-        raise UsageError("a collaborative text takes more than one record")
-    return created(engram, memory)[0]
 
 
 def satisfies(reader: Reader, authors: Authors, state: EngramState, memory: NewMemory) -> None:

@@ -207,7 +207,9 @@ class Desk:
             for i in range(len(memories))
         ]
         pairs = list(zip(ids, memories, strict=True))
-        await self.write(lambda tx, log: [memory.remember(*pair) for pair in pairs])
+        await self.write(
+            lambda tx, log: [draft for pair in pairs for draft in memory.created(*pair)]
+        )
 
     def _seen(self, tx: Transaction, ref: Engram | str, if_version: str | None) -> Observed:
         if isinstance(ref, Engram):

@@ -34,7 +34,7 @@ def record(collections: list[str], values: list[bytes], *, kind: int = 0) -> Rec
 
 
 def of(new: NewMemory) -> Record:
-    draft = memory.remember(b"e" * 16, new)
+    (draft,) = memory.created(b"e" * 16, new)
     return record([c for c, _ in draft.puts], [v for _, v in draft.puts])
 
 

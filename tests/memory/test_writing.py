@@ -231,7 +231,7 @@ async def test_a_memory_beyond_a_limit_is_refused_before_anything_is_written(
     async with desks() as (ann,):
         before = await ann.counts()
         with pytest.raises(UsageError):
-            await ann.write(lambda tx, log: [memory.remember(bytes(16), bad)])
+            await ann.write(lambda tx, log: memory.created(bytes(16), bad))
         assert await ann.counts() == before
 
 
