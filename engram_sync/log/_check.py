@@ -29,7 +29,7 @@ from ._dots import Context, check_dots_untrusted
 from ._edits import check_edit_untrusted
 from ._endings import check_erase_untrusted, check_seal_untrusted
 from ._logs import LogState
-from ._names import named_at
+from ._names import Named, named_at
 from ._past import Past, encode_past, merged
 from ._puts import Put, PutIndex
 from ._registry import Registry
@@ -65,6 +65,8 @@ class RunCheck:
     _puts: dict[bytes, PutIndex] = field(default_factory=dict[bytes, PutIndex])
     _generations: dict[tuple[bytes, int], Dot] = field(default_factory=dict[tuple[bytes, int], Dot])
     """By log id and position of an edit, the generation that it edits, as it is called here."""
+    _plain: tuple[Past, Named] | None = None
+    """What references mean with that past, where no clock has to be counted for it."""
 
     @classmethod
     def begin(cls, registry: Registry, rules: Rules, history: History, log: LogState) -> Self:
@@ -199,8 +201,7 @@ class RunCheck:
         self._references_untrusted(record, shape)
 
     def _references_untrusted(self, record: Record, shape: Shape) -> None:
-        own = self.log
-        named = named_at(self.registry, own, self.past, lambda: self._puts_before(record))
+        own, named = self.log, self._named_by(record)
         if shape.kind == RecordKind.SEAL:
             self.sealed += check_seal_untrusted(record, own, named)
             return
@@ -217,6 +218,15 @@ class RunCheck:
             )
         else:
             check_dots_untrusted(record, shape, context, self._same_agent)
+
+    def _named_by(self, record: Record) -> Named:
+        """What the references of a record mean; the same for all while nothing is forked."""
+        if self._plain is not None and self._plain[0] is self.past:
+            return self._plain[1]
+        named = named_at(self.registry, self.log, self.past, lambda: self._puts_before(record))
+        if not self.registry.scope(self.log.scope).branches:
+            self._plain = self.past, named
+        return named
 
     def _log_of(self, log: bytes) -> LogState:
         if log == self.log.id:

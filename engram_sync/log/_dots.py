@@ -35,8 +35,8 @@ class Context(NamedTuple):
     log_of: Callable[[bytes], LogState]
     """The log of an id that ``named`` has returned; the record's own too."""
 
-    def find_untrusted(self, dot: Dot) -> Put:
-        """What took ``dot``, which ``named`` has returned.
+    def find_untrusted(self, dot: Dot) -> tuple[Put, LogState]:
+        """What took ``dot``, which ``named`` has returned, and in which log.
 
         Raises:
             InvalidRecordError: Nothing in the record's past and engram did.
@@ -47,7 +47,7 @@ class Context(NamedTuple):
             raise InvalidRecordError(
                 f"dot {dot.clock} of log {dot.log.hex()[:16]} is not in the record's past"
             )
-        return put
+        return put, log
 
 
 def check_dots_untrusted(
@@ -70,12 +70,12 @@ def check_dots_untrusted(
             _check_until_untrusted(dot, context)
             continue
         found = context.named.dot(dot.log, dot.clock)
-        collection = context.find_untrusted(found).collection
+        put, log = context.find_untrusted(found)
+        collection = put.collection
         if collection == INSERTED_TEXT:
             raise InvalidRecordError("inserted text is superseded, which only an edit deletes")
         if dot.op < len(names) and names[dot.op] != collection:
             raise InvalidRecordError(f"a put to {names[dot.op]} supersedes a {collection}")
-        log = context.log_of(found.log)
         if context.named.own(log):
             continue
         if collection.startswith(COUNTER_PREFIX):

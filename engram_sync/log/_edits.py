@@ -37,7 +37,7 @@ def check_edit_untrusted(
     """
     edit = decode_edit_untrusted(record.superseded, puts)
     generation = context.named.dot(*edit.generation)
-    found = context.find_untrusted(generation)
+    found, _ = context.find_untrusted(generation)
     if found.collection != GENERATION_COLLECTION:
         raise InvalidRecordError(f"an edit of a {found.collection}")
     first = context.puts.count(own)
@@ -85,7 +85,7 @@ class _Text:
         """How many clocks from ``dot`` on are text of this generation too; at least one."""
         if dot.log == self._own and self._first <= dot.clock < self.end:
             return self.end - dot.clock
-        put = self._context.find_untrusted(dot)
+        put, _ = self._context.find_untrusted(dot)
         if put.generation is None or self._generation_of(dot.log, put) != self._generation:
             raise InvalidRecordError(
                 f"dot {dot.clock} of log {dot.log.hex()[:16]} is no text of the edited generation"
