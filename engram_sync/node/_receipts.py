@@ -70,6 +70,7 @@ def _unconfirmed(
     missing: dict[bytes, list[Position]] = {}
     for (number, seq), known in confirmed.items():
         erased = reader.log(number)
-        for key in set(keys) - known if erased is not None else ():
-            missing.setdefault(key, []).append((erased.id, seq))
+        if erased is not None:
+            for key in set(keys) - known:
+                missing.setdefault(key, []).append((erased.id, seq))
     return missing

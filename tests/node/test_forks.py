@@ -250,6 +250,7 @@ async def test_over_tcp_and_disks_two_runs_of_one_snapshot_lose_nothing_either(
         async with on(home) as node:
             await node.remember(f"from {home.name}")
             assert len(own_logs(node)) == 1
+    held: tuple[list[str], ...] = ()
     for home in (first, again, first):
         async with on(other) as b, on(home, *(await b.status()).listen) as node:
             await agreement(node, b)
