@@ -32,7 +32,6 @@ from ._materialiser import Materialiser as Materialiser
 from ._materialiser import Swept as Swept
 from ._observed import Observed as Observed
 from ._observed import observe as observe
-from ._past_states import latest_at as latest_at
 from ._past_states import state_at as state_at
 from ._planner import Planner as Planner
 from ._queries import Filters as Filters
@@ -91,7 +90,6 @@ __all__ = [
     "flush_index",
     "forget",
     "get",
-    "latest_at",
     "list_engrams",
     "load_state",
     "node_text",

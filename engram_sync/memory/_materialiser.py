@@ -147,11 +147,6 @@ class Materialiser:
                 self._rebuild_one(batch, engram, known, (before or {}).get(engram))
         return batch.tally.write(tx, batch.scope, direct=True)
 
-    def release(self, tx: Transaction, scope: int, *, limit: int) -> tuple[bytes, ...]:
-        """Show what has waited for its time, and its time has come; ids of the engrams."""
-        due = tx.quarantined(scope, self._latest(), limit)
-        return self.rebuild(tx, scope, [row.engram for row in due])
-
     # -- parts -------------------------------------------------------------------------------
 
     def _begin(self, tx: Transaction, scope: int) -> ScopeRow:

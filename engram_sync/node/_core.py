@@ -21,7 +21,7 @@ from engram_sync.node._limits import (
 from engram_sync.node._machine import Machine
 from engram_sync.node._upkeep import keep_time, retell
 from engram_sync.node._write_path import WritePath
-from engram_sync.observe import Log
+from engram_sync.observe import Log, printable
 from engram_sync.replication import ScopeView
 from engram_sync.results import Scope
 from engram_sync.store import Reader, Store, Transaction
@@ -130,7 +130,7 @@ class Core:
         if self.quarantined(view.scope) or view.scope in self.path.ahead:
             self._waiting.set()
         for fork in self.path.forks.get(view.scope, ()):
-            name = self.path.label(view.scope, fork.author) or fork.author.hex()[:16]
+            name = printable(self.path.label(view.scope, fork.author)) or fork.author.hex()[:16]
             self.problems[f"fork {fork.root.hex()} {fork.base}"] = (
                 f"log {fork.root.hex()[:16]} of {name} goes on in {len(fork.branches)} ways after"
                 f" record {fork.base}: its home was copied or rolled back, or somebody lies;"
