@@ -82,13 +82,14 @@ def _make_sure(state: State, ref: str) -> None:
 
 async def _progress(node: "NodeApi", gone: "Engram") -> "ErasureStatus":
     """How far the erasure of a memory is; one that all have confirmed is in no status."""
-    from engram_sync.results import ErasureStatus
+    from engram_sync.results import ErasureStatus, MemoryType
 
     status = await node.status()
     for erasure in status.erasures:
         if erasure.engram == gone.id:
             return erasure
-    history = await node.history(gone.id)
+    # An instant memory was never written anywhere, so nothing is left that could be counted.
+    history = () if gone.type == MemoryType.INSTANT else await node.history(gone.id)
     scopes = [scope.id for scope in status.scopes if scope.current and scope.kind == gone.scope]
     return ErasureStatus(
         engram=gone.id,

@@ -262,12 +262,16 @@ def print_confirmations(erasure: "ErasureStatus") -> None:
 
 def _missing(status: "Status") -> dict[str, str]:
     """What is stored and not shown, or known of and not here."""
-    hidden, owed = status.quarantined, status.owed
-    ahead = f"{hidden:,} memories hold changes from a clock that is ahead; shown when it is time"
-    return {
-        "future": ahead if hidden else "",
-        "owed": f"{owed:,} values are known of and have not arrived" if owed else "",
-    }
+    rows: dict[str, str] = {}
+    if status.quarantined:
+        count = status.quarantined
+        memories = "1 memory holds" if count == 1 else f"{count:,} memories hold"
+        rows["future"] = f"{memories} changes from a clock that is ahead; shown when it is time"
+    if status.owed:
+        values = "1 value" if status.owed == 1 else f"{status.owed:,} values"
+        has = "has" if status.owed == 1 else "have"
+        rows["owed"] = f"{values} known of {has} not arrived"
+    return rows
 
 
 def _headline(engram: "Engram") -> str:

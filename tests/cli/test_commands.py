@@ -1,5 +1,6 @@
 """Every command against a node that runs for the home (a fake one, in another thread)."""
 
+import dataclasses
 import io
 import json
 import sys
@@ -11,7 +12,8 @@ import pytest
 
 from engram_sync.cli._main import run_command
 from engram_sync.cli._output import at
-from engram_sync.results import Check, Compaction, Doctor
+from engram_sync.errors import NotFoundError
+from engram_sync.results import Check, Compaction, Doctor, Status
 from tests.cli.json_schema import check as check_form
 from tests.control.fake_node import AGENT, NODE, SAVING, FakeNode
 
@@ -128,6 +130,21 @@ def test_an_erasure_says_who_has_confirmed_and_what_stays(ask: Run, see: Run) ->
     assert f"erasure    {ref}, asked" in status
     assert "waiting for:  tablet" in status
     assert len(ask("status")["erasures"]) == 2
+
+
+def test_an_erasure_that_nobody_has_to_confirm_is_done(
+    ask: Run, running_fake: FakeNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unknown(ref: str, **_: object) -> None:
+        raise NotFoundError(f"no memory {ref}")
+
+    lasting = ask("remember", "x")["id"]
+    instant = ask("remember", "x", "--type", "instant")["id"]
+    monkeypatch.setattr(running_fake, "all_confirm", True)
+    found = ask("forget", lasting, "--erase", "--yes")
+    assert (found["confirmed"], found["waiting"]) == (["laptop"], [])
+    monkeypatch.setattr(running_fake, "history", unknown)
+    assert ask("forget", instant, "--erase", "--yes")["records"] == 0
 
 
 @pytest.mark.parametrize("words", [[], ["--no-input"]])
@@ -264,6 +281,22 @@ def test_people_see_lines(see: Run) -> None:
     assert "via=mdns" in see("peers")
     assert "alone" in see("status")
     assert see("sync", "--timeout", "1ms").startswith("clean, 0 memories changed here\n")
+
+
+def test_people_see_what_is_hidden_and_what_is_missing(
+    see: Run, running_fake: FakeNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = running_fake.status
+
+    async def status() -> Status:
+        return dataclasses.replace(await whole(), quarantined=2, owed=1)
+
+    assert "future" not in see("status")
+    assert "owed" not in see("status")
+    monkeypatch.setattr(running_fake, "status", status)
+    shown = see("status")
+    assert "future     2 memories hold changes from a clock that is ahead" in shown
+    assert "owed       1 value known of has not arrived" in shown
 
 
 def test_people_see_everything_that_an_engram_can_be(see: Run) -> None:

@@ -76,6 +76,8 @@ class FakeNode:
         self.tokens: list[str] = []
         self.edits: list[Edit] = []
         self.asked_at: list[int] = []
+        self.all_confirm = False
+        """Whether an erasure is confirmed by everybody at once."""
         self.erasures: tuple[ErasureStatus, ...] = ()
         self.compacted: list[tuple[float, bool]] = []
         self.found = Doctor(True, (Check("store", ok=True, detail="9,000 bytes"),), SAVING, 9_000)
@@ -246,7 +248,8 @@ class FakeNode:
         status = ErasureStatus(
             gone.id, AGENT, 1, NODE, 1, ("desk",), ("tablet",), copies=("c" * 36,)
         )
-        self.erasures = (*self.erasures, status)
+        if not self.all_confirm:
+            self.erasures = (*self.erasures, status)
         return self._replace(dataclasses.replace(gone, content="", erased=True))
 
     async def archive(
