@@ -43,6 +43,7 @@ from engram_sync.transport import Link
 from engram_wire import (
     GOODBYE_DEADLINE_S,
     HANDSHAKE_DEADLINE_S,
+    MESSAGE_DEADLINE_S,
     NEED_DATA,
     CloseCode,
     Established,
@@ -155,6 +156,8 @@ class Connection:
     _wake: dict[str, trio.Event] = field(default_factory=dict[str, trio.Event])
     _goodbye: tuple[CloseCode, str] | None = None
     _sending: bool = False
+    _message_due: float = float("inf")
+    """When the message that is arriving must have arrived."""
 
     async def run(self) -> ConnectionEnded:
         """Serve the connection until either side ends it.
@@ -238,10 +241,7 @@ class Connection:
             try:
                 while True:
                     await self._drain_events()
-                    data = await self.link.stream.receive_some(RECEIVE_BYTES)
-                    if not data:
-                        raise ConnectionEnded(CloseCode.OK, "the peer closed the connection")
-                    self.session.receive_data(bytes(data))
+                    self.session.receive_data(await self._received())
                     self.exchange.on_bytes(trio.current_time())
             except ConnectionEnded as error:
                 self._goodbye = self._goodbye or (error.code, error.reason)
@@ -253,6 +253,21 @@ class Connection:
         code, reason = self._goodbye or (CloseCode.SHUTDOWN, "this node is closing")
         raise ConnectionEnded(code, reason)
 
+    async def _received(self) -> bytes:
+        """The next bytes; a message that has begun must also end, however lively the peer is."""
+        if not self.session.within_message:
+            self._message_due = float("inf")
+        elif self._message_due == float("inf"):
+            self._message_due = trio.current_time() + MESSAGE_DEADLINE_S
+        with trio.move_on_at(self._message_due):
+            data = await self.link.stream.receive_some(RECEIVE_BYTES)
+            if not data:
+                raise ConnectionEnded(CloseCode.OK, "the peer closed the connection")
+            return bytes(data)
+        raise ConnectionEnded(
+            CloseCode.TIMEOUT, f"a message did not end within {MESSAGE_DEADLINE_S:g} s"
+        )
+
     async def _watch_close(self, receiving: trio.CancelScope) -> None:
         while self._goodbye is None:
             await self._waited("close")
@@ -260,6 +275,7 @@ class Connection:
 
     async def _drain_events(self) -> None:
         while (event := self.session.next_event()) is not NEED_DATA:
+            self._message_due = float("inf")
             if isinstance(event, Goodbye):
                 raise ConnectionEnded(_known_code(event.code), f"the peer said: {event.reason}")
             if isinstance(event, Established):

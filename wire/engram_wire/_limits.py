@@ -197,6 +197,10 @@ PING_INTERVAL_S: Final = 15.0
 DEAD_AFTER_S: Final = 45.0
 """Silence after which the peer is gone: three lost Pings."""
 
+MESSAGE_DEADLINE_S: Final = 120.0
+"""From the first byte of a message to its last.  The largest one then needs 9 KB/s; without this, a
+length that is not kept would hold a connection open for as long as its Pings fill it up."""
+
 GOODBYE_DEADLINE_S: Final = 2.0
 """How long to try to deliver a Goodbye before the stream is closed regardless."""
 

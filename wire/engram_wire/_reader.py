@@ -23,6 +23,11 @@ class FrameReader:
         """Forget everything that has arrived."""
         self._buffer.clear()
 
+    @property
+    def begun(self) -> bool:
+        """Whether part of a frame has arrived."""
+        return bool(self._buffer)
+
     def next_untrusted(self, bytes_max: int) -> bytes | None:
         """The next whole frame without its length, or None until more has arrived.
 

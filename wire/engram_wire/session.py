@@ -118,6 +118,14 @@ class Session:
         if self.state is not State.CLOSED:
             self._reader.feed(data)
 
+    @property
+    def within_message(self) -> bool:
+        """Whether part of a message has arrived and its rest has not, once all events were taken.
+
+        The driver ends a session of which this stays true for ``MESSAGE_DEADLINE_S``.
+        """
+        return self._reader.begun
+
     def next_event(self) -> Event:
         """The next event in what has arrived, or ``NEED_DATA``.
 
