@@ -184,3 +184,36 @@ async def test_a_new_incarnation_seals_the_log_before_it(
     async with village.open("b", online=False) as b:
         ledger, scope = b._core.path.ledger, b._core.facts.agent_scope
         assert {entry.log for entry in ledger.sealed(scope)} == set(old), "after a restart too"
+
+
+async def test_copies_of_a_leader_that_both_write_its_charter_agree_on_it_after_a_restart(
+    village: Village, autojump_clock: MockClock, tmp_path: Path, runtime: Path
+) -> None:
+    await married(village, tmp_path)
+    copy_home(village, "a", "copy", tmp_path)
+    shutil.copytree(runtime, tmp_path / "witnesses")
+    async with village.open("a", online=False) as a:
+        await a.relabel("the original")
+        await a.remember("from the original")
+    shutil.rmtree(runtime)
+    shutil.copytree(tmp_path / "witnesses", runtime)
+    async with village.open("copy", online=False) as copy:
+        await copy.relabel("the copy")
+        await copy.remember("from the copy")
+    for name in ("a", "copy", "a"):
+        async with village.open(name) as node, village.open("b", peers=[name]) as b:
+            await agreement(node, b)
+    labels: set[str] = set()
+    for name in ("a", "copy", "b"):
+        async with village.open(name, online=False) as node:
+            core = node._core
+            scope = core.facts.agent_scope
+            assert len(core.path.ledger.forks(scope)) == 2, "of its data and of its charter"
+            founder = core.path.charters.of(scope).leaders()
+            labels |= {core.path.label(scope, key) for key in founder}
+            assert len(await contents(node)) == 3
+    assert len(labels) == 1
+    async with village.open("a") as a, village.open("b", peers=["a"]) as b:
+        await a.remember("and on it goes")
+        await b.remember("on both sides")
+        await agreement(a, b)
