@@ -19,7 +19,7 @@ from engram_sync.log import (
     Ledger,
     SignedPosition,
 )
-from engram_sync.memory import Authors, EngramState, Materialiser, load_state
+from engram_sync.memory import SLICE_RECORDS, Authors, EngramState, Materialiser, load_state
 from engram_sync.store import InlineExecutor, Reader, RunRow, SqliteStore, Transaction
 from engram_wire import (
     Announcement,
@@ -234,8 +234,17 @@ class Replica:
 
         return await self.store.submit(job)
 
-    async def pull(self, other: "Replica", until: Mapping[bytes, int]) -> set[bytes]:
-        """Take what ``other`` holds up to ``until`` as frames; the engrams that changed."""
+    async def pull(
+        self, other: "Replica", until: Mapping[bytes, int], *, slice_records: int = SLICE_RECORDS
+    ) -> set[bytes]:
+        """Take what ``other`` holds up to ``until`` as frames; the engrams that changed.
+
+        Args:
+            other: Who sends.
+            until: By id of a log: how far.
+            slice_records: How many records to materialise at once; more of them of one engram
+                share the opening of its document.
+        """
         missing = await other.store.read(partial(self._missing, until))
         for start in range(0, len(missing), _RUNS_PER_COMMIT):
             runs = missing[start : start + _RUNS_PER_COMMIT]
@@ -243,7 +252,9 @@ class Replica:
             await self.store.submit(partial(self._take, frames))
         changed: set[bytes] = set()
         while True:
-            swept = await self.store.submit(lambda tx: self.materialiser.sweep(tx, 1))
+            swept = await self.store.submit(
+                lambda tx: self.materialiser.sweep(tx, 1, limit=slice_records)
+            )
             if not swept.records:
                 return changed
             changed.update(swept.changed)
