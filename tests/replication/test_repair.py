@@ -1,9 +1,8 @@
-"""What two nodes do when clocks do not tell: forks, ranges, owed payloads, own logs rolled back."""
+"""What two nodes do when clocks do not tell: forks, ranges, own logs that were rolled back."""
 
 import pytest
 
 from engram_sync.replication import RolledBack, Send
-from engram_sync.replication import _owed as owed_module
 from engram_wire import (
     CLOCK_ENTRIES_MAX,
     ClockEntry,
@@ -235,140 +234,6 @@ def test_a_reader_that_is_one_no_more_learns_nothing_from_ranges() -> None:
     (answer,) = [e.message for e in held if isinstance(e, Send)]
     assert isinstance(answer, RangeResponse)
     assert all(not getattr(item, "entries", None) for item in answer.answers)
-
-
-# -- owed payloads ---------------------------------------------------------------------------------
-
-
-def owing(book: Book, count: int) -> list[tuple[bytes, int]]:
-    positions = [(log_of(A), seq) for seq in range(1, count + 1)]
-    book.shelves[SCOPE].owed = list(positions)
-    book.publish(SCOPE)
-    return positions
-
-
-def equal_books(count: int) -> tuple[Book, Book]:
-    a, b = books(of_a=count)
-    b.write(SCOPE, count, log_of(A))
-    return a, b
-
-
-def test_what_is_owed_is_asked_for_after_the_backlog_and_only_then_all_is_synced() -> None:
-    a, b = equal_books(700)
-    for position in owing(b, 700):
-        a.shelves[SCOPE].payloads[position] = b"%d" % position[1]
-    pair = Pair(a, b)
-    for book in (a, b):
-        pair.do(book, pair.exchange(book).open())
-    assert not pair.exchange(b).settled()
-    pair.run()
-    assert [len(request.wanted) for request in pair.all(b, PayloadRequest)] == [512, 188]
-    assert b.shelves[SCOPE].payloads == a.shelves[SCOPE].payloads
-    assert pair.equal()
-
-
-def test_while_anything_is_owed_nothing_is_synced() -> None:
-    a, b = equal_books(3)
-    owing(b, 2)
-    pair = Pair(a, b).start()
-    assert not pair.exchange(b).synced(SCOPE)
-    assert not pair.exchange(b).settled()
-    assert SCOPE not in pair.exchange(b).synced_scopes
-    assert pair.exchange(a).synced(SCOPE)
-
-
-def test_an_answer_is_bounded_in_bytes_and_the_rest_is_asked_for_again() -> None:
-    a, b = equal_books(7)
-    for position in owing(b, 7):
-        a.shelves[SCOPE].payloads[position] = bytes(400_000)
-    pair = Pair(a, b).start()
-    answers = pair.all(a, PayloadResponse)
-    assert [len(answer.payloads) for answer in answers] == [2, 2, 2, 1]
-    assert all(len(encode_message(answer)[1]) < 1 << 20 for answer in answers)
-    assert pair.equal()
-
-
-def test_what_one_peer_does_not_have_another_one_is_asked_for() -> None:
-    a, b = equal_books(4)
-    positions = owing(b, 4)
-    a.shelves[SCOPE].payloads[positions[1]] = b"held"
-    first = Pair(a, b).start()
-    assert b.shelves[SCOPE].owed == [positions[0], *positions[2:]]
-    assert len(first.all(b, PayloadRequest)) == 1
-    c = Book(A, SCOPE)
-    c.write(SCOPE, 4)
-    c.shelves[SCOPE].payloads |= dict.fromkeys(positions, b"too")
-    assert Pair(c, b).start().equal()
-
-
-def test_a_peer_is_asked_again_now_and_then_for_what_it_did_not_have(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(owed_module, "OWED_PATIENCE_MAX", 4)
-    a, b = equal_books(2)
-    owing(b, 2)
-    pair = Pair(a, b).start()
-    asked: list[int] = []
-    for _ in range(16):
-        pair.do(a, pair.exchange(a).probe(0, 0.0))
-        pair.run()
-        asked.append(len(pair.all(b, PayloadRequest)))
-    assert asked == [2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 6, 6]
-    a.shelves[SCOPE].payloads |= dict.fromkeys(b.shelves[SCOPE].owed, b"by now")
-    for _ in range(4):
-        pair.do(a, pair.exchange(a).probe(0, 0.0))
-        pair.run()
-    assert pair.equal()
-
-
-def test_what_comes_to_be_owed_later_is_asked_for_at_once() -> None:
-    a, b = equal_books(9)
-    pair = Pair(a, b).start()
-    for position in owing(b, 5):
-        a.shelves[SCOPE].payloads[position] = b"x"
-    pair.do(b, pair.exchange(b).on_advanced(SCOPE))
-    pair.run()
-    assert pair.equal()
-
-
-@pytest.mark.parametrize(
-    "payloads",
-    [
-        ((log_of(A), 2, b"x"),),
-        ((log_of(B), 1, b"x"),),
-        ((log_of(A), 1, b"x"), (log_of(A), 2, None), (log_of(A), 3, None), (log_of(A), 4, None)),
-    ],
-)
-def test_a_payload_that_was_not_asked_for_is_a_protocol_error(
-    payloads: tuple[tuple[bytes, int, bytes | None], ...],
-) -> None:
-    a, b = equal_books(4)
-    owing(b, 3)
-    pair = Pair(a, b)
-    for book in (a, b):
-        pair.do(book, pair.exchange(book).open())
-    while not pair.all(b, PayloadRequest):
-        pair.step(a)
-        pair.step(b)
-    (request,) = pair.all(b, PayloadRequest)
-    with pytest.raises(ProtocolError):
-        pair.exchange(b).on_message_untrusted(PayloadResponse(request.number, payloads), 0.0)
-
-
-def test_whoever_may_not_read_is_asked_for_nothing_more() -> None:
-    a, b = equal_books(4)
-    for position in owing(b, 4):
-        a.shelves[SCOPE].payloads[position] = bytes(900_000)
-    pair = Pair(a, b)
-    for book in (a, b):
-        pair.do(book, pair.exchange(book).open())
-    while not pair.all(a, PayloadResponse):
-        pair.step(b)
-        pair.step(a)
-    b.shelves[SCOPE].readers = {B}
-    b.publish(SCOPE)
-    pair.run()
-    assert len(pair.all(b, PayloadRequest)) == 1
 
 
 # -- what may be said ------------------------------------------------------------------------------
