@@ -143,7 +143,7 @@ def test_a_planted_difference_of_state_is_reported(tmp_path: Path) -> None:
 def test_a_planted_loss_of_records_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def pull(*_: object) -> set[bytes]:
+    async def pull(*_: object, **__: object) -> set[bytes]:
         return set()
 
     _, report = lived(
