@@ -111,6 +111,9 @@ async def test_everything_that_an_engram_can_be_travels(tmp_path: Path) -> None:
         assert [one["object"] for one in changed.belief] == ["Tuesdays", "Fridays"]
         assert changed.counters == {"tries": 3}
         assert node.edits == [("insert", 0, "Note: "), ("delete", 1, 2), ("insert", 3, "x")]
+        again = await client.update(engram.id, refine={"text": "x"}, refine_parents=["somebody's"])
+        assert again.skill[0].parents == ("somebody's",)
+        changed = await client.get(engram.id)
         assert [hit.engram for hit in await client.recall("deploy", epistemic="inferred")] == [
             changed
         ]

@@ -6,6 +6,8 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from engram_crdt import StrategyRegistry
+from engram_sync.config import Config, StrategiesConfig
 from engram_sync.errors import (
     DegradedError,
     DeniedError,
@@ -361,3 +363,35 @@ async def test_memories_are_found_by_the_ground_they_stand_on(
         assert [hit.engram.content for hit in found] == ["seen and concluded"]
         with pytest.raises(UsageError):
             await a.list(epistemic="felt")
+
+
+async def test_a_node_reads_by_the_strategies_that_its_owner_chose(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        e = await a.remember("text", title="first")
+        await agreement(a, b)
+        for node, word in ((a, "longer"), (b, "short")):
+            await node.update(e, content=word, title=word)
+        await agreement(a, b)
+        assert len(await a.conflicts()) == 2
+    registry = StrategyRegistry()
+    longest = registry.register("longest", 1, lambda one, two: max(one, two, key=_length))
+    chosen = StrategiesConfig(title="lww", by_type={"semantic": {"content": longest}})
+    for strategies, fields in ((registry, set[str]()), (None, {"content"})):
+        async with Node.open(
+            config=Config(strategies=chosen),
+            services=(),
+            machine=village.machine("a"),
+            premises=village.home("a"),
+            strategies=strategies,
+        ) as a:
+            assert {conflict.field for conflict in await a.conflicts()} == fields
+            shown = await a.get(e.id)
+            assert len(shown.siblings) == 4, "what is not shown is not lost"
+            assert (shown.content == "longer") or strategies is None
+            assert bool(shown.notes) == (strategies is None)
+
+
+def _length(value: bytes) -> tuple[int, bytes]:
+    return len(value), value
