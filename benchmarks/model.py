@@ -172,7 +172,7 @@ def _write_together(core: Core, ids: Sequence[bytes], value: float) -> None:
     scope, path = core.facts.agent_scope, core.path
 
     def job(tx: Transaction) -> None:
-        drafts = []
+        drafts: list[Draft] = []
         own = path.own_log(scope).id
         for number, engram in enumerate(ids):
             changes = Changes(confidence=(value + number / 4096) % 1)
