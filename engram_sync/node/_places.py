@@ -9,6 +9,10 @@ from engram_sync.replication import Placed
 from engram_sync.store import LogRow, Reader
 from engram_wire import ClockEntry, extend
 
+WALK_RECORDS_MAX = 65_536
+"""Records walked in one job to find heads without a signature of their own: half a second, and
+256 of them.  Hardly any position that honest nodes name lies inside a run."""
+
 
 class Families:
     """The logs of one scope with their branches, for the duration of one job.
@@ -22,6 +26,7 @@ class Families:
         self._reader = reader
         self._rows = {row.n: row for row in reader.logs() if row.scope == scope}
         self._by_id = {row.id: row for row in self._rows.values()}
+        self._walked = 0
         self._children: dict[int, list[LogRow]] = {}
         for row in self._rows.values():
             if row.parent is not None:
@@ -71,9 +76,12 @@ class Families:
         ]
 
     def _family(self, root: LogRow) -> Iterator[LogRow]:
-        yield root
-        for child in self._children.get(root.n, ()):
-            yield from self._family(child)
+        # No recursion: whoever holds a key can fork its log inside a fork as often as it likes.
+        waiting = [root]
+        while waiting:
+            row = waiting.pop()
+            yield row
+            waiting += self._children.get(row.n, ())
 
     def _path(self, row: LogRow, seq: int) -> tuple[tuple[bytes, int], ...]:
         while row.parent is not None and seq <= row.base:
@@ -84,8 +92,12 @@ class Families:
             path.append((row.id, base))
         return tuple(path)
 
-    def _head(self, row: LogRow, seq: int) -> bytes:
-        """The chain head of a log at a position held, signed or not."""
+    def _head(self, row: LogRow, seq: int) -> bytes | None:
+        """The chain head of a log at a position held, signed or not.
+
+        None when too much has been walked for it: then the position counts as not found, and what
+        may be held already is sent again.
+        """
         while row.parent is not None and seq <= row.base:
             row = self._rows[row.parent]
         if seq == row.seq:
@@ -94,9 +106,13 @@ class Families:
         if run is not None:
             done, head = run.last, run.head
         elif row.parent is not None:
-            done, head = row.base, self._head(self._rows[row.parent], row.base)
+            # The parent ends where its branches begin.
+            done, head = row.base, self._rows[row.parent].head
         else:
             done, head = 0, row.id
+        self._walked += seq - done
+        if self._walked > WALK_RECORDS_MAX:
+            return None
         for record in self._reader.records(row.n, done + 1, seq):
             head = extend(head, record)
         return head

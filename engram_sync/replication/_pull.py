@@ -69,6 +69,7 @@ class Pull:
     ranges: PositionSet | None = None
     """What was held when the peer began to ask for ranges, until it sends the first records."""
     ranges_asked: int = 0
+    """How many it asked for since the request was sent."""
     disagreements: int = 0
     """Comparisons in a row that found a difference nothing on its way explains."""
 
@@ -104,6 +105,7 @@ class Pull:
     def _request(
         self, view: ScopeView, *, with_clock: bool, credentials: tuple[Credential, ...] = ()
     ) -> SyncRequest:
+        self.ranges_asked = 0
         return SyncRequest(
             request=self.request,
             scope=self.scope,
@@ -139,7 +141,7 @@ class Pull:
 
     def compare(self, positions: PositionSet) -> None:
         """The peer will ask for ranges before it sends anything."""
-        self.ranges, self.ranges_asked = positions, 0
+        self.ranges = positions
 
     def ranges_untrusted(self, message: RangeRequest) -> list[Effect]:
         """Answer what the peer asks about what is held here.

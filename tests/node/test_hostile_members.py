@@ -8,17 +8,20 @@ from engram_sync.node import Node
 from engram_sync.replication import Exchange
 from engram_sync.trust import NOT_HERE, MemberRole, make_invite, parse_token
 from engram_wire import (
+    ClockEntry,
     JoinRequest,
     JoinResponse,
     LogDomain,
     Message,
     Ping,
+    Probe,
+    SyncRequest,
     SyncResponse,
     SyncStatus,
 )
 
 from .speaker import Speaker
-from .village import EPOCH_MS, Village, agent_scope, agreement, until
+from .village import EPOCH_MS, Village, agent_scope, agreement, contents, until
 
 
 async def admitted(village: Village, node: Node, name: str = "rogue") -> Speaker:
@@ -106,3 +109,27 @@ async def test_a_defect_that_a_dialled_peer_reaches_ends_its_connection_only(
         await until(replaced)
         await a.remember("still here")
         await agreement(a, b)
+
+
+async def test_whoever_lies_about_an_own_log_costs_one_new_log_and_no_more(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    """A claim to know more of it is no proof; only the records are, and nobody can make those."""
+
+    def own_logs(node: Node) -> list[bytes]:
+        core = node._core
+        logs = core.path.ledger.logs(core.facts.agent_scope)
+        return [log.id for log in logs if log.author == core.key.public and log.domain == 0]
+
+    async with village.open("a") as a:
+        await a.remember("before")
+        rogue = await admitted(village, a)
+        scope = a._core.facts.agent_scope
+        for number in range(5):
+            (live,) = {log for log in a._core.scopes[scope].own if log in own_logs(a)}
+            lie = ClockEntry(live, 1_000_000, bytes(32))
+            await rogue.say(SyncRequest(1, scope, bytes(32), (lie,)))
+            await rogue.hear(Probe)
+            await a.remember(f"after {number}")
+        assert len(own_logs(a)) == 2
+        assert len(await contents(a)) == 6

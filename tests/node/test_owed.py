@@ -8,6 +8,7 @@ from uuid import UUID
 from trio.testing import MockClock
 
 from engram_sync.node import Node
+from engram_sync.results import NewMemory
 from engram_sync.store import Transaction
 from engram_wire import (
     Goodbye,
@@ -111,8 +112,7 @@ async def test_what_a_node_lost_comes_back_from_a_peer_and_until_then_nothing_is
 ) -> None:
     village.tap = tap = Tap()
     async with village.pair() as (a, b):
-        for number in range(700):
-            await a.remember(f"fact {number}")
+        await a.remember_many([NewMemory(content=f"fact {number}") for number in range(700)])
         await agreement(a, b)
         await all_synced(a, b)
         everything = await contents(a)
