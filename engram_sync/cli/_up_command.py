@@ -34,15 +34,30 @@ SHUTDOWN_SECONDS_MAX = 15.0
     "--peer", "peers", metavar="HOST:PORT", multiple=True, help="A peer to dial; repeatable."
 )
 @click.option("--no-mdns", is_flag=True, help="Neither announce nor look on the local network.")
+@click.option("--tls-ca", metavar="FILE", help="Accept only certificates that these ones sign.")
+@click.option("--tls-cert", metavar="FILE", help="The certificate of this node.")
+@click.option("--tls-key", metavar="FILE", help="Its private key.")
 @global_options
 @pass_state
-def up(state: State, *, listen: tuple[str, ...], peers: tuple[str, ...], no_mdns: bool) -> None:
+def up(
+    state: State,
+    *,
+    listen: tuple[str, ...],
+    peers: tuple[str, ...],
+    no_mdns: bool,
+    tls_ca: str | None,
+    tls_cert: str | None,
+    tls_key: str | None,
+) -> None:
     """Run the node in the foreground until it is interrupted or told `down`."""
     config = state.config(
         network_enabled=True,
         network_listen=listen or None,
         network_peers=peers or None,
         network_mdns=False if no_mdns else None,
+        network_tls_ca=tls_ca,
+        network_tls_cert=tls_cert,
+        network_tls_key=tls_key,
     )
     run(state, partial(_serve, state, config), level="info")
 

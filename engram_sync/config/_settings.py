@@ -12,6 +12,9 @@ DEFAULT_PORT: Final = 7463
 ENV_PREFIX: Final = "ENGRAM_SYNC_"
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 SHARING_MODES: Final = ("none",)
+COMPRESSIONS: Final = ("none", "zstd")
+TLS_SETTINGS: Final = ("network.tls_ca", "network.tls_cert", "network.tls_key")
+"""Either all of them are set or none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,14 @@ class NetworkConfig:
     """``HOST:PORT`` of peers to dial, besides those that are discovered."""
     mdns: bool = True
     """Announce and look on the local network, on the interfaces listened on."""
+    tls_ca: str = ""
+    """Path of the certificates that sign those of peers; empty: nobody's certificate is checked."""
+    tls_cert: str = ""
+    """Path of this node's certificate."""
+    tls_key: str = ""
+    """Path of its private key."""
+    compression: str = "none"
+    """What is offered to peers: ``zstd``, or nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +102,7 @@ class Kind(Enum):
     TEXT = "text"
     TEXTS = "a list of texts"
     SECONDS = "a number of seconds above 0"
+    PATH = "the path of a file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +161,12 @@ SETTINGS: Final[Mapping[str, Setting]] = {
         ),
         Setting("network.peers", Kind.TEXTS, "addresses of peers to dial", _addresses(port_min=1)),
         Setting("network.mdns", Kind.BOOL, "find peers on the local network"),
+        Setting("network.tls_ca", Kind.PATH, "certificates that sign those of peers, in PEM"),
+        Setting("network.tls_cert", Kind.PATH, "this node's certificate, in PEM"),
+        Setting("network.tls_key", Kind.PATH, "its private key, in PEM"),
+        Setting(
+            "network.compression", Kind.TEXT, "compression offered to peers", _one_of(COMPRESSIONS)
+        ),
         Setting("sharing.mode", Kind.TEXT, "what other programs may read", _sharing_mode),
         Setting("sync.interval_s", Kind.SECONDS, "between two comparisons with a peer"),
         Setting("sync.ping_s", Kind.SECONDS, "between two pings of a silent peer"),

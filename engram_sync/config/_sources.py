@@ -9,6 +9,7 @@ from engram_sync.config._home import ENV_HOME, ENV_RUNTIME
 from engram_sync.config._settings import (
     ENV_PREFIX,
     SETTINGS,
+    TLS_SETTINGS,
     Config,
     Kind,
     LogConfig,
@@ -115,6 +116,13 @@ def _strategies(values: Mapping[str, object]) -> StrategiesConfig:
 
 
 def _check_together(config: Config) -> None:
+    given = [name for name in TLS_SETTINGS if config.value(name)]
+    if given and len(given) < len(TLS_SETTINGS):
+        missing = next(name for name in TLS_SETTINGS if name not in given)
+        raise UsageError(
+            f"{config.origins[given[0]]}: {given[0]} is set and {missing} is not",
+            hint=f"{', '.join(TLS_SETTINGS)} belong together: set all three, or none",
+        )
     sync = config.sync
     for larger, high, smaller, low in (
         ("sync.dead_after_s", sync.dead_after_s, "sync.ping_s", sync.ping_s),
@@ -147,7 +155,7 @@ def _checked(name: str, value: object, origin: str) -> _Entry:
 def _typed(kind: Kind, value: object) -> object | None:
     """The value as its setting stores it; None when it has another type."""
     match kind, value:
-        case (Kind.BOOL, bool()) | (Kind.TEXT, str()):
+        case (Kind.BOOL, bool()) | (Kind.TEXT | Kind.PATH, str()):
             return value
         case Kind.SECONDS, int() | float() if not isinstance(value, bool):
             # Refuses nan and inf too: a wait has to end.
@@ -165,7 +173,7 @@ def _parsed(kind: Kind, text: str) -> object:
         case Kind.BOOL:
             word = text.strip().lower()
             return True if word in _TRUE else False if word in _FALSE else text
-        case Kind.TEXT:
+        case Kind.TEXT | Kind.PATH:
             return text
         case Kind.TEXTS:
             return tuple(part.strip() for part in text.split(",") if part.strip())
@@ -237,8 +245,16 @@ def _from_file(path: Path) -> Iterator[_Entry]:
                 chosen = cast("dict[str, object]", value)
                 yield from _chosen_strategies(path, text, (table, key), chosen)
                 continue
-            place = f"{path}:{_line_of(text, (table, key))}"
-            yield _checked(f"{table}.{key}", value, place)
+            name, place = f"{table}.{key}", f"{path}:{_line_of(text, (table, key))}"
+            yield _checked(name, _beside(path, name, value), place)
+
+
+def _beside(file: Path, name: str, value: object) -> object:
+    """The value; a path in a settings file is meant as seen from that file."""
+    is_path = name in SETTINGS and SETTINGS[name].kind is Kind.PATH
+    if not (is_path and isinstance(value, str) and value):
+        return value
+    return str(file.parent.absolute() / Path(value).expanduser())
 
 
 def _chosen_strategies(

@@ -13,9 +13,11 @@ from ._interfaces import dialable as dialable
 from ._limits import CLOSE_S_MAX as CLOSE_S_MAX
 from ._limits import CONNECT_S_MAX as CONNECT_S_MAX
 from ._limits import HANDSHAKE_S_MAX as HANDSHAKE_S_MAX
+from ._limits import LINKS_PER_ADDRESS_MAX as LINKS_PER_ADDRESS_MAX
 from ._limits import RECEIVE_BYTES as RECEIVE_BYTES
 from ._limits import STRANGERS_MAX as STRANGERS_MAX
 from ._limits import STRANGERS_PER_ADDRESS_MAX as STRANGERS_PER_ADDRESS_MAX
+from ._link import CertificateError as CertificateError
 from ._link import Link as Link
 from ._link import Transport as Transport
 from ._link import TransportStatistics as TransportStatistics
@@ -24,17 +26,20 @@ from ._memory import MemoryNetwork as MemoryNetwork
 from ._memory import MemoryTransport as MemoryTransport
 from ._memory import NetworkFaults as NetworkFaults
 from ._tcp import TcpTransport as TcpTransport
+from ._tls import certificate_alert as certificate_alert
 
 __all__ = [
     "CLOSE_S_MAX",
     "CONNECT_S_MAX",
     "HANDSHAKE_S_MAX",
+    "LINKS_PER_ADDRESS_MAX",
     "NODE_URI_PREFIX",
     "RECEIVE_BYTES",
     "STRANGERS_MAX",
     "STRANGERS_PER_ADDRESS_MAX",
     "Address",
     "Authority",
+    "CertificateError",
     "Link",
     "MemoryNetwork",
     "MemoryTransport",
@@ -43,5 +48,6 @@ __all__ = [
     "Transport",
     "TransportStatistics",
     "UnreachableError",
+    "certificate_alert",
     "dialable",
 ]

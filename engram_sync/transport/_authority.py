@@ -20,8 +20,7 @@ NODE_URI_PREFIX = "urn:engram-sync:node:"
 class Authority:
     """Where the certificates of a node are.
 
-    Files in PEM, read when the transport is made and again at each start of the network, so that
-    a renewed certificate needs a restart of the network and nothing else.
+    Files in PEM, read whenever a transport is made.
     """
 
     ca: Path
@@ -37,6 +36,7 @@ class Authority:
         Raises:
             UsageError: A file cannot be read, or does not hold what it must.
         """
+        self._check_readable()
         try:
             context.load_verify_locations(self.ca)
         except (OSError, ssl.SSLError) as error:
@@ -44,15 +44,50 @@ class Authority:
         try:
             context.load_cert_chain(self.certificate, self.key, password=_no_password)
         except (OSError, ssl.SSLError, _EncryptedKeyError) as error:
-            what = "a certificate and, in tls_key, its private key"
+            what = f"the certificate of the private key in {self.key}"
             raise _unusable("tls_cert", self.certificate, what, error) from error
         # Nodes are dialled at addresses that change; the node's id is what a certificate names.
         context.check_hostname = False
         context.verify_mode = ssl.CERT_REQUIRED
 
+    def _check_readable(self) -> None:
+        # ``ssl`` itself does not say which of its files it could not read.
+        for setting, path in (
+            ("tls_ca", self.ca),
+            ("tls_cert", self.certificate),
+            ("tls_key", self.key),
+        ):
+            try:
+                path.read_bytes()
+            except OSError as error:
+                raise _unusable(setting, path, "anything", error) from error
+
     def binding(self) -> bytes:
         """SHA-256 of the certificate that this node shows as a server."""
         return sha256(ssl.PEM_cert_to_DER_cert(_first_certificate(self.certificate))).digest()
+
+    def require_own(self, node: str) -> None:
+        """Check that the certificate is for the node that shows it: peers refuse any other.
+
+        Raises:
+            UsageError: It names another node, or none.
+        """
+        # Imported here: it takes 0.1 s, and only nodes with an authority need it.
+        from cryptography import x509
+
+        own = x509.load_pem_x509_certificate(_first_certificate(self.certificate).encode())
+        try:
+            found = own.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+        except x509.ExtensionNotFound:
+            uris: list[str] = []
+        else:
+            uris = found.value.get_values_for_type(x509.UniformResourceIdentifier)
+        if NODE_URI_PREFIX + node not in uris:
+            names = ", ".join(uris) or "no node"
+            raise UsageError(
+                f"network.tls_cert: {self.certificate} names {names}, and not this node",
+                hint=f"among its subject's alternative names it needs URI:{NODE_URI_PREFIX}{node}",
+            )
 
 
 class _EncryptedKeyError(ValueError):

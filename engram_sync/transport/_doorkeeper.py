@@ -4,6 +4,7 @@ import ipaddress
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import trio
 
@@ -15,55 +16,64 @@ logger = logging.getLogger(__name__)
 
 
 class Place:
-    """One stranger's place; left once, however often it is told."""
+    """The place of one inbound link; each call counts once, however often it is made."""
 
-    __slots__ = ("_leave",)
+    __slots__ = ("_leave", "_prove")
 
-    def __init__(self, leave: Callable[[], None]) -> None:
+    def __init__(self, prove: Callable[[], None], leave: Callable[[], None]) -> None:
+        self._prove: Callable[[], None] | None = prove
         self._leave: Callable[[], None] | None = leave
 
+    def prove(self) -> None:
+        """Make room for the next stranger: this one is known now."""
+        if self._prove is not None:
+            prove, self._prove = self._prove, None
+            prove()
+
     def leave(self) -> None:
-        """Make room for the next stranger."""
+        """The link has ended."""
+        self.prove()
         if self._leave is not None:
             leave, self._leave = self._leave, None
             leave()
 
 
 class Doorkeeper:
-    """Counts the strangers inside, in total and by where they come from.
+    """Counts the links inside and the strangers among them, in total and by where they come from.
 
     Args:
-        strangers_max: Places in total.
-        strangers_per_address_max: Places for one IPv4 address, IPv6 /64 or name.
+        strangers_max: Places for strangers in total.
+        strangers_per_address_max: The same for one IPv4 address, IPv6 /64 or name.
+        links_per_address_max: Places for all links from there, proven or not.
     """
 
-    def __init__(self, *, strangers_max: int, strangers_per_address_max: int) -> None:
+    def __init__(
+        self, *, strangers_max: int, strangers_per_address_max: int, links_per_address_max: int
+    ) -> None:
         self.statistics = TransportStatistics()
         self._strangers_max = strangers_max
         self._strangers_per_address_max = strangers_per_address_max
-        self._strangers = 0
-        self._by_origin: Counter[str] = Counter()
+        self._links_per_address_max = links_per_address_max
+        self._strangers: Counter[str] = Counter()
+        self._links: Counter[str] = Counter()
 
     def admit(self, remote: Address) -> Place | None:
         """A place for a connection from ``remote``, or None (counted) when there is none."""
         origin = _origin(remote.host)
-        if self._by_origin[origin] >= self._strangers_per_address_max:
+        if (
+            self._strangers[origin] >= self._strangers_per_address_max
+            or self._links[origin] >= self._links_per_address_max
+        ):
             self.statistics.refused_for_address += 1
             return None
-        if self._strangers >= self._strangers_max:
+        if self._strangers.total() >= self._strangers_max:
             self.statistics.refused += 1
             return None
-        self._strangers += 1
-        self._by_origin[origin] += 1
-
-        def leave() -> None:
-            self._strangers -= 1
-            self._by_origin[origin] -= 1
-            # Addresses are the peer's choice: one that is gone must not stay in memory.
-            if not self._by_origin[origin]:
-                del self._by_origin[origin]
-
-        return Place(leave)
+        self._strangers[origin] += 1
+        self._links[origin] += 1
+        return Place(
+            partial(_one_less, self._strangers, origin), partial(_one_less, self._links, origin)
+        )
 
     async def hand_over(self, link: Link, handler: Callable[[Link], Awaitable[None]]) -> None:
         """Run ``handler`` for ``link``; its exceptions end here, counted and logged."""
@@ -77,6 +87,13 @@ class Doorkeeper:
         except* Exception:
             self.statistics.handlers_failed += 1
             logger.exception("the handler of a link from %s failed", link.remote)
+
+
+def _one_less(counts: Counter[str], origin: str) -> None:
+    counts[origin] -= 1
+    # Addresses are the peer's choice: one that is gone must not stay in memory.
+    if not counts[origin]:
+        del counts[origin]
 
 
 def _origin(host: str) -> str:

@@ -15,6 +15,10 @@ class UnreachableError(DegradedError):
     """No link to that address came about; nothing was sent to the peer.  Trying later is fine."""
 
 
+class CertificateError(UnreachableError):
+    """No link came about because one side does not accept the certificate of the other."""
+
+
 def _nobody_counts() -> None:
     """An outbound link takes nobody's place."""
 
@@ -63,6 +67,8 @@ class TransportStatistics:
     """Closed at once: no place left among the strangers."""
     refused_for_address: int = 0
     """Closed at once: their address had all the places one address may have."""
+    certificates_refused: int = 0
+    """Of the handshakes that failed: with no certificate, or one that was not accepted."""
     handshakes_failed: int = 0
     """Sent something that is not our channel's handshake, or nothing in time."""
     cut: int = 0

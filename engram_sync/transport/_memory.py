@@ -11,9 +11,10 @@ import trio
 from engram_sync.address import Address
 from engram_sync.errors import DegradedError, UsageError
 
-from ._doorkeeper import Doorkeeper
+from ._doorkeeper import Doorkeeper, Place
 from ._limits import (
     CONNECT_S_MAX,
+    LINKS_PER_ADDRESS_MAX,
     MEMORY_BUFFER_BYTES,
     RECEIVE_BYTES,
     STRANGERS_MAX,
@@ -112,6 +113,7 @@ class MemoryNetwork:
         *,
         strangers_max: int = STRANGERS_MAX,
         strangers_per_address_max: int = STRANGERS_PER_ADDRESS_MAX,
+        links_per_address_max: int = LINKS_PER_ADDRESS_MAX,
     ) -> "MemoryTransport":
         """The transport of the host of that name."""
         return MemoryTransport(
@@ -119,6 +121,7 @@ class MemoryNetwork:
             host,
             strangers_max=strangers_max,
             strangers_per_address_max=strangers_per_address_max,
+            links_per_address_max=links_per_address_max,
         )
 
     def partition(self, a: str, b: str) -> None:
@@ -283,6 +286,7 @@ class MemoryTransport:
         connect_s: How long a connect may hang.
         strangers_max: As for TCP.
         strangers_per_address_max: As for TCP; the address is the other host's name.
+        links_per_address_max: As for TCP.
     """
 
     def __init__(
@@ -293,12 +297,15 @@ class MemoryTransport:
         connect_s: float = CONNECT_S_MAX,
         strangers_max: int = STRANGERS_MAX,
         strangers_per_address_max: int = STRANGERS_PER_ADDRESS_MAX,
+        links_per_address_max: int = LINKS_PER_ADDRESS_MAX,
     ) -> None:
         self._network = network
         self._host = host
         self._connect_s = connect_s
         self._doorkeeper = Doorkeeper(
-            strangers_max=strangers_max, strangers_per_address_max=strangers_per_address_max
+            strangers_max=strangers_max,
+            strangers_per_address_max=strangers_per_address_max,
+            links_per_address_max=links_per_address_max,
         )
 
     @property
@@ -320,9 +327,8 @@ class MemoryTransport:
             place = None if tasks is None else self._doorkeeper.admit(remote)
             if tasks is None or place is None:
                 return False
-            tasks.start_soon(
-                self._handle, Link(stream, binding, False, remote, place.leave), handler
-            )
+            link = Link(stream, binding, False, remote, place.prove)
+            tasks.start_soon(self._handle, link, place, handler)
             return True
 
         listening: list[Address] = []
@@ -338,11 +344,13 @@ class MemoryTransport:
             for actual in listening:
                 self._network.unlisten(actual)
 
-    async def _handle(self, link: Link, handler: Callable[[Link], Awaitable[None]]) -> None:
+    async def _handle(
+        self, link: Link, place: Place, handler: Callable[[Link], Awaitable[None]]
+    ) -> None:
         try:
             await self._doorkeeper.hand_over(link, handler)
         finally:
-            link.authenticated()
+            place.leave()
             await link.aclose()
 
     async def connect(self, address: Address) -> Link:

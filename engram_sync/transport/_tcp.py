@@ -1,6 +1,7 @@
 """Links over TCP and TLS 1.3."""
 
 import errno
+import logging
 import os
 import socket
 from collections.abc import Awaitable, Callable, Sequence
@@ -17,11 +18,14 @@ from ._doorkeeper import Doorkeeper
 from ._limits import (
     CONNECT_S_MAX,
     HANDSHAKE_S_MAX,
+    LINKS_PER_ADDRESS_MAX,
     STRANGERS_MAX,
     STRANGERS_PER_ADDRESS_MAX,
 )
-from ._link import Link, TransportStatistics, UnreachableError
+from ._link import CertificateError, Link, TransportStatistics, UnreachableError
 from ._tls import ServerIdentity, TlsStream, certificate_problem, client_context
+
+logger = logging.getLogger(__name__)
 
 _LISTEN_HINTS = {
     errno.EADDRINUSE: "another node or program listens there; stop it or choose another port",
@@ -41,6 +45,7 @@ class TcpTransport:
         connect_s: How long reaching the peer may take before that.
         strangers_max: Inbound links whose peer has not been authenticated.
         strangers_per_address_max: The same for one address (one /64 for IPv6).
+        links_per_address_max: All inbound links of one address.
         authority: Certificates to show and to demand; without it nobody's is checked.
 
     Raises:
@@ -55,6 +60,7 @@ class TcpTransport:
         connect_s: float = CONNECT_S_MAX,
         strangers_max: int = STRANGERS_MAX,
         strangers_per_address_max: int = STRANGERS_PER_ADDRESS_MAX,
+        links_per_address_max: int = LINKS_PER_ADDRESS_MAX,
     ) -> None:
         self._handshake_s = handshake_s
         self._connect_s = connect_s
@@ -62,7 +68,9 @@ class TcpTransport:
         self._client_context = client_context(authority)
         self._server: ServerIdentity | None = None
         self._doorkeeper = Doorkeeper(
-            strangers_max=strangers_max, strangers_per_address_max=strangers_per_address_max
+            strangers_max=strangers_max,
+            strangers_per_address_max=strangers_per_address_max,
+            links_per_address_max=links_per_address_max,
         )
 
     @property
@@ -115,17 +123,28 @@ class TcpTransport:
             try:
                 with trio.fail_after(self._handshake_s):
                     await stream.do_handshake()
-            except (trio.BrokenResourceError, trio.TooSlowError):
-                self.statistics.handshakes_failed += 1
+            except (trio.BrokenResourceError, trio.TooSlowError) as error:
+                self._handshake_failed(remote, error)
                 return
             names = None if self._authority is None else stream.nodes_named()
-            link = Link(stream, server.channel_binding, False, remote, place.leave, names)
+
+            def authenticated() -> None:
+                place.prove()
+                stream.widen()
+
+            link = Link(stream, server.channel_binding, False, remote, authenticated, names)
             try:
                 await self._doorkeeper.hand_over(link, handler)
             finally:
                 await link.aclose()
         finally:
             place.leave()
+
+    def _handshake_failed(self, remote: Address, error: Exception) -> None:
+        self.statistics.handshakes_failed += 1
+        if problem := certificate_problem(error):
+            self.statistics.certificates_refused += 1
+            logger.info("the certificate of %s is refused: %s", remote, problem)
 
     async def connect(self, address: Address) -> Link:
         """See `Transport.connect`.  A host name is tried at each of its addresses."""
@@ -156,11 +175,11 @@ class TcpTransport:
                 raise self._no_link(address, error) from error
             stack.pop_all()
         names = None if self._authority is None else stream.nodes_named()
-        return Link(stream, stream.server_binding(), True, address, names=names)
+        return Link(stream, stream.server_binding(), True, address, stream.widen, names)
 
     def _no_link(self, address: Address, error: Exception) -> UnreachableError:
         if problem := certificate_problem(error):
-            return UnreachableError(
+            return CertificateError(
                 f"cannot open a link to {address}: its certificate is refused: {problem}",
                 hint="both nodes need certificates of the same authority, and valid ones",
             )

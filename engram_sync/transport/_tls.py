@@ -13,16 +13,18 @@ no middlebox compatibility records, no session tickets, no server name, a certif
 import datetime as dt
 import hashlib
 import os
+import re
 import secrets
 import ssl
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import trio
 from trio.abc import HalfCloseableStream, Stream
 
 from ._authority import Authority, nodes_named
-from ._limits import CLOSE_S_MAX, RECEIVE_BYTES
+from ._limits import CLOSE_S_MAX, RECEIVE_BYTES, STRANGER_RECEIVE_BYTES
 
 _GROUPS = ("X25519", "prime256v1")
 
@@ -81,6 +83,24 @@ def certificate_problem(error: BaseException | None) -> str:
     return ""
 
 
+_ALERT = re.compile(r"ALERT_((?:BAD_|UNSUPPORTED_)?CERTIFICATE\w*|UNKNOWN_CA|ACCESS_DENIED)")
+"""How OpenSSL names an alert of the peer that is about our certificate (RFC 8446 section 6.2)."""
+
+
+def certificate_alert(error: BaseException | None) -> str:
+    """Why the peer refuses our certificate, in the words of TLS; empty when it does not say so.
+
+    A server checks the client's certificate after the client has gone on, so that this is told to
+    the first one who reads from the link.
+    """
+    while error is not None:
+        if isinstance(error, ssl.SSLError):
+            alert = _ALERT.search(error.reason or "")
+            return alert[1].lower().replace("_", " ") if alert else ""
+        error = error.__cause__
+    return ""
+
+
 def _context(protocol: int) -> ssl.SSLContext:
     context = ssl.SSLContext(protocol)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
@@ -132,10 +152,13 @@ def _self_signed() -> tuple[bytes, bytes, bytes, bytes]:
 
 
 class _WideStream(Stream):
-    """The TCP stream as TLS sees it: reads `RECEIVE_BYTES` where trio would read less."""
+    """The TCP stream as TLS sees it: reads `RECEIVE_BYTES` where trio would read less, but little
+    until the peer is known.
+    """
 
     def __init__(self, tcp: HalfCloseableStream) -> None:
         self._tcp = tcp
+        self.receive_bytes = STRANGER_RECEIVE_BYTES
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         await self._tcp.send_all(data)
@@ -144,7 +167,7 @@ class _WideStream(Stream):
         await self._tcp.wait_send_all_might_not_block()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
-        return await self._tcp.receive_some(RECEIVE_BYTES if max_bytes is None else max_bytes)
+        return await self._tcp.receive_some(self.receive_bytes if max_bytes is None else max_bytes)
 
     async def aclose(self) -> None:
         await self._tcp.aclose()
@@ -157,11 +180,32 @@ class TlsStream(Stream):
         self, tcp: HalfCloseableStream, context: ssl.SSLContext, *, server_side: bool
     ) -> None:
         # https_compatible stays off: an end without the peer's notice is a cut, not an end.
-        self._tls = trio.SSLStream(_WideStream(tcp), context, server_side=server_side)
+        self._tcp = tcp
+        self._wide = _WideStream(tcp)
+        self._tls = trio.SSLStream(self._wide, context, server_side=server_side)
 
     async def do_handshake(self) -> None:
         """Raises `trio.BrokenResourceError` when the peer speaks anything but TLS 1.3."""
-        await self._tls.do_handshake()
+        try:
+            await self._tls.do_handshake()
+        except trio.BrokenResourceError:
+            await self._say_why()
+            raise
+
+    async def _say_why(self) -> None:
+        """Send the alert that tells the peer why its handshake failed; trio keeps it to itself."""
+        outgoing: object = getattr(self._tls, "_outgoing", None)
+        alert = outgoing.read() if isinstance(outgoing, ssl.MemoryBIO) else b""
+        with trio.move_on_after(CLOSE_S_MAX), suppress(trio.BrokenResourceError):
+            await self._tcp.send_all(alert)
+            await self._tcp.send_eof()
+            # What was sent is lost to a peer whose last words are not read before the close.
+            while await self._tcp.receive_some(STRANGER_RECEIVE_BYTES):
+                pass
+
+    def widen(self) -> None:
+        """Read `RECEIVE_BYTES` at once from now on: the peer is known."""
+        self._wide.receive_bytes = RECEIVE_BYTES
 
     def server_binding(self) -> bytes:
         """SHA-256 of the certificate that the server showed; on the dialling side only."""
@@ -182,7 +226,9 @@ class TlsStream(Stream):
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
         """See `trio.abc.ReceiveStream`."""
-        return await self._tls.receive_some(RECEIVE_BYTES if max_bytes is None else max_bytes)
+        return await self._tls.receive_some(
+            self._wide.receive_bytes if max_bytes is None else max_bytes
+        )
 
     async def aclose(self) -> None:
         """Tell the peer, then close; without telling after `CLOSE_S_MAX` seconds."""

@@ -258,3 +258,33 @@ def test_any_flags_give_a_config_or_a_usage_error(flags: dict[str, object]) -> N
         assert error.message
     else:
         assert set(config.origins) == set(flags)
+
+
+def test_a_path_in_a_settings_file_is_meant_as_seen_from_that_file(
+    home: Path, project: Path
+) -> None:
+    user_file(home, '[network]\ntls_ca = "tls/ca.pem"\ntls_key = "~/node.key"\n')
+    project_file(project, '[network]\ntls_cert = "/etc/node.pem"\n')
+    network = load_config(home, cwd=project).network
+    assert network.tls_ca == str(home / "tls" / "ca.pem")
+    assert network.tls_key == str(Path("~/node.key").expanduser())
+    assert network.tls_cert == str(Path("/etc/node.pem").absolute())
+    assert (
+        load_config(home, {"network.tls_ca": "here.pem"}, cwd=project).network.tls_ca == "here.pem"
+    )
+
+
+@pytest.mark.parametrize("missing", ["tls_ca", "tls_cert", "tls_key"])
+def test_the_three_files_of_tls_belong_together(home: Path, missing: str) -> None:
+    given = {f"network.{name}": "x.pem" for name in ("tls_ca", "tls_cert", "tls_key")}
+    del given[f"network.{missing}"]
+    with pytest.raises(UsageError, match=rf"^flag: network\.\w+ is set and network\.{missing}"):
+        load_config(home, given)
+    user_file(home, f'[network]\n{missing} = "y.pem"\n')
+    assert getattr(load_config(home, given).network, missing) == str(home / "y.pem")
+
+
+def test_a_compression_that_is_none_is_refused(home: Path) -> None:
+    with pytest.raises(UsageError, match=r"network\.compression = 'gzip' is not allowed") as error:
+        load_config(home, {"network.compression": "gzip"})
+    assert error.value.hint == "allowed: none, zstd"

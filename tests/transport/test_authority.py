@@ -7,7 +7,15 @@ import pytest
 import trio
 
 from engram_sync.errors import UsageError
-from engram_sync.transport import Address, Authority, Link, TcpTransport, UnreachableError
+from engram_sync.transport import (
+    Address,
+    Authority,
+    CertificateError,
+    Link,
+    TcpTransport,
+    UnreachableError,
+    certificate_alert,
+)
 
 from .authorities import ALICE, BOB, TestAuthority, plain_client
 from .worlds import serving
@@ -79,7 +87,7 @@ async def test_without_an_authority_everybody_is_permitted() -> None:
 async def test_a_server_of_an_unknown_authority_is_refused(tmp_path: Path) -> None:
     ours, theirs = TestAuthority(tmp_path, "ours"), TestAuthority(tmp_path, "theirs")
     error = await refusal(theirs.issue(ALICE, trusts=ours), ours.issue(BOB))
-    assert isinstance(error, UnreachableError)
+    assert isinstance(error, CertificateError)
     assert "its certificate is refused: unable to get local issuer" in error.message
     assert "same authority" in (error.hint or "")
 
@@ -87,7 +95,7 @@ async def test_a_server_of_an_unknown_authority_is_refused(tmp_path: Path) -> No
 async def test_a_client_of_an_unknown_authority_is_refused(tmp_path: Path) -> None:
     ours, theirs = TestAuthority(tmp_path, "ours"), TestAuthority(tmp_path, "theirs")
     error = await refusal(ours.issue(ALICE), theirs.issue(BOB, trusts=ours))
-    assert isinstance(error, trio.BrokenResourceError)
+    assert certificate_alert(error) == "unknown ca"
 
 
 async def test_an_expired_server_is_refused(authority: TestAuthority) -> None:
@@ -97,12 +105,12 @@ async def test_an_expired_server_is_refused(authority: TestAuthority) -> None:
 
 async def test_an_expired_client_is_refused(authority: TestAuthority) -> None:
     error = await refusal(authority.issue(ALICE), authority.issue(BOB, expired=True))
-    assert isinstance(error, trio.BrokenResourceError)
+    assert certificate_alert(error) == "certificate expired"
 
 
 async def test_a_client_without_a_certificate_is_refused(authority: TestAuthority) -> None:
     error = await refusal(authority.issue(ALICE), None)
-    assert isinstance(error, trio.BrokenResourceError)
+    assert certificate_alert(error) == "certificate required"
 
 
 async def test_a_server_without_an_authority_is_refused(authority: TestAuthority) -> None:
@@ -132,14 +140,31 @@ async def test_a_refused_client_never_reaches_the_handler(authority: TestAuthori
         await trio.aclose_forcefully(link.stream)
     assert transport.statistics.accepted == 0
     assert transport.statistics.handshakes_failed == 1
+    assert transport.statistics.certificates_refused == 1
 
 
-@pytest.mark.parametrize("missing", ["ca", "certificate", "key"])
-def test_a_missing_file_is_named(authority: TestAuthority, missing: str, tmp_path: Path) -> None:
-    whole = authority.issue(ALICE)
+@pytest.mark.parametrize(
+    ("part", "setting"), [("ca", "tls_ca"), ("certificate", "tls_cert"), ("key", "tls_key")]
+)
+def test_a_missing_file_is_named_with_its_setting(
+    authority: TestAuthority, part: str, setting: str, tmp_path: Path
+) -> None:
+    whole, nothing = authority.issue(ALICE), tmp_path / "nothing.pem"
     parts = {"ca": whole.ca, "certificate": whole.certificate, "key": whole.key}
-    with pytest.raises(UsageError, match="no such file"):
-        TcpTransport(authority=Authority(**(parts | {missing: tmp_path / "nothing.pem"})))
+    with pytest.raises(UsageError) as error:
+        TcpTransport(authority=Authority(**(parts | {part: nothing})))
+    assert f"network.{setting}: {nothing} does not give anything: no such file" in str(error.value)
+
+
+def test_a_certificate_of_another_node_is_refused_before_it_is_shown(
+    authority: TestAuthority,
+) -> None:
+    authority.issue(ALICE, BOB).require_own(ALICE)
+    with pytest.raises(UsageError, match="names urn:engram-sync:node:bob, and not this") as error:
+        authority.issue(BOB).require_own(ALICE)
+    assert error.value.hint.endswith("URI:urn:engram-sync:node:alice")
+    with pytest.raises(UsageError, match="names no node"):
+        authority.issue().require_own(ALICE)
 
 
 def test_a_file_without_certificates_is_named(authority: TestAuthority, tmp_path: Path) -> None:

@@ -169,6 +169,19 @@ async def test_an_authenticated_peer_makes_room_for_the_next_stranger(world: Wor
         assert far.statistics.refused_for_address == 0
 
 
+async def test_peers_of_one_address_get_only_their_places_proven_or_not(world: World) -> None:
+    kept, far, near = Kept(), world.small("far"), world.host("near")
+    async with serving(far, [world.address("far")], kept) as [address], AsyncExitStack() as stack:
+        inbound: list[Link] = []
+        for _ in range(6):
+            await stack.enter_async_context(dialled(near, address))
+            inbound.append(await kept.next())
+            inbound[-1].authenticated()
+        with pytest.raises(UnreachableError):
+            await near.connect(address)
+        assert far.statistics.refused_for_address == 1
+
+
 async def test_a_link_that_ends_makes_room_for_the_next_stranger(world: World) -> None:
     far, near = world.small("far"), world.host("near")
 

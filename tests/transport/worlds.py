@@ -24,7 +24,8 @@ class World:
     kind: str
     host: Callable[[str], Transport]
     small: Callable[[str], Transport]
-    """A host with places for three strangers, two of them from one address."""
+    """A host with places for three strangers, two of them from one address, and for six links of
+    one address."""
 
     def address(self, name: str, port: int = 0) -> Address:
         return Address("127.0.0.1" if self.kind == "tcp" else name, port)
@@ -35,7 +36,7 @@ def tcp_world() -> World:
         return TcpTransport()
 
     def small(name: str) -> Transport:
-        return TcpTransport(strangers_max=3, strangers_per_address_max=2)
+        return TcpTransport(strangers_max=3, strangers_per_address_max=2, links_per_address_max=6)
 
     return World("tcp", host, small)
 
@@ -44,7 +45,9 @@ def memory_world() -> World:
     network = MemoryNetwork(seed=1)
 
     def small(name: str) -> Transport:
-        return network.transport(name, strangers_max=3, strangers_per_address_max=2)
+        return network.transport(
+            name, strangers_max=3, strangers_per_address_max=2, links_per_address_max=6
+        )
 
     return World("memory", network.transport, small)
 
