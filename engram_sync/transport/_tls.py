@@ -79,6 +79,8 @@ def certificate_problem(error: BaseException | None) -> str:
     while error is not None:
         if isinstance(error, ssl.SSLCertVerificationError):
             return error.verify_message
+        if isinstance(error, ssl.SSLError) and error.reason == "PEER_DID_NOT_RETURN_A_CERTIFICATE":
+            return "there is none"
         error = error.__cause__
     return ""
 
