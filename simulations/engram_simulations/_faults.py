@@ -177,6 +177,12 @@ class Faults:
             self._world.account.doubt(host.name, since)
             self._trace.event(host.name, f"{what}; what was there is gone")
         self._replaced(host)
+        if self._luck.random() < 0.6:
+            # Alone it cannot be told in time that others know more of what it wrote.
+            for other in self._world.plan.names:
+                if other != host.name:
+                    self._world.network.partition(host.name, other)
+            self._trace.event(host.name, "partition from everybody")
 
     def bring_back(self, nursery: trio.Nursery) -> bool:
         """Turn on one machine with a home that was put aside; whether there was any.
