@@ -1,8 +1,5 @@
 """The logs that this node writes: which it may continue, and what a new incarnation begins with."""
 
-from collections.abc import Sequence
-from dataclasses import replace
-
 from engram_sync.host import Entropy
 from engram_sync.log import NO_ENGRAM, Draft, Ledger, LogState
 from engram_wire import LogDomain, RecordKind, Superseded
@@ -90,26 +87,3 @@ class OwnLogs:
             for log in self._ledger.logs(scope)
             if log.author == self._key and log.domain == LogDomain.DATA and not log.children
         ]
-
-
-def spelled_out(drafts: Sequence[Draft], log: LogState) -> list[Draft]:
-    """Drafts made for ``log``, for another log to write: the log they call their own by its id."""
-    return [_spelled_out(draft, log.id) if log.n else draft for draft in drafts]
-
-
-def _spelled_out(draft: Draft, own: bytes) -> Draft:
-    dots = tuple([dot._replace(log=dot.log or own) for dot in draft.superseded])
-    if draft.edit is None:
-        return replace(draft, superseded=dots)
-    edit = draft.edit
-    inserts = [
-        item._replace(
-            left=item.left and item.left._replace(log=item.left.log or own),
-            right=item.right and item.right._replace(log=item.right.log or own),
-        )
-        for item in edit.inserts
-    ]
-    spans = [span._replace(log=span.log or own) for span in edit.deletes]
-    generation = edit.generation._replace(log=edit.generation.log or own)
-    named = edit._replace(generation=generation, inserts=tuple(inserts), deletes=tuple(spans))
-    return replace(draft, superseded=dots, edit=named)

@@ -26,12 +26,16 @@ async def note_claims(
         exchanges: By the peer's key.
     """
     numbers = {scope: core.scopes[scope].number for scope in scopes}
-    missing = await core.read(
-        lambda reader: {
-            scope: _unconfirmed(reader, number, exchanges.keys())
-            for scope, number in numbers.items()
-        }
-    )
+    try:
+        missing = await core.read(
+            lambda reader: {
+                scope: _unconfirmed(reader, number, exchanges.keys())
+                for scope, number in numbers.items()
+            }
+        )
+    except EngramError as error:
+        log.warning("receipts cannot be looked at", reason=error.message)
+        return
     for scope, by_key in missing.items():
         for key, positions in by_key.items():
             held = exchanges[key].held(scope)

@@ -89,9 +89,10 @@ def retell(path: WritePath, tx: Transaction, scope: bytes) -> bool:
         return False
     path.catch_up(tx, scope)
     row = _scope(path, tx, scope)
-    drafts = retold(tx, path.authors, row, frozenset(log.n for log in ahead), latest)
     for log in ahead:
         path.own.end(log)
+    numbers = frozenset(log.n for log in ahead)
+    drafts = retold(tx, path.authors, row, numbers, latest, path.own_log(scope).id)
     if drafts:
         path.write(tx, scope, drafts)
     for log in ahead:

@@ -15,7 +15,6 @@ from engram_sync.log import (
     AuthoredBatch,
     Draft,
     Fork,
-    FutureLogError,
     IngestBatch,
     Ledger,
     LogState,
@@ -30,7 +29,7 @@ from engram_sync.node._arrivals import arrival_untrusted as arrival_untrusted
 from engram_sync.node._home import NodeKey
 from engram_sync.node._limits import SWEEP_INLINE_RECORDS, SWEEP_RECORDS
 from engram_sync.node._loading import load_charter, load_log
-from engram_sync.node._own_logs import OwnLogs, spelled_out
+from engram_sync.node._own_logs import OwnLogs
 from engram_sync.node._rules import StoredHistory
 from engram_sync.node._storing import Storing
 from engram_sync.replication import ScopeView
@@ -215,8 +214,17 @@ class WritePath:
     # -- own records -------------------------------------------------------------------------
 
     def own_log(self, scope: bytes, domain: int = LogDomain.DATA) -> LogState:
-        """The log that the next own record of ``scope`` goes to; a new incarnation if need be."""
-        return self.own.current(scope, domain)
+        """The log that the next own record of ``scope`` goes to; a new incarnation if need be.
+
+        Drafts are made for this log and no other: they call it their own.  A data log that is in
+        the future, because the clock was wrong when it was written, ends here; see ``retell``.
+        """
+        log = self.own.current(scope, domain)
+        if domain == LogDomain.DATA and log.hlc > self.latest():
+            self.own.end(log)
+            self.ahead.add(scope)
+            log = self.own.current(scope, domain)
+        return log
 
     def end_own(self, scope: bytes, log: bytes) -> None:
         """Never continue an own log: a peer knows more of it than is held here."""
@@ -241,20 +249,18 @@ class WritePath:
     ) -> AuthoredBatch:
         """Author, sign, store and materialise own records.
 
-        A new incarnation first seals the data logs before it.  An own log that is in the future,
-        because the clock was wrong when it was written, ends here; see ``retell``.
+        A new incarnation first seals the data logs before it.
+
+        Args:
+            tx: The transaction.
+            scope: Id of the scope.
+            drafts: Made for ``own_log``.
+            domain: Data or membership.
 
         Raises:
             LocalError: A draft breaks a limit or a rule; nothing was changed.
         """
-        log = self.own_log(scope, domain)
-        try:
-            batch = self._author(tx, log, drafts)
-        except FutureLogError:
-            self.own.end(log)
-            self.ahead.add(scope)
-            drafts = spelled_out(drafts, log)
-            batch = self._author(tx, self.own_log(scope, domain), drafts)
+        batch = self._author(tx, self.own_log(scope, domain), drafts)
         arrivals = self._store(tx, batch)
         self.materialiser.apply_local(
             tx, self.ledger.scope_number(scope), batch.log.n, batch.records, arrivals
@@ -298,18 +304,17 @@ class WritePath:
     def _take(self, tx: Transaction, arrival: Arrival) -> Taken:
         scope, announcement, frame = arrival
         history = StoredHistory(tx, self.ledger)
-        own = self.own.live()
-        held = {log.n: log.seq for log in own}
+        own = [log for log in self.own.live() if log.n]
         batch = self.ledger.ingest_untrusted(announcement, scope, frame, history=history)
         if batch.split is not None:
             self._touched.add(scope)
             self._storing.split(tx, batch.split)
         if batch.records:
             self._store(tx, batch)
-        for log in own:
-            sealed = any(number == log.n for number, _ in batch.sealed)
-            if sealed or log.seq != held[log.n] or log.children:
-                self._end(log)
+        if batch.own_ended:
+            for log in own:
+                if not log.live:
+                    self._end(log)
         if batch.rejection is not None:
             reached, why = batch.log.seq, (batch.rejection,)
             return Taken(frame.ref, batch.log.id, reached, len(batch.records), why)
