@@ -16,7 +16,8 @@ from ._replay import Report, replay
 def describe(dag: Dag, report: Report) -> str:
     """What a person wants to know of it, a line each."""
     writers = len({commit.writer for commit in dag.commits})
-    engrams = max(report.live, 1)
+    engrams = max(report.live + report.deleted, 1)
+    each = report.fullest_bytes / max(report.fullest, 1)
     compared = f"{report.compared} lines, which received {report.received} records"
     rows = [
         ("commits", f"{len(dag.commits)}, of which {dag.merges} merges"),
@@ -28,12 +29,10 @@ def describe(dag: Dag, report: Report) -> str:
         ("records", f"{report.records} in {report.replay_seconds:.1f} s"),
         ("siblings", f"{report.siblings.total()} sets"),
         *((f"  {name}", str(count)) for name, count in report.siblings.most_common()),
-        ("engrams", f"{report.live} live, {report.deleted} deleted"),
-        ("on disk", f"{report.store_bytes} bytes, {report.store_bytes / engrams:.0f} per live one"),
-        (
-            "compacted",
-            f"{report.compacted_bytes} bytes, {report.compacted_bytes / engrams:.0f} per live one",
-        ),
+        ("engrams", f"{report.live} live, {report.deleted} deleted at the end"),
+        ("on disk", f"{report.store_bytes} bytes, {report.store_bytes / engrams:.0f} per engram"),
+        ("compacted", f"{report.compacted_bytes} bytes"),
+        ("fullest", f"{report.fullest} live in {report.fullest_bytes} bytes, {each:.0f} each"),
         ("compared", f"{compared} in {report.converge_seconds:.1f} s"),
         ("convergence", "equal clocks and digests" if not report.problems else "FAILED"),
     ]

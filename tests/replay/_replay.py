@@ -43,8 +43,10 @@ class Report:
     deleted: int = 0
     store_bytes: int = 0
     compacted_bytes: int = 0
-    text_bytes: int = 0
-    """What is live at the end, as lines of the original file."""
+    fullest: int = 0
+    """Engrams that lived on a line when most of them did."""
+    fullest_bytes: int = 0
+    """Size of that line's store then."""
 
 
 class Replay:
@@ -117,6 +119,10 @@ class Replay:
         )
         self._clocks[commit.name] = replica.clock()
         await replica.store.read(partial(self._check, commit.name, replica, wanted))
+        if len(state) > self.report.fullest:
+            self.report.fullest = len(state)
+            size = await replica.store.read(lambda reader: reader.size())
+            self.report.fullest_bytes = size.total_bytes
 
     def _count_siblings(self, replica: Replica, changed: set[bytes], reader: Reader) -> None:
         for engram in sorted(changed):
