@@ -1,19 +1,20 @@
 """The ledger: the heads of all logs of all scopes, and the only way to move one."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from engram_crdt import VectorClock
 from engram_wire import Announcement, ClockEntry, Frame, LogDomain, Rejection
 
 from ._author import author
-from ._batches import AuthoredBatch, Draft, IngestBatch, Split
+from ._batches import AuthoredBatch, Draft, IngestBatch
 from ._commit import set_live
 from ._ingest import Intake, open_log
 from ._journal import Checkpoint
 from ._logs import Fork, LogState, branch_at
 from ._names import Names
-from ._past import decode_past, encode_past
+from ._past import decode_past
 from ._registry import Registry
+from ._resolve import past_at
 from ._views import History, Rules
 
 
@@ -172,15 +173,17 @@ class Ledger:
             return None
         return Names(self._registry, scope)
 
-    def split_past(self, data: bytes, split: Split) -> bytes:
-        """A stored past of the scope of ``split``, as the logs are divided since.
+    def seen_at(self, n: int, seq: int, history: History) -> Mapping[int, int]:
+        """How far a position has seen each log that is not on its path, by local number.
 
-        The ledger understands a past that was stored before the split just as well.
+        Pasts are stored as logs were divided then, and understood as they are divided now.
+
+        Args:
+            n: Local number of the position's log.
+            seq: The position.
+            history: What is stored.
         """
-        del split  # All forks are followed, not only this one.
-        past = decode_past(data)
-        settled = self._registry.settled(past)
-        return data if settled is past else encode_past(settled)
+        return past_at(self._registry, self._registry.by_number(n), seq, history).seen
 
     def frontier(self, log: LogState) -> list[bytes]:
         """Sorted heads outside ``log`` that have everything held of its domain in their past."""

@@ -1,9 +1,10 @@
 """Whose key wrote which log: what views need to name the author of a value."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from engram_sync.errors import CorruptError
+from engram_sync.log import decode_past
 from engram_sync.results import Provenance
 from engram_sync.store import LogRow, Reader
 from engram_wire import Record
@@ -40,11 +41,15 @@ def _unforked(_reader: Reader, _scope: bytes, _log: int) -> Callable[[Record], N
     return None
 
 
+def _as_stored(_reader: Reader, _scope: bytes, _log: int, _seq: int) -> Mapping[int, int] | None:
+    return None
+
+
 class Authors:
     """The logs this node has met, by number and by id.
 
-    What it knows of a committed log never changes, so the writer and the readers of one node may
-    share it between threads.
+    The writer and the readers of one node may share it between threads: what it knows of a log
+    changes only where one forks, and whoever divides it makes this forget.
 
     Args:
         label: The display name of a key in a scope, from the scope's membership.
@@ -52,6 +57,8 @@ class Authors:
         naming: What gives the references of each record of a log their meaning, from its scope
             and its number; None while no log of the scope is forked, and every reference means
             the log that it names.
+        seen: How far a position of a log, by its number, has seen each log that is not on its
+            path; None while no log of the scope is forked, and it stands in the store.
         own_agent: Whether a key writes for the same agent as this node, in a scope.  By default
             everybody does, as in the scope of one agent.
     """
@@ -62,8 +69,10 @@ class Authors:
         label: Callable[[bytes, bytes], str] = _no_label,
         trust: Callable[[bytes, bytes], float] = _full_trust,
         naming: Callable[[Reader, bytes, int], Callable[[Record], Naming] | None] = _unforked,
+        seen: Callable[[Reader, bytes, int, int], Mapping[int, int] | None] = _as_stored,
         own_agent: Callable[[bytes, bytes], bool] = _one_agent,
     ) -> None:
+        self._seen = seen
         self._own_agent = own_agent
         self._label = label
         self._trust = trust
@@ -103,6 +112,11 @@ class Authors:
     def naming(self, reader: Reader, scope: bytes, log: int) -> Callable[[Record], Naming] | None:
         """What the references of each record of a log mean; None where no log was forked."""
         return self._naming(reader, scope, log)
+
+    def seen(self, reader: Reader, scope: bytes, log: int, seq: int) -> Mapping[int, int]:
+        """By number, how far a position has seen each log of its scope that is not on its path."""
+        seen = self._seen(reader, scope, log, seq)
+        return decode_past(reader.past(log, seq)).seen if seen is None else seen
 
     def _numbered(self, reader: Reader, n: int) -> _Log:
         log = self._by_n.get(n) or self._asked(reader, lambda row: row.n == n)

@@ -6,7 +6,6 @@ Where wall clocks cannot be trusted, the write that had seen more counts as the 
 from bisect import bisect_right
 
 from engram_crdt import Dot
-from engram_sync.log import decode_past
 from engram_sync.store import Reader
 
 from ._authors import Authors
@@ -28,7 +27,7 @@ def lamport_numbers(reader: Reader, authors: Authors, state: EngramState) -> dic
     numbers: dict[tuple[bytes, int], int] = {}
     # Its clock is above those of all that a record has seen, so this order puts causes first.
     for _, log_id, seq, n in sorted(records):
-        seen = dict(decode_past(reader.past(n, seq)).seen)
+        seen = dict(authors.seen(reader, state.scope.id, n, seq))
         for log, _, last in authors.pieces(reader, n, 1, seq):
             seen[log] = last - (log == n)
         number = 1 + max((_at(known.get(log, []), last) for log, last in seen.items()), default=0)

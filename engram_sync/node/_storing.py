@@ -80,10 +80,6 @@ class Storing:
         self._put_log(tx, scope, moved)
         tx.split_log(trunk.n, split.base, moved.n)
         tx.set_head(trunk.n, split.base, split.head, split.hlc)
-        for log, seq, data in tx.pasts(scope):
-            rewritten = self._ledger.split_past(data, split)
-            if rewritten != data:
-                tx.put_past(log, seq, rewritten)
         self._materialiser.rebuild(tx, scope, engrams, before)
 
     def _erase(

@@ -3,7 +3,7 @@
 Runs inside the store's writer jobs: synchronous, one thread, one transaction at a time.
 """
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -65,7 +65,9 @@ class WritePath:
         self._entropy = entropy
         self.charters = Charters()
         self.ledger = Ledger(self.charters)
-        self.authors = Authors(label=self.label, trust=self._trust, naming=self._naming)
+        self.authors = Authors(
+            label=self.label, trust=self._trust, naming=self._naming, seen=self._seen
+        )
         self.reports: dict[str, str] = {}
         """What somebody should know, by name, in words for ``status``; Core takes them away."""
         self.purge_due = False
@@ -211,6 +213,11 @@ class WritePath:
         history = StoredHistory(reader, self.ledger)
         return lambda record: names.resolve(log, record, history)
 
+    def _seen(self, reader: Reader, scope: bytes, log: int, seq: int) -> Mapping[int, int] | None:
+        if self.ledger.names(scope) is None:
+            return None
+        return self.ledger.seen_at(log, seq, StoredHistory(reader, self.ledger))
+
     # -- own records -------------------------------------------------------------------------
 
     def own_log(self, scope: bytes, domain: int = LogDomain.DATA) -> LogState:
@@ -308,6 +315,7 @@ class WritePath:
         batch = self.ledger.ingest_untrusted(announcement, scope, frame, history=history)
         if batch.split is not None:
             self._touched.add(scope)
+            self.authors.forget()
             self._storing.split(tx, batch.split)
         if batch.records:
             self._store(tx, batch)

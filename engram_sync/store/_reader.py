@@ -1,6 +1,6 @@
 """What may be asked of a store."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Protocol
 
 from engram_wire import Record
@@ -87,13 +87,6 @@ class Reader(Protocol):
 
     def past(self, log: int, seq: int) -> bytes | None:
         """The newest causal-past snapshot of ``log`` itself at or before ``seq``."""
-        ...
-
-    def pasts(self, scope: int) -> Iterator[tuple[int, int, bytes]]:
-        """(log, seq, vector) of every causal-past snapshot of ``scope``.
-
-        The caller may replace the snapshots it is given while it goes on.
-        """
         ...
 
     def named_heads(self, scope: int) -> set[bytes]:

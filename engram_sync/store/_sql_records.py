@@ -1,7 +1,7 @@
 """Runs, records and causal pasts in SQL: the part of ``Reader`` that reads logs."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import apsw
@@ -90,14 +90,19 @@ class SqlRecords:
 
     def records(self, log: int, first: int, last: int) -> list[Record]:
         first = max(first, 1)
-        found = self._records(log, first, last)
-        if found and found[0].seq == first:
-            return found
-        # Either nothing is held there, or the beginning is in the parent.
-        row = self._sql.one("SELECT parent, base FROM log WHERE n = ?", (log,))
-        if row is None or row[0] is None or first > row[1]:
-            return found
-        return self.records(row[0], first, min(last, row[1])) + found
+        parts: list[list[Record]] = []
+        # No recursion: whoever holds a key can fork its log inside a fork as often as it likes.
+        while True:
+            found = self._records(log, first, last)
+            parts.append(found)
+            if found and found[0].seq == first:
+                break
+            # Either nothing is held there, or the beginning is in the parent.
+            row = self._sql.one("SELECT parent, base FROM log WHERE n = ?", (log,))
+            if row is None or row[0] is None or first > row[1]:
+                break
+            log, last = row[0], min(last, row[1])
+        return [record for part in reversed(parts) for record in part]
 
     def _records(self, log: int, first: int, last: int) -> list[Record]:
         base = log << LOG_SEQ_BITS
@@ -153,14 +158,6 @@ class SqlRecords:
         row = self._sql.one(sql, (base, base | seq))
         return None if row is None else row[0]
 
-    def pasts(self, scope: int) -> Iterator[tuple[int, int, bytes]]:
-        sql = "SELECT id & 0xFFFFFFFFFF, vector FROM past WHERE id BETWEEN ? AND ? ORDER BY id"
-        for (log,) in self._sql.all("SELECT n FROM log WHERE scope = ? ORDER BY n", (scope,)):
-            base = log << LOG_SEQ_BITS
-            # A list, not a cursor: the caller may change what is yet to come.
-            for seq, vector in self._sql.all(sql, (base, base | LOG_SEQ_MASK)):
-                yield log, seq, vector
-
     def named_heads(self, scope: int) -> set[bytes]:
         found: set[bytes] = set()
         for deps, auth in self._sql.all(_NAMES, (scope,)):
@@ -204,14 +201,13 @@ def _came(branches: dict[int, list[_Branch]], log: int, seq: int) -> _Arrived:
     directly or not.  Only the oldest run of a log can reach before its base.
     """
     found = _NOW
-    for branch in branches.get(log, ()):
-        if branch.base >= seq:
-            found = min(
-                found,
-                branch.arrived if branch.first <= seq else _NOW,
-                _came(branches, branch.n, seq),
-                key=lambda arrived: arrived.arrival,
-            )
+    waiting = [log]
+    while waiting:
+        for branch in branches.get(waiting.pop(), ()):
+            if branch.base >= seq:
+                waiting.append(branch.n)
+                if branch.first <= seq and branch.arrived.arrival < found.arrival:
+                    found = branch.arrived
     return found
 
 

@@ -10,6 +10,7 @@ from engram_wire import (
     SignatureError,
     branch_id,
 )
+from tests.log.forger import Forger
 from tests.log.forked import Fork
 from tests.log.replica import Replica, announce, create, engram_id
 from tests.log.world import E
@@ -251,9 +252,11 @@ def test_pasts_stored_before_a_fork_are_understood_after_it(fork: Fork) -> None:
     assert batch.split.moved is not None
     seen = fork.ann.open(fork.scope).past.seen
     assert (seen[n], seen[batch.split.moved.n]) == (3, 6)
-    rewritten = fork.ann.ledger.split_past(stored, batch.split)
-    assert rewritten != stored
-    assert fork.ann.ledger.split_past(rewritten, batch.split) == rewritten
+    own = fork.ann.open(fork.scope)
+    fork.ann.write(fork.scope, create(engram_id(8)))
+    assert fork.ann.shelf.past(own.n, seq) == stored, "it was not rewritten"
+    then = fork.ann.ledger.seen_at(own.n, seq, fork.ann.shelf)
+    assert (then[n], then[batch.split.moved.n]) == (3, 6)
     assert fork.ann.reopened().state(fork.scope) == fork.ann.state(fork.scope)
 
 
@@ -262,3 +265,18 @@ def test_both_branches_are_in_the_past_of_what_is_written_next(fork: Fork) -> No
         fork.give(fork.ann, forger, forger.frame())
     heads = fork.ann.ledger.frontier(fork.ann.open(fork.scope))
     assert heads == sorted([fork.one.heads[6], fork.two.heads[6]])
+
+
+def test_a_branch_has_seen_what_its_trunk_had_seen(fork: Fork) -> None:
+    ann, world = fork.ann, fork.world
+    ann.write(fork.scope, create(E))
+    own = ann.open(fork.scope)
+    one = Forger(world.bob, fork.scope, number=9)
+    one.add("r/content", engram=engram_id(70), deps=[own.head])
+    two = one.fork(1).add("r/content", engram=engram_id(71))
+    one.add("r/content", engram=engram_id(72))
+    for forger in (one, two):
+        fork.give(ann, forger, forger.frame())
+    for forger in (one, two):
+        branch = fork.log(ann, branch_id(forger.heads[2]))
+        assert ann.ledger.seen_at(branch.n, 2, ann.shelf)[own.n] == own.seq

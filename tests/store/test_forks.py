@@ -1,8 +1,10 @@
 """What every store does with the branches of a log."""
 
+import sys
+
 from engram_sync.store import Store, Transaction
 
-from .families import add_branch, fork, forked, put, text_of, told, told_of
+from .families import ENGRAM, add_branch, fork, forked, put, text_of, told, told_of
 from .rows import add_log, add_scope, engram_row, id_of
 
 
@@ -139,7 +141,6 @@ async def test_everything_that_names_a_moved_record_names_it_in_the_branch(store
         left = fork(tx, trunk, 3, "left")
         rows = [tx.engram_by_n(n) for n in (before, beyond)]
         assert [found and (found.log, found.seq) for found in rows] == [(trunk, 1), (left, 5)]
-        assert list(tx.pasts(1)) == [(trunk, 2, b"\x02"), (left, 5, b"\x05")]
         assert (tx.past(trunk, 9), tx.past(left, 4), tx.past(left, 6)) == (b"\x02", None, b"\x05")
         assert tx.erased(trunk, range(9)) == {2}
         assert tx.erased(left, range(9)) == {5}
@@ -163,21 +164,21 @@ async def test_a_seal_before_a_fork_stays_with_the_trunk(store: Store) -> None:
     await store.submit(job)
 
 
-async def test_pasts_can_be_rewritten_while_they_are_read(store: Store) -> None:
+async def test_forks_inside_forks_may_lie_deeper_than_a_program_can_call(store: Store) -> None:
+    """Each costs its author one signature, and no author may end a node."""
+    depth = sys.getrecursionlimit() + 100
+
     def job(tx: Transaction) -> None:
-        scope = add_scope(tx)
-        logs = [add_log(tx, scope, name) for name in ("one", "two")]
-        add_scope(tx, "other")
-        foreign = add_log(tx, 2, "foreign")
-        for log in (*logs, foreign):
-            for seq in (1, 4):
-                tx.put_past(log, seq, b"old")
-        for log, seq, vector in tx.pasts(scope):
-            tx.put_past(log, seq, vector + bytes([log]))
-        assert list(tx.pasts(scope)) == [
-            (log, seq, b"old" + bytes([log])) for log in logs for seq in (1, 4)
-        ]
-        assert list(tx.pasts(2)) == [(foreign, 1, b"old"), (foreign, 4, b"old")]
+        log = add_log(tx, add_scope(tx))
+        put(tx, log, 1, 2, "a")
+        for base in range(1, depth):
+            fork(tx, log, base, f"left {base}")
+            log = add_branch(tx, 1, f"right {base}", log, base)
+            put(tx, log, base + 1, base + 2, "b")
+        found = tx.records(log, 1, depth + 1)
+        assert [record.seq for record in found] == list(range(1, depth + 2))
+        assert len(tx.records_of(1, ENGRAM)) == 2 * depth
+        assert len(tx.records_at(1, ENGRAM, 1 << 50)) == 2 * depth
 
     await store.submit(job)
 
