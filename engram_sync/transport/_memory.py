@@ -337,9 +337,13 @@ class MemoryTransport:
             for address in addresses:
                 actual = self._network.listen(self._host, address, accept)
                 listening.append(actual)
-            async with trio.open_nursery() as tasks:
-                task_status.started(list(listening))
-                await trio.sleep_forever()
+            async with trio.open_nursery() as nursery:
+                tasks = nursery
+                try:
+                    task_status.started(list(listening))
+                    await trio.sleep_forever()
+                finally:
+                    tasks = None  # While links are being closed, whoever dials is refused.
         finally:
             for actual in listening:
                 self._network.unlisten(actual)

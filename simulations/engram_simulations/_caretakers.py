@@ -40,12 +40,11 @@ class Caretakers:
         if view is None or view.collaborative or not shown(view):
             return
         account, trace = self._world.account, self._world.trace
-        values = shown(view)
-        write = account.begin(host.name, engram, "erase", takes=values, deletes=True)
+        write = account.begin(host.name, engram, "erase", takes=shown(view), deletes=True)
         done = await self._users.write(host, write, lambda: node.forget(view, erase=True))
         if done:
             trace.sometimes("an erasure")
-            account.erased[engram] |= values
+            account.erasures.append(write)
         elif not write.happened and write.happened is not None:
             trace.sometimes("an erasure refused")
 

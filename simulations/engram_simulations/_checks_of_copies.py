@@ -39,10 +39,12 @@ class ErasedStaysErased(Watcher):
         """All nodes hold all erasures, so none of them holds a value that was erased."""
         if self._heard:
             raise self.objects(self._heard[0])
-        for engram, values in world.account.erased.items():
-            texts = [value.partition(":")[2] for value in sorted(values)]
+        for write in world.account.erasures:
+            if not write.happened:
+                continue  # The disk that it was written to is gone, perhaps before others heard.
+            texts = [value.partition(":")[2] for value in sorted(write.takes)]
             for host in world.hosts:
-                await self._look(world, host.name, await host.opened(), engram, texts)
+                await self._look(world, host.name, await host.opened(), write.engram, texts)
             self._needles |= {text.encode() for text in texts if text.startswith("w")}
             world.trace.sometimes("an erasure that all confirmed")
 

@@ -19,8 +19,9 @@ from engram_sync.node import Node
 from engram_sync.results import ScopeStatus, Status
 from engram_sync.transport import MemoryNetwork, NetworkFaults
 
-SETTLE_POLLS_S = (0.02, 1.0)
-"""How soon nodes that come to rest are looked at again, at first and later."""
+SETTLE_POLLS_S = (*(0.1 for _ in range(40)), 1.0)
+"""How soon nodes that come to rest are looked at again: closely while they find each other, when
+a claim that is made too early is soon true."""
 JOIN_S = 120.0
 ID_SHOWN = 8
 
@@ -202,15 +203,14 @@ class World:
             LivenessError: They do not within the time that the plan gives them.
         """
         missing = ""
-        pause_s, pause_s_max = SETTLE_POLLS_S
+        polls = itertools.chain(SETTLE_POLLS_S, itertools.repeat(SETTLE_POLLS_S[-1]))
         with trio.move_on_after(self.plan.converge_s):
             for host in self.hosts:
                 missing = f"{host.name} does not open"
                 await host.opened()
             while missing := self._missing(await self.statuses()):
                 await self.step_done()
-                await trio.sleep(pause_s)
-                pause_s = min(2 * pause_s, pause_s_max)
+                await trio.sleep(next(polls))
         if missing:
             raise LivenessError(f"after {self.plan.converge_s:g} s of peace: {missing}")
         await self.step_done()

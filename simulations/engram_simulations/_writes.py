@@ -105,8 +105,8 @@ class Account:
     """Remembered by a node that lost its power before it told the id."""
     texts: list[str] = field(default_factory=list[str])
     """Engrams whose text several users edit."""
-    erased: dict[str, set[Value]] = field(default_factory=lambda: defaultdict(set))
-    """By engram: values of which somebody was told that they are erased."""
+    erasures: list[Write] = field(default_factory=list[Write])
+    """Writes that erase what they take."""
     order: int = 0
     """How many calls began or ended so far."""
     _number: int = 0

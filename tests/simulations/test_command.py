@@ -28,7 +28,7 @@ def test_a_trace_has_one_line_per_event_aligned_by_node(
     ("plant", "seed", "code", "word"),
     [
         (defects.shares_what_is_private, 1, 127, "correctness"),
-        (defects.falls_over_when_a_peer_is_silent, 2, 125, "crash"),
+        (defects.falls_over_when_a_peer_is_silent, 3, 125, "crash"),
         (defects.never_calls_again, 2, 126, "liveness"),
     ],
 )
