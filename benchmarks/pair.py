@@ -73,7 +73,7 @@ class Pair:
     async def b(self) -> AsyncGenerator[tuple[Node, CountingTransport]]:
         """Node B in this process, dialling A as soon as it is open."""
         transport = CountingTransport()
-        machine = Machine(transport=lambda: transport)
+        machine = Machine(transport=lambda *_: transport)
         async with Node.open(self.home_b, config=DIALING, services=(), machine=machine) as node:
             yield node, transport
 

@@ -10,6 +10,7 @@ import trio
 
 from engram_sync.errors import EngramError
 from engram_sync.host import Clock
+from engram_sync.node._budget import Budget, Share
 from engram_sync.node._limits import (
     INBOX_FRAMES_MAX,
     INGEST_FRAMES_MAX,
@@ -42,7 +43,6 @@ from engram_sync.replication import (
 from engram_sync.transport import Link
 from engram_wire import (
     GOODBYE_DEADLINE_S,
-    HANDSHAKE_DEADLINE_S,
     MESSAGE_DEADLINE_S,
     NEED_DATA,
     CloseCode,
@@ -66,43 +66,13 @@ class ConnectionEnded(Exception):
         self.reason = reason
 
 
-async def authenticate(link: Link, session: Session) -> Established:
-    """Run the handshake of DESIGN.md section 4 to its end.
-
-    Raises:
-        ConnectionEnded: The peer is too slow, goes away or fails to prove its key.
-    """
-    with trio.move_on_after(HANDSHAKE_DEADLINE_S):
-        try:
-            await _send(link, session.start())
-            while True:
-                event = session.next_event()
-                await _send(link, session.data_to_send())
-                if isinstance(event, Established):
-                    return event
-                if event is not NEED_DATA:
-                    raise ConnectionEnded(CloseCode.PROTOCOL, "a message before the handshake")
-                data = await link.stream.receive_some(RECEIVE_BYTES)
-                if not data:
-                    raise ConnectionEnded(CloseCode.OK, "the peer left during the handshake")
-                session.receive_data(bytes(data))
-        except WireError as error:
-            raise ConnectionEnded(error.code, str(error)) from error
-        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            raise ConnectionEnded(CloseCode.OK, "the connection broke") from error
-    raise ConnectionEnded(CloseCode.TIMEOUT, f"no handshake within {HANDSHAKE_DEADLINE_S:g} s")
-
-
-async def _send(link: Link, data: bytes) -> None:
-    if data:
-        await link.stream.send_all(data)
-
-
 class Received(NamedTuple):
     """A frame that waits for the store."""
 
     request: int
     arrival: Arrival
+    cost: int = 0
+    """Bytes that it holds of the node's budget."""
 
 
 Work = (
@@ -120,6 +90,14 @@ Work = (
 """Effects that read or write the store."""
 
 
+class _Job(NamedTuple):
+    """An effect that waits for its turn at the store."""
+
+    effect: Work
+    cost: int
+    """Bytes that it holds of the node's budget."""
+
+
 @dataclass(slots=True)
 class Services:
     """What a connection needs from its node; every member is a coroutine function or a call."""
@@ -128,6 +106,7 @@ class Services:
     work: Callable[["Connection", Work], Awaitable[list[Effect]]]
     diverged: Callable[["Connection", bytes], None]
     refused: Callable[["Connection", Refused], None]
+    budget: Budget
     changed: Callable[[], None]
     """Something that ``status`` or ``sync`` shows may have changed."""
 
@@ -148,16 +127,22 @@ class Connection:
     via: str
     address: str
     initiator: bool
+    since: float
+    """When the peer had proven its key."""
     join_response: JoinResponse | None = None
     _outbound: deque[bytes] = field(default_factory=deque[bytes])
     _outbound_bytes: int = 0
     _inbox: deque[Received] = field(default_factory=deque[Received])
-    _work: deque[Work] = field(default_factory=deque[Work])
+    _work: deque[_Job] = field(default_factory=deque[_Job])
     _wake: dict[str, trio.Event] = field(default_factory=dict[str, trio.Event])
     _goodbye: tuple[CloseCode, str] | None = None
     _sending: bool = False
+    _share: Share = field(init=False)
     _message_due: float = float("inf")
     """When the message that is arriving must have arrived."""
+
+    def __post_init__(self) -> None:
+        self._share = self.services.budget.share()
 
     async def run(self) -> ConnectionEnded:
         """Serve the connection until either side ends it.
@@ -171,6 +156,7 @@ class Connection:
             async with trio.open_nursery() as nursery:
                 for task in (self._send_loop, self._ingest_loop, self._work_loop, self._tick_loop):
                     nursery.start_soon(task)
+                self._put(self.session.data_to_send())  # The end of the handshake.
                 self.perform(self.exchange.open())
                 try:
                     await self._receive_loop()
@@ -178,11 +164,17 @@ class Connection:
                     ended = error
                 nursery.cancel_scope.cancel()
         finally:
+            self._share.close()
             await self._say_goodbye(ended)
         return ended
 
-    def perform(self, effects: Sequence[Effect]) -> None:
-        """Queue effects for the tasks that perform them; never blocks."""
+    def perform(self, effects: Sequence[Effect], *, received_bytes: int = 0) -> None:
+        """Queue effects for the tasks that perform them; never blocks.
+
+        Args:
+            effects: What to do.
+            received_bytes: Size of the message that asks for it, which stays in memory meanwhile.
+        """
         for effect in effects:
             match effect:
                 case Send(message):
@@ -190,7 +182,8 @@ class Connection:
                 case Ingest():
                     # Decoded here, where it overlaps with the commit of the frames before it.
                     arrival = arrival_untrusted(effect.scope, effect.announcements, effect.frame)
-                    self._inbox.append(Received(effect.request, arrival))
+                    self._share.take(received_bytes)
+                    self._inbox.append(Received(effect.request, arrival, received_bytes))
                     self._notify("inbox")
                 case Diverged(scope):
                     self.services.diverged(self, scope)
@@ -201,7 +194,8 @@ class Connection:
                 case Close(code, reason):
                     self.close(code, reason)
                 case _:
-                    self._work.append(effect)
+                    self._share.take(received_bytes)
+                    self._work.append(_Job(effect, received_bytes))
                     self._notify("work")
         if effects:
             self.services.changed()
@@ -226,6 +220,11 @@ class Connection:
             # Others decide how many logs and members a scope has: what no longer fits a message
             # ends this connection and nothing else.
             self.close(CloseCode.LIMIT, str(error))
+            return
+        self._put(data)
+
+    def _put(self, data: bytes) -> None:
+        if not data:
             return
         self._outbound.append(data)
         self._outbound_bytes += len(data)
@@ -280,15 +279,23 @@ class Connection:
                 raise ConnectionEnded(_known_code(event.code), f"the peer said: {event.reason}")
             if isinstance(event, Established):
                 raise ConnectionEnded(CloseCode.PROTOCOL, "a second handshake")
-            self.perform(self.exchange.on_message_untrusted(event, trio.current_time()))
+            effects = self.exchange.on_message_untrusted(event, trio.current_time())
+            self.perform(effects, received_bytes=self.session.message_bytes)
             self.services.changed()
-            while len(self._inbox) >= INBOX_FRAMES_MAX:
+            while self._behind():
                 # Not reading is the back-pressure: the peer's own buffers fill next.
-                await self._waited("inbox taken")
-            while len(self._work) >= WORK_MAX:
-                await self._waited("work taken")
+                await self._waited("done")
             # A receive loop that never yields would stall every other connection.
             await trio.lowlevel.checkpoint()
+
+    def _behind(self) -> bool:
+        """Whether enough of this peer waits to be dealt with."""
+        full = len(self._inbox) >= INBOX_FRAMES_MAX or len(self._work) >= WORK_MAX
+        return full or self._share.spent
+
+    def _done(self, cost: int) -> None:
+        self._share.give(cost)
+        self._notify("done")
 
     async def _ingest_loop(self) -> None:
         while True:
@@ -296,19 +303,21 @@ class Connection:
                 await self._waited("inbox")
             count = min(len(self._inbox), INGEST_FRAMES_MAX)
             batch = [self._inbox.popleft() for _ in range(count)]
-            self._notify("inbox taken")
+            self._done(0)
             await self._perform_from(self.services.ingest(self, batch))
+            self._done(sum(received.cost for received in batch))
 
     async def _work_loop(self) -> None:
         while True:
             while not self._work:
                 await self._waited("work")
-            effect = self._work.popleft()
-            self._notify("work taken")
+            effect, cost = self._work.popleft()
+            self._done(0)
             if isinstance(effect, ReadRuns | ReadPayloads):
                 while self._outbound_bytes > OUTBOUND_ROOM_BYTES:
                     await self._waited("room")
             await self._perform_from(self.services.work(self, effect))
+            self._done(cost)
 
     async def _perform_from(self, work: Awaitable[list[Effect]]) -> None:
         try:

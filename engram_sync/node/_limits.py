@@ -6,6 +6,11 @@ RECEIVE_BYTES = 262_144
 """One read from a stream: two frames, so that a bulk transfer is few wake-ups."""
 INBOX_FRAMES_MAX = 32
 """Frames waiting for the store per connection; 4 MiB, after which the peer is not read."""
+HELD_PER_PEER_BYTES_MAX = 8 << 20
+"""Messages of one peer that wait here: the frames above, and as much again."""
+HELD_BYTES_MAX = 64 << 20
+"""The same of all peers together; beyond it, a peer of which something waits is not read.  So never
+more waits than this and two messages of each peer."""
 INGEST_FRAMES_MAX = 16
 """Frames stored in one commit: 4,096 records, where a commit stops getting cheaper per record."""
 OUTBOUND_ROOM_BYTES = 1 << 20
@@ -44,4 +49,5 @@ SYNC_POLL_S = 5.0
 """A sync that hears nothing asks again after this time."""
 
 assert STRANGERS_MAX < CONNECTIONS_MAX
+assert HELD_PER_PEER_BYTES_MAX < HELD_BYTES_MAX
 assert OUTBOUND_ROOM_BYTES + PAGE_BYTES < OUTBOUND_BYTES_MAX

@@ -12,11 +12,12 @@ import trio
 
 from engram_sync.config import NetworkConfig
 from engram_sync.discovery import Discovery, MdnsDiscovery, StaticDiscovery
-from engram_sync.errors import CorruptError, DegradedError
+from engram_sync.errors import CorruptError, DegradedError, UsageError
 from engram_sync.host import Clock, Entropy
 from engram_sync.node._home import Home, NodeKey, WitnessFile, boot_id, runtime_directory
 from engram_sync.store import HomeLock, SqliteStore, Store
-from engram_sync.transport import Address, TcpTransport, Transport
+from engram_sync.transport import Address, Authority, TcpTransport, Transport
+from engram_wire import ZSTD, available_capabilities
 
 LOCK_RETRY_S = 0.05
 
@@ -141,6 +142,43 @@ def configured_peers(network: NetworkConfig) -> Sequence[Discovery]:
     return (StaticDiscovery([Address.parse(text) for text in network.peers]),)
 
 
+def tcp_transport(network: NetworkConfig, node: str) -> Transport:
+    """TCP and TLS as the settings say, for the node of that id.
+
+    Raises:
+        UsageError: The files of an authority are incomplete, cannot be used, or are for another
+            node.
+    """
+    files = (network.tls_ca, network.tls_cert, network.tls_key)
+    if not any(files):
+        return TcpTransport()
+    if not all(files):
+        raise UsageError(
+            f"network.{('tls_ca', 'tls_cert', 'tls_key')[files.index('')]} is missing",
+            hint="network.tls_ca, network.tls_cert and network.tls_key belong together",
+        )
+    authority = Authority(*map(Path, files))
+    transport = TcpTransport(authority=authority)
+    authority.require_own(node)
+    return transport
+
+
+def capabilities(network: NetworkConfig) -> Sequence[str]:
+    """What the settings say that is offered to peers.
+
+    Raises:
+        UsageError: The library that it takes is not installed.
+    """
+    if network.compression != ZSTD:
+        return ()
+    if ZSTD not in available_capabilities():
+        raise UsageError(
+            "network.compression is zstd, and its library is not installed",
+            hint="pip install '.[zstd]' from your checkout, or set it to none",
+        )
+    return (ZSTD,)
+
+
 @dataclass(frozen=True, slots=True)
 class Machine:
     """Time, entropy and network of a node.  The defaults are the real ones."""
@@ -148,5 +186,6 @@ class Machine:
     clock: Clock = field(default_factory=SystemClock)
     entropy: Entropy = secrets.token_bytes
     jitter: Callable[[], float] = field(default_factory=lambda: SystemRandom().random)
-    transport: Callable[[], Transport] = TcpTransport
+    transport: Callable[[NetworkConfig, str], Transport] = tcp_transport
+    """Of the settings and the node's id; called whenever the network starts."""
     discovery: Callable[[NetworkConfig], Sequence[Discovery]] = discoveries

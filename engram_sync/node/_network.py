@@ -1,59 +1,27 @@
 """Everything of a node that touches the network: listeners, dialling, discovery, connections."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 
 import trio
 
 from engram_sync.discovery import Discovery, Sighting
 from engram_sync.errors import DegradedError, EngramError
-from engram_sync.host import Clock, Entropy
-from engram_sync.node._connection import Connection, ConnectionEnded, Services, authenticate
+from engram_sync.memory import node_text
+from engram_sync.node._authentication import authenticate
+from engram_sync.node._connection import Connection, ConnectionEnded, Services
 from engram_sync.node._home import NodeKey
 from engram_sync.node._limits import CONNECTIONS_MAX, STRANGERS_MAX
+from engram_sync.node._network_parts import NetworkParts, Opened, PeerMemory, Way, stays
 from engram_sync.observe import Log
-from engram_sync.replication import Contact, Exchange, Intervals, PeerTable, ScopeView
-from engram_sync.transport import Address, Link, Transport
-from engram_wire import CloseCode, Identity, Role, Session
+from engram_sync.replication import Contact, Exchange, PeerTable, ScopeView
+from engram_sync.transport import Address, CertificateError, Link, Transport
+from engram_wire import CloseCode, Established, Identity, Role, Session
 
 log = Log("network")
 SIGHTINGS_MAX = 64
 """Sightings waiting to be looked at; discovery drops and counts beyond it."""
 ORDERLY = frozenset({CloseCode.OK, CloseCode.SHUTDOWN, CloseCode.DUPLICATE, CloseCode.TIMEOUT})
 """Ends after which the peer may be called again at once."""
-
-
-@dataclass(slots=True)
-class NetworkParts:
-    """The interfaces a network runs on."""
-
-    transport: Transport
-    discovery: Callable[[bool], Sequence[Discovery]]
-    """Fresh ones for each start, by whether the node listens; each can run once."""
-    clock: Clock
-    entropy: Entropy
-    intervals: Intervals
-
-
-@dataclass(slots=True)
-class PeerMemory:
-    """What is remembered of a peer between connections."""
-
-    via: str = ""
-    address: str = ""
-    last_success_ms: int | None = None
-    failures: int = 0
-    last_error: str = ""
-    clock_digests: dict[bytes, bytes] = field(default_factory=dict[bytes, bytes])
-
-
-@dataclass(slots=True)
-class _Opened:
-    """How a connection that somebody waits for turned out."""
-
-    event: trio.Event = field(default_factory=trio.Event)
-    connection: Connection | None = None
-    error: Exception | None = None
 
 
 class Network:
@@ -83,7 +51,12 @@ class Network:
         self.connections: dict[bytes, Connection] = {}
         self.memory: dict[bytes, PeerMemory] = {}
         self.listening: tuple[Address, ...] = ()
-        self.problems: list[str] = []
+        self.problems: dict[str, str] = {}
+        """In words, by the discovery or the address that is concerned."""
+        self.misnamed = 0
+        """Peers whose certificate was for another node, since the node was opened."""
+        self._transport: Transport | None = None
+        self._capabilities: Sequence[str] = ()
         self._dial_now = trio.Event()
         self._nursery: trio.Nursery | None = None
 
@@ -100,15 +73,15 @@ class Network:
 
         Resource handling: every connection is closed with a goodbye before it returns.
         Error handling: a peer's error ends that peer's connection; an address that cannot be
-        listened on is raised before ``started``.
+        listened on, and a setting that cannot be used, is raised before ``started``.
         """
+        self._capabilities = self._parts.capabilities()
+        self._transport = transport = self._parts.transport()
         try:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
                 if listen:
-                    addresses = await nursery.start(
-                        self._parts.transport.serve, listen, self._serve_link
-                    )
+                    addresses = await nursery.start(transport.serve, listen, self._serve_link)
                     self.listening = tuple(addresses)
                 for discovery in self._parts.discovery(bool(listen)):
                     await self._start_discovery(nursery, discovery)
@@ -124,7 +97,7 @@ class Network:
         nursery.start_soon(self._take_sightings, receive)
         state = await nursery.start(discovery.run, self.listening, send)
         if not state.available and state.kind == "mdns":
-            self.problems.append(f"{state.kind}: {state.reason}")
+            self.problems[state.kind] = f"{state.kind}: {state.reason}"
 
     async def _take_sightings(self, sightings: trio.MemoryReceiveChannel[Sighting]) -> None:
         own = {str(address) for address in self.listening}
@@ -163,7 +136,7 @@ class Network:
             return connected
         if self._nursery is None:
             raise DegradedError("this node is offline", hint="engram-sync online")
-        opened = _Opened()
+        opened = Opened()
         self._nursery.start_soon(self._connect, address, via, expected, opened)
         await opened.event.wait()
         if opened.error is not None:
@@ -171,9 +144,7 @@ class Network:
         assert opened.connection is not None
         return opened.connection
 
-    async def _connect(
-        self, address: Address, via: str, expected: bytes, opened: "_Opened"
-    ) -> None:
+    async def _connect(self, address: Address, via: str, expected: bytes, opened: Opened) -> None:
         try:
             await self.dial(address, via=via, expected=expected, opened=opened)
         except (ConnectionEnded, EngramError) as error:
@@ -200,6 +171,9 @@ class Network:
             self._dial_failed(contact, error.reason, stranger=error.code is CloseCode.STRANGER)
         except EngramError as error:
             self._dial_failed(contact, error.message, stranger=False)
+            if isinstance(error, CertificateError) and contact.via != "mdns":
+                # Somebody has to look at it; not at those who only announced themselves.
+                self.problems[contact.address] = error.message
         except Exception as error:  # noqa: BLE001 - logged, and as for those who dial us:
             # a defect that a peer can reach ends its connection and not the node.
             log.error("a connection failed", cause=error, address=contact.address)
@@ -209,6 +183,7 @@ class Network:
 
     def _dial_failed(self, contact: Contact, error: str, *, stranger: bool) -> None:
         now = trio.current_time()
+        self.problems.pop(contact.address, None)
         self.table.failed(contact.address, now=now, error=error, stranger=stranger)
         memory = None if contact.key is None else self.memory.get(contact.key)
         if memory is not None:
@@ -223,7 +198,7 @@ class Network:
         *,
         via: str,
         expected: bytes | None = None,
-        opened: "_Opened | None" = None,
+        opened: Opened | None = None,
     ) -> None:
         """Connect, prove, and serve the connection until it ends.
 
@@ -235,16 +210,19 @@ class Network:
             ConnectionEnded: It ended without a useful session.
             EngramError: The address cannot be reached.
         """
-        link = await self._parts.transport.connect(address)
-        session = self._session(Role.INITIATOR, link, expected)
-        await self._establish(link, session, via=via, address=str(address), opened=opened)
+        assert self._transport is not None
+        way = Way(via, str(address), trio.current_time())
+        link = await self._transport.connect(address)
+        await self._establish(link, self._session(Role.INITIATOR, link, expected), way, opened)
 
     # -- connections -------------------------------------------------------------------------
 
     async def _serve_link(self, link: Link) -> None:
         session = self._session(Role.RESPONDER, link, None)
         try:
-            await self._establish(link, session, via="inbound", address=str(link.remote))
+            await self._establish(
+                link, session, Way("inbound", str(link.remote), trio.current_time()), None
+            )
         except ConnectionEnded:
             return  # A stranger, or a peer that left: it has been told, nothing to do here.
 
@@ -255,68 +233,106 @@ class Network:
             nonce=self._parts.entropy(32),
             channel_binding=link.channel_binding,
             expected_peer=expected,
+            capabilities=self._capabilities,
         )
 
     async def _establish(
-        self,
-        link: Link,
-        session: Session,
-        *,
-        via: str,
-        address: str,
-        opened: "_Opened | None" = None,
+        self, link: Link, session: Session, way: Way, opened: Opened | None
     ) -> None:
         try:
             established = await authenticate(link, session)
+            if link.initiator and not self._goes_on(link, established.peer, way, opened):
+                await trio.aclose_forcefully(link.stream)
+                return
         except BaseException as error:
             if isinstance(error, ConnectionEnded) and error.code is CloseCode.DUPLICATE:
                 # This node itself answered: its own announcement, or a proxy in front of it.
-                self.table.connected(self._key.public, address=address)
+                self.table.connected(self._key.public, address=way.address)
             await trio.aclose_forcefully(link.stream)
             raise
         link.authenticated()
+        self.problems.pop(way.address, None)
+        connection = self._connection(link, session, established, way)
+        await self._run_connection(connection, way, opened)
+
+    def _goes_on(self, link: Link, peer: bytes, way: Way, opened: Opened | None) -> bool:
+        """Whether to tell the node that was dialled who is here; until now it does not know.
+
+        Raises:
+            CertificateError: It shows the certificate of another node.
+        """
+        if problem := self._misnamed(link, peer):
+            raise CertificateError(problem, hint="every node needs a certificate of its own")
+        rival = self.connections.get(peer)
+        if rival is None or not stays(rival, way, dialled=True, own_key=self._key.public):
+            return True
+        self.table.connected(peer, address=way.address)
+        if opened is not None:
+            opened.tell(rival)
+        return False
+
+    def _misnamed(self, link: Link, peer: bytes) -> str:
+        """What is wrong when the peer's certificate is not for the node that it proved to be."""
+        node = node_text(peer)
+        if link.permits(node):
+            return ""
+        self.misnamed += 1
+        names = ", ".join(sorted(link.names or ())) or "no node"
+        problem = f"the certificate shown from {link.remote} is for {names}, and not for {node}"
+        log.warning("a node shows a certificate that is not its own", reason=problem)
+        return problem
+
+    def _connection(
+        self, link: Link, session: Session, established: Established, way: Way
+    ) -> Connection:
         memory = self.memory.setdefault(established.peer, PeerMemory())
+        now = trio.current_time()
         exchange = Exchange(
             established.peer,
             self._scopes,
-            now=trio.current_time(),
+            now=now,
             remembered=memory.clock_digests,
             intervals=self._parts.intervals,
             session=established.session_id,
         )
-        connection = Connection(
+        return Connection(
             link=link,
             session=session,
             exchange=exchange,
             peer=established.peer,
             clock=self._parts.clock,
             services=self._services,
-            via=via,
-            address=address,
+            via=way.via,
+            address=way.address,
             initiator=link.initiator,
+            since=now,
         )
-        await self._run_connection(connection, opened)
 
-    async def _run_connection(self, connection: Connection, opened: "_Opened | None") -> None:
-        rival = self.connections.get(connection.peer)
-        crowded = rival is None and self._crowded(connection.peer)
-        if not crowded:
-            dialled = None if connection.via == "inbound" else connection.address
-            self.table.connected(connection.peer, address=dialled)
+    async def _run_connection(
+        self, connection: Connection, way: Way, opened: Opened | None
+    ) -> None:
+        peer, dialled = connection.peer, connection.initiator
+        rival = self.connections.get(peer)
+        misnamed = "" if dialled else self._misnamed(connection.link, peer)
+        crowded = rival is None and self._crowded(peer)
+        if not (crowded or misnamed):
+            self.table.connected(peer, address=way.address if dialled else None)
             self.dial_soon()
-        if crowded:
+        if misnamed:
+            connection.close(CloseCode.STRANGER, misnamed)
+            self.memory[peer].last_error = misnamed
+        elif crowded:
             connection.close(CloseCode.BUSY, "too many connections")
-        elif rival is not None and self._prefers(rival, connection):
+        elif rival and stays(rival, way, dialled=dialled, own_key=self._key.public):
             connection.close(CloseCode.DUPLICATE, "connected already")
         else:
             if rival is not None:
                 rival.close(CloseCode.DUPLICATE, "a newer connection replaces this one")
-            self.connections[connection.peer] = connection
+            self.connections[peer] = connection
             self._remember_way(connection)
         self._changed()
         if opened is not None:
-            opened.connection = self.connections.get(connection.peer, connection)
-            opened.event.set()
+            opened.tell(self.connections.get(peer, connection))
         try:
             ended = await connection.run()
         except BaseException:
@@ -354,16 +370,6 @@ class Network:
         return len(self.connections) >= CONNECTIONS_MAX or (
             strangers >= STRANGERS_MAX and not self._knows(key)
         )
-
-    def _prefers(self, rival: Connection, newcomer: Connection) -> bool:
-        """Whether the older of two connections to one peer stays.
-
-        Both sides must decide alike when both dialled at once: the connection that the lower key
-        opened stays.  Two of the same direction mean the older one is dead at the other side.
-        """
-        if rival.initiator == newcomer.initiator:
-            return False
-        return rival.initiator == (self._key.public < rival.peer)
 
     def _forget(self, connection: Connection, ended: ConnectionEnded | None) -> None:
         # Two connections to one peer may end one after the other.

@@ -14,8 +14,8 @@ from engram_sync.trust import InviteToken
 from engram_wire import CloseCode, JoinRequest, JoinResponse, WireError
 
 REDIALS_MAX = 3
-"""Of several connections made at once, each side may drop another one, so that none is left.  It
-is rare, and rarer each time; an issuer that hangs up on purpose does so each time."""
+"""A link may break while the answer is on its way; an issuer that hangs up on purpose does so each
+time."""
 
 
 async def redeem(core: Core, network: Network, token: InviteToken) -> None:
@@ -57,17 +57,22 @@ async def _answer(
 
 
 async def _reach(network: Network, token: InviteToken) -> Connection:
+    reasons: list[str] = []
     for text in token.addresses:
         try:
             address = Address.parse(text)
             connection = await network.connect(address, via="token", expected=token.issuer)
-        except (ConnectionEnded, DegradedError):
+        except ConnectionEnded as error:
+            reasons.append(f"{text}: {error.reason}")
+            continue
+        except DegradedError as error:
+            reasons.append(error.message)
             continue
         network.sight(text, via="token", key=token.issuer)
         network.reached(connection, via="token", address=text)
         return connection
     raise DegradedError(
-        "no address in the invite answers as its issuer",
+        f"no address in the invite answers as its issuer ({'; '.join(reasons)})",
         hint="check that the inviting node is up and reachable, then join again",
     )
 

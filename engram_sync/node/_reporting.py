@@ -87,7 +87,7 @@ async def status(core: Core, sharing: Sharing, *, running: bool) -> Status:
         )
     )
     known = peers(core, sharing)
-    problems = [*core.problems.values(), *sharing.network.problems]
+    problems = [*core.problems.values(), *sharing.network.problems.values()]
     network = "online" if sharing.online else "offline" if sharing.offline else "off"
     return Status(
         identity=identity(core),

@@ -9,10 +9,12 @@ import trio
 from engram_sync.discovery import Discovery
 from engram_sync.errors import DegradedError, EngramError
 from engram_sync.node._answering import Answering
+from engram_sync.node._budget import Budget
 from engram_sync.node._connection import Services
 from engram_sync.node._core import Core
-from engram_sync.node._machine import Machine
-from engram_sync.node._network import Network, NetworkParts, PeerMemory
+from engram_sync.node._machine import Machine, capabilities
+from engram_sync.node._network import Network
+from engram_sync.node._network_parts import NetworkParts, PeerMemory
 from engram_sync.node._reach import watch_reach
 from engram_sync.node._receipts import note_claims
 from engram_sync.node._single_error import single_error
@@ -49,7 +51,7 @@ class Sharing:
         core.receiving = self._receiving
 
     def _new_network(self, machine: Machine) -> Network:
-        sync = self._core.config.sync
+        sync, network = self._core.config.sync, self._core.config.network
         intervals = Intervals(
             ping_s=sync.ping_s,
             dead_s=sync.dead_after_s,
@@ -63,11 +65,13 @@ class Sharing:
             work=answering.work,
             diverged=answering.diverged,
             refused=answering.refused,
+            budget=Budget(),
             changed=self._core.announce_change,
         )
         table = PeerTable(self._core.key.public, jitter=machine.jitter, intervals=intervals)
         parts = NetworkParts(
-            transport=machine.transport(),
+            transport=lambda: machine.transport(network, self._core.key.node_id),
+            capabilities=lambda: capabilities(network),
             discovery=self._discoveries,
             clock=machine.clock,
             entropy=machine.entropy,
@@ -89,6 +93,7 @@ class Sharing:
 
         Raises:
             DegradedError: An address cannot be listened on; the network stays off.
+            UsageError: A setting cannot be used; it stays off, too.
         """
         async with self._turning:
             if self._wanted:

@@ -88,6 +88,8 @@ class Session:
         """Set with ``Established``."""
         self.peer_timestamp_ms: int | None = None
         """The peer's wall clock when it sent its last message, as it claims."""
+        self.message_bytes = 0
+        """Size of the last message that arrived, uncompressed."""
         self._role = role
         self._identity = identity
         self._handshake = Handshake(
@@ -178,6 +180,7 @@ class Session:
             if envelope.type not in COMPRESSIBLE:
                 raise ProtocolError(f"a message of type {envelope.type} is never compressed")
             payload = expand_untrusted(payload)
+        self.message_bytes = len(payload)
         return decode_message_untrusted(envelope.type, payload)
 
     def _established(self) -> Established | None:
