@@ -164,6 +164,10 @@ class Ledger:
             if log.children
         ]
 
+    def is_forked(self) -> bool:
+        """Whether some log of any scope is forked; may be asked from any thread."""
+        return self._registry.branches > 0
+
     def names(self, scope: bytes) -> Names | None:
         """What the references of the scope's records mean; None while nothing of it is forked.
 

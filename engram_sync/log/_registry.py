@@ -63,6 +63,8 @@ class Registry:
 
     def __init__(self) -> None:
         self.journal = Journal()
+        self.branches = 0
+        """How many logs of all scopes are branches."""
         self._scopes: dict[bytes, ScopeState] = {}
         self._by_number: dict[int, LogState] = {}
         self._heads: dict[bytes, LogState] = {}
@@ -137,6 +139,7 @@ class Registry:
         log.parent, log.root = trunk, trunk.root
         trunk.children[log.branch] = log
         self.scope(log.scope).branches += 1
+        self.branches += 1
         for member in log.family():
             member.root = trunk.root
 
@@ -264,6 +267,7 @@ class Registry:
         if log.parent is not None and log.branch is not None:
             log.parent.children[log.branch] = log
             scope.branches += 1
+            self.branches += 1
 
     def unregister(self, log: LogState) -> None:
         """Take back the newest registration."""
@@ -273,6 +277,7 @@ class Registry:
         if log.parent is not None and log.branch is not None:
             del log.parent.children[log.branch]
             scope.branches -= 1
+            self.branches -= 1
         self._log_next = log.n
         log.n = 0
 

@@ -65,6 +65,8 @@ class Core:
     """Open problems by name, in words for ``status``."""
     _left_over: dict[bytes, int] = field(default_factory=dict[bytes, int])
     """Of each scope that an earlier run left behind its records: the newest arrival at opening."""
+    _told_forks: frozenset[tuple[bytes, int, int]] = frozenset()
+    """Root, last common position and number of branches of each fork that was known at opening."""
     _now_ms: int = 0
     """Wall time when it was last looked at."""
     _lagging: trio.Event = field(default_factory=trio.Event)
@@ -76,10 +78,19 @@ class Core:
 
     async def read(self, job: Callable[[Reader], T]) -> T:
         """Run ``job`` on one consistent state of the store."""
-        if any(tuple(self.path.forks.values())):
-            # What references mean where a log was forked, only the writer's thread knows.
-            return await self.store.submit(job)
-        return await self.store.read(job)
+        forked = self.path.ledger.is_forked
+        if not forked():
+            try:
+                result = await self.store.read(job)
+            except Exception:
+                if not forked():
+                    raise
+            else:
+                if not forked():
+                    return result
+        # What references mean where a log was forked, only the writer's thread knows; and it may
+        # have divided the first one while an older state of the store was read.
+        return await self.store.submit(job)
 
     async def write(self, job: Callable[[Transaction], T], *, weight: int = 1) -> T:
         """Run ``job`` in a transaction; returns once it is durable and its effects are visible.
@@ -129,17 +140,26 @@ class Core:
             self._lagging.set()
         if self.quarantined(view.scope) or view.scope in self.path.ahead:
             self._waiting.set()
-        for fork in self.path.forks.get(view.scope, ()):
-            name = printable(self.path.label(view.scope, fork.author)) or fork.author.hex()[:16]
-            self.problems[f"fork {fork.root.hex()} {fork.base}"] = (
-                f"log {fork.root.hex()[:16]} of {name} goes on in {len(fork.branches)} ways after"
-                f" record {fork.base}: its home was copied or rolled back, or somebody lies;"
-                " all of it is kept"
-            )
+        self._tell_forks(view.scope)
         self._unindexed.set()
         for listener in tuple(self.listeners):
             listener(before, view)
         self.announce_change()
+
+    def _tell_forks(self, scope: bytes) -> None:
+        """Call a fork a problem while it is news; ``status`` lists it for ever.
+
+        Nobody can undo it and nothing of it is lost, so whoever opens the node again has seen it.
+        """
+        for fork in self.path.forks.get(scope, ()):
+            told = (fork.root, fork.base, len(fork.branches))
+            if told not in self._told_forks:
+                name = printable(self.path.label(scope, fork.author)) or fork.author.hex()[:16]
+                self.problems[f"fork {fork.root.hex()} {fork.base}"] = (
+                    f"log {fork.root.hex()[:16]} of {name} goes on in {len(fork.branches)} ways"
+                    f" after record {fork.base}: its home was copied or rolled back, or somebody"
+                    " lies; all of it is kept"
+                )
 
     def quarantined(self, scope: bytes) -> int:
         """How many memories of a scope have records from the future, as of its newest view."""
@@ -159,6 +179,8 @@ class Core:
     def resume(self) -> None:
         """Look for work that an earlier run of the node left undone."""
         views = self.scopes.values()
+        forks = [fork for found in self.path.forks.values() for fork in found]
+        self._told_forks = frozenset((f.root, f.base, len(f.branches)) for f in forks)
         self._left_over = {v.scope: v.arrival for v in views if v.state_digest is None}
         self._lagging.set()
         self._unindexed.set()
