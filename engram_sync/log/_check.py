@@ -122,11 +122,16 @@ class RunCheck:
 
     def _remarkable(self, records: Sequence[Record]) -> Iterable[int]:
         """Indices of the records that need a look of their own."""
+        begun = self.past.auth != AUTH_UNCHANGED
+        if len(records) == 1:
+            # A live push: columns of one row cost more than the row.
+            _, _, _, shape, dots, _, _, deps, auth = records[0]
+            plain = begun and (deps, auth, dots) == _PLAIN_ROW and shape[0] < MEMBERSHIP_KIND_MIN
+            return () if plain else (0,)
         columns = zip(*records, strict=True)
         _, _, _, shapes, dots, _, _, deps, auths = columns
         if any(shape[0] >= MEMBERSHIP_KIND_MIN for shape in set(shapes)):
             return range(len(records))
-        begun = self.past.auth != AUTH_UNCHANGED
         if begun and (set(deps), set(auths), set(dots)) == _PLAIN:
             return ()
         return [

@@ -2,10 +2,12 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 from engram_wire import (
     INSERTED_TEXT,
+    NO_SUPERSEDED,
     InvalidRecordError,
     Record,
     RecordKind,
@@ -38,6 +40,15 @@ class _Row(NamedTuple):
     """The superseded column of an edit; None for every other kind."""
 
 
+@lru_cache(maxsize=1024)
+def _taken(shape: bytes) -> tuple[tuple[str, ...], int]:
+    """(collections, clocks) of records of this shape; -1 where each has to be asked for itself."""
+    parsed = parse_shape_untrusted(shape)
+    if parsed.kind == RecordKind.EDIT:
+        return parsed.collections, -1
+    return parsed.collections, clocks_taken(parsed, NO_SUPERSEDED)
+
+
 class PutIndex:
     """The records of one engram, and what took each clock of each log."""
 
@@ -58,11 +69,13 @@ class PutIndex:
         elif record.seq <= seqs[-1]:
             return
         seqs.append(record.seq)
-        shape = parse_shape_untrusted(record.shape)
-        length = clocks_taken(shape, record.superseded)
+        collections, length = _taken(record.shape)
+        edit = None
+        if length < 0:
+            edit = record.superseded
+            length = clocks_taken(parse_shape_untrusted(record.shape), edit)
         if length:
-            edit = record.superseded if shape.kind == RecordKind.EDIT else None
-            self._rows[log].append(_Row(record.seq, shape.collections, edit))
+            self._rows[log].append(_Row(record.seq, collections, edit))
             clocks = self._clocks[log]
             clocks.append(clocks[-1] + length)
 

@@ -12,8 +12,8 @@ from engram_wire import (
     decode_edit_untrusted,
     decode_superseded_untrusted,
     parse_shape_untrusted,
-    split_payload_untrusted,
 )
+from engram_wire.cbor import dump_canonical
 
 from ._fields import LIFE, life_value, read_payload
 from ._references import Naming, PlainNaming, spans_of
@@ -68,10 +68,13 @@ def change_of(log: bytes, record: Record, naming: Naming | None = None) -> Chang
     names = decode_superseded_untrusted(record.superseded, kind=shape.kind, puts=puts)
     meant = naming or PlainNaming(log)
     deletes = shape.kind == RecordKind.DELETE
-    if record.payload is not None and read_payload(record.payload, shape.collections) is not None:
-        values: Sequence[bytes | None] = split_payload_untrusted(record.payload)
-    else:
+    held = read_payload(record.payload, shape.collections)
+    values: Sequence[bytes | None]
+    if held is None:
         values = [_known_without_payload(shape.kind, name) for name in shape.collections]
+    else:
+        # The payload is the canonical form of these values, so each one's is its part of it.
+        values = [dump_canonical(value) for value in held]
     return Change(
         log=log,
         seq=record.seq,

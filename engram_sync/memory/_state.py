@@ -14,7 +14,7 @@ from engram_sync.errors import CorruptError
 from engram_sync.results import Life
 from engram_sync.store import EngramRow, Reader, ScopeRow
 from engram_wire import Record, WireError
-from engram_wire.cbor import Encodable, decode_untrusted, encode
+from engram_wire.cbor import decode_untrusted
 
 from ._authors import Authors
 from ._changes import change_of
@@ -107,7 +107,7 @@ def encode_view(view: View) -> bytes:
     logs = sorted({*view.clock, *(dot.log for dot in dots)})
     index = {log: n for n, log in enumerate(logs)}
     # What the materialiser needs stands in front, where it is read without decoding the rest.
-    return (view.created | view.erased << _ERASED_BIT).to_bytes(8, "big") + encode(
+    return (view.created | view.erased << _ERASED_BIT).to_bytes(8, "big") + dump_canonical(
         [
             [[log, view.clock.get(log, 0)] for log in logs],
             [_row_of(element, index) for element in view.elements],
@@ -117,7 +117,7 @@ def encode_view(view: View) -> bytes:
     )
 
 
-def _row_of(element: Element, index: Mapping[bytes, int]) -> list[Encodable]:
+def _row_of(element: Element, index: Mapping[bytes, int]) -> list[object]:
     collection, dot, hlc, value, payload_hash, seq = element
     return [collection, index[dot.log], dot.clock, hlc, value, payload_hash, seq]
 
