@@ -20,6 +20,7 @@ from typing import Any
 import nacl.bindings as sodium
 import trio
 
+from benchmarks.bare_model import bare_model
 from benchmarks.peer import DIALING, LOOPBACK, fill, resident_mib
 from engram_crdt import EngramDocument
 from engram_sync import Config, Node
@@ -223,7 +224,7 @@ async def _open_compacted(node: Node) -> float:
 async def model(count: int, runs: int) -> Result:
     """One write, one foreign record, one much-changed document, and ``count`` memories in RAM."""
     del runs  # The rounds are within.
-    result: Result = {}
+    result: Result = dict(bare_model(_verification_us))
     with tempfile.TemporaryDirectory(prefix="engram-bench-") as scratch:
         a_home, b_home = Path(scratch) / "a", Path(scratch) / "b"
         async with AsyncExitStack() as stack:
