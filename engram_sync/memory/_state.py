@@ -14,7 +14,7 @@ from engram_sync.errors import CorruptError
 from engram_sync.results import Life
 from engram_sync.store import EngramRow, Reader, ScopeRow
 from engram_wire import Record, WireError
-from engram_wire.cbor import decode_untrusted
+from engram_wire.cbor import decode_untrusted, dump_canonical
 
 from ._authors import Authors
 from ._changes import change_of
