@@ -77,7 +77,7 @@ class Host:
             clock=clock,
             entropy=seeded_entropy(f"{seed} {name}"),
             jitter=random.Random(f"{seed} {name} jitter").random,
-            transport=lambda *_: transport,
+            transport=lambda _network, _home: transport,
             discovery=configured_peers,
         )
 
