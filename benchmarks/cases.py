@@ -9,6 +9,7 @@ from typing import Any
 
 import trio
 
+from benchmarks.compression import compression
 from benchmarks.floor import commit_ms, commits_per_second, floor_rate, floor_run, search_ms
 from benchmarks.hostile import hostile
 from benchmarks.model import model
@@ -240,6 +241,7 @@ CASES: dict[str, Callable[[int, int], Awaitable[Result]]] = {
     "live": live,
     "write": write,
     "recall": recall,
+    "compression": compression,
     "hostile": hostile,
     "model": model,
 }

@@ -13,7 +13,7 @@ from typing import Any
 import trio
 
 from benchmarks.counting import CountingTransport
-from benchmarks.peer import DIALING
+from benchmarks.peer import DIALING, offering
 from engram_sync import Node
 from engram_sync.node import Machine
 
@@ -40,15 +40,15 @@ class PeerProcess:
         return answer
 
 
-def _start(home: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "benchmarks.peer", str(home)]
+def _start(home: Path, compression: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "benchmarks.peer", str(home), compression]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 @asynccontextmanager
-async def peer(home: Path) -> AsyncGenerator[PeerProcess]:
+async def peer(home: Path, compression: str = "none") -> AsyncGenerator[PeerProcess]:
     """Run node A on ``home``."""
-    process = _start(home)
+    process = _start(home, compression)
     running = PeerProcess(process)
     try:
         await running._line()
@@ -68,25 +68,27 @@ class Pair:
 
     a: PeerProcess
     home_b: Path
+    compression: str = "none"
 
     @asynccontextmanager
     async def b(self) -> AsyncGenerator[tuple[Node, CountingTransport]]:
         """Node B in this process, dialling A as soon as it is open."""
         transport = CountingTransport()
         machine = Machine(transport=lambda *_: transport)
-        async with Node.open(self.home_b, config=DIALING, services=(), machine=machine) as node:
+        config = offering(DIALING, self.compression)
+        async with Node.open(self.home_b, config=config, services=(), machine=machine) as node:
             yield node, transport
 
 
 @asynccontextmanager
-async def pair(count: int) -> AsyncGenerator[Pair]:
+async def pair(count: int, compression: str = "none") -> AsyncGenerator[Pair]:
     """A with ``count`` memories and B, which joined while A was empty and holds none."""
     with tempfile.TemporaryDirectory(prefix="engram-bench-") as scratch:
         home_b = Path(scratch) / "b"
-        async with peer(Path(scratch) / "a") as a:
+        async with peer(Path(scratch) / "a", compression) as a:
             token = (await a.tell("invite"))["token"]
             async with Node.open(home_b, services=(), label="b") as node:
                 await node.join(token)
                 await node.sync()
             await a.tell("fill", count=count)
-            yield Pair(a, home_b)
+            yield Pair(a, home_b, compression)

@@ -8,6 +8,7 @@ import resource
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,13 @@ LOOPBACK = Config(
 DIALING = Config(
     network=NetworkConfig(enabled=True, listen=(), mdns=False), sync=SyncConfig(backoff_min_s=0.01)
 )
+
+
+def offering(config: Config, compression: str) -> Config:
+    """The same, offering that compression to peers."""
+    return replace(config, network=replace(config.network, compression=compression))
+
+
 Command = Callable[[Node, dict[str, Any]], Awaitable[dict[str, Any]]]
 
 
@@ -135,9 +143,10 @@ async def _update(node: Node, engram: str, value: float) -> None:
     await node.update(engram, confidence=value)
 
 
-async def _serve(home: str) -> None:
+async def _serve(home: str, compression: str = "none") -> None:
+    config = offering(LOOPBACK, compression)
     async with (
-        Node.open(home, config=LOOPBACK, services=(), label="a") as node,
+        Node.open(home, config=config, services=(), label="a") as node,
         trio.open_nursery() as nursery,
     ):
         commands = _Commands(nursery)
@@ -150,4 +159,4 @@ async def _serve(home: str) -> None:
 
 
 if __name__ == "__main__":
-    trio.run(_serve, sys.argv[1])
+    trio.run(_serve, *sys.argv[1:])

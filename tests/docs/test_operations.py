@@ -310,3 +310,12 @@ def test_a_session_prints_what_the_page_says(player: Player, title: str) -> None
 def test_a_backup_is_restored_as_the_page_says(player: Player) -> None:
     keeping, restoring = (b for b in blocks(section(OPERATIONS, "Backup")) if b.language)
     play(player, TWO_NODES + keeping.text + AFTER_THE_BACKUP + restoring.text)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl here")
+@pytest.mark.skipif(sys.platform == "win32", reason="the sessions quote as a POSIX shell does")
+def test_certificates_are_made_and_asked_for_as_the_page_says(player: Player) -> None:
+    sessions = blocks(section(OPERATIONS, "Certificates of your own"))
+    for session in sessions:
+        play(player, session.text)
