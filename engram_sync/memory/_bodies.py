@@ -25,6 +25,7 @@ from ._limits import EDITS_MAX, PUTS_MAX, SUPERSEDED_MAX
 from ._observed import Observed
 from ._open_engram import OpenEngram
 from ._stored import Stored, stored_of
+from ._values import NOT_HELD_HINT
 from ._versions import view_check
 
 _Op = tuple[str, int, str] | tuple[str, int, int]
@@ -154,10 +155,16 @@ def as_seen(reader: Reader, authors: Authors, observed: Observed) -> EngramDocum
     return OpenEngram.of(state.engram, [*certain, *doubtful]).document
 
 
-def texts_taken(reader: Reader, authors: Authors, observed: Observed) -> Mapping[Dot, str]:
+def texts_taken(
+    reader: Reader, authors: Authors, observed: Observed, generations: Collection[Dot]
+) -> Mapping[Dot, str]:
     """The texts that would stand, had nobody written the deletes that the caller would undo.
 
     These are the deletes the caller saw, and those that nobody who saw them has undone.
+
+    Raises:
+        PreconditionError: Some characters of ``generations`` are not held here, and were not
+            erased: the text would come back with a gap.
     """
     state = observed.state
     seen = {(e.dot.log, e.seq) for e in observed.tombstones()}
@@ -169,7 +176,25 @@ def texts_taken(reader: Reader, authors: Authors, observed: Observed) -> Mapping
         if change.until and (unseen or (change.log, change.seq) in seen):
             change = change._replace(until=())
         document.apply(change)
+    _refuse_gaps(reader, authors, observed, document, generations)
     return document.texts()
+
+
+def _refuse_gaps(
+    reader: Reader,
+    authors: Authors,
+    observed: Observed,
+    document: EngramDocument,
+    generations: Collection[Dot],
+) -> None:
+    for span in document.spans():
+        if span.generation in generations and span.text is None:
+            log = authors.log_number(reader, span.dot.log)
+            if not reader.erased(log, [span.seq]):
+                raise PreconditionError(
+                    f"a part of the text of memory {observed.text} is not held here",
+                    hint=NOT_HELD_HINT,
+                )
 
 
 def _matches(document: EngramDocument, observed: Observed) -> bool:

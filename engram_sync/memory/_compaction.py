@@ -41,9 +41,16 @@ class Compacted(NamedTuple):
 
 
 def dead_in(
-    reader: Reader, authors: Authors, scope: ScopeRow, row: EngramRow, before_ms: int
+    reader: Reader,
+    authors: Authors,
+    scope: ScopeRow,
+    row: EngramRow,
+    before_ms: int,
+    latest: int,
 ) -> Dead | None:
     """What of an engram could go; None for nothing.
+
+    Nothing goes while a record of it waits for its time: what that replaces is shown until then.
 
     Args:
         reader: The store.
@@ -51,10 +58,13 @@ def dead_in(
         scope: Its scope.
         row: Its row.
         before_ms: Only engrams of which nothing arrived at or after this time.
+        latest: The largest clock that may be shown.
     """
     if row.state is None or row.life == HIDDEN:
         return None
     found = reader.records_of(scope.n, row.engram)
+    if any(record.hlc > latest for _, record in found):
+        return None
     if len(reader.records_at(scope.n, row.engram, before_ms - 1)) < len(found):
         return None
     records = stored_of(reader, authors, scope.id, found)

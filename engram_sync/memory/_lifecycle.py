@@ -25,6 +25,7 @@ from ._limits import PAYLOAD_BYTES_MAX, PUTS_MAX
 from ._observed import Observed, refuse_open_conflicts
 from ._state import EngramState
 from ._strategies import Strategies
+from ._values import NOT_HELD_HINT
 
 
 class Taken(NamedTuple):
@@ -136,7 +137,7 @@ def taken_from(reader: Reader, authors: Authors, observed: Observed, own_log: by
             puts.setdefault(put)
     if not bodies:
         return Taken(list(puts), [], [])
-    texts = texts_taken(reader, authors, observed)
+    texts = texts_taken(reader, authors, observed, [e.dot for e in bodies])
     document = as_seen(reader, authors, observed)
     settled = clear_orphans(document, observed, own_log, of=[e.dot for e in bodies])
     return Taken(list(puts), _distinct(texts, bodies), settled)
@@ -195,7 +196,7 @@ def _not_held(observed: Observed, element: Element) -> PreconditionError:
     what = field_name(element.collection)
     return PreconditionError(
         f"the {what} of memory {observed.text} is not held here",
-        hint="engram-sync sync, then try again",
+        hint=NOT_HELD_HINT,
     )
 
 

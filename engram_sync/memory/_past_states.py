@@ -36,7 +36,7 @@ def state_at(
     made = OpenEngram.of(engram, records)
     if not made.records:
         return None
-    _, made.erased = missing_of(reader, made.document, records)
+    missing, made.erased = missing_of(reader, [made.document], records)
     shown = made.shown()
     then = row._replace(
         log=made.first[0],
@@ -49,4 +49,4 @@ def state_at(
         view=None,
         digest=None,
     )
-    return EngramState(then, scope, *made.view(shown))
+    return EngramState(then, scope, *made.view(shown), missing=len(missing))

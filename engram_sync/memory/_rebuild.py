@@ -4,7 +4,7 @@ The document and the digest hold every record, so that nodes agree whatever thei
 readers see leaves out records from the future, until their time comes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from engram_crdt import DocumentError, EngramDocument
@@ -79,11 +79,11 @@ def rebuilt(
     whole = OpenEngram.of(engram, records)
     if not whole.records:
         return None
-    owed, erased = missing_of(reader, whole.document, records)
     future = min((s.record.hlc for s in records if s.record.hlc > latest), default=0)
     open_ = whole
     if future:
         open_ = OpenEngram.of(engram, [s for s in records if s.record.hlc <= latest])
+    owed, erased = missing_of(reader, {whole.document, open_.document}, records)
     open_.erased = erased
     shown = open_.shown()
     first = whole.first if row is None else (row.log, row.seq)
@@ -106,18 +106,21 @@ def rebuilt(
 
 
 def missing_of(
-    reader: Reader, document: EngramDocument, records: Sequence[Stored]
+    reader: Reader, documents: Iterable[EngramDocument], records: Sequence[Stored]
 ) -> tuple[tuple[tuple[int, int], ...], bool]:
     """(log, seq) of the records whose payload is owed, and whether that of any was erased.
 
-    A payload is owed while a value of it is live: what nothing shows any more need not be fetched.
+    A payload is owed while a value of it is live in one of the documents, which are the engram with
+    and without the future: what nothing shows any more need not be fetched.
     """
     missing = [s for s in records if s.record.payload is None]
     if not missing:
         return (), False
     gone = {(s.log, s.record.seq) for s in missing if reader.erased(s.log, [s.record.seq])}
-    live = {(element.dot.log, element.seq) for element in document.elements()}
-    live |= {(span.dot.log, span.seq) for span in document.spans()}
+    live: set[tuple[bytes, int]] = set()
+    for document in documents:
+        live |= {(element.dot.log, element.seq) for element in document.elements()}
+        live |= {(span.dot.log, span.seq) for span in document.spans()}
     owed = [
         (s.log, s.record.seq)
         for s in missing

@@ -61,6 +61,8 @@ class EngramState:
     """The collaborative text of each generation that is live, by the generation's dot."""
     orphans: Sequence[Element] = ()
     """Live text of generations that are gone, as elements of ``x/body``."""
+    missing: int = 0
+    """Of how many records values are live and not held here, though nobody erased them."""
 
     @property
     def engram(self) -> bytes:
@@ -80,12 +82,13 @@ def load_state(reader: Reader, authors: Authors, scope: ScopeRow, row: EngramRow
     """
     try:
         if row.view is not None:
-            return EngramState(row, scope, *decode_view(row.view))
+            return EngramState(row, scope, *decode_view(row.view), missing=reader.owed_of(row.n))
         log = authors.log_id(reader, row.log)
         record = reader.records(row.log, row.seq, row.seq)[0]
         state = state_of_one(scope, row, log, record)
-        if record.payload is None and reader.erased(row.log, [row.seq]):
-            return replace(state, erased=True)
+        if record.payload is None:
+            erased = bool(reader.erased(row.log, [row.seq]))
+            return replace(state, erased=erased, missing=int(not erased))
         return state
     except (WireError, IndexError, ValueError, TypeError) as error:
         raise CorruptError(

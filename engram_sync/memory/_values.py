@@ -11,6 +11,10 @@ from engram_wire.cbor import decode_untrusted, is_list
 from . import _fields as fields
 
 NOT_HELD = "(not held here)"
+NOT_HELD_HINT = (
+    "engram-sync sync, then try again; what a compaction let go of here can still be restored on a"
+    " member that keeps it"
+)
 """Shown in place of a value whose payload has not arrived."""
 
 

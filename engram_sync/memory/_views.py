@@ -1,6 +1,6 @@
 """Live elements as what people see."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from engram_crdt import Element, latest
 from engram_sync.conflicts import ConflictClass, find, life_of
@@ -83,8 +83,15 @@ def show(
         counters=sums(state.elements),
         collaborative=fields.BODY in by,
         erased=state.erased,
-        notes=tuple(read.notes),
+        notes=(*read.notes, *_missing(state)),
     )
+
+
+def _missing(state: EngramState) -> Iterator[str]:
+    """What is shown without some of its values says so, also where one cannot see a gap."""
+    if state.missing:
+        count = "some of its values are" if state.missing > 1 else "a part of its values is"
+        yield f"{count} not held here: they have not arrived, or were let go by a compaction"
 
 
 def _confidence(read: FieldReading) -> float:

@@ -120,7 +120,8 @@ def plan_slice(
     """What compacting the next engrams of a scope would do; see ``compact_slice``."""
     row = _scope(path, reader, scope)
     page = list(rows_of(reader, row.n, after, COMPACT_ROWS))
-    dead = [dead_in(reader, path.authors, row, each, before_ms) for each in page]
+    latest = path.latest()
+    dead = [dead_in(reader, path.authors, row, each, before_ms, latest) for each in page]
     done = tuple(Compacted(each, same=True) for each in dead if each is not None)
     return CompactedSlice(done, page[-1] if len(page) == COMPACT_ROWS else None)
 

@@ -106,6 +106,10 @@ class Reader(Protocol):
         """Up to ``limit`` records whose payload is owed, as (number of the engram, log, seq)."""
         ...
 
+    def owed_of(self, n: int) -> int:
+        """How many records of engram ``n`` wait for their payload."""
+        ...
+
     def owed_count(self, scope: int) -> int:
         """How many records of ``scope`` wait for their payload."""
         ...

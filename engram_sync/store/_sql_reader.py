@@ -174,6 +174,9 @@ class SqlReader(SqlRecords):
         )
         return [(n, row_id >> LOG_SEQ_BITS, row_id & LOG_SEQ_MASK) for n, row_id in rows]
 
+    def owed_of(self, n: int) -> int:
+        return self._sql.number("SELECT count(*) FROM owed WHERE n = ?", (n,))
+
     def owed_count(self, scope: int) -> int:
         return self._sql.number("SELECT count(*) FROM owed WHERE scope = ?", (scope,))
 

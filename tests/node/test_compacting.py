@@ -1,0 +1,89 @@
+"""What compaction lets go, and that nothing shows less than it claims afterwards."""
+
+import pytest
+from trio.testing import MockClock
+
+from engram_sync.errors import PreconditionError
+from engram_sync.results import Delete, Insert
+
+from .village import Village, agreement
+
+HOUR_MS = 3_600_000
+
+
+async def test_what_is_shown_until_the_future_comes_is_kept(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    """The update counts, but nobody sees it yet: what it replaces is what readers have."""
+    async with village.pair() as (a, b):
+        e = await a.remember("shown now", tags=["now"])
+        text = await a.remember("a text", collaborative=True)
+        await agreement(a, b)
+        village.clocks["b"].offset_ms = HOUR_MS
+        await b.update(e.id, content="shown in an hour", title="T")
+        await b.update(text.id, content="another text")
+        await agreement(a, b)
+        village.clocks["a"].offset_ms = 60_000
+        before = await a.get(e.id), await a.get(text.id)
+        await a.compact(keep_days=0)
+        assert (await a.get(e.id), await a.get(text.id)) == before
+        assert before[0].content == "shown now"
+
+
+@pytest.mark.parametrize("key", [None, "a key"])
+async def test_a_deleted_text_whose_characters_are_gone_is_not_restored_without_them(
+    village: Village, autojump_clock: MockClock, key: str | None
+) -> None:
+    async with village.open("a", online=False) as a:
+        e = await a.remember("a text", collaborative=True, key=key)
+        await a.update(e.id, edits=[Insert(6, " that goes on")])
+        await a.forget(e.id)
+        village.clocks["a"].offset_ms += 60_000
+        await a.compact(keep_days=0)
+        with pytest.raises(PreconditionError, match="not held here"):
+            await a.restore(e.id)
+
+
+async def test_a_past_whose_values_are_gone_says_so(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        e = await a.remember("first")
+        await a.update(e.id, content="second")
+        await agreement(a, b)
+        await b.remember("b names that position, so that its signature stays")
+        await agreement(a, b)
+        at_ms = village.clocks["a"].now_ms()
+        for clock in village.clocks.values():
+            clock.offset_ms += 60_000
+        await a.update(e.id, content="third")
+        await agreement(a, b)
+        assert (await a.get(e.id, at_ms=at_ms)).content == "second"
+        village.clocks["a"].offset_ms += 60_000
+        await a.compact(keep_days=0)
+        then = await a.get(e.id, at_ms=at_ms)
+        assert then.content == "(not held here)"
+        assert "not held here" in " ".join(then.notes)
+        assert not (await a.get(e.id)).notes
+        assert not (await b.get(e.id, at_ms=at_ms)).notes
+
+
+async def test_a_past_text_with_a_gap_says_so(village: Village, autojump_clock: MockClock) -> None:
+    """What is left of a text looks like a text."""
+    async with village.pair() as (a, b):
+        e = await a.remember("one two three", collaborative=True)
+        await a.update(e.id, edits=[Insert(3, " and")])
+        await agreement(a, b)
+        await b.remember("b names that position, so that its signature stays")
+        await agreement(a, b)
+        at_ms = village.clocks["a"].now_ms()
+        for clock in village.clocks.values():
+            clock.offset_ms += 60_000
+        await a.update(e.id, edits=[Delete(3, 4)])
+        await agreement(a, b)
+        village.clocks["a"].offset_ms += 60_000
+        await a.compact(keep_days=0)
+        then, now = await a.get(e.id, at_ms=at_ms), await a.get(e.id)
+        assert (then.content, now.content) == ("one two three", "one two three")
+        assert "not held here" in " ".join(then.notes)
+        assert not now.notes
