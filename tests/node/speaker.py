@@ -1,5 +1,6 @@
 """A peer made of a key and a session: it says whatever a test wants."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import TypeVar
 from zlib import crc32
@@ -69,11 +70,21 @@ class Speaker:
         """Received, and not asked for yet."""
 
     @classmethod
-    async def dial(cls, village: Village, to: str = "a", name: str = "rogue") -> "Speaker":
+    async def dial(
+        cls,
+        village: Village,
+        to: str = "a",
+        name: str = "rogue",
+        capabilities: Sequence[str] = (),
+    ) -> "Speaker":
         link = await village.network.transport(name).connect(Address(to, PORT))
         identity = key_of(name)
         session = Session(
-            Role.INITIATOR, identity, nonce=bytes(32), channel_binding=link.channel_binding
+            Role.INITIATOR,
+            identity,
+            nonce=bytes(32),
+            channel_binding=link.channel_binding,
+            capabilities=capabilities,
         )
         speaker = cls(link, session, identity)
         await link.stream.send_all(session.start())

@@ -151,6 +151,7 @@ class Village:
         peers: Sequence[str] = (),
         online: bool = True,
         sync: SyncConfig | None = None,
+        compression: str = "none",
     ) -> AsyncGenerator[Node]:
         """The node of that host; it dials ``peers``, which are names of hosts."""
         network = NetworkConfig(
@@ -158,6 +159,7 @@ class Village:
             listen=(f"{name}:{PORT}",),
             peers=tuple(f"{peer}:{PORT}" for peer in peers),
             mdns=False,
+            compression=compression,
         )
         async with Node.open(
             config=Config(network=network, sync=sync or SyncConfig()),
