@@ -125,8 +125,9 @@ class RunCheck:
         begun = self.past.auth != AUTH_UNCHANGED
         if len(records) == 1:
             # A live push: columns of one row cost more than the row.
-            _, _, _, shape, dots, _, _, deps, auth = records[0]
-            plain = begun and (deps, auth, dots) == _PLAIN_ROW and shape[0] < MEMBERSHIP_KIND_MIN
+            only = records[0]
+            row = only.deps, only.auth, only.superseded
+            plain = begun and row == _PLAIN_ROW and only.shape[0] < MEMBERSHIP_KIND_MIN
             return () if plain else (0,)
         columns = zip(*records, strict=True)
         _, _, _, shapes, dots, _, _, deps, auths = columns
@@ -136,8 +137,8 @@ class RunCheck:
             return ()
         return [
             index
-            for index, row in enumerate(zip(deps, auths, dots, strict=True))
-            if row != _PLAIN_ROW or not (index or begun)
+            for index, each in enumerate(zip(deps, auths, dots, strict=True))
+            if each != _PLAIN_ROW or not (index or begun)
         ]
 
     # -- deps and auth -----------------------------------------------------------------------
