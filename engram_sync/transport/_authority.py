@@ -9,6 +9,7 @@ import ssl
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import cast
 
 from engram_sync.errors import UsageError
 
@@ -124,9 +125,8 @@ def nodes_named(certificate: "dict[str, object] | None") -> frozenset[str]:
     Args:
         certificate: As ``ssl.SSLSocket.getpeercert`` decodes it; None when there was none.
     """
-    names = (certificate or {}).get("subjectAltName", ())
-    if not isinstance(names, tuple):
-        return frozenset()
+    # ``ssl`` lists the alternative names of a subject as pairs of kind and value.
+    names = cast("tuple[tuple[str, str], ...]", (certificate or {}).get("subjectAltName", ()))
     return frozenset(
         value.removeprefix(NODE_URI_PREFIX)
         for kind, value in names
