@@ -110,7 +110,7 @@ class Materialiser:
     def standing(
         self, tx: Transaction, scope: int, engrams: Iterable[bytes]
     ) -> dict[bytes, Standing]:
-        """What engrams count for now; for ``rebuild`` after the names of logs have changed."""
+        """What engrams count for now; for ``renamed`` after the names of logs have changed."""
         row = self._begin(tx, scope)
         found: dict[bytes, Standing] = {}
         for engram in engrams:
@@ -119,13 +119,33 @@ class Materialiser:
                 found[engram] = standing_of(tx, self._authors, row, known)
         return found
 
-    def rebuild(
-        self,
-        tx: Transaction,
-        scope: int,
-        engrams: Iterable[bytes],
-        before: Mapping[bytes, Standing] | None = None,
+    def renamed(
+        self, tx: Transaction, scope: int, before: Mapping[bytes, Standing]
     ) -> tuple[bytes, ...]:
+        """Follow new names of logs in the rows of engrams.
+
+        A row that only refers to its record has no name in it, so all that changes is its digest:
+        whoever forks a long log makes nobody rewrite as many rows.
+
+        Args:
+            tx: The transaction of the writer's job.
+            scope: Number of the scope.
+            before: By engram, what ``standing`` said under the old names.
+
+        Returns:
+            Ids of the engrams whose rows were written.
+        """
+        batch = _Batch(tx, self._begin(tx, scope), self._latest())
+        for engram, was in before.items():
+            row = tx.engram(scope, engram)
+            if row is not None and row.state is None:
+                batch.tally.count(was, -1)
+                batch.tally.count(standing_of(tx, self._authors, batch.scope, row), 1)
+            elif row is not None:
+                self._rebuild_one(batch, engram, row, was)
+        return batch.tally.write(tx, batch.scope, direct=True)
+
+    def rebuild(self, tx: Transaction, scope: int, engrams: Iterable[bytes]) -> tuple[bytes, ...]:
         """Make the rows of engrams anew from their records: document, view, marks and index.
 
         Engrams that were not materialised yet are left for the sweep.
@@ -134,8 +154,6 @@ class Materialiser:
             tx: The transaction of the writer's job.
             scope: Number of the scope.
             engrams: Ids of the engrams.
-            before: What they counted for when they were last written, if that cannot be read
-                from their rows any more.
 
         Returns:
             Ids of the engrams whose rows were written.
@@ -144,7 +162,7 @@ class Materialiser:
         for engram in engrams:
             known = tx.engram(scope, engram)
             if known is not None:
-                self._rebuild_one(batch, engram, known, (before or {}).get(engram))
+                self._rebuild_one(batch, engram, known)
         return batch.tally.write(tx, batch.scope, direct=True)
 
     # -- parts -------------------------------------------------------------------------------

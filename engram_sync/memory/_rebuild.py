@@ -7,13 +7,15 @@ readers see leaves out records from the future, until their time comes.
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from engram_crdt import DocumentError, EngramDocument
+from engram_crdt import DocumentError, EngramDocument, digest, elements_of_one
 from engram_sync.errors import CorruptError
 from engram_sync.store import EngramRow, Reader, ScopeRow
+from engram_wire import Record
 
 from ._authors import Authors
+from ._changes import change_of
 from ._open_engram import OpenEngram
-from ._shapes import Texts
+from ._shapes import Texts, plain_digest, plain_texts
 from ._state import encode_view
 from ._stored import Stored, stored_of
 from ._tally import HIDDEN, Marks, Standing
@@ -46,11 +48,18 @@ def standing_of(reader: Reader, authors: Authors, scope: ScopeRow, row: EngramRo
             document = EngramDocument.load(row.engram, row.state)
         else:
             log_id = authors.log_id(reader, row.log)
-            record = reader.records(row.log, row.seq, row.seq)[0]
-            document = OpenEngram.of(row.engram, [Stored(row.log, log_id, record)]).document
+            return standing_of_one(log_id, reader.records(row.log, row.seq, row.seq)[0])
     except (DocumentError, IndexError) as error:
         raise damaged(row.engram, error) from error
     return _standing(document)
+
+
+def standing_of_one(log_id: bytes, record: Record) -> Standing:
+    """What an engram counts for of which there is one record."""
+    if plain_texts(record) is not None:
+        return Standing(plain_digest(log_id, record), 0)
+    elements = elements_of_one(record.engram, change_of(log_id, record))
+    return Standing(digest(record.engram, elements), life_number(elements))
 
 
 def _standing(document: EngramDocument) -> Standing:

@@ -80,7 +80,7 @@ class Storing:
         self._put_log(tx, scope, moved)
         tx.split_log(trunk.n, split.base, moved.n)
         tx.set_head(trunk.n, split.base, split.head, split.hlc)
-        self._materialiser.rebuild(tx, scope, engrams, before)
+        self._materialiser.renamed(tx, scope, before)
 
     def _erase(
         self, tx: Transaction, scope: int, batch: AuthoredBatch | IngestBatch, now_ms: int
