@@ -1,5 +1,6 @@
 """What the parts of one open node share: store, write path, scope views, and who hears of them."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,6 +15,7 @@ from engram_sync.memory import FLUSH_ROWS, InstantMemories, Planner, flush_index
 from engram_sync.node._home import NodeKey
 from engram_sync.node._limits import (
     INDEX_IDLE_S,
+    PURGE_GAP_S,
     SWEEP_PATIENCE_S,
     SWEEP_RECORDS,
     TIME_CHECK_S,
@@ -69,6 +71,9 @@ class Core:
     """Root, last common position and number of branches of each fork that was known at opening."""
     _now_ms: int = 0
     """Wall time when it was last looked at."""
+    _purged: float = -math.inf
+    """When the files were purged last of what this run erased."""
+    _unpurged: trio.Event = field(default_factory=trio.Event)
     _lagging: trio.Event = field(default_factory=trio.Event)
     _waiting: trio.Event = field(default_factory=trio.Event)
     _unindexed: trio.Event = field(default_factory=trio.Event)
@@ -118,18 +123,31 @@ class Core:
             self.problems[name] = text
             self.announce_change()
         if self.path.purge_due:
-            await self.purge()
+            if self.path.erased_here or trio.current_time() >= self._purged + PURGE_GAP_S:
+                await self.purge()
+            self._unpurged.set()
         return result
 
     async def purge(self) -> None:
         """Leave nothing of what was erased in any file of the home."""
-        self.path.purge_due = False
+        if self.path.purge_due:
+            self._purged = trio.current_time()
+        self.path.purge_due = self.path.erased_here = False
         try:
             await self.store.purge()
-        except DegradedError as error:
+        except LocalError as error:
             self.problems["purge"] = f"erased values are still in the files: {error.message}"
         else:
             self.problems.pop("purge", None)
+
+    async def _purge_forever(self) -> None:
+        """Purge what peers erased, together with what they erase soon after."""
+        while True:
+            await self._unpurged.wait()
+            self._unpurged = trio.Event()
+            await trio.sleep_until(self._purged + PURGE_GAP_S)
+            if self.path.purge_due:
+                await self.purge()
 
     def _publish(self, view: ScopeView) -> None:
         before = self.scopes.get(view.scope)
@@ -192,6 +210,7 @@ class Core:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._keep_time_forever)
             await self.purge()
+            nursery.start_soon(self._purge_forever)
             await self._sweep_forever()
 
     async def _sweep_forever(self) -> None:

@@ -31,6 +31,9 @@ TIME_CHECK_S = 15.0
 """How often the clock is looked at while something waits for its time."""
 RETELL_AHEAD_MS = 3_600_000
 """An own log further ahead than this is said again; what is less far is soon released."""
+PURGE_GAP_S = 10.0
+"""From one purge to the next that received erasures ask for: each rewrites the index of words, and
+whoever may write could ask for one with every record.  One's own erasures do not wait."""
 COMPACT_ROWS = 128
 """Engrams compacted in one commit, so that a waiting write is never far from its turn."""
 INDEX_IDLE_S = 0.1

@@ -102,7 +102,7 @@ def _mind_the_time(path: WritePath, tx: Transaction) -> None:
 
 
 async def _leave_witness(premises: Premises, core: Core) -> None:
-    """After the last write: the next opening may continue the own logs."""
+    """After the last write: what was erased is gone, and the next opening may continue the logs."""
 
     def job(tx: Transaction) -> None:
         known = store_id(tx)
@@ -110,8 +110,12 @@ async def _leave_witness(premises: Premises, core: Core) -> None:
         witnesses = core.path.witnesses(premises.boot_id)
         premises.leave_witness(known, encode_witnesses(witnesses))
 
-    with trio.CancelScope(shield=True), suppress(EngramError):
-        await core.store.submit(job)
+    with trio.CancelScope(shield=True):
+        with suppress(EngramError):
+            await core.store.submit(job)
+        if core.path.purge_due:
+            with suppress(EngramError):
+                await core.purge()
 
 
 def default_label() -> str:

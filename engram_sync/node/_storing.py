@@ -9,6 +9,9 @@ from engram_sync.memory import Materialiser
 from engram_sync.store import Transaction
 from engram_wire import Record, RecordKind
 
+PAGE_RECORDS = 256
+"""Records in memory at once while a log is divided: a run, which a frame can carry."""
+
 
 class Storing:
     """Stores what the ledger hands out.
@@ -75,7 +78,10 @@ class Storing:
         if moved is None:
             return
         scope = self._ledger.scope_number(trunk.scope)
-        engrams = {r.engram for r in tx.records(trunk.n, split.base + 1, moved.seq)}
+        engrams: set[bytes] = set()
+        for first in range(split.base + 1, moved.seq + 1, PAGE_RECORDS):
+            last = min(first + PAGE_RECORDS - 1, moved.seq)
+            engrams |= {record.engram for record in tx.records(trunk.n, first, last)}
         before = self._materialiser.standing(tx, scope, engrams)
         self._put_log(tx, scope, moved)
         tx.split_log(trunk.n, split.base, moved.n)

@@ -71,7 +71,9 @@ class WritePath:
         self.reports: dict[str, str] = {}
         """What somebody should know, by name, in words for ``status``; Core takes them away."""
         self.purge_due = False
-        """Whether the last job erased something that is still in the files."""
+        """Whether something was erased that is still in the files."""
+        self.erased_here = False
+        """Whether any of that was erased by this node itself."""
         self.ahead: set[bytes] = set()
         """Scopes in which an own log ended because it was in the future; see ``retell``."""
         self.quarantined: dict[bytes, int] = {}
@@ -332,7 +334,9 @@ class WritePath:
 
     def _store(self, tx: Transaction, batch: AuthoredBatch | IngestBatch) -> list[int]:
         self._touched.add(batch.log.scope)
-        self.purge_due = self.purge_due or bool(batch.erased)
+        if batch.erased:
+            self.purge_due = True
+            self.erased_here |= isinstance(batch, AuthoredBatch)
         return self._storing.store(tx, batch)
 
     # -- derived state -----------------------------------------------------------------------

@@ -26,6 +26,8 @@ WITHHELD = 0.1
 """The share of runs whose payloads stay behind at first."""
 RESUMED = 0.6
 """How often a copy or a backup takes itself for the original."""
+ADJUSTED = 0.5
+"""How often somebody sets the clock of a home that is opened again."""
 SKEWS_MS = (0, 0, -3_000_000, 40_000, 59_000, 600_000)
 
 
@@ -114,14 +116,20 @@ class Village:
                 await home.compact()
                 self.outcome.compacted += 1
             elif draw < 0.9:
-                await home.restart(proven=self.rng.random() < 0.5)
-                self.outcome.restarts += 1
+                await self.restart(home)
             elif draw < 0.93:
                 await self.copy(home, resumed=self.rng.random() < RESUMED)
             elif draw < 0.96:
                 await self.go_back(home)
             else:
                 await check(self, home)
+
+    async def restart(self, home: Home) -> None:
+        """Close a home and open it again, perhaps with another idea of the time."""
+        if self.rng.random() < ADJUSTED:
+            home.skew_ms = self.rng.choice(SKEWS_MS)
+        await home.restart(proven=self.rng.random() < 0.5)
+        self.outcome.restarts += 1
 
     async def send(self, source: Home, target: Home) -> None:
         """Deliver some of what one home has that another has not, from the beginning."""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from trio.testing import MockClock
 
+from engram_sync.errors import PreconditionError
 from engram_sync.node import Node
 from engram_sync.node._write_path import Arrival
 from engram_sync.store import Reader
@@ -103,3 +104,25 @@ async def test_a_fork_is_a_problem_while_it_is_news_and_listed_for_ever(
         assert (await a.doctor()).healthy
         await take(a, third)
         assert "goes on in 3 ways" in " ".join((await a.status()).problems)
+
+
+async def test_a_version_from_before_a_fork_means_what_it_meant_or_is_refused(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    """The names of what it saw have changed: it must never be taken for a view of less."""
+    async with village.open("a") as a:
+        rogue = await Speaker.dial(village)
+        assert (await rogue.join(await a.invite())).accepted
+        one = history(a, rogue, "early", "common", "late")
+        await take(a, of(one, 1, 1, 3))
+        early, late = [
+            next(e for e in await a.list(scope="agent") if e.content == content)
+            for content in ("early", "late")
+        ]
+        await take(a, of(history(a, rogue, "early", "common", "other"), 1, 3))
+        assert (await a.update(early, content="changed")).content == "changed"
+        with pytest.raises(PreconditionError):
+            await a.update(late, content="changed")
+        assert (await a.get(late.id)).content == "late"
+        again = await a.get(late.id)
+        assert (await a.update(again, content="changed")).siblings == ()

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+import trio
 from trio.testing import MockClock
 
 from engram_sync.memory import find_exact
@@ -185,3 +187,31 @@ async def test_a_rebuilt_memory_is_found_under_its_id_as_before(
             return find_exact(reader, core.path.authors, row, engram) is not None
 
         assert await core.read(found)
+
+
+async def test_erasures_of_others_are_purged_together_and_ones_own_at_once(
+    village: Village, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with village.pair() as (a, b):
+        purges = list[float]()
+        purge = b._core.store.purge
+
+        async def counted() -> None:
+            purges.append(trio.current_time())
+            await purge()
+
+        monkeypatch.setattr(b._core.store, "purge", counted)
+        secrets = [await a.remember(f"secret {n}") for n in range(20)]
+        mine, last = await b.remember("my own"), await a.remember("the last secret")
+        await agreement(a, b)
+        for secret in secrets:
+            await a.forget(secret, erase=True)
+            await agreement(a, b)
+        assert 1 <= len(purges) <= 2
+        before = len(purges)
+        await b.forget(mine, erase=True)
+        assert len(purges) == before + 1
+        await a.forget(last, erase=True)
+        await agreement(a, b)
+        assert b._core.path.purge_due
+    assert len(purges) == before + 2, "none is left to the next opening"
