@@ -8,17 +8,28 @@ from trio.testing import MockClock
 from engram_sync.errors import PreconditionError
 from engram_sync.node import Node
 from engram_sync.node._write_path import Arrival
-from engram_sync.store import Reader
+from engram_sync.store import Reader, Transaction
 from engram_wire import (
+    NO_IDS,
     Announcement,
     LogDomain,
+    Record,
+    RecordKind,
+    Superseded,
     decode_frame_untrusted,
     encode_frame,
+    encode_payload,
+    encode_superseded,
+    extend,
+    payload_hash,
+    shape_of,
     sign_head,
 )
 
 from .speaker import Log, Speaker
 from .village import Village, contents
+
+DAY_MS = 86_400_000
 
 
 def of(log: Log, first: int, *signed: int) -> tuple[Announcement, bytes]:
@@ -126,3 +137,70 @@ async def test_a_version_from_before_a_fork_means_what_it_meant_or_is_refused(
         assert (await a.get(late.id)).content == "late"
         again = await a.get(late.id)
         assert (await a.update(again, content="changed")).siblings == ()
+
+
+def erasing(log: Log, engram: bytes, *seqs: int, ahead_ms: int = 0) -> Log:
+    """The log with a record that erases what it put at some positions."""
+    payload = encode_payload(bytes(16), [])
+    record = Record(
+        seq=len(log.records) + 1,
+        engram=engram,
+        hlc=log.records[-1].hlc + 1 + (ahead_ms << 16),
+        shape=shape_of(RecordKind.ERASE, []),
+        superseded=encode_superseded(
+            [Superseded(0, None, seq) for seq in seqs], kind=RecordKind.ERASE
+        ),
+        payload=payload,
+        payload_hash=payload_hash(payload),
+        deps=NO_IDS,
+        auth=b"\xf6",
+    )
+    log.records.append(record)
+    log.heads.append(extend(log.heads[-1], record))
+    return log
+
+
+async def held(node: Node, text: str) -> int:
+    """How many records hold a payload with that text."""
+
+    def look(tx: Transaction) -> int:
+        records = [r for log in tx.logs() for r in tx.records(log.n, log.base + 1, log.seq)]
+        return sum(text.encode() in (record.payload or b"") for record in records)
+
+    return await node._core.store.submit(look)
+
+
+@pytest.mark.parametrize("erased_first", [True, False])
+async def test_what_one_branch_erases_is_gone_whatever_branch_came_first(
+    village: Village, autojump_clock: MockClock, *, erased_first: bool
+) -> None:
+    async with village.open("a") as a:
+        rogue = await Speaker.dial(village)
+        assert (await rogue.join(await a.invite())).accepted
+        plain = history(a, rogue, "base", "secret", "other", "secret")
+        erased = history(a, rogue, "base", "secret", "secret")
+        erased = erasing(erased, erased.records[1].engram, 2, 3)
+        frames = [of(plain, 1, 4), of(erased, 1, 4)]
+        for frame in reversed(frames) if erased_first else frames:
+            await take(a, frame)
+        assert await held(a, "base") == 1
+        assert await held(a, "secret") == 1, "the other branch says it again, and erased nothing"
+        await take(a, of(plain, 1, 4), of(erased, 1, 4))
+        assert await held(a, "secret") == 1
+        assert (await a.doctor()).healthy
+
+
+async def test_an_erasure_from_the_future_acts_at_once(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    """Whoever asks for it means it; a wrong clock is no reason to keep a secret."""
+    async with village.open("a") as a:
+        rogue = await Speaker.dial(village)
+        assert (await rogue.join(await a.invite())).accepted
+        log = history(a, rogue, "base", "secret")
+        await take(a, of(log, 1, 2))
+        await take(a, of(erasing(log, log.records[1].engram, 2, ahead_ms=DAY_MS), 3, 3))
+        assert await held(a, "secret") == 0
+        assert not await a.recall("secret")
+        assert "secret" not in await contents(a)
+        assert (await a.doctor()).checks[2].ok
