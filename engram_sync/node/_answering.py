@@ -34,6 +34,8 @@ from engram_sync.trust import MemberRole
 from engram_wire import RUN_RECORDS_MAX, CloseCode, WireError
 
 log = Log("sharing")
+REFUSED_LOGS_MAX = 64
+"""Logs listed one by one in ``status``: a member can begin logs, and refuse them, without end."""
 
 
 class Answering:
@@ -49,6 +51,8 @@ class Answering:
         self._scopes = scopes
         self._claims: set[tuple[bytes, bytes]] = set()
         """Peers that said that this node was rolled back, and in which scope."""
+        self._refused: set[bytes] = set()
+        """Logs of which somebody takes no more, as far as they are listed one by one."""
 
     async def ingest(self, connection: Connection, batch: Sequence[Received]) -> list[Effect]:
         """Store frames in one transaction and acknowledge them."""
@@ -64,8 +68,8 @@ class Answering:
         ]
         effects = connection.exchange.on_stored(stored)
         for rejection in (r for taken in intake.taken for r in taken.rejected):
-            self._core.problems.setdefault(
-                f"log {rejection.log.hex()}",
+            self._refusal(
+                rejection.log,
                 f"record {rejection.seq} of log {rejection.log.hex()[:16]} is not valid; nothing "
                 "more of that log is taken",
             )
@@ -84,6 +88,8 @@ class Answering:
         """Perform one effect and tell the exchange."""
         exchange = connection.exchange
         match effect:
+            case ReadRuns() | Place() if not exchange.wants(effect):
+                return []  # The peer began anew since: it shall not cost a read each time.
             case ReadRuns():
                 return await self._read_runs(connection, effect)
             case Place() | ReadHeads() | ReadPayloads() | ReadOwed() | StorePayloads():
@@ -156,9 +162,12 @@ class Answering:
 
     def diverged(self, connection: Connection, scope: bytes) -> None:
         """Equal clocks and unequal states: nothing else is as wrong as this."""
+        problem = f"diverged {scope.hex()}"
+        if problem in self._core.problems:
+            return  # Told already; a peer may say so with every message.
         name = self._core.path.label(scope, connection.peer) or connection.peer.hex()[:16]
-        self._core.problems[f"diverged {scope.hex()}"] = (
-            f"scope {scope.hex()[:16]} has the same clock and another state at {name}"
+        self._core.problems[problem] = (
+            f"scope {scope.hex()[:16]} has the same clock and another state at {printable(name)}"
         )
         log.error("equal clocks, different states", scope=scope.hex()[:16])
 
@@ -166,8 +175,18 @@ class Answering:
         """A peer takes no more of a log that we hold."""
         name = self._core.path.label(effect.scope, connection.peer) or connection.peer.hex()[:16]
         for rejection in effect.rejected:
-            self._core.problems.setdefault(
-                f"log {rejection.log.hex()}",
+            self._refusal(
+                rejection.log,
                 f"{printable(name)} refuses record {rejection.seq} of log "
                 f"{rejection.log.hex()[:16]} and all that follow",
             )
+
+    def _refusal(self, refused: bytes, text: str) -> None:
+        """Say of a log that somebody takes no more of it; of many, that they are many."""
+        if refused in self._refused:
+            return
+        if len(self._refused) < REFUSED_LOGS_MAX:
+            self._refused.add(refused)
+            self._core.problems[f"log {refused.hex()}"] = text
+        else:
+            self._core.problems["logs"] = "records of more logs than are listed here are refused"

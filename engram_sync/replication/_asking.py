@@ -85,7 +85,9 @@ class Asking:
 
     def present(self, scope: bytes, credentials: tuple[Credential, ...]) -> list[Effect]:
         """Ask again, this time with the membership records that admit us."""
-        view = self._peer.scopes[scope]
+        view = self._peer.readable(scope)
+        if view is None:
+            return []
         return [Send(pull.presenting(view, credentials)) for pull in self._of(scope)]
 
     def _of(self, scope: bytes) -> list[Pull]:
@@ -100,19 +102,27 @@ class Asking:
             WireError: There is no such request, or it breaks a bound.
         """
         pull = self._pull_untrusted(message.request)
-        view = self._peer.scopes[pull.scope]
-        if message.status is SyncStatus.REFUSED:
-            pull.refused()
-            return [] if pull.presented else [CollectCredentials(pull.scope)]
-        if message.status is SyncStatus.CLOCK_NEEDED:
-            return [Send(pull.with_clock(view))]
-        if message.status is SyncStatus.RANGES_FOLLOW:
-            pull.compare(self._peer.positions(view))
-            return []
+        view = self._peer.readable(pull.scope)
+        match message.status:
+            case SyncStatus.REFUSED:
+                pull.refused()
+                asks_again = view is not None and not pull.presented
+                return [CollectCredentials(pull.scope)] if asks_again else []
+            case SyncStatus.CLOCK_NEEDED:
+                # Of what is held, a peer that may not read it any more hears nothing.
+                return [] if view is None else [Send(pull.clock_untrusted(view))]
+            case SyncStatus.RANGES_FOLLOW:
+                if view is not None:
+                    pull.compare(self._peer.positions(view))
+                return []
+            case _:
+                return self._absorb_untrusted(pull, message)
+
+    def _absorb_untrusted(self, pull: Pull, message: SyncResponse) -> list[Effect]:
         effects = pull.absorb_untrusted(message)
         if message.summary is not None:
             effects += self._peer.summarised(pull.scope, message.summary)
-        return effects + self.fetch(view)
+        return effects + self.fetch(self._peer.scopes[pull.scope])
 
     def ranges_untrusted(self, message: RangeRequest) -> list[Effect]:
         """The peer wants to know what is held here before it serves a request.
@@ -144,7 +154,8 @@ class Asking:
             Refusal(frame.ref, why.seq, why.code) for frame in told for why in frame.rejected
         )
         view = self._peer.scopes[pull.scope]
-        summary = None if pull.pending else view.summary()
+        told_all = not pull.pending and self._peer.readable(pull.scope) is not None
+        summary = view.summary() if told_all else None
         ack = SyncAck(request, tuple(received.items()), summary, rejected)
         return [Send(ack), *self._peer.compared(pull.scope), *self.fetch(view)]
 
@@ -154,6 +165,8 @@ class Asking:
 
     def materialised(self, view: ScopeView) -> list[Effect]:
         """The state digest caught up with the clock: tell the peer that fed us."""
+        if self._peer.readable(view.scope) is None:
+            return []
         return [
             Send(SyncAck(pull.request, (), view.summary(), ()))
             for pull in self._of(view.scope)
@@ -162,7 +175,9 @@ class Asking:
 
     def compared(self, scope: bytes) -> list[Effect]:
         """The peer said what it holds: a difference that outlives this starts a request anew."""
-        view, theirs = self._peer.scopes[scope], self._peer.summaries[scope]
+        view, theirs = self._peer.readable(scope), self._peer.summaries[scope]
+        if view is None:
+            return []
         effects: list[Effect] = []
         for pull in self._of(scope):
             effects += pull.compared(view, theirs)

@@ -21,7 +21,7 @@ from engram_sync.replication._effects import (
     Send,
 )
 from engram_sync.replication._feed import PageEntry
-from engram_sync.replication._limits import PAYLOADS_BYTES, REQUESTS_MAX, STRANGER_S, Intervals
+from engram_sync.replication._limits import PAYLOADS_BYTES, STRANGER_S, Intervals
 from engram_sync.replication._pull import Stored
 from engram_sync.replication._serving import Serving
 from engram_sync.replication._view import ScopeView
@@ -33,7 +33,6 @@ from engram_wire import (
     JoinRequest,
     JoinResponse,
     LeaveNotification,
-    LimitError,
     Message,
     PayloadRequest,
     PayloadResponse,
@@ -85,11 +84,15 @@ class Exchange:
         self._opened_at = now
         self._heard_at = now
         self._pinged_at = now
-        self._pings: set[int] = set()
+        self._pings: list[int] = []
         self.pongs: set[int] = set()
         """Nonces of the pings that were answered; the node waits on them in ``sync``."""
         self.notices = 0
         """Hints of the peer about conflicts and leaving: counted, and nothing more."""
+
+    def wants(self, asked: ReadRuns | Place) -> bool:
+        """Whether the answer is still of use; the peer may have begun anew since."""
+        return self._serving.wants(asked)
 
     # -- what the node asks ------------------------------------------------------------------
 
@@ -105,7 +108,7 @@ class Exchange:
     def probe(self, nonce: int, now: float) -> list[Effect]:
         """Ask the peer for its present summaries."""
         self._pinged_at = now
-        self._pings.add(nonce)
+        self._pings.append(nonce)
         return [Send(Ping(nonce=nonce, summaries=self._own_summaries()))]
 
     def synced(self, scope: bytes) -> bool:
@@ -127,7 +130,8 @@ class Exchange:
 
     def shared(self) -> frozenset[bytes]:
         """Scopes that this connection carries in at least one direction."""
-        return self._asking.scopes() | self._serving.scopes()
+        carried = self._asking.scopes() | self._serving.scopes()
+        return frozenset(scope for scope in carried if self._known.readable(scope) is not None)
 
     def settled(self) -> bool:
         """Whether every shared scope is complete both ways and agrees."""
@@ -208,15 +212,15 @@ class Exchange:
 
         What does not fit one message is left for the peer to ask again.
         """
-        readable = self._known.readable(asked.scope) is not None
+        if self._known.readable(asked.scope) is None:
+            payloads = [None] * len(asked.wanted)
         room = PAYLOADS_BYTES
         shown: list[tuple[bytes, int, bytes | None]] = []
         for (log, seq), payload in zip(asked.wanted, payloads, strict=False):
-            held = payload if readable else None
-            room -= PAYLOAD_HEAD_BYTES + len(held or b"")
+            room -= PAYLOAD_HEAD_BYTES + len(payload or b"")
             if room < 0:
                 break
-            shown.append((log, seq, held))
+            shown.append((log, seq, payload))
         return [Send(PayloadResponse(asked.number, tuple(shown)))]
 
     def on_owed(self, scope: bytes, owed: Iterable[tuple[bytes, int]]) -> list[Effect]:
@@ -289,8 +293,13 @@ class Exchange:
             case Pong():
                 if message.nonce not in self._pings:
                     raise ProtocolError("a Pong to no Ping of ours")
+                self._pings.remove(message.nonce)  # Each is answered once.
                 self.pongs.add(message.nonce)
-                return self._take_summaries(message.summaries)
+                effects = self._take_summaries(message.summaries)
+                # Of Pings a peer can send any number; of these, one for each that it was sent.
+                for scope in self.shared() & {scope for scope, _ in message.summaries}:
+                    effects += self._asking.compared(scope)
+                return effects
             case JoinRequest():
                 return [Admit(message)]
             case JoinResponse():
@@ -332,8 +341,7 @@ class Exchange:
                 return []
 
     def _on_request_untrusted(self, message: SyncRequest) -> list[Effect]:
-        if self._serving.full(message.request):
-            raise LimitError(f"more than {REQUESTS_MAX} requests")
+        self._serving.check_untrusted(message)
         if message.credentials and self._known.readable(message.scope) is None:
             # For an absent scope too: not even the order of the answers may tell it from one that
             # is held and forbidden.
@@ -352,7 +360,6 @@ class Exchange:
         for scope, summary in summaries:
             if scope in shared:
                 effects += self._known.summarised(scope, summary)
-                effects += self._asking.compared(scope)
         return effects
 
     def _own_summaries(self) -> tuple[tuple[bytes, Summary], ...]:

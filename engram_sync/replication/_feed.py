@@ -47,7 +47,7 @@ class Feed:
     sent_records: int = 0
     """Records the peer acknowledged since the first feed of this request began."""
     serial: int = 0
-    """Grows when the peer states anew what it holds, and when logs get other names."""
+    """Another one when the peer states anew what it holds, and when logs get other names."""
     epoch: int = 0
     """Of the view by whose names ``known`` goes."""
     refused: set[bytes] = field(default_factory=set[bytes])
@@ -58,17 +58,19 @@ class Feed:
     """By the peer's names: logs of which it is not known yet how far both sides hold the same."""
 
     @classmethod
-    def begin(cls, request: int, view: ScopeView, before: "Feed | None" = None) -> "Feed":
+    def begin(
+        cls, request: int, view: ScopeView, serial: int, before: "Feed | None" = None
+    ) -> "Feed":
         """A feed of a peer of which nothing is known yet.
 
         Args:
+            serial: One that nothing else on this connection has had.
             before: The feed of the same request until now; what it announced stays announced.
         """
-        feed = cls(request=request, scope=view.scope, epoch=view.epoch)
+        feed = cls(request=request, scope=view.scope, epoch=view.epoch, serial=serial)
         if before is not None:
             feed.refs, feed.logs = before.refs, before.logs
             feed.refuse(before.refused)
-            feed.serial = before.serial + 1
             feed.sent_records = before.sent_records
         return feed
 
@@ -148,20 +150,27 @@ class Feed:
 
     def _ready(self, view: ScopeView) -> list[Effect]:
         self.placing = False
-        for log, base in view.trunks.items():
-            # The peer may hold more under that name, but of which branch is not known.
-            if log not in self.refused and self.known.get(log, 0) > base:
-                self.known[log] = base
+        self._end_trunks(self.known, view)
         self.acknowledged = dict(self.known)
         return self.next_read(view)
 
-    def restart(self, view: ScopeView) -> list[Effect]:
-        """Logs have got other names: what is known of a forked one ends where it forks."""
-        self.epoch = view.epoch
-        self.serial += 1
-        self.reading, self.after = False, None
+    def _end_trunks(self, held: dict[bytes, int], view: ScopeView) -> None:
+        for log, base in view.trunks.items():
+            # The peer may hold more under that name, but of which branch is not known.
+            if log not in self.refused and held.get(log, 0) > base:
+                held[log] = base
+
+    def restart(self, view: ScopeView, serial: int) -> list[Effect]:
+        """Logs have got other names: what is known of a forked one ends where it forks.
+
+        What was only sent until now is not taken for received.
+        """
+        self.epoch, self.serial = view.epoch, serial
+        self.reading, self.after, self.placing = False, None, False
         self.searches.clear()
-        return self._ready(view)
+        self._end_trunks(self.known, view)
+        self._end_trunks(self.acknowledged, view)
+        return self.next_read(view)
 
     def learned(self, received: Iterable[tuple[bytes, int]]) -> None:
         """The peer showed that it holds these positions, so they need not be sent."""
@@ -252,15 +261,15 @@ class Feed:
         return log
 
     def acked_untrusted(self, received: Iterable[tuple[int, int]]) -> None:
-        """The peer stored these positions durably.
+        """The peer stored these positions durably; it cannot have stored what it was not sent.
 
         Raises:
             WireError: It names a log that was not sent.
         """
-        positions = [(self.log_untrusted(ref), seq) for ref, seq in received]
+        named = [(self.log_untrusted(ref), seq) for ref, seq in received]
+        positions = [(log, min(seq, self.known.get(log, 0))) for log, seq in named]
         for log, seq in positions:
             before = self.acknowledged.get(log, 0)
             if seq > before:
                 self.sent_records += seq - before
                 self.acknowledged[log] = seq
-        self.learned(positions)

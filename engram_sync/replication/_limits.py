@@ -24,6 +24,12 @@ SIGHTING_FAILURES_MAX = 8
 """Failures after which an announced address is forgotten (about two minutes)."""
 REQUESTS_MAX = 64
 """Scopes one peer may subscribe to over one connection."""
+SUBSCRIPTIONS_MAX = 2
+"""Requests of one peer for the same scope: each remembers where the peer is in every log.  One is
+enough; another one may begin before the first is over."""
+QUESTIONS_MAX = 8_192
+"""Probes of one peer that it has not answered.  Each is a few hundred bytes here, and an honest
+peer answers all of them before it asks us anything else."""
 ANNOUNCEMENTS_MAX = 65_536
 """Logs one peer may announce for one request; far above the clock of a healthy scope."""
 DISAGREEMENTS_MAX = 2
@@ -51,9 +57,9 @@ RANGE_DEPTH_MAX = 8
 RANGES_ASKED_MAX = 16_384
 """Ranges compared for one request: three times what two sets of 250,000 logs without one in common
 take.  A second of work here, for a megabyte from the peer."""
-POSITIONS_MAX = 1 << 20
-"""Positions that a peer may name in answer to them: 200 MB of memory here, and no honest peer
-comes near."""
+POSITIONS_MAX = 1 << 18
+"""Positions that a peer may name in answer to them, for all requests together: 50 MB of memory
+here, and as many logs as can be compared."""
 OWED_READ_MAX = 65_536
 """Owed payloads looked at in one go, and refusals of one peer remembered: 7 MB."""
 OWED_PATIENCE_MAX = 64

@@ -61,6 +61,8 @@ class Pull:
     state: PullState = PullState.REQUESTED
     presented: bool = False
     """Whether our credentials went along already."""
+    stated: bool = False
+    """Whether the newest request carries the clock."""
     announcements: dict[int, Announcement] = field(default_factory=dict[int, Announcement])
     pending: int = 0
     """Frames handed to the store and not yet answered."""
@@ -92,8 +94,14 @@ class Pull:
         # Another mapping: frames that wait for the store still look at the old one.
         self.announcements = {}
 
-    def with_clock(self, view: ScopeView) -> SyncRequest:
-        """The same request again, this time with the whole clock."""
+    def clock_untrusted(self, view: ScopeView) -> SyncRequest:
+        """The same request again, this time with the whole clock, as the peer asks for it.
+
+        Raises:
+            WireError: It has the clock.
+        """
+        if self.stated:
+            raise ProtocolError(f"request {self.request} has a clock, and another one is asked for")
         return self._request(view, with_clock=True)
 
     def presenting(self, view: ScopeView, credentials: tuple[Credential, ...]) -> SyncRequest:
@@ -106,6 +114,7 @@ class Pull:
         self, view: ScopeView, *, with_clock: bool, credentials: tuple[Credential, ...] = ()
     ) -> SyncRequest:
         self.ranges_asked = 0
+        self.stated = with_clock
         return SyncRequest(
             request=self.request,
             scope=self.scope,
@@ -137,7 +146,7 @@ class Pull:
             return []
         self.disagreements = 0
         self.state = PullState.REQUESTED
-        return [Send(self.with_clock(view))]
+        return [Send(self._request(view, with_clock=True))]
 
     def compare(self, positions: PositionSet) -> None:
         """The peer will ask for ranges before it sends anything."""

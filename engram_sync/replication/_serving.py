@@ -1,5 +1,6 @@
 """The half of an exchange that serves: the peer's requests, and the feeds that answer them."""
 
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -7,12 +8,18 @@ from engram_sync.replication._bisection import Placed
 from engram_sync.replication._counterpart import Counterpart
 from engram_sync.replication._effects import Effect, Place, ReadRuns, Refused, RolledBack, Send
 from engram_sync.replication._feed import Feed, PageEntry
-from engram_sync.replication._limits import REQUESTS_MAX
+from engram_sync.replication._limits import (
+    POSITIONS_MAX,
+    QUESTIONS_MAX,
+    REQUESTS_MAX,
+    SUBSCRIPTIONS_MAX,
+)
 from engram_sync.replication._ranges import Reconciliation
 from engram_sync.replication._view import ScopeView
 from engram_wire import (
     CLOCK_ENTRIES_MAX,
     ClockEntry,
+    LimitError,
     Probe,
     ProbeResponse,
     ProtocolError,
@@ -48,10 +55,13 @@ class Serving:
     def __init__(self, peer: Counterpart) -> None:
         self._peer = peer
         self._feeds: dict[int, Feed] = {}
-        self._withdrawn: set[int] = set()
+        self._withdrawn: dict[int, None] = {}
+        """Requests that were served once and then refused, oldest first."""
         self._comparisons: dict[int, _Comparison] = {}
         self._probes: dict[int, _Probed] = {}
         self._next_probe = 1
+        self._serials = itertools.count()
+        """No two feeds of a connection share one, so no page can end up in another feed."""
 
     def scopes(self) -> frozenset[bytes]:
         """Scopes that are served."""
@@ -62,10 +72,27 @@ class Serving:
         """Records the peer acknowledged on this connection."""
         return sum(feed.sent_records for feed in self._feeds.values())
 
-    def full(self, request: int) -> bool:
-        """Whether there is no room for one more request."""
-        held = self._feeds.keys() | self._comparisons.keys()
-        return request not in held and len(held) >= REQUESTS_MAX
+    def check_untrusted(self, message: SyncRequest) -> None:
+        """Check that there is room for a request, whoever may read what it asks for.
+
+        Raises:
+            WireError: There is none, or its number stands for another scope.
+        """
+        scopes = {request: feed.scope for request, feed in self._feeds.items()}
+        scopes |= {request: item.scope for request, item in self._comparisons.items()}
+        if message.request in scopes:
+            if scopes[message.request] != message.scope:
+                raise ProtocolError(f"request {message.request} is for another scope")
+            return
+        if len(scopes) >= REQUESTS_MAX:
+            raise LimitError(f"more than {REQUESTS_MAX} requests")
+        if sum(scope == message.scope for scope in scopes.values()) >= SUBSCRIPTIONS_MAX:
+            raise LimitError(f"more than {SUBSCRIPTIONS_MAX} requests for one scope")
+
+    def wants(self, asked: ReadRuns | Place) -> bool:
+        """Whether the feed that asked still waits for the answer."""
+        feed = self._feeds.get(asked.request)
+        return feed is not None and feed.serial == asked.feed
 
     # -- requests ----------------------------------------------------------------------------
 
@@ -78,7 +105,7 @@ class Serving:
             return self.refuse(request)
         before = self._feeds.get(request)
         if message.clock_digest == view.clock_digest:
-            feed = self._feeds[request] = Feed.begin(request, view, before)
+            feed = self._new_feed(request, view)
             return feed.begin_equal(view)
         if message.clock is None:
             return [_answer(request, SyncStatus.CLOCK_NEEDED)]
@@ -101,6 +128,8 @@ class Serving:
         if comparison is None:
             raise ProtocolError(f"no ranges of request {message.request} were asked for")
         comparison.ranges.answered_untrusted(message.answers)
+        if sum(len(item.ranges.theirs) for item in self._comparisons.values()) > POSITIONS_MAX:
+            raise LimitError(f"more than {POSITIONS_MAX} positions")
         view = self._peer.readable(comparison.scope)
         if view is None:
             return self.refuse(message.request)
@@ -111,14 +140,22 @@ class Serving:
         return self._begin(message.request, view, comparison.ranges.theirs)
 
     def _begin(self, request: int, view: ScopeView, stated: Sequence[ClockEntry]) -> list[Effect]:
-        feed = self._feeds[request] = Feed.begin(request, view, self._feeds.get(request))
+        feed = self._new_feed(request, view)
         return [*_rolled_back(view, stated), *feed.place(stated, view)]
+
+    def _new_feed(self, request: int, view: ScopeView) -> Feed:
+        before = self._feeds.get(request)
+        feed = self._feeds[request] = Feed.begin(request, view, next(self._serials), before)
+        return feed
 
     def refuse(self, request: int) -> list[Effect]:
         """Refuse a request, and with it what was subscribed to by it so far."""
         self._comparisons.pop(request, None)
         if self._feeds.pop(request, None) is not None:
-            self._withdrawn.add(request)
+            self._withdrawn.pop(request, None)
+            self._withdrawn[request] = None
+            if len(self._withdrawn) > REQUESTS_MAX:
+                del self._withdrawn[next(iter(self._withdrawn))]
         # Absent and forbidden look alike.
         return [_answer(request, SyncStatus.REFUSED)]
 
@@ -169,6 +206,8 @@ class Serving:
             self._probes[number] = probed
             search.asking = True
             effects.append(Send(Probe(number, feed.scope, probed.log, probed.seqs)))
+        if len(self._probes) > QUESTIONS_MAX:
+            raise LimitError(f"more than {QUESTIONS_MAX} questions without an answer")
         return effects
 
     def probe_answered_untrusted(self, message: ProbeResponse) -> list[Effect]:
@@ -196,8 +235,10 @@ class Serving:
         """Push what a commit added."""
         effects: list[Effect] = []
         for feed in self._of(view):
+            if feed.request in self._comparisons:
+                continue  # What the peer lacks is being found out anew.
             if feed.epoch != view.epoch:
-                effects += feed.restart(view)
+                effects += feed.restart(view, next(self._serials))
             else:
                 effects += feed.next_read(view)
         return effects
@@ -228,7 +269,7 @@ class Serving:
     ) -> list[Effect]:
         """A page for a feed was read."""
         feed = self._feeds.get(read.request)
-        if feed is None or feed.serial != read.feed:
+        if feed is None or feed.serial != read.feed or read.request in self._comparisons:
             return []
         view = self._peer.readable(feed.scope)
         if view is None:

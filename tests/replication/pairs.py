@@ -310,6 +310,11 @@ class Pair:
         self.do(book, self.exchange(book).on_advanced(scope))
         self.run()
 
+    def write_only(self, book: Book, scope: bytes = SCOPE) -> None:
+        """One side writes and tells its exchange; nothing is delivered yet."""
+        book.write(scope)
+        self.do(book, self.exchange(book).on_advanced(scope))
+
     def all(self, book: Book, kind: type[M]) -> list[M]:
         return [message for message in self.sent[book.key] if isinstance(message, kind)]
 

@@ -309,7 +309,7 @@ def test_a_difference_that_persists_starts_the_request_anew() -> None:
     a.write(SCOPE)  # A step was lost: nobody was told.
     pair.forget()
     for _ in range(2):
-        pair.do(a, pair.exchange(a).probe(0, 0.0))
+        pair.do(b, pair.exchange(b).probe(0, 0.0))
         pair.run()
     assert pair.equal()
     assert len(pair.all(b, SyncRequest)) == 1

@@ -78,13 +78,13 @@ def test_a_peer_is_asked_again_now_and_then_for_what_it_did_not_have(
     pair = Pair(a, b).start()
     asked: list[int] = []
     for _ in range(16):
-        pair.do(a, pair.exchange(a).probe(0, 0.0))
+        pair.do(b, pair.exchange(b).probe(0, 0.0))
         pair.run()
         asked.append(len(pair.all(b, PayloadRequest)))
     assert asked == [2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 6, 6]
     a.shelves[SCOPE].payloads |= dict.fromkeys(b.shelves[SCOPE].owed, b"by now")
     for _ in range(4):
-        pair.do(a, pair.exchange(a).probe(0, 0.0))
+        pair.do(b, pair.exchange(b).probe(0, 0.0))
         pair.run()
     assert pair.equal()
 

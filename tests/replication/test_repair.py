@@ -200,7 +200,7 @@ def test_a_difference_that_outlives_two_comparisons_is_looked_for_by_ranges() ->
     a.write(SCOPE)  # A step was lost: nobody was told.
     pair.forget()
     for _ in range(2):
-        pair.do(a, pair.exchange(a).probe(0, 0.0))
+        pair.do(b, pair.exchange(b).probe(0, 0.0))
         pair.run()
     assert pair.equal()
     assert pair.all(a, RangeRequest)
