@@ -1,6 +1,6 @@
 """Rebuilding the ledger and the charters from what is stored."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from engram_sync.log import Ledger, LogState
 from engram_sync.memory import Authors
@@ -10,32 +10,48 @@ from engram_sync.trust import Charters
 from engram_wire import Announcement, LogDomain
 
 
-def load_log(reader: Reader, ledger: Ledger, scope: bytes, row: LogRow) -> LogState:
-    """Register a stored log; rows come in the order of their numbers."""
-    announcement = Announcement(0, row.domain, row.author, row.incarnation, row.branch)
-    return ledger.add_log(
-        row.n,
-        scope,
-        announcement,
-        seq=row.seq,
-        head=row.head,
-        hlc=row.hlc,
-        past=_past(reader, row),
-        parent=row.parent,
-        base=row.base,
-        sealed=row.sealed,
-    )
+def load_logs(
+    reader: Reader, ledger: Ledger, rows: Sequence[LogRow], scopes: Mapping[int, ScopeRow]
+) -> list[LogState]:
+    """Register stored logs, which come in the order of their numbers."""
+    pasts = _pasts(reader, rows)
+    return [
+        ledger.add_log(
+            row.n,
+            scopes[row.scope].id,
+            Announcement(0, row.domain, row.author, row.incarnation, row.branch),
+            seq=row.seq,
+            head=row.head,
+            hlc=row.hlc,
+            past=pasts[row.n],
+            parent=row.parent,
+            base=row.base,
+            sealed=row.sealed,
+        )
+        for row in rows
+    ]
 
 
-def _past(reader: Reader, row: LogRow) -> bytes | None:
-    """The newest past of a log; that of its parent where it says nothing of its own."""
-    past = reader.past(row.n, row.seq)
-    while past is None and row.parent is not None:
-        parent = reader.log(row.parent)
-        if parent is None:
-            break
-        past, row = reader.past(parent.n, row.base), parent
-    return past
+def _pasts(reader: Reader, rows: Sequence[LogRow]) -> dict[int, bytes | None]:
+    """The newest past of each log; that of its parent, which ends where it begins, if it has none.
+
+    Each log is looked at once: forks may lie in forks as deep as somebody likes.
+    """
+    by_number = {row.n: row for row in rows}
+    found: dict[int, bytes | None] = {}
+    for row in rows:
+        path: list[int] = []
+        past: bytes | None = None
+        at: LogRow | None = row
+        while at is not None and past is None:
+            if at.n in found:
+                past = found[at.n]
+                break
+            path.append(at.n)
+            past = reader.past(at.n, at.seq)
+            at = None if at.parent is None else by_number.get(at.parent)
+        found.update(dict.fromkeys(path, past))
+    return found
 
 
 def load_charter(

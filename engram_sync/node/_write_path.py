@@ -28,7 +28,7 @@ from engram_sync.node._arrivals import Taken as Taken
 from engram_sync.node._arrivals import arrival_untrusted as arrival_untrusted
 from engram_sync.node._home import NodeKey
 from engram_sync.node._limits import SWEEP_INLINE_RECORDS, SWEEP_RECORDS
-from engram_sync.node._loading import load_charter, load_log
+from engram_sync.node._loading import load_charter, load_logs
 from engram_sync.node._own_logs import OwnLogs
 from engram_sync.node._rules import StoredHistory
 from engram_sync.node._storing import Storing
@@ -106,8 +106,7 @@ class WritePath:
             self.ledger.add_scope(scope.id, scope.n)
         rows = reader.logs()
         self.authors.learn(rows)
-        logs = [load_log(reader, self.ledger, scopes[row.scope].id, row) for row in rows]
-        for log in logs:
+        for log in load_logs(reader, self.ledger, rows, scopes):
             proven = continues(witnesses.get(log.id), log, boot_id)
             if proven and log.author == self._key.public and log.seq > log.sealed:
                 self.own.resume(log)
