@@ -7,7 +7,7 @@ from typing import Final
 
 from engram_sync.address import Address
 
-from ._limits import ADDRESSES_PER_NAME_MAX
+from ._limits import ADDRESSES_PER_NAME_MAX, PORTS_MAX
 
 SERVICE_TYPE: Final = "_engram-sync._tcp.local."
 PROTOCOL_VERSION: Final = b"1"
@@ -79,22 +79,34 @@ def interfaces_for(
 
 def announced(
     listening: Sequence[Address], interfaces: Sequence[str]
-) -> tuple[int, list[str]] | None:
-    """The port and hosts to announce, or None when nothing is listened on at these interfaces.
+) -> list[tuple[int, list[str]]]:
+    """The ports to announce, each with the hosts at which it is listened on; none when nothing is
+    listened on at these interfaces.
 
-    A node that listens on several ports announces the first of them.
+    An announcement has one port (RFC 2782), so a node that listens on several makes several.
     """
-    for first in listening:
+    found: list[tuple[int, list[str]]] = []
+    for port in dict.fromkeys(address.port for address in listening):
         covered = {
             host
             for address in listening
-            if address.port == first.port
+            if address.port == port
             for host in _stands_for(address.host, interfaces)
         }
         hosts = [interface for interface in interfaces if interface in covered]
         if hosts:
-            return first.port, hosts
-    return None
+            found.append((port, hosts))
+    return found[:PORTS_MAX]
+
+
+def name_of_port(name: str, number: int) -> str:
+    """What the announcement of a node's port of that number, from 0, is called."""
+    return f"{name}-{number}" if number else name
+
+
+def is_own(name: str, own: str) -> bool:
+    """Whether an announcement is one of this node's."""
+    return name == own or name.startswith(f"{own}-")
 
 
 def _stands_for(host: str, own: Sequence[str]) -> list[str]:

@@ -10,6 +10,9 @@ ADDRESSES_PER_NAME_MAX: Final = 8
 """Sightings made of one announcement: a laptop has two interfaces, IPv4 and IPv6 on each, and
 temporary addresses.  Each may cost a dial."""
 
+PORTS_MAX: Final = 8
+"""Ports of one node that are announced; each is a name of its own to those who listen."""
+
 PENDING_MAX: Final = 64
 """Sightings between the announcement thread and the node's own."""
 

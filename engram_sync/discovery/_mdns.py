@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 class MdnsDiscovery:
     """Announces this node on the local network, and sees others that do.
 
-    Announced are a port, the protocol version, the addresses listened on, and a random name that
+    Announced are the ports and addresses listened on, the protocol version, and a random name that
     lives as long as this object: nothing that tells who the node is or what it holds.
 
     Args:

@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Final
 
 from engram_sync.address import Address
 
-from ._announcement import SERVICE_TYPE, announced, interfaces_for, name_untrusted, properties
+from ._announcement import (
+    SERVICE_TYPE,
+    announced,
+    interfaces_for,
+    name_of_port,
+    name_untrusted,
+    properties,
+)
 from ._limits import RESOLVE_MS_MAX
 from ._sightings import Mailbox
 
@@ -100,22 +107,27 @@ class Responder:
 
         where = announced(listening, self._interfaces)
         opened = self._zeroconf
-        if where is None or opened is None:
+        if not where or opened is None:
             return False
-        port, hosts = where
-        info = ServiceInfo(
-            SERVICE_TYPE,
-            f"{self._name}.{SERVICE_TYPE}",
-            port=port,
-            properties=properties(),
-            # The default is the machine's name, which is nobody's business.
-            server=f"{self._name}.local.",
-            parsed_addresses=hosts,
-        )
+        infos = [
+            ServiceInfo(
+                SERVICE_TYPE,
+                f"{name_of_port(self._name, number)}.{SERVICE_TYPE}",
+                port=port,
+                properties=properties(),
+                # The default is the machine's name, which is nobody's business.  One per port,
+                # because all addresses of a server are taken to have the same ports.
+                server=f"{name_of_port(self._name, number)}.local.",
+                parsed_addresses=hosts,
+            )
+            for number, (port, hosts) in enumerate(where)
+        ]
 
         async def register() -> None:
-            # zeroconf does not say what its awaitable returns.
-            await (await opened.async_register_service(info))  # pyright: ignore[reportUnknownMemberType]
+            # zeroconf does not say what its awaitables return.
+            probing = [opened.async_register_service(info) for info in infos]  # pyright: ignore[reportUnknownMemberType]
+            for told in await asyncio.gather(*probing):
+                await told
 
         with self._lock:
             if self._closed or opened.loop is None:

@@ -7,7 +7,7 @@ import trio
 
 from engram_sync.address import Address
 
-from ._announcement import addresses_untrusted
+from ._announcement import addresses_untrusted, is_own
 from ._discovery import Sighting
 from ._limits import NAMES_MAX, PENDING_MAX
 
@@ -18,7 +18,7 @@ class Mailbox:
     `announced` and `withdrawn` belong to one foreign thread, `connect` and `disconnect` to trio's.
 
     Args:
-        own_name: The name this node announces; it is never sighted.
+        own_name: The name this node announces; nothing by it is ever sighted.
     """
 
     def __init__(self, own_name: str) -> None:
@@ -50,7 +50,7 @@ class Mailbox:
 
     def wants(self, name: str) -> bool:
         """Whether an announcement of that name is worth resolving; counts those that are not."""
-        if name == self._own_name:
+        if is_own(name, self._own_name):
             return False
         if name not in self._live and len(self._live) >= NAMES_MAX:
             self._dropped_outside += 1

@@ -13,10 +13,17 @@ from engram_sync.discovery._announcement import (
     addresses_untrusted,
     announced,
     interfaces_for,
+    is_own,
+    name_of_port,
     name_untrusted,
     properties,
 )
-from engram_sync.discovery._limits import ADDRESSES_PER_NAME_MAX, NAMES_MAX, PENDING_MAX
+from engram_sync.discovery._limits import (
+    ADDRESSES_PER_NAME_MAX,
+    NAMES_MAX,
+    PENDING_MAX,
+    PORTS_MAX,
+)
 from engram_sync.discovery._sightings import Mailbox
 
 OWN = ["127.0.0.1", "192.0.2.2", "198.51.100.9", "::1", "2001:db8::2"]
@@ -53,13 +60,30 @@ def test_a_machine_without_a_network_speaks_to_itself() -> None:
     assert interfaces_for(addresses("0.0.0.0:1"), ["127.0.0.1"], None) == ["127.0.0.1"]
 
 
-def test_the_announced_hosts_are_those_where_the_announced_port_is_listened_on() -> None:
+def test_every_port_is_announced_with_the_hosts_at_which_it_is_listened_on() -> None:
     listening = addresses("203.0.113.1:9", "192.0.2.2:7463", "127.0.0.1:7463", "127.0.0.1:8")
 
-    assert announced(listening, ["192.0.2.2"]) == (7463, ["192.0.2.2"])
-    assert announced(listening, ["127.0.0.1", "192.0.2.2"]) == (7463, ["127.0.0.1", "192.0.2.2"])
-    assert announced(listening, ["198.51.100.9"]) is None
-    assert announced(addresses("0.0.0.0:5"), ["127.0.0.1"]) == (5, ["127.0.0.1"])
+    assert announced(listening, ["192.0.2.2"]) == [(7463, ["192.0.2.2"])]
+    assert announced(listening, ["127.0.0.1", "192.0.2.2"]) == [
+        (7463, ["127.0.0.1", "192.0.2.2"]),
+        (8, ["127.0.0.1"]),
+    ]
+    assert announced(listening, ["198.51.100.9"]) == []
+    assert announced(addresses("0.0.0.0:5"), ["127.0.0.1"]) == [(5, ["127.0.0.1"])]
+    assert announced(addresses("0.0.0.0:5", "[::]:6"), ["192.0.2.2", "2001:db8::2"]) == [
+        (5, ["192.0.2.2"]),
+        (6, ["2001:db8::2"]),
+    ]
+    many = [Address("127.0.0.1", port) for port in range(1, 100)]
+    assert [port for port, _ in announced(many, ["127.0.0.1"])] == list(range(1, PORTS_MAX + 1))
+
+
+@pytest.mark.parametrize(
+    ("name", "own"), [("abc", True), ("abc-1", True), ("abcd", False), ("ab", False), ("x", False)]
+)
+def test_all_announcements_of_this_node_are_its_own(name: str, own: bool) -> None:
+    assert is_own(name, "abc") == own
+    assert all(is_own(name_of_port("abc", number), "abc") for number in range(PORTS_MAX))
 
 
 def test_the_text_record_tells_the_protocol_version_only() -> None:

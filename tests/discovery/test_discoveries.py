@@ -217,6 +217,23 @@ async def test_two_nodes_on_one_machine_see_each_other_and_a_goodbye() -> None:
 
 
 @pytest.mark.slow
+async def test_every_address_that_a_node_listens_on_is_seen_and_taken_back() -> None:
+    third = Address("127.0.0.1", _PORT + 2)
+    async with running(MdnsDiscovery(LOOPBACK), [HERE]) as (_, seen):
+        async with running(MdnsDiscovery(LOOPBACK), [THERE, third]):
+            names: dict[Address, str] = {}
+            while not {THERE, third} <= names.keys():
+                arrival = await seen.receive()
+                names[arrival.address] = arrival.name
+            assert names[THERE] != names[third]
+        gone: set[Address] = set()
+        while not {THERE, third} <= gone:
+            departure = await seen.receive()
+            if departure.gone:
+                gone.add(departure.address)
+
+
+@pytest.mark.slow
 async def test_a_node_does_not_see_itself() -> None:
     """What a second node has seen, the first has been sent too: both share one interface."""
     first = MdnsDiscovery(LOOPBACK)
