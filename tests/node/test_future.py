@@ -6,6 +6,7 @@ from trio.testing import MockClock
 
 from engram_sync.errors import NotFoundError
 from engram_sync.node import Node
+from engram_sync.results import Delete, Insert
 
 from .village import MemoryPremises, Village, agent_scope, agree, agreement, contents, until
 
@@ -162,3 +163,27 @@ async def test_a_clock_that_goes_back_while_the_node_runs_costs_no_write(
         await a.update(e.id, content="changed")
         await agreement(a, b)
         assert (await b.get(e.id)).content == "changed"
+
+
+async def test_an_edit_counts_positions_in_the_text_that_is_shown_and_not_in_the_future_one(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    """A removal takes no clock, so only what stands tells it from none."""
+    async with village.pair() as (a, b):
+        e = await a.remember("one two three", collaborative=True)
+        await agreement(a, b)
+        village.clocks["b"].offset_ms = 10 * MINUTE_MS
+        await b.update(e.id, edits=[Delete(0, 8)])
+        await agreement(a, b)
+        assert (await a.get(e.id)).content == "one two three"
+        await a.update(e.id, edits=[Insert(13, " four")])
+        assert (await a.get(e.id)).content == "one two three four"
+        await a.update(e.id, edits=[Insert(3, ",")])
+        assert (await a.get(e.id)).content == "one, two three four"
+        village.clocks["a"].offset_ms = 10 * MINUTE_MS
+        await agreement(a, b)
+
+        async def released() -> bool:
+            return (await a.get(e.id)).content == ",three four"
+
+        await until(released)
