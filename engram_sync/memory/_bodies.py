@@ -24,6 +24,7 @@ from ._fields import BODY, TEXT, content_value
 from ._limits import EDITS_MAX, PUTS_MAX, SUPERSEDED_MAX
 from ._observed import Observed
 from ._open_engram import OpenEngram
+from ._state import EngramState
 from ._stored import Stored, stored_of
 from ._values import NOT_HELD_HINT
 from ._versions import view_check
@@ -148,15 +149,20 @@ def as_seen(reader: Reader, authors: Authors, observed: Observed) -> EngramDocum
         document = EngramDocument.load(state.engram, state.row.state)
         if _matches(document, observed, check):
             return document
-    stored = stored_of(
-        reader, authors, state.scope.id, reader.records_of(state.scope.n, state.engram)
-    )
+    stored = _shown(reader, authors, state)
     certain, doubtful = _split(stored, observed.clock)
     for count in range(len(doubtful[:_DOUBTS_MAX])):
         document = OpenEngram.of(state.engram, [*certain, *doubtful[:count]]).document
         if _matches(document, observed, check):
             return document
     return OpenEngram.of(state.engram, [*certain, *doubtful]).document
+
+
+def _shown(reader: Reader, authors: Authors, state: EngramState) -> list[Stored]:
+    """The records of an engram, but none that waits for its time."""
+    records = reader.records_of(state.scope.n, state.engram)
+    stored = stored_of(reader, authors, state.scope.id, records)
+    return [s for s in stored if state.shows(s.record.hlc)]
 
 
 def texts_taken(
@@ -173,8 +179,7 @@ def texts_taken(
     state = observed.state
     seen = {(e.dot.log, e.seq) for e in observed.tombstones()}
     document = EngramDocument(state.engram)
-    records = reader.records_of(state.scope.n, state.engram)
-    for stored in stored_of(reader, authors, state.scope.id, records):
+    for stored in _shown(reader, authors, state):
         change = change_of(stored.log_id, stored.record, stored.naming)
         unseen = document.clock().get(change.log, 0) >= observed.clock.get(change.log, 0)
         if change.until and (unseen or (change.log, change.seq) in seen):

@@ -83,6 +83,12 @@ def replay(
     return sorted(steps, key=lambda s: (s.change.hlc, s.change.log, s.change.seq))
 
 
+def shown_steps(reader: Reader, authors: Authors, state: EngramState) -> list[Step]:
+    """The records of an engram as steps, but none that waits for its time."""
+    steps = replay(reader, authors, state)
+    return [step for step in steps if state.shows(step.change.hlc)]
+
+
 def _records(reader: Reader, state: EngramState, at_ms: int | None) -> list[tuple[int, Record]]:
     if at_ms is None:
         return reader.records_of(state.scope.n, state.engram)
@@ -106,7 +112,7 @@ def undeleted(reader: Reader, authors: Authors, observed: Observed) -> list[Elem
     Deletes the caller did not see do not count either: they are concurrent to the restore, and
     whoever undoes them later finds these elements restated.  All other records do count.
     """
-    steps = replay(reader, authors, observed.state)
+    steps = shown_steps(reader, authors, observed.state)
     undone = {(e.dot.log, e.seq) for e in observed.tombstones()}
     ignored = undone | {
         step.name

@@ -187,3 +187,52 @@ async def test_an_edit_counts_positions_in_the_text_that_is_shown_and_not_in_the
             return (await a.get(e.id)).content == ",three four"
 
         await until(released)
+
+
+async def test_a_restore_brings_back_what_was_shown_whatever_waits_in_the_future(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        e = await a.remember("shown", tags=["x"], title="T", metadata={"k": 1})
+        text = await a.remember("a text", collaborative=True)
+        await agreement(a, b)
+        village.clocks["b"].offset_ms = 10 * MINUTE_MS
+        await b.update(e.id, content="said ahead", title="U", remove_tags=["x"], metadata={"k": 2})
+        await b.update(text.id, content="another text, ahead")
+        await agreement(a, b)
+        await a.forget(e.id)
+        await a.forget(text.id)
+        await a.restore(e.id)
+        await a.restore(text.id)
+        back = await a.get(e.id)
+        assert (back.content, back.title, back.tags, back.metadata) == (
+            "shown",
+            "T",
+            ("x",),
+            {"k": 1},
+        )
+        assert (await a.get(text.id)).content == "a text"
+
+
+async def test_what_is_remembered_under_a_key_is_there_though_the_same_waits_in_the_future(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        village.clocks["b"].offset_ms = DAY_MS
+        await b.remember("imported", key="line 1", tags=["x"])
+        await agreement(a, b)
+        e = await a.remember("imported", key="line 1", tags=["x"])
+        assert e.content == "imported"
+        assert await contents(a) == ["imported"]
+        assert (await a.remember("imported", key="line 1", tags=["x"])).id == e.id
+        records = (await agent_scope(a)).records
+        await a.remember("imported", key="line 1", tags=["x"])
+        assert (await agent_scope(a)).records == records
+        village.clocks["a"].offset_ms = 2 * DAY_MS
+        await until(lambda: released(a))
+        assert await contents(a) == ["imported"]
+        assert not await a.conflicts()
+
+
+async def released(node: Node) -> bool:
+    return not await quarantined(node)
