@@ -46,8 +46,8 @@ async def members(village: Village) -> None:
 
 
 def link(village: Village, *ways: str) -> None:
-    for one, other in ways:
-        village.network.heal(one, other)
+    for way in ways:
+        village.network.heal(way[0], way[1])
 
 
 async def test_a_relay_passes_on_what_the_author_signed(
