@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 
+import trio
+
 from engram_sync.errors import EngramError
 from engram_sync.node._connection import Connection, Received, Work
 from engram_sync.node._core import Core
@@ -14,6 +16,7 @@ from engram_sync.node._places import Families, places
 from engram_sync.node._write_path import Arrival, Intake
 from engram_sync.observe import Log, printable
 from engram_sync.replication import (
+    POSITIONS_PER_TURN,
     Admit,
     Close,
     CollectCredentials,
@@ -29,6 +32,7 @@ from engram_sync.replication import (
     ScopeView,
     Stored,
     StorePayloads,
+    Survey,
 )
 from engram_sync.trust import MemberRole
 from engram_wire import RUN_RECORDS_MAX, CloseCode, WireError
@@ -92,6 +96,10 @@ class Answering:
                 return []  # The peer began anew since: it shall not cost a read each time.
             case ReadRuns():
                 return await self._read_runs(connection, effect)
+            case Survey():
+                while not effect.positions.prepare(POSITIONS_PER_TURN):
+                    await trio.lowlevel.checkpoint()
+                return exchange.on_surveyed(effect)
             case Place() | ReadHeads() | ReadPayloads() | ReadOwed() | StorePayloads():
                 return await self._repair(connection, effect)
             case RolledBack(scope, own):

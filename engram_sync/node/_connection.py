@@ -39,6 +39,7 @@ from engram_sync.replication import (
     RolledBack,
     Send,
     StorePayloads,
+    Survey,
 )
 from engram_sync.transport import Link
 from engram_wire import (
@@ -78,6 +79,7 @@ class Received(NamedTuple):
 Work = (
     ReadRuns
     | Place
+    | Survey
     | ReadHeads
     | ReadPayloads
     | ReadOwed
@@ -87,7 +89,7 @@ Work = (
     | CollectCredentials
     | Admit
 )
-"""Effects that read or write the store."""
+"""Effects that read or write the store, or take long."""
 
 
 class _Job(NamedTuple):

@@ -56,8 +56,12 @@ from engram_sync.replication._effects import (
 from engram_sync.replication._effects import (
     StorePayloads as StorePayloads,
 )
+from engram_sync.replication._effects import (
+    Survey as Survey,
+)
 from engram_sync.replication._exchange import Exchange as Exchange
 from engram_sync.replication._feed import PageEntry as PageEntry
+from engram_sync.replication._limits import POSITIONS_PER_TURN as POSITIONS_PER_TURN
 from engram_sync.replication._limits import Intervals as Intervals
 from engram_sync.replication._peer_table import Contact as Contact
 from engram_sync.replication._peer_table import PeerTable as PeerTable
@@ -65,6 +69,7 @@ from engram_sync.replication._pull import Stored as Stored
 from engram_sync.replication._view import ScopeView as ScopeView
 
 __all__ = [
+    "POSITIONS_PER_TURN",
     "Admit",
     "Close",
     "CollectCredentials",
@@ -90,4 +95,5 @@ __all__ = [
     "Send",
     "StorePayloads",
     "Stored",
+    "Survey",
 ]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from engram_sync.replication._counterpart import Counterpart
-from engram_sync.replication._effects import CollectCredentials, Effect, Send
+from engram_sync.replication._effects import CollectCredentials, Effect, Send, Survey
 from engram_sync.replication._owed import OwedFetch, Position
 from engram_sync.replication._pull import Pull, PullState, Stored
 from engram_sync.replication._view import ScopeView
@@ -112,9 +112,7 @@ class Asking:
                 # Of what is held, a peer that may not read it any more hears nothing.
                 return [] if view is None else [Send(pull.clock_untrusted(view))]
             case SyncStatus.RANGES_FOLLOW:
-                if view is not None:
-                    pull.compare(self._peer.positions(view))
-                return []
+                return [] if view is None else pull.compare(self._peer.positions(view))
             case _:
                 return self._absorb_untrusted(pull, message)
 
@@ -136,6 +134,17 @@ class Asking:
             nothing = tuple(RangeEntries(()) for _ in message.ranges)
             return [Send(RangeResponse(message.request, nothing))]
         return pull.ranges_untrusted(message)
+
+    def surveyed_untrusted(self, survey: Survey) -> list[Effect]:
+        """What is held here can be compared now.
+
+        Raises:
+            WireError: The peer asks too much.
+        """
+        pull = self._pulls[survey.request]
+        if pull.question is not None and self._peer.readable(pull.scope) is None:
+            return self.ranges_untrusted(pull.question)
+        return pull.surveyed_untrusted(survey.positions)
 
     def _pull_untrusted(self, request: int) -> Pull:
         pull = self._pulls.get(request)

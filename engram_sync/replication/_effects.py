@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from engram_sync.replication._ranges import PositionSet
 from engram_wire import (
     Announcement,
     ClockEntry,
@@ -71,6 +72,18 @@ class Place:
     """The positions of one log that a Probe asked for; empty for what the peer stated itself."""
     log: bytes = b""
     """That log, by the name that the peer gives it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """Call ``positions.prepare(POSITIONS_PER_TURN)`` until it is done, with turns for others in
+    between; then call ``Exchange.on_surveyed``.
+    """
+
+    request: int
+    serving: bool
+    """Whether it is a request of the peer, not one of ours."""
+    positions: PositionSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +181,7 @@ Effect = (
     | Present
     | ReadRuns
     | Place
+    | Survey
     | ReadHeads
     | ReadPayloads
     | ReadOwed

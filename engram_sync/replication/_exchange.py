@@ -19,6 +19,7 @@ from engram_sync.replication._effects import (
     ReadPayloads,
     ReadRuns,
     Send,
+    Survey,
 )
 from engram_sync.replication._feed import PageEntry
 from engram_sync.replication._limits import PAYLOADS_BYTES, STRANGER_S, Intervals
@@ -159,7 +160,7 @@ class Exchange:
         if view is None:
             return {}
         if self._known.agrees(view):
-            return {entry.log: entry.seq for entry in view.positions()}
+            return view.reached()
         return self._serving.held(view)
 
     # -- what happened in the node -----------------------------------------------------------
@@ -194,6 +195,16 @@ class Exchange:
     def on_placed(self, place: Place, places: Sequence[Placed]) -> list[Effect]:
         """Positions that the peer named were looked up."""
         return self._serving.placed(place, places)
+
+    def on_surveyed(self, survey: Survey) -> list[Effect]:
+        """The positions held here can be compared now.
+
+        Raises:
+            WireError: The peer asked too much about them.
+        """
+        if survey.serving:
+            return self._serving.surveyed(survey)
+        return self._asking.surveyed_untrusted(survey)
 
     def on_page(
         self, read: ReadRuns, entries: Sequence[PageEntry], *, after: int, exhausted: bool
@@ -291,15 +302,7 @@ class Exchange:
                 effects = self._take_summaries(message.summaries)
                 return [Send(Pong(message.nonce, self._own_summaries())), *effects]
             case Pong():
-                if message.nonce not in self._pings:
-                    raise ProtocolError("a Pong to no Ping of ours")
-                self._pings.remove(message.nonce)  # Each is answered once.
-                self.pongs.add(message.nonce)
-                effects = self._take_summaries(message.summaries)
-                # Of Pings a peer can send any number; of these, one for each that it was sent.
-                for scope in self.shared() & {scope for scope, _ in message.summaries}:
-                    effects += self._asking.compared(scope)
-                return effects
+                return self._on_pong_untrusted(message)
             case JoinRequest():
                 return [Admit(message)]
             case JoinResponse():
@@ -310,6 +313,17 @@ class Exchange:
                 return [Joined(message)]
             case _:
                 return self._on_repair_untrusted(message)
+
+    def _on_pong_untrusted(self, message: Pong) -> list[Effect]:
+        if message.nonce not in self._pings:
+            raise ProtocolError("a Pong to no Ping of ours")
+        self._pings.remove(message.nonce)  # Each is answered once.
+        self.pongs.add(message.nonce)
+        effects = self._take_summaries(message.summaries)
+        # Of Pings a peer can send any number; of these, one for each that it was sent.
+        for scope in sorted(self.shared() & {scope for scope, _ in message.summaries}):
+            effects += self._asking.compared(scope)
+        return effects
 
     def _on_repair_untrusted(self, message: Message) -> list[Effect]:
         """What is said about forks, payloads and ranges, and what is only a hint."""

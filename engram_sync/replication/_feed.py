@@ -78,13 +78,15 @@ class Feed:
 
     def place(self, stated: Iterable[ClockEntry], view: ScopeView) -> list[Effect]:
         """Take what the peer says that it holds; what is not held alike here is looked up."""
-        mine = {entry.log: entry for entry in view.positions()}
+        mine = view.by_log()
         other: list[ClockEntry] = []
         for entry in stated:
-            if mine.get(entry.log) == entry:
-                self.learned([(entry.log, entry.seq)])
-            else:
+            held = mine.get(entry.log)
+            # Most often it is the very same object: what ranges found to be equal.
+            if held is not entry and held != entry:
                 other.append(entry)
+            elif entry.log not in self.refused:
+                self.known[entry.log] = entry.seq
         if not other:
             return self._ready(view)
         self.placing = True
@@ -185,9 +187,8 @@ class Feed:
 
     def refuse(self, logs: Iterable[bytes]) -> None:
         """Nothing of these logs will ever be taken, so nothing of them is sent again."""
-        for log in logs:
-            self.refused.add(log)
-            self.known[log] = SEQ_MAX
+        self.refused.update(logs)
+        self.known.update(dict.fromkeys(self.refused, SEQ_MAX))
 
     # -- sending -----------------------------------------------------------------------------
 
@@ -243,7 +244,8 @@ class Feed:
 
     def begin_equal(self, view: ScopeView) -> list[Effect]:
         """Both sides hold the same: no page to read, one small response completes the backlog."""
-        self.learned((entry.log, entry.seq) for entry in view.positions())
+        self.known = view.reached()
+        self.refuse(self.refused)
         self.acknowledged = dict(self.known)
         self.after = view.arrival
         self.caught_up = True

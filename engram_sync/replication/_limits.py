@@ -50,6 +50,8 @@ AHEAD_MAX = 1_024
 question takes 90 bytes, and all go out at once.  Beyond it, it is believed."""
 RANGES_PER_MESSAGE = 128
 """Ranges asked for at once: as many lists of positions as fit one answer."""
+POSITIONS_PER_TURN = 4_096
+"""Positions prepared for comparison before others get their turn: 10 ms."""
 RANGE_ITEMS_MAX = 64
 """Positions from which a range is split instead of listed: 16 fingerprints take less room."""
 RANGE_DEPTH_MAX = 8

@@ -4,11 +4,12 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
-from engram_sync.replication._effects import Effect, Ingest, Send
+from engram_sync.replication._effects import Effect, Ingest, Send, Survey
 from engram_sync.replication._limits import (
     ANNOUNCEMENTS_MAX,
     CLOCK_INLINE_MAX,
     DISAGREEMENTS_MAX,
+    POSITIONS_PER_TURN,
     RANGES_ASKED_MAX,
 )
 from engram_sync.replication._ranges import PositionSet
@@ -70,6 +71,8 @@ class Pull:
     """Of these, the first ones: frames of before a refusal, whose numbers of logs are void."""
     ranges: PositionSet | None = None
     """What was held when the peer began to ask for ranges, until it sends the first records."""
+    question: RangeRequest | None = None
+    """What the peer asked of it that is not answered yet, because ``ranges`` is not ready."""
     ranges_asked: int = 0
     """How many it asked for since the request was sent."""
     disagreements: int = 0
@@ -148,9 +151,25 @@ class Pull:
         self.state = PullState.REQUESTED
         return [Send(self._request(view, with_clock=True))]
 
-    def compare(self, positions: PositionSet) -> None:
+    def compare(self, positions: PositionSet) -> list[Effect]:
         """The peer will ask for ranges before it sends anything."""
-        self.ranges = positions
+        self.ranges, self.question = positions, None
+        if positions.prepare(POSITIONS_PER_TURN):
+            return []
+        return [Survey(self.request, False, positions)]
+
+    def surveyed_untrusted(self, positions: PositionSet) -> list[Effect]:
+        """What is held here can be compared now: answer what was asked meanwhile.
+
+        Raises:
+            WireError: The peer asks too much.
+        """
+        question = self.question
+        if question is None or self.ranges is not positions:
+            return []
+        self.question = None
+        self.ranges_asked -= len(question.ranges)  # It was counted when it came.
+        return self.ranges_untrusted(question)
 
     def ranges_untrusted(self, message: RangeRequest) -> list[Effect]:
         """Answer what the peer asks about what is held here.
@@ -163,6 +182,11 @@ class Pull:
         self.ranges_asked += len(message.ranges)
         if self.ranges_asked > RANGES_ASKED_MAX:
             raise LimitError(f"more than {RANGES_ASKED_MAX} ranges asked for one request")
+        if not self.ranges.prepare(0):
+            if self.question is not None:
+                raise ProtocolError(f"more ranges of request {self.request} before an answer")
+            self.question = message
+            return []
         return [Send(RangeResponse(self.request, self.ranges.answer(message.ranges)))]
 
     def absorb_untrusted(self, response: SyncResponse) -> list[Effect]:
@@ -171,7 +195,7 @@ class Pull:
         Raises:
             WireError: The peer announces a log twice or too many logs.
         """
-        self.ranges = None
+        self.ranges = self.question = None
         for announcement in response.announcements:
             if announcement.ref in self.announcements:
                 raise ProtocolError(

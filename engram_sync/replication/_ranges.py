@@ -8,7 +8,7 @@ of n positions with d differences take about log16(n) rounds and d times as many
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable, Sequence
-from itertools import accumulate, pairwise
+from itertools import pairwise
 from typing import NamedTuple
 
 from engram_sync.replication._limits import (
@@ -47,10 +47,22 @@ class PositionSet:
     """
 
     def __init__(self, session: bytes, entries: Iterable[ClockEntry]) -> None:
+        self._session = session
         self._entries = sorted(entries, key=lambda entry: entry.log)
         self._logs = [entry.log for entry in self._entries]
-        digests = (_digest(session, entry) for entry in self._entries)
-        self._sums = [0, *accumulate(digests)]
+        self._sums = [0]
+
+    def prepare(self, count: int) -> bool:
+        """Go on with what fingerprints need, for so many more positions.
+
+        Until that returns True for the first time, the first fingerprint takes as long as all.
+        """
+        done = len(self._sums) - 1
+        total = self._sums[-1]
+        for entry in self._entries[done : done + count]:
+            total += _digest(self._session, entry)
+            self._sums.append(total)
+        return len(self._sums) > len(self._entries)
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -63,6 +75,8 @@ class PositionSet:
     def fingerprint(self, first: int, end: int) -> bytes:
         """Of the positions from one index to before another."""
         # As ``engram_wire.range_fingerprint``, from sums that were made once for all ranges.
+        if len(self._sums) <= end:
+            self.prepare(len(self._entries))
         total = (self._sums[end] - self._sums[first]) % (1 << 256)
         whole = total.to_bytes(32, "big") + (end - first).to_bytes(8, "big")
         return keyed_hash(PERSON_RANGE, whole)[:FINGERPRINT_BYTES]

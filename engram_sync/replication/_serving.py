@@ -6,15 +6,24 @@ from typing import NamedTuple
 
 from engram_sync.replication._bisection import Placed
 from engram_sync.replication._counterpart import Counterpart
-from engram_sync.replication._effects import Effect, Place, ReadRuns, Refused, RolledBack, Send
+from engram_sync.replication._effects import (
+    Effect,
+    Place,
+    ReadRuns,
+    Refused,
+    RolledBack,
+    Send,
+    Survey,
+)
 from engram_sync.replication._feed import Feed, PageEntry
 from engram_sync.replication._limits import (
     POSITIONS_MAX,
+    POSITIONS_PER_TURN,
     QUESTIONS_MAX,
     REQUESTS_MAX,
     SUBSCRIPTIONS_MAX,
 )
-from engram_sync.replication._ranges import Reconciliation
+from engram_sync.replication._ranges import PositionSet, Reconciliation
 from engram_sync.replication._view import ScopeView
 from engram_wire import (
     CLOCK_ENTRIES_MAX,
@@ -46,6 +55,7 @@ class _Comparison(NamedTuple):
     """A request that waits for what the peer holds to be found out range by range."""
 
     scope: bytes
+    mine: PositionSet
     ranges: Reconciliation
 
 
@@ -110,13 +120,24 @@ class Serving:
         if message.clock is None:
             return [_answer(request, SyncStatus.CLOCK_NEEDED)]
         if _clocks_do_not_serve(message, view, before):
-            comparison = _Comparison(view.scope, Reconciliation(self._peer.positions(view)))
-            self._comparisons[request] = comparison
-            asked = RangeRequest(request, comparison.ranges.ask())
-            return [_answer(request, SyncStatus.RANGES_FOLLOW), Send(asked)]
+            mine = self._peer.positions(view)
+            self._comparisons[request] = _Comparison(view.scope, mine, Reconciliation(mine))
+            survey = Survey(request, True, mine)
+            ready = mine.prepare(POSITIONS_PER_TURN)
+            first = self.surveyed(survey) if ready else [survey]
+            return [_answer(request, SyncStatus.RANGES_FOLLOW), *first]
         # Here the peer has sealed either no log or the same ones.
         seals = view.seals if message.sealed[0] else ()
         return self._begin(request, view, [*message.clock, *seals])
+
+    def surveyed(self, survey: Survey) -> list[Effect]:
+        """What is held here can be compared now."""
+        comparison = self._comparisons.get(survey.request)
+        if comparison is None or comparison.mine is not survey.positions:
+            return []
+        if self._peer.readable(comparison.scope) is None:
+            return self.refuse(survey.request)
+        return [Send(RangeRequest(survey.request, comparison.ranges.ask()))]
 
     def ranges_answered_untrusted(self, message: RangeResponse) -> list[Effect]:
         """Some more of what the peer holds is known.
@@ -294,9 +315,9 @@ def _clocks_do_not_serve(message: SyncRequest, view: ScopeView, before: Feed | N
 
 def _rolled_back(view: ScopeView, stated: Iterable[ClockEntry]) -> list[Effect]:
     """Logs written here of which the peer knows more than this node does."""
-    own = {entry.log: entry.seq for entry in view.positions() if entry.log in view.own}
+    held = view.by_log()
     return [
         RolledBack(view.scope, entry.log)
         for entry in stated
-        if entry.log in view.own and entry.seq > own.get(entry.log, 0)
+        if entry.log in view.own and (entry.log not in held or entry.seq > held[entry.log].seq)
     ]

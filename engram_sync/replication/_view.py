@@ -43,6 +43,14 @@ class ScopeView:
     own: frozenset[bytes] = frozenset()
     """Logs that this node goes on writing."""
 
+    _by_log: dict[bytes, ClockEntry] = field(
+        default_factory=dict[bytes, ClockEntry], init=False, repr=False, compare=False
+    )
+
+    _reached: dict[bytes, int] = field(
+        default_factory=dict[bytes, int], init=False, repr=False, compare=False
+    )
+
     def summary(self) -> Summary:
         """What a peer needs to know to tell whether it holds the same."""
         return Summary(
@@ -52,3 +60,15 @@ class ScopeView:
     def positions(self) -> tuple[ClockEntry, ...]:
         """Every log of the scope with its newest position, sealed ones too."""
         return (*self.clock, *self.seals)
+
+    def by_log(self) -> Mapping[bytes, ClockEntry]:
+        """The same by log id; made once, because a peer's smallest request needs all of it."""
+        if not self._by_log:
+            self._by_log.update((entry.log, entry) for entry in self.positions())
+        return self._by_log
+
+    def reached(self) -> dict[bytes, int]:
+        """The newest position of each log; a copy."""
+        if not self._reached:
+            self._reached.update((log, entry.seq) for log, entry in self.by_log().items())
+        return dict(self._reached)

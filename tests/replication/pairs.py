@@ -25,6 +25,7 @@ from engram_sync.replication import (
     Send,
     Stored,
     StorePayloads,
+    Survey,
 )
 from engram_wire import (
     Announcement,
@@ -158,7 +159,7 @@ class Book:
                 return self.exchange.on_admitted(JoinResponse(True, secret=bytes(32)))
             case Place(_, scope, positions):
                 return self.exchange.on_placed(effect, [self._place(scope, p) for p in positions])
-            case ReadHeads() | ReadPayloads() | ReadOwed() | StorePayloads():
+            case ReadHeads() | ReadPayloads() | ReadOwed() | StorePayloads() | Survey():
                 return self._repair(effect)
             case _:
                 self.done.append(effect)
@@ -170,8 +171,14 @@ class Book:
         path = ((position.log, position.seq),) if alike and position.seq <= held else None
         return Placed(held, False, path)
 
-    def _repair(self, effect: ReadHeads | ReadPayloads | ReadOwed | StorePayloads) -> list[Effect]:
+    def _repair(
+        self, effect: ReadHeads | ReadPayloads | ReadOwed | StorePayloads | Survey
+    ) -> list[Effect]:
         assert self.exchange is not None
+        if isinstance(effect, Survey):
+            while not effect.positions.prepare(7):
+                pass
+            return self.exchange.on_surveyed(effect)
         shelf = self.shelves[effect.scope]
         match effect:
             case ReadHeads(_, scope, log, seqs):
