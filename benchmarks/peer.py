@@ -143,7 +143,7 @@ async def _update(node: Node, engram: str, value: float) -> None:
     await node.update(engram, confidence=value)
 
 
-async def _serve(home: str, compression: str = "none") -> None:
+async def _serve(home: str, compression: str) -> None:
     config = offering(LOOPBACK, compression)
     async with (
         Node.open(home, config=config, services=(), label="a") as node,
@@ -159,4 +159,4 @@ async def _serve(home: str, compression: str = "none") -> None:
 
 
 if __name__ == "__main__":
-    trio.run(_serve, *sys.argv[1:])
+    trio.run(_serve, sys.argv[1], sys.argv[2])

@@ -123,18 +123,19 @@ class Responder:
             for number, (port, hosts) in enumerate(where)
         ]
 
-        async def register() -> None:
-            # zeroconf does not say what its awaitables return.
-            probing = [opened.async_register_service(info) for info in infos]  # pyright: ignore[reportUnknownMemberType]
-            for told in await asyncio.gather(*probing):
-                await told
+        async def register(info: ServiceInfo) -> None:
+            # zeroconf does not say what its awaitable returns.
+            await (await opened.async_register_service(info))  # pyright: ignore[reportUnknownMemberType]
+
+        async def register_all() -> None:
+            await asyncio.gather(*map(register, infos))
 
         with self._lock:
             if self._closed or opened.loop is None:
                 return False
             # Not `register_service`: that cannot be interrupted, and closing zeroconf meanwhile
             # leaves tasks behind that complain on stderr.
-            self._announcing = asyncio.run_coroutine_threadsafe(register(), opened.loop)
+            self._announcing = asyncio.run_coroutine_threadsafe(register_all(), opened.loop)
         try:
             self._announcing.result()
         except concurrent.futures.CancelledError:

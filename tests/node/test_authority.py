@@ -176,7 +176,7 @@ async def test_a_peer_with_the_certificate_of_another_node_is_refused(
     """Valid in the eyes of TLS: only the names show that somebody uses what is not his."""
     one, two = await joined(tmp_path)
     stolen = TcpTransport(authority=authority.issue("somebody-else"))
-    machine = Machine(transport=lambda *_: stolen)
+    machine = Machine(transport=lambda _network, _node: stolen)
     async with (
         opened(tmp_path / "a", authority.issue(one)) as a,
         opened(tmp_path / "b", None, await listening(a), machine=machine) as b,
@@ -194,7 +194,7 @@ async def test_a_server_with_the_certificate_of_another_node_learns_nothing(
 ) -> None:
     one, two = await joined(tmp_path)
     stolen = TcpTransport(authority=authority.issue("somebody-else"))
-    machine = Machine(transport=lambda *_: stolen)
+    machine = Machine(transport=lambda _network, _node: stolen)
     async with opened(tmp_path / "a", None, machine=machine) as a:
         address = await listening(a)
         async with opened(tmp_path / "b", authority.issue(two), address) as b:

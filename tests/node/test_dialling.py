@@ -236,7 +236,7 @@ async def test_both_families_of_one_node_make_one_connection(tmp_path: Path) -> 
     async with Node.open(tmp_path / "a", config=both, services=(), machine=machine) as a:
         where = (await a.status()).listen
         transport = TcpTransport()
-        dialling = Machine(discovery=static, transport=lambda *_: transport)
+        dialling = Machine(discovery=static, transport=lambda _network, _node: transport)
         async with Node.open(
             tmp_path / "b", config=settings(*where), services=(), machine=dialling
         ) as b:

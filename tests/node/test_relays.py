@@ -128,5 +128,9 @@ async def test_without_the_memory_of_who_sent_what_the_ring_says_everything_twic
     village: Village, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The claim above is about what keeps the echo away, and notices when it is gone."""
-    monkeypatch.setattr(_feed.Feed, "shown", lambda *_: None)
+
+    def forget(feed: _feed.Feed, received: object) -> None:
+        pass
+
+    monkeypatch.setattr(_feed.Feed, "shown", forget)
     assert await ring(village) > 20 * 4

@@ -139,7 +139,7 @@ class Village:
             clock=self.clocks.setdefault(name, VirtualClock()),
             entropy=luck.randbytes,
             jitter=luck.random,
-            transport=lambda *_: self.tap(name, self.network.transport(name)),
+            transport=lambda _network, _node: self.tap(name, self.network.transport(name)),
             discovery=configured_peers,
         )
 
