@@ -3,7 +3,7 @@
 Arrival order is causal order, because nothing is stored before what it depends on.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from engram_sync.node._limits import PAGE_BYTES
@@ -89,17 +89,18 @@ def read_page(reader: Reader, scope: int, request: ReadRuns, *, until: int) -> P
             published yet, so it is not noted either who sent it here.
     """
     families = Families(reader, scope)
-    logs = families.rows
     after = request.after
     if after is None:
-        after = _start(reader, logs, request.known)
+        after = _start(reader, scope, families.all(), request.known)
     frames = _Frames(reader, request.refs)
     while frames.total_bytes < PAGE_BYTES:
         runs = [r for r in reader.runs(scope, after, RUNS_PER_READ) if r.arrival <= until]
         for run in runs:
-            log = logs[run.log]
+            log = families.row(run.log)
             if run.last > request.known.get(log.id, 0):
-                frames.add(log, run, max(run.first, families.shown(log, request.known) + 1))
+                frames.add(
+                    log, run, max(run.first, families.shown(log, run.first, request.known) + 1)
+                )
             after = run.arrival
             if frames.total_bytes >= PAGE_BYTES:
                 break
@@ -110,17 +111,17 @@ def read_page(reader: Reader, scope: int, request: ReadRuns, *, until: int) -> P
     return Page(frames.entries, after, exhausted=False)
 
 
-def _start(reader: Reader, logs: Mapping[int, LogRow], known: Mapping[bytes, int]) -> int:
+def _start(reader: Reader, scope: int, logs: Iterable[LogRow], known: Mapping[bytes, int]) -> int:
     """The arrival number before the first run that the peer lacks."""
     first: int | None = None
-    for log in logs.values():
+    for log in logs:
         seq = known.get(log.id, 0)
         if seq >= log.seq:
             continue
         for run in reader.runs_of(log.n, seq, 1):
             first = run.arrival if first is None else min(first, run.arrival)
     if first is None:
-        return max((reader.last_arrival(log.scope) for log in logs.values()), default=0)
+        return reader.last_arrival(scope)
     return first - 1
 
 

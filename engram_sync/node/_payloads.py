@@ -34,8 +34,8 @@ def payloads_of(
 
 def owed_of(reader: Reader, scope: int, limit: int) -> list[tuple[bytes, int]]:
     """(log, seq) of the records whose payload is owed in a scope."""
-    rows = Families(reader, scope).rows
-    return [(rows[log].id, seq) for _, log, seq in reader.owed(scope, limit)]
+    families = Families(reader, scope)
+    return [(families.row(log).id, seq) for _, log, seq in reader.owed(scope, limit)]
 
 
 def take_payloads(

@@ -31,6 +31,14 @@ class Reader(Protocol):
         """The log numbered ``n``."""
         ...
 
+    def log_by_id(self, log: bytes) -> LogRow | None:
+        """The log of that id, in whichever scope it is."""
+        ...
+
+    def branches(self, scope: int) -> list[LogRow]:
+        """The logs of a scope that branch off others, oldest first."""
+        ...
+
     def size(self) -> Size:
         """Room that the store takes, without what waits in the write-ahead log."""
         ...

@@ -59,6 +59,14 @@ class SqlReader(SqlRecords):
         row = self._sql.one(_LOG + " WHERE n = ?", (n,))
         return None if row is None else LogRow(*row)
 
+    def log_by_id(self, log: bytes) -> LogRow | None:
+        row = self._sql.one(_LOG + " WHERE id = ?", (log,))
+        return None if row is None else LogRow(*row)
+
+    def branches(self, scope: int) -> list[LogRow]:
+        wanted = " WHERE scope = ? AND parent IS NOT NULL ORDER BY n"
+        return [LogRow(*row) for row in self._sql.all(_LOG + wanted, (scope,))]
+
     def size(self) -> Size:
         page_bytes = self._sql.number("PRAGMA page_size")
         pages = self._sql.number("PRAGMA page_count")

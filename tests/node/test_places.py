@@ -2,11 +2,13 @@
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import TypeVar, cast
 
+import pytest
 import trio
 from nacl.bindings import crypto_sign_seed_keypair
 
+from engram_sync.node import _places
 from engram_sync.node._pages import read_page
 from engram_sync.node._payloads import owed_of, payloads_of
 from engram_sync.node._places import Families, places
@@ -228,3 +230,64 @@ async def test_dropped_payloads_leave_as_hashes_and_are_told_to_be_owed() -> Non
     assert held == [None, ONE.records[0].payload]
     assert owed == [(ROOT, 3)]
     assert withheld[:4] == [False, True, True, False]
+
+
+class Unlisted:
+    """A reader of a store with more logs than anybody wants to look at."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    def __getattr__(self, name: str) -> object:
+        assert name != "logs", "a small question costs a look at every log"
+        return getattr(self._reader, name)
+
+
+async def test_a_small_question_does_not_cost_a_look_at_every_log() -> None:
+    def job(reader: Reader) -> None:
+        small = cast(Reader, Unlisted(reader))
+        (place,) = places(small, 1, [ONE.entry(5)])
+        assert place.path == ((ROOT, 5),)
+        assert Families(small, 1).heads(ROOT, [5]) == [ONE.heads[5]]
+        assert payloads_of(small, 1, [(ROOT, 5)]) == [ONE.records[4].payload]
+        assert owed_of(small, 1, 10) == []
+        pushes = ReadRuns(1, SCOPE, 1, {}, {}, 0)
+        assert read_page(small, 1, pushes, until=99).entries
+
+    await asked(job, undivided)
+
+
+async def test_a_log_of_another_scope_is_not_found_by_its_id() -> None:
+    def elsewhere(tx: Transaction) -> None:
+        tx.put_scope(bytes(32), "agent", b"")
+
+    def job(reader: Reader) -> None:
+        assert places(reader, 2, [ONE.entry(5)])[0].held == 0
+        assert Families(reader, 2).heads(ROOT, [5]) == [None]
+        assert payloads_of(reader, 2, [(ROOT, 5)]) == [None]
+
+    await asked(job, undivided, elsewhere)
+
+
+async def test_forks_inside_forks_do_not_make_positions_dear(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(_places, "VISITS_MAX", 1_000)
+    names = [number.to_bytes(32, "big") for number in range(1, 201)]
+
+    def nested(tx: Transaction) -> None:
+        scope = tx.put_scope(SCOPE, "agent", b"")
+        parent: int | None = None
+        for depth, name in enumerate(names):
+            branch = name if depth else None
+            parent = tx.put_log(
+                scope, name, 0, PUBLIC, bytes(16), parent=parent, base=depth, branch=branch
+            )
+
+    def job(reader: Reader) -> int:
+        families = Families(reader, 1)
+        placed = [families.place(ClockEntry(name, 9, bytes(32))) for name in names]
+        assert {place.path for place in placed} == {None}
+        return families._visited
+
+    assert await asked(job, nested) <= 1_000 + len(names)
