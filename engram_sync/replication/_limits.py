@@ -69,6 +69,10 @@ OWED_PATIENCE_MAX = 64
 with a connected peer."""
 PAYLOADS_BYTES = 960 << 10
 """Of one answer with payloads: what fits a message with its envelope."""
+PAYLOADS_BYTES_MIN = (PAYLOADS_BYTES - PAYLOAD_BYTES_MAX) // 2
+"""Of an answer that leaves out some of what was asked: half of what the largest payload, which no
+longer fits, leaves of it.  Storing one payload costs as much as all records of its memory; who
+answers them one by one is not asked on."""
 
 assert PROBE_SEQS <= PROBE_SEQS_MAX
 assert RANGES_PER_MESSAGE <= RANGES_MAX

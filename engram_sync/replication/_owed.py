@@ -5,7 +5,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from engram_sync.replication._effects import Effect, ReadOwed, Send, StorePayloads
-from engram_sync.replication._limits import OWED_PATIENCE_MAX, OWED_READ_MAX
+from engram_sync.replication._limits import (
+    OWED_PATIENCE_MAX,
+    OWED_READ_MAX,
+    PAYLOADS_BYTES_MIN,
+)
 from engram_sync.replication._view import ScopeView
 from engram_wire import WANTED_PAYLOADS_MAX, PayloadRequest, PayloadResponse, ProtocolError
 
@@ -81,7 +85,7 @@ class OwedFetch:
         return []
 
     def answered_untrusted(self, message: PayloadResponse) -> list[Effect]:
-        """Take an answer; what it does not reach is asked for again.
+        """Take an answer; what it does not reach is asked for again, at once if it is a full one.
 
         Raises:
             WireError: It is no answer to the beginning of what was asked.
@@ -95,6 +99,9 @@ class OwedFetch:
                 self.absent.add((log, seq))
             else:
                 found.append((log, seq, payload))
-        self.queue.extendleft(reversed(self.asked))
+        if sum(len(payload) for _, _, payload in found) < PAYLOADS_BYTES_MIN:
+            self.absent.update(self.asked)
+        else:
+            self.queue.extendleft(reversed(self.asked))
         self.asked.clear()
         return [StorePayloads(self.scope, tuple(found))]

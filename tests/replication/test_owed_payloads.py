@@ -137,3 +137,25 @@ def test_whoever_may_not_read_is_asked_for_nothing_more() -> None:
     b.publish(SCOPE)
     pair.run()
     assert len(pair.all(b, PayloadRequest)) == 1
+
+
+def test_whoever_answers_one_by_one_is_not_asked_on_and_on() -> None:
+    """What is stored of it costs as much as the whole memory that it belongs to, each time."""
+    a, b = equal_books(600)
+    owing(b, 600)
+    pair = Pair(a, b)
+    for book in (a, b):
+        pair.do(book, pair.exchange(book).open())
+    while not pair.all(b, PayloadRequest):
+        for book in (a, b):
+            pair.step(book)
+    answered = 0
+    while answered < len(pair.all(b, PayloadRequest)):
+        request = pair.all(b, PayloadRequest)[answered]
+        answered += 1
+        (log, seq), *_ = request.wanted
+        pair.inbox[A].clear()
+        pair.inbox[B].append(PayloadResponse(request.number, ((log, seq, b"x"),)))
+        pair.rest(b)
+    assert answered <= 3
+    assert len(b.shelves[SCOPE].owed) >= 597
