@@ -1,6 +1,6 @@
 """A peer's request for one scope here: what it holds, what was sent, what comes next."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -162,11 +162,23 @@ class Feed:
             if log not in self.refused and held.get(log, 0) > base:
                 held[log] = base
 
-    def restart(self, view: ScopeView, serial: int) -> list[Effect]:
+    def restart(
+        self, view: ScopeView, serial: int, renamed: Mapping[bytes, ClockEntry]
+    ) -> list[Effect]:
         """Logs have got other names: what is known of a forked one ends where it forks.
 
         What was only sent until now is not taken for received.
+
+        Args:
+            view: With the new names.
+            serial: Another one.
+            renamed: Where what forked logs held beyond their fork is now.  A peer that had some of
+                it has it still; to send it again would make one forged record cost a whole log.
         """
+        for held in (self.known, self.acknowledged):
+            for log, moved in renamed.items():
+                if log not in self.refused and view.trunks[log] < held.get(log, 0) <= moved.seq:
+                    held[moved.log] = max(held.get(moved.log, 0), held[log])
         self.epoch, self.serial = view.epoch, serial
         self.reading, self.after, self.placing = False, None, False
         self.searches.clear()

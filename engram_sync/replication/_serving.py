@@ -65,6 +65,8 @@ class Serving:
     def __init__(self, peer: Counterpart) -> None:
         self._peer = peer
         self._feeds: dict[int, Feed] = {}
+        self._served: dict[bytes, ScopeView] = {}
+        """By scope: the view by whose names its feeds go."""
         self._withdrawn: dict[int, None] = {}
         """Requests that were served once and then refused, oldest first."""
         self._comparisons: dict[int, _Comparison] = {}
@@ -166,6 +168,7 @@ class Serving:
 
     def _new_feed(self, request: int, view: ScopeView) -> Feed:
         before = self._feeds.get(request)
+        self._served[view.scope] = view
         feed = self._feeds[request] = Feed.begin(request, view, next(self._serials), before)
         return feed
 
@@ -255,11 +258,16 @@ class Serving:
     def advanced(self, view: ScopeView) -> list[Effect]:
         """Push what a commit added."""
         effects: list[Effect] = []
+        before = self._served.get(view.scope)
+        renamed: dict[bytes, ClockEntry] = {}
+        if before is not None and before.epoch != view.epoch:
+            renamed = view.renamed(before)
+        self._served[view.scope] = view
         for feed in self._of(view):
             if feed.request in self._comparisons:
                 continue  # What the peer lacks is being found out anew.
             if feed.epoch != view.epoch:
-                effects += feed.restart(view, next(self._serials))
+                effects += feed.restart(view, next(self._serials), renamed)
             else:
                 effects += feed.next_read(view)
         return effects

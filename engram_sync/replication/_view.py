@@ -67,6 +67,21 @@ class ScopeView:
             self._by_log.update((entry.log, entry) for entry in self.positions())
         return self._by_log
 
+    def renamed(self, before: "ScopeView") -> dict[bytes, ClockEntry]:
+        """Where what logs held in an earlier view beyond a fork is now: that view's name of each
+        log that has forked since, and its newest position by the name of the branch it is on.
+        """
+        heads = {
+            entry.head: log
+            for log, base in self.trunks.items()
+            for entry in (before.by_log().get(log),)
+            if entry is not None and entry.seq > base
+        }
+        if not heads:
+            return {}
+        # A head says everything before it, whatever its log is called.
+        return {heads[entry.head]: entry for entry in self.positions() if entry.head in heads}
+
     def reached(self) -> dict[bytes, int]:
         """The newest position of each log; a copy."""
         if not self._reached:

@@ -1,10 +1,16 @@
 """What a member with a valid key cannot do to the others."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+
 import pytest
+import trio
 from trio.testing import MockClock
 
 from engram_sync.log import NO_ENGRAM, Draft
 from engram_sync.node import Node
+from engram_sync.node._answering import REFUSED_LOGS_MAX
 from engram_sync.replication import Exchange
 from engram_sync.trust import NOT_HERE, MemberRole, make_invite, parse_token
 from engram_wire import (
@@ -14,13 +20,20 @@ from engram_wire import (
     LogDomain,
     Message,
     Ping,
+    Pong,
     Probe,
+    Summary,
+    SyncAck,
     SyncRequest,
     SyncResponse,
     SyncStatus,
+    decode_frame_untrusted,
+    encode_frame,
+    sign_head,
 )
 
-from .speaker import Speaker
+from .speaker import Log, Speaker
+from .tap import Tap
 from .village import EPOCH_MS, Village, agent_scope, agreement, contents, until
 
 
@@ -133,3 +146,85 @@ async def test_whoever_lies_about_an_own_log_costs_one_new_log_and_no_more(
             await a.remember(f"after {number}")
         assert len(own_logs(a)) == 2
         assert len(await contents(a)) == 6
+
+
+def run_of(log: Log, ref: int, first: int, last: int) -> bytes:
+    """Some records of a log in one frame, under one signature."""
+    signature = sign_head(log.author.secret_key, log.heads[last])
+    return encode_frame(ref, log.records[first - 1 : last], [(last, signature)])
+
+
+def records_in(responses: Sequence[SyncResponse]) -> int:
+    frames = [response.frame for response in responses if response.frame is not None]
+    return sum(len(decode_frame_untrusted(frame).records) for frame in frames)
+
+
+async def test_a_forged_record_does_not_make_others_send_a_whole_log_again(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    village.tap = tap = Tap()
+    async with village.pair() as (a, b):
+        rogue = await admitted(village, a)
+        request = (await rogue.hear(SyncRequest)).request
+        long = Log(a, rogue.identity)
+        for number in range(600):
+            long.add(f"common {number}")
+        announced = Log(a, rogue.identity).add("any").response(request).announcements
+        for first in range(1, 601, 200):
+            frame = run_of(long, 0, first, first + 199)
+            await rogue.say(
+                SyncResponse(request, SyncStatus.DATA, announced if first == 1 else (), frame)
+            )
+        await agreement(a, b)
+        for common in range(3):
+            before = [len(tap.messages(name, SyncResponse)) for name in "ab"]
+            other = Log(a, rogue.identity)
+            for number in range(common):
+                other.add(f"common {number}")
+            other.add(f"forged {common}")
+            ref = 1 + common
+            announcement = replace(announced[0], ref=ref)
+            frame = run_of(other, ref, 1, common + 1)
+            await rogue.say(SyncResponse(request, SyncStatus.DATA, (announcement,), frame))
+            await until(partial(forked, a, 1 + common))
+            await agreement(a, b)
+            await trio.sleep(3)
+            sent = [
+                records_in(tap.messages(name, SyncResponse)[count:])
+                for name, count in zip("ab", before, strict=True)
+            ]
+            assert sum(sent) <= 2
+
+
+async def forked(node: Node, count: int) -> bool:
+    return len((await node.status()).forks) == count
+
+
+async def test_nobody_fills_the_status_with_logs_that_are_refused(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.open("a") as a:
+        rogue = await admitted(village, a)
+        request = (await rogue.hear(SyncRequest)).request
+        for ref in range(REFUSED_LOGS_MAX + 20):
+            log = Log(a, rogue.identity, ref + 1).add("fine").add(f"bad {ref}", valid=False)
+            await rogue.say(log.response(request, ref))
+            assert (await rogue.hear(SyncAck)).rejected
+        problems = (await a.status()).problems
+        assert len(problems) == REFUSED_LOGS_MAX + 1
+        assert "more logs than are listed" in problems[-1]
+
+
+async def test_a_claim_that_states_diverged_is_reported_once(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.open("a") as a:
+        rogue = await admitted(village, a)
+        scope = a._core.facts.agent_scope
+
+        view = a._core.scopes[scope]
+        lie = Summary(view.clock_digest, b"x" * 32, 7)
+        await rogue.say(*[Ping(number, ((scope, lie),)) for number in range(1, 20)])
+        for _ in range(1, 20):
+            await rogue.hear(Pong)
+        assert len([p for p in (await a.status()).problems if "another state" in p]) == 1
