@@ -228,6 +228,10 @@ def print_status(status: "Status") -> None:
     for problem in status.problems:
         print_rows({"problem": problem})
     print_rows(_missing(status))
+    for fork in status.forks:
+        ways = f"goes on in {len(fork.branches)} ways after record {fork.seq}"
+        author = _author(fork.label, fork.node)
+        print_rows({"fork": f"log {short(fork.log)} of {author} {ways}"})
     for erasure in status.erasures:
         print_rows({"erasure": f"{erasure.engram}, asked {at(erasure.asked_at_ms)}"})
         print_confirmations(erasure)

@@ -11,6 +11,7 @@ from typing import cast
 import pytest
 
 from engram_sync import Config, Node
+from engram_sync.cli._views import print_status
 from engram_sync.config import SETTINGS, NetworkConfig, load_config
 from engram_sync.config._strategies import BUILT_IN
 from engram_sync.errors import CorruptError
@@ -215,7 +216,9 @@ def problems_shown() -> list[re.Pattern[str]]:
 
 
 @pytest.mark.slow
-async def test_a_resumed_snapshot_forks_a_log_and_both_branches_live(tmp_path: Path) -> None:
+async def test_a_resumed_snapshot_forks_a_log_and_both_branches_live(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """As for a virtual machine, the witness comes back together with the home."""
     home, copy, other = (tmp_path / name for name in ("A", "COPY", "B"))
     runtime, before = tmp_path / "run", tmp_path / "run before"
@@ -244,6 +247,9 @@ async def test_a_resumed_snapshot_forks_a_log_and_both_branches_live(tmp_path: P
         assert any(ended.fullmatch(problem) for problem in mine.problems), mine.problems
         (written,) = [m for m in await b.list() if m.content == "written by the original"]
         assert written.provenance.trust == 0
+        print_status(await b.status())
+        (row,) = [line for line in capsys.readouterr().out.splitlines() if line[:4] == "fork"]
+        assert "goes on in 2 ways after record" in row
 
 
 # -- sessions --------------------------------------------------------------------------------
