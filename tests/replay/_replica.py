@@ -2,7 +2,7 @@
 
 import itertools
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
@@ -17,19 +17,19 @@ from engram_sync.log import (
     Draft,
     IngestBatch,
     Ledger,
-    SignedPosition,
 )
 from engram_sync.memory import SLICE_RECORDS, Authors, EngramState, Materialiser, load_state
+from engram_sync.node._rules import StoredHistory
 from engram_sync.store import InlineExecutor, Reader, RunRow, SqliteStore, Transaction
 from engram_wire import (
     Announcement,
     Frame,
     LogDomain,
-    Record,
     RecordKind,
     decode_frame_untrusted,
     encode_frame,
 )
+from tests.memory.desk import TableRules
 
 SCOPE = b"R" * 32
 _RUNS_PER_COMMIT = 64
@@ -46,58 +46,6 @@ class Summary(NamedTuple):
     """Digest of the scope's engrams."""
     live: int
     deleted: int
-
-
-class _EverybodyWrites:
-    """A charter under which all writers write, for one agent."""
-
-    def may_write(self, scope: bytes, heads: tuple[bytes, ...], author: bytes) -> bool:
-        return True
-
-    def leads(self, scope: bytes, author: bytes) -> bool:
-        return True
-
-    def leads_at(self, scope: bytes, heads: tuple[bytes, ...], author: bytes) -> bool:
-        return True
-
-    def agent_at(self, scope: bytes, heads: tuple[bytes, ...], author: bytes) -> bytes:
-        return b"agent"
-
-    def apply_untrusted(self, placed: object) -> Callable[[], None]:
-        return lambda: None
-
-
-class _History:
-    """What the ledger asks of the store."""
-
-    def __init__(self, reader: Reader, ledger: Ledger) -> None:
-        self._reader = reader
-        self._ledger = ledger
-
-    def position_of(self, scope: bytes, head: bytes) -> tuple[int, int] | None:
-        run = self._reader.run_by_head(1, head)
-        return None if run is None else (run.log, run.last)
-
-    def signed_before(self, log: int, seq: int) -> SignedPosition | None:
-        return _position(self._reader.run_before(log, seq))
-
-    def signed_after(self, log: int, seq: int) -> SignedPosition | None:
-        runs = self._reader.runs_of(log, seq - 1, 1)
-        return _position(runs[0] if runs else None)
-
-    def records(self, log: int, first: int, last: int) -> Sequence[Record]:
-        return self._reader.records(log, first, last)
-
-    def past(self, log: int, seq: int) -> bytes | None:
-        return self._reader.past(log, seq)
-
-    def records_of(self, scope: bytes, engram: bytes) -> Sequence[tuple[bytes, Record]]:
-        name = self._ledger.log_by_number
-        return [(name(log).id, record) for log, record in self._reader.records_of(1, engram)]
-
-
-def _position(run: RunRow | None) -> SignedPosition | None:
-    return None if run is None else SignedPosition(run.last, run.head, run.signature)
 
 
 def keys_of(writer: str) -> tuple[bytes, bytes]:
@@ -118,7 +66,7 @@ class Replica:
     def __init__(self, store: SqliteStore, path: Path) -> None:
         self.store = store
         self.path = path
-        self.ledger = Ledger(_EverybodyWrites())
+        self.ledger = Ledger(TableRules())
         self.authors = Authors()
         self.materialiser = Materialiser(self.authors)
         self._salts = itertools.count(1)
@@ -167,7 +115,7 @@ class Replica:
         public, secret = keys_of(_FOUNDER)
         log = self.ledger.open_log(SCOPE, LogDomain.MEMBERS, public, bytes(16))
         charter = Draft(RecordKind.CHARTER, NO_ENGRAM, statement=(1, "agent"))
-        history = _History(tx, self.ledger)
+        history = StoredHistory(tx, self.ledger)
         self._put(
             tx,
             self.ledger.author(
@@ -226,7 +174,7 @@ class Replica:
                 salts=[next(self._salts).to_bytes(16, "big") for _ in drafts],
                 secret_key=secret,
                 auth=self.ledger.membership_heads(SCOPE),
-                history=_History(tx, self.ledger),
+                history=StoredHistory(tx, self.ledger),
             )
             arrivals = self._put(tx, batch)
             self.materialiser.apply_local(tx, 1, batch.log.n, batch.records, arrivals)
@@ -272,7 +220,7 @@ class Replica:
     def _take(self, frames: Iterable[tuple[Announcement, Frame]], tx: Transaction) -> None:
         for announcement, frame in frames:
             batch = self.ledger.ingest_untrusted(
-                announcement, SCOPE, frame, history=_History(tx, self.ledger)
+                announcement, SCOPE, frame, history=StoredHistory(tx, self.ledger)
             )
             assert batch.rejection is None, batch.rejection
             self._put(tx, batch)
