@@ -93,7 +93,7 @@ async def test_rows_are_what_their_records_make_over_forks_futures_and_erasures(
                 assert await differences(node) == await differences(two) == []
         village.clocks[b].offset_ms = village.clocks[a].offset_ms = 3 * HOUR_MS
         village.clocks[copy].offset_ms = 3 * HOUR_MS
-        shown = []
+        shown = list[list[str]]()
         for name in (a, b, copy):
             async with village.open(name, online=False) as node:
                 assert await differences(node) == []
