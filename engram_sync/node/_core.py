@@ -14,6 +14,7 @@ from engram_sync.errors import DegradedError, EngramError, LocalError
 from engram_sync.memory import FLUSH_ROWS, InstantMemories, Planner, flush_index
 from engram_sync.node._home import NodeKey
 from engram_sync.node._limits import (
+    FORKS_TOLD_MAX,
     INDEX_IDLE_S,
     PURGE_GAP_S,
     SWEEP_PATIENCE_S,
@@ -169,15 +170,26 @@ class Core:
 
         Nobody can undo it and nothing of it is lost, so whoever opens the node again has seen it.
         """
-        for fork in self.path.forks.get(scope, ()):
-            told = (fork.root, fork.base, len(fork.branches))
-            if told not in self._told_forks:
+        forks = self.path.forks.get(scope, ())
+        room = FORKS_TOLD_MAX - sum(name.startswith("fork ") for name in self.problems)
+        for fork in forks:
+            problem = f"fork {fork.root.hex()} {fork.base}"
+            if (fork.root, fork.base, len(fork.branches)) in self._told_forks:
+                continue
+            if problem not in self.problems:
+                room -= 1
+            if room >= 0 or problem in self.problems:
                 name = printable(self.path.label(scope, fork.author)) or fork.author.hex()[:16]
-                self.problems[f"fork {fork.root.hex()} {fork.base}"] = (
+                self.problems[problem] = (
                     f"log {fork.root.hex()[:16]} of {name} goes on in {len(fork.branches)} ways"
                     f" after record {fork.base}: its home was copied or rolled back, or somebody"
                     " lies; all of it is kept"
                 )
+        if room < 0:
+            self.problems[f"forks {scope.hex()}"] = (
+                f"logs of scope {scope.hex()[:16]} go on in several ways at {len(forks)} places:"
+                " somebody lies"
+            )
 
     def quarantined(self, scope: bytes) -> int:
         """How many memories of a scope have records from the future, as of its newest view."""

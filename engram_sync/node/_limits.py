@@ -46,6 +46,8 @@ CONNECTIONS_MAX = 256
 """Authenticated connections per node."""
 STRANGERS_MAX = 64
 """Of those, with keys that no scope here admits: room for many joiners at once, and no more."""
+FORKS_TOLD_MAX = 64
+"""Forks of one scope that are problems of their own; whoever holds a key can make any number."""
 REACH_GRACE_S = 10.0
 """Time without any peer before the node calls itself degraded; a reconnect takes less."""
 SYNC_POLL_S = 5.0

@@ -9,7 +9,7 @@ import trio
 from trio.testing import MockClock
 
 from engram_sync.log import NO_ENGRAM, Draft
-from engram_sync.node import Node
+from engram_sync.node import Node, _core
 from engram_sync.node._answering import REFUSED_LOGS_MAX
 from engram_sync.replication import Exchange
 from engram_sync.trust import NOT_HERE, MemberRole, make_invite, parse_token
@@ -228,3 +228,20 @@ async def test_a_claim_that_states_diverged_is_reported_once(
         for _ in range(1, 20):
             await rogue.hear(Pong)
         assert len([p for p in (await a.status()).problems if "another state" in p]) == 1
+
+
+async def test_nobody_fills_the_status_with_forks(
+    village: Village, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_core, "FORKS_TOLD_MAX", 3)
+    async with village.open("a") as a:
+        rogue = await admitted(village, a)
+        request = (await rogue.hear(SyncRequest)).request
+        for number in range(12):
+            log = Log(a, rogue.identity, 1 + number // 2).add(f"branch {number % 2}")
+            await rogue.say(log.response(request, number))
+            await rogue.hear(SyncAck)
+        status = await a.status()
+        assert len(status.forks) == 6
+        assert len(status.problems) == 3 + 1
+        assert "at 6 places" in " ".join(status.problems)
