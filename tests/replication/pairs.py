@@ -346,3 +346,9 @@ def books(*, of_a: int = 0, of_b: int = 0) -> tuple[Book, Book]:
     a.write(SCOPE, of_a)
     b.write(SCOPE, of_b)
     return a, b
+
+
+def revoke(book: Book, key: bytes, scope: bytes = SCOPE) -> None:
+    """Take from a key the right to read a scope."""
+    book.shelves[scope].readers.discard(key)
+    book.publish(scope)
