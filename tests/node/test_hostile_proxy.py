@@ -72,16 +72,18 @@ async def _everything(node: Node) -> set[str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("way", Way, ids=lambda way: way.name)
-@pytest.mark.parametrize("deed", [Deed.CUT, Deed.FLIP], ids=lambda deed: deed.name)
+@pytest.mark.parametrize(
+    ("deed", "step"), [(Deed.CUT, 1), (Deed.FLIP, 5)], ids=["every cut", "every fifth flip"]
+)
 async def test_nothing_is_lost_by_meddling_with_any_byte_of_an_exchange(
-    village: Village, autojump_clock: MockClock, deed: Deed, way: Way
+    village: Village, autojump_clock: MockClock, deed: Deed, step: int, way: Way
 ) -> None:
     async with meddled_pair(village) as exchanges:
         await exchanges.meet(None)
-        length = exchanges.saboteur.seen[way]
-        await exchanges.judge(Order(deed, way, place) for place in range(length))
+        places = range(0, exchanges.saboteur.seen[way], step)
+        await exchanges.judge(Order(deed, way, place) for place in places)
         # The last bytes of a longer exchange may be missed, no more.
-        assert exchanges.saboteur.done >= 0.9 * length
+        assert exchanges.saboteur.done >= 0.9 * len(places)
 
 
 @pytest.mark.parametrize("way", Way, ids=lambda way: way.name)
