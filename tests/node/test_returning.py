@@ -1,4 +1,4 @@
-"""Somebody comes back after a year: what was deleted meanwhile stays deleted, and nothing is lost."""
+"""Somebody comes back after a year: what was deleted stays deleted, and nothing is lost."""
 
 from trio.testing import MockClock
 
