@@ -15,7 +15,13 @@ from ._found import field_name as field_name
 from ._found import fields as fields
 from ._found import find as find
 from ._found import key_names as key_names
+from ._readings import BELIEF as BELIEF
+from ._readings import BODY as BODY
+from ._readings import EVENTS as EVENTS
+from ._readings import LIFE as LIFE
+from ._readings import METADATA as METADATA
 from ._readings import PART_ID_BYTES as PART_ID_BYTES
+from ._readings import SKILL as SKILL
 from ._readings import SOURCE_KEY as SOURCE_KEY
 from ._readings import Account as Account
 from ._readings import Opinion as Opinion
@@ -44,7 +50,13 @@ from ._types import from_plain as from_plain
 from ._types import to_plain as to_plain
 
 __all__ = [
+    "BELIEF",
+    "BODY",
+    "EVENTS",
+    "LIFE",
+    "METADATA",
     "PART_ID_BYTES",
+    "SKILL",
     "SOURCE_KEY",
     "Account",
     "BeliefConflict",

@@ -12,7 +12,7 @@ from itertools import combinations
 from typing import NamedTuple, TypeVar, cast
 
 from engram_crdt import Dot, Element
-from engram_wire import WireError
+from engram_wire import INSERTED_TEXT, WireError
 from engram_wire.cbor import decode_untrusted, encode
 
 from ._readings import (
@@ -23,7 +23,6 @@ from ._readings import (
     METADATA,
     SKILL,
     SOURCE_KEY,
-    TEXT,
     account_of,
     life_of,
     metadata_key,
@@ -147,7 +146,7 @@ def find(
         found.append(Found(ConflictClass.LIFECYCLE, LIFE, b"", heads))
     elif orphans:
         heads = _by_dot([*(e for e in elements if e.collection == BODY), *orphans])
-        found.append(Found(ConflictClass.TEXT, TEXT, b"", heads))
+        found.append(Found(ConflictClass.TEXT, INSERTED_TEXT, b"", heads))
     for (collection, key), group in sorted(fields(elements).items()):
         if collection == LIFE and dead:
             continue  # Deleted beside anything else is the lifecycle conflict above.
@@ -186,7 +185,7 @@ def field_name(collection: str, key: bytes = b"") -> str:
             return f"metadata.{cast(str, decode_untrusted(key))}"
         except WireError:
             return "metadata"
-    if collection in (BODY, TEXT):
+    if collection in (BODY, INSERTED_TEXT):
         return "content"
     if collection.startswith("c/"):
         return f"counters.{collection[2:]}"

@@ -18,7 +18,6 @@ BELIEF = "b/belief"
 EVENTS = "l/events"
 SKILL = "k/skill"
 BODY = "r/body"
-TEXT = "x/body"
 
 DELETED = "deleted"
 PART_ID_BYTES = 8  # 64 bits: no two events of one engram share them by accident.

@@ -6,6 +6,7 @@ SQL, a clock, entropy, a signature, or a decision about who may read.
 """
 
 from ._authors import Authors as Authors
+from ._changes import is_applied as is_applied
 from ._compaction import Compacted as Compacted
 from ._compaction import Dead as Dead
 from ._compaction import compact_one as compact_one
@@ -90,6 +91,7 @@ __all__ = [
     "flush_index",
     "forget",
     "get",
+    "is_applied",
     "list_engrams",
     "load_state",
     "node_text",

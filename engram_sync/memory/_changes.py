@@ -31,10 +31,6 @@ APPLIED_KINDS = frozenset(
 )
 """Records that change a document.  All other kinds are kept and handed on, never applied."""
 
-TEXT_PUT = "x/body"
-"""Collection of the inserts of an edit."""
-
-
 _LIFE_BY_KIND = {
     RecordKind.DELETE: life_value(Life.DELETED, ""),
     RecordKind.ARCHIVE: life_value(Life.ARCHIVED, ""),

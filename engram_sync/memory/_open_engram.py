@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 from engram_crdt import DocumentError, Dot, Element, EngramDocument, TextSpan
 from engram_sync.conflicts import bits
+from engram_wire import INSERTED_TEXT
 from engram_wire.cbor import encode
 
-from ._changes import TEXT_PUT, change_of
+from ._changes import change_of
 from ._shapes import Texts
 from ._state import View
 from ._stored import Stored
@@ -35,7 +36,7 @@ class Shown(NamedTuple):
 
 def _orphan(span: TextSpan) -> Element:
     value = None if span.text is None else encode(span.text)
-    return Element(TEXT_PUT, span.dot, span.hlc, value, span.payload_hash, span.seq)
+    return Element(INSERTED_TEXT, span.dot, span.hlc, value, span.payload_hash, span.seq)
 
 
 @dataclass(slots=True)

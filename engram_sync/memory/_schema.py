@@ -9,6 +9,12 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import cast
 
+from engram_sync.conflicts import BELIEF as BELIEF
+from engram_sync.conflicts import BODY as BODY
+from engram_sync.conflicts import EVENTS as EVENTS
+from engram_sync.conflicts import LIFE as LIFE
+from engram_sync.conflicts import METADATA as METADATA
+from engram_sync.conflicts import SKILL as SKILL
 from engram_sync.conflicts import account_parts, version_parts
 from engram_sync.results import Life
 from engram_wire import WireError
@@ -38,16 +44,9 @@ TITLE = "r/title"
 TYPE = "r/type"
 CATEGORY = "r/category"
 EPISTEMIC = "r/epistemic"
-LIFE = "r/life"
-BODY = "r/body"
 TAGS = "s/tags"
-METADATA = "m/meta"
 CONFIDENCE = "o/confidence"
-BELIEF = "b/belief"
-EVENTS = "l/events"
-SKILL = "k/skill"
 COUNTER_PREFIX = "c/"
-TEXT = "x/body"
 
 BELIEF_PARTS = ("subject", "relation", "object", "polarity", "confidence")
 SKILL_PARTS = ("name", "steps", "text", "confidence")

@@ -2,7 +2,7 @@
 
 from engram_sync.errors import DeniedError
 from engram_sync.log import Draft
-from engram_sync.memory import Observed
+from engram_sync.memory import Observed, is_applied
 from engram_sync.node._write_path import WritePath
 from engram_sync.store import Reader
 from engram_sync.trust import MemberRole
@@ -14,19 +14,6 @@ from engram_wire import (
     clocks_taken,
     parse_shape_untrusted,
 )
-
-ERASED_KINDS = frozenset(
-    {
-        RecordKind.CREATE,
-        RecordKind.UPDATE,
-        RecordKind.DELETE,
-        RecordKind.ARCHIVE,
-        RecordKind.RESTORE,
-        RecordKind.RESOLVE,
-        RecordKind.EDIT,
-    }
-)
-"""Records that carry values."""
 
 
 def erasing(
@@ -51,8 +38,9 @@ def erasing(
     reached: dict[int, int] = {}
     names: list[Superseded] = []
     strangers: set[bytes] = set()
+    latest = path.latest()
     for n, record in reader.records_of(scope.n, seen.state.engram):
-        if record.shape[0] not in ERASED_KINDS or record.hlc > path.latest():
+        if not is_applied(record) or record.hlc > latest:
             continue
         log = logs[n]
         reached[n] = reached.get(n, 0) + _clocks(record)
