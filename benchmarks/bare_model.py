@@ -15,7 +15,7 @@ from functools import partial
 import nacl.bindings as sodium
 
 from engram_crdt import EngramDocument
-from engram_sync.log import AuthoredBatch, Draft, IngestBatch, Ledger, LogState, SignedPosition
+from engram_sync.log import Batch, Draft, Ledger, LogState, SignedPosition
 from engram_sync.memory._changes import change_of
 from engram_sync.trust import Admit, Charters, MemberRole, admit_draft, charter_draft, found
 from engram_wire import (
@@ -47,7 +47,7 @@ class Kept:
         default_factory=lambda: defaultdict(list)
     )
 
-    def put(self, batch: AuthoredBatch | IngestBatch) -> None:
+    def put(self, batch: Batch) -> None:
         """Keep one batch."""
         n = batch.log.n
         self.rows[n] += batch.records
@@ -127,7 +127,7 @@ class Replica:
         frame = decode_frame_untrusted(data)
         self._keep(self.ledger.ingest_untrusted(announcement, scope, frame, history=self.kept))
 
-    def _keep(self, batch: AuthoredBatch | IngestBatch) -> None:
+    def _keep(self, batch: Batch) -> None:
         self.kept.put(batch)
         for record in batch.records if batch.log.domain == LogDomain.DATA else ():
             document = self.documents.get(record.engram)

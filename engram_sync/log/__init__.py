@@ -7,6 +7,7 @@ asked of ``Rules``, what is stored is asked of ``History``.
 """
 
 from ._batches import AuthoredBatch as AuthoredBatch
+from ._batches import Batch as Batch
 from ._batches import Draft as Draft
 from ._batches import IngestBatch as IngestBatch
 from ._batches import Run as Run
@@ -40,6 +41,7 @@ __all__ = [
     "HLC_SKEW_MS",
     "NO_ENGRAM",
     "AuthoredBatch",
+    "Batch",
     "Checkpoint",
     "Draft",
     "Fork",

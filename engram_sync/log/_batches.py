@@ -61,9 +61,9 @@ class Split:
     and nothing has to move for one branch more."""
 
 
-@dataclass(frozen=True, slots=True)
-class AuthoredBatch:
-    """What one commit adds to an own log.  The caller inserts all of it, then calls nobody."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """What is added to one log.  The caller inserts all of it, then calls nobody."""
 
     log: LogState
     """The log after this batch.  It belongs to the ledger and moves on with it."""
@@ -84,20 +84,17 @@ class AuthoredBatch:
     """(log number, seq) of each log that a record of this batch seals, and of its trunks."""
 
 
-@dataclass(frozen=True, slots=True)
-class IngestBatch:
-    """What one frame adds.  Empty when everything was held already or nothing was valid."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthoredBatch(Batch):
+    """What one commit adds to an own log."""
 
-    log: LogState
-    """The log after this batch; not registered (``n`` is 0) when a new log began invalid."""
-    new_log: bool
-    records: Sequence[Record]
-    runs: tuple[Run, ...]
-    pasts: tuple[tuple[int, bytes], ...]
-    seq: int
-    head: bytes
-    hlc: int
-    auth: bytes
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestBatch(Batch):
+    """What one frame adds.  Empty when everything was held already or nothing was valid; its log
+    is then not registered (``n`` is 0) when a new log began invalid.
+    """
+
     duplicates: int
     """Records of the frame that were held already."""
     rejection: Rejection | None = None
@@ -106,10 +103,6 @@ class IngestBatch:
     """What is wrong with it, for people; empty when it was found invalid before."""
     split: Split | None = None
     """Set when this frame shows that a log forks: first do what it says, then insert the batch."""
-    erased: tuple[tuple[int, int], ...] = ()
-    """As in ``AuthoredBatch``."""
-    sealed: tuple[tuple[int, int], ...] = ()
-    """As in ``AuthoredBatch``."""
     own_ended: bool = False
     """Whether this shows that somebody else writes, or has ended, a log that this node continued:
     another copy of the node, or a newer state of it.  The log must never be continued."""

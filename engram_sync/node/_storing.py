@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from engram_sync.errors import CorruptError
 from engram_sync.host import Clock
-from engram_sync.log import AuthoredBatch, IngestBatch, Ledger, LogState, Split
+from engram_sync.log import Batch, IngestBatch, Ledger, LogState, Split
 from engram_sync.memory import Materialiser
 from engram_sync.store import Transaction
 from engram_wire import Record, RecordKind
@@ -31,7 +31,7 @@ class Storing:
         self._clock = clock
         self._key = key
 
-    def store(self, tx: Transaction, batch: AuthoredBatch | IngestBatch) -> list[int]:
+    def store(self, tx: Transaction, batch: Batch) -> list[int]:
         """Insert one batch; returns the arrivals of its runs."""
         log, records = batch.log, batch.records
         scope = self._ledger.scope_number(log.scope)
@@ -88,9 +88,7 @@ class Storing:
         tx.set_head(trunk.n, split.base, split.head, split.hlc)
         self._materialiser.renamed(tx, scope, before)
 
-    def _erase(
-        self, tx: Transaction, scope: int, batch: AuthoredBatch | IngestBatch, now_ms: int
-    ) -> None:
+    def _erase(self, tx: Transaction, scope: int, batch: Batch, now_ms: int) -> None:
         """Purge what the batch erases, here and now: the payloads and all that shows them."""
         engrams: set[bytes] = set()
         for number, seq in batch.erased:

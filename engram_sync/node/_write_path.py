@@ -13,9 +13,9 @@ from engram_sync.host import Clock, Entropy
 from engram_sync.log import (
     HLC_SKEW_MS,
     AuthoredBatch,
+    Batch,
     Draft,
     Fork,
-    IngestBatch,
     Ledger,
     LogState,
     Witness,
@@ -331,7 +331,7 @@ class WritePath:
         last = frame.first + len(frame.records) - 1
         return Taken(frame.ref, batch.log.id, last, len(batch.records))
 
-    def _store(self, tx: Transaction, batch: AuthoredBatch | IngestBatch) -> list[int]:
+    def _store(self, tx: Transaction, batch: Batch) -> list[int]:
         self._touched.add(batch.log.scope)
         if batch.erased:
             self.purge_due = True

@@ -8,6 +8,7 @@ from nacl.bindings import crypto_sign_seed_keypair
 
 from engram_sync.log import (
     AuthoredBatch,
+    Batch,
     Checkpoint,
     Draft,
     IngestBatch,
@@ -57,7 +58,7 @@ class Shelf:
         self.sealed: dict[int, int] = {}
         self.lookups = 0
 
-    def put(self, batch: AuthoredBatch | IngestBatch) -> None:
+    def put(self, batch: Batch) -> None:
         if isinstance(batch, IngestBatch) and batch.split is not None:
             assert batch.records
             self.split(batch.split)

@@ -16,9 +16,8 @@ import trio
 from engram_sync import memory
 from engram_sync.errors import NotFoundError
 from engram_sync.log import (
-    AuthoredBatch,
+    Batch,
     Draft,
-    IngestBatch,
     Ledger,
     SignedPosition,
     uuid7,
@@ -181,7 +180,7 @@ class Desk:
 
         return await self.store.submit(job)
 
-    def _store_batch(self, tx: Transaction, batch: AuthoredBatch | IngestBatch) -> list[int]:
+    def _store_batch(self, tx: Transaction, batch: Batch) -> list[int]:
         log, scope = batch.log, self.ledger.scope_number(SCOPE)
         if batch.new_log:
             n = tx.put_log(scope, log.id, log.domain, log.author, log.incarnation)

@@ -13,9 +13,8 @@ from nacl.bindings import crypto_sign_seed_keypair
 
 from engram_sync.log import (
     NO_ENGRAM,
-    AuthoredBatch,
+    Batch,
     Draft,
-    IngestBatch,
     Ledger,
 )
 from engram_sync.memory import SLICE_RECORDS, Authors, EngramState, Materialiser, load_state
@@ -225,7 +224,7 @@ class Replica:
             assert batch.rejection is None, batch.rejection
             self._put(tx, batch)
 
-    def _put(self, tx: Transaction, batch: AuthoredBatch | IngestBatch) -> list[int]:
+    def _put(self, tx: Transaction, batch: Batch) -> list[int]:
         log = batch.log
         if batch.new_log:
             number = tx.put_log(1, log.id, log.domain, log.author, log.incarnation)

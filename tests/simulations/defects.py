@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 import pytest
 
 from engram_crdt import Change, EngramDocument
-from engram_sync.log import AuthoredBatch, IngestBatch, LogState, Witness
+from engram_sync.log import Batch, IngestBatch, LogState, Witness
 from engram_sync.node import _core, _opening, _reporting, _write_path
 from engram_sync.node._core import Core
 from engram_sync.node._memories import Memories
@@ -101,9 +101,7 @@ def drops_a_received_frame(patch: pytest.MonkeyPatch) -> None:
     store = WritePath._store
     taken = 0
 
-    def forgetful(
-        self: WritePath, tx: Transaction, batch: AuthoredBatch | IngestBatch
-    ) -> list[int]:
+    def forgetful(self: WritePath, tx: Transaction, batch: Batch) -> list[int]:
         nonlocal taken
         taken += isinstance(batch, IngestBatch)
         if isinstance(batch, IngestBatch) and taken == 12:
