@@ -17,7 +17,7 @@ from engram_sync.conflicts import METADATA as METADATA
 from engram_sync.conflicts import SKILL as SKILL
 from engram_sync.conflicts import account_parts, version_parts
 from engram_sync.results import Life
-from engram_wire import WireError
+from engram_wire import INSERTED_TEXT, WireError
 from engram_wire.cbor import (
     Encodable,
     dump_canonical,
@@ -45,6 +45,7 @@ TYPE = "r/type"
 CATEGORY = "r/category"
 EPISTEMIC = "r/epistemic"
 TAGS = "s/tags"
+TEXT = INSERTED_TEXT
 CONFIDENCE = "o/confidence"
 COUNTER_PREFIX = "c/"
 
