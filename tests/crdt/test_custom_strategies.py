@@ -5,10 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engram_crdt import (
-    Context,
     CounterExample,
-    Dot,
-    Element,
     Law,
     Merge,
     Resolution,
@@ -16,24 +13,8 @@ from engram_crdt import (
     check_merge,
 )
 from engram_crdt._laws import GENERATED_STATES
-from tests.crdt.strategies import A, B, C
-
-REGISTRY = StrategyRegistry()
-
-
-def element(
-    value: bytes | None, *, log: bytes = A, clock: int = 0, hlc: int = 1, collection: str = "r/x"
-) -> Element:
-    return Element(collection, Dot(log, clock), hlc, value, bytes(32), 1)
-
-
-def shown(name: str, *found: Element, context: Context | None = None) -> list[bytes | None]:
-    context = context or Context()
-    return [each.value for each in REGISTRY.resolve(name, found, context).shown]
-
-
-def largest(one: bytes, two: bytes) -> bytes:
-    return max(one, two)
+from tests.crdt.readings import REGISTRY, element, largest
+from tests.crdt.strategies import B, C
 
 
 def test_a_custom_strategy_settles_siblings_by_its_merge() -> None:

@@ -21,9 +21,9 @@ from engram_crdt import (
 )
 from engram_crdt._laws import GENERATED_STATES
 from engram_crdt._scalars import whole_number
+from tests.crdt.readings import REGISTRY, element, largest, shown
 from tests.crdt.strategies import LOGS, A, B, C, change, document
 
-REGISTRY = StrategyRegistry()
 BUILT_IN = [
     "aw-set",
     "counter",
@@ -36,22 +36,6 @@ BUILT_IN = [
     "own-slot",
     "text",
 ]
-
-
-def element(
-    value: bytes | None, *, log: bytes = A, clock: int = 0, hlc: int = 1, collection: str = "r/x"
-) -> Element:
-    return Element(collection, Dot(log, clock), hlc, value, bytes(32), 1)
-
-
-def shown(name: str, *found: Element, context: Context | None = None) -> list[bytes | None]:
-    context = context or Context()
-    return [each.value for each in REGISTRY.resolve(name, found, context).shown]
-
-
-def largest(one: bytes, two: bytes) -> bytes:
-    return max(one, two)
-
 
 _ELEMENTS = st.lists(
     st.builds(

@@ -19,17 +19,16 @@ from engram_sync.log import (
     Batch,
     Draft,
     Ledger,
-    SignedPosition,
     uuid7,
 )
 from engram_sync.memory import Changes, Filters, Observed
+from engram_sync.node._rules import StoredHistory
 from engram_sync.results import Conflict, Engram, HistoryEntry, Hit, NewMemory
-from engram_sync.store import InlineExecutor, MemoryStore, Reader, RunRow, Transaction
+from engram_sync.store import InlineExecutor, MemoryStore, Transaction
 from engram_wire import (
     Announcement,
     Frame,
     LogDomain,
-    Record,
     RecordKind,
     decode_frame_untrusted,
     encode_frame,
@@ -57,41 +56,6 @@ class TableRules:
 
     def apply_untrusted(self, placed: object) -> Callable[[], None]:
         return lambda: None
-
-
-class StoredHistory:
-    """What the ledger asks of a store."""
-
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
-        self._scopes = {scope.id: scope.n for scope in reader.scopes()}
-
-    def position_of(self, scope: bytes, head: bytes) -> tuple[int, int] | None:
-        run = self._reader.run_by_head(self._scopes[scope], head)
-        return None if run is None else (run.log, run.last)
-
-    def signed_before(self, log: int, seq: int) -> SignedPosition | None:
-        runs = [run for run in self._reader.runs_of(log, 0, 10_000) if run.last <= seq]
-        return _position(runs[-1]) if runs else None
-
-    def signed_after(self, log: int, seq: int) -> SignedPosition | None:
-        runs = self._reader.runs_of(log, seq - 1, 1)
-        return _position(runs[0]) if runs else None
-
-    def records(self, log: int, first: int, last: int) -> Sequence[Record]:
-        return self._reader.records(log, first, last)
-
-    def past(self, log: int, seq: int) -> bytes | None:
-        return self._reader.past(log, seq)
-
-    def records_of(self, scope: bytes, engram: bytes) -> Sequence[tuple[bytes, Record]]:
-        ids = {log.n: log.id for log in self._reader.logs()}
-        found = self._reader.records_of(self._scopes[scope], engram)
-        return [(ids[n], record) for n, record in found]
-
-
-def _position(run: RunRow) -> SignedPosition:
-    return SignedPosition(run.last, run.head, run.signature)
 
 
 def keys(name: str) -> tuple[bytes, bytes]:
@@ -147,7 +111,7 @@ class Desk:
                     now_ms=START_MS - 1,
                     salts=[bytes(16)],
                     secret_key=secret,
-                    history=StoredHistory(tx),
+                    history=StoredHistory(tx, self.ledger),
                 ),
             )
 
@@ -172,7 +136,7 @@ class Desk:
                 salts=[next(self._counter).to_bytes(16, "big") for _ in drafts],
                 secret_key=self.secret,
                 auth=self.ledger.membership_heads(SCOPE),
-                history=StoredHistory(tx),
+                history=StoredHistory(tx, self.ledger),
             )
             arrivals = self._store_batch(tx, batch)
             scope = self.ledger.scope_number(SCOPE)
@@ -277,7 +241,9 @@ class Desk:
             await self.sweep()
 
     def _take(self, announcement: Announcement, frame: Frame, tx: Transaction) -> None:
-        batch = self.ledger.ingest_untrusted(announcement, SCOPE, frame, history=StoredHistory(tx))
+        batch = self.ledger.ingest_untrusted(
+            announcement, SCOPE, frame, history=StoredHistory(tx, self.ledger)
+        )
         assert batch.rejection is None
         if batch.records:
             self._store_batch(tx, batch)
