@@ -1,12 +1,13 @@
 """A hostile middle on the links of one host: cuts, flips, repeats and swaps, once per order."""
 
-from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
 import trio
 
-from engram_sync.transport import Address, Link, Transport, TransportStatistics
+from engram_sync.transport import Link, Transport
+
+from .wrapping import WrappedTransport
 
 
 class Way(Enum):
@@ -47,7 +48,13 @@ class Saboteur:
 
     def __call__(self, transport: Transport) -> Transport:
         """The transport with the saboteur in the middle."""
-        return _Sabotaged(self, transport)
+        return WrappedTransport(transport, dialled=self._meddle_with)
+
+    def _meddle_with(self, link: Link) -> Link:
+        order, self.order = self.order, None
+        out, into = (_Channel(self, way, order) for way in Way)
+        link.stream = _Stream(link.stream, out, into)
+        return link
 
 
 @dataclass
@@ -124,29 +131,3 @@ class _Stream(trio.abc.Stream):
 
     async def aclose(self) -> None:
         await self._stream.aclose()
-
-
-class _Sabotaged:
-    def __init__(self, saboteur: Saboteur, transport: Transport) -> None:
-        self._saboteur = saboteur
-        self._transport = transport
-
-    @property
-    def statistics(self) -> TransportStatistics:
-        return self._transport.statistics
-
-    async def serve(
-        self,
-        addresses: Sequence[Address],
-        handler: Callable[[Link], Awaitable[None]],
-        *,
-        task_status: "trio.TaskStatus[list[Address]]" = trio.TASK_STATUS_IGNORED,
-    ) -> None:
-        await self._transport.serve(addresses, handler, task_status=task_status)
-
-    async def connect(self, address: Address) -> Link:
-        link = await self._transport.connect(address)
-        order, self._saboteur.order = self._saboteur.order, None
-        out, into = (_Channel(self._saboteur, way, order) for way in Way)
-        link.stream = _Stream(link.stream, out, into)
-        return link

@@ -1,12 +1,12 @@
 """Listens on the links of a village, where nothing is encrypted."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 import trio
 
-from engram_sync.transport import Address, Link, Transport, TransportStatistics
+from engram_sync.transport import Link, Transport
 from engram_wire import (
     Message,
     MessageType,
@@ -17,6 +17,8 @@ from engram_wire import (
     decode_message_untrusted,
     log_id,
 )
+
+from .wrapping import WrappedTransport
 
 M = TypeVar("M")
 
@@ -33,7 +35,18 @@ class Tap:
     """(sending host, stamp, bytes): whole messages, as a connection sends them."""
 
     def __call__(self, host: str, transport: Transport) -> Transport:
-        return _Tapped(self, host, transport)
+        def listen(link: Link) -> Link:
+            heard = bytearray()
+            self.streams.append((host, heard))
+
+            def hear(data: bytes) -> None:
+                heard.extend(data)
+                self.sends.append((host, self.stamp(), data))
+
+            link.stream = _TappedStream(link.stream, hear)
+            return link
+
+        return WrappedTransport(transport, dialled=listen, accepted=listen)
 
     def bytes_of(self, host: str) -> bytes:
         return b"".join(data for sender, data in self.streams if sender == host)
@@ -107,40 +120,3 @@ class _TappedStream(trio.abc.Stream):
 
     async def aclose(self) -> None:
         await self._stream.aclose()
-
-
-class _Tapped:
-    def __init__(self, tap: Tap, host: str, transport: Transport) -> None:
-        self._tap = tap
-        self._host = host
-        self._transport = transport
-
-    @property
-    def statistics(self) -> TransportStatistics:
-        return self._transport.statistics
-
-    def _wrap(self, link: Link) -> Link:
-        heard = bytearray()
-        self._tap.streams.append((self._host, heard))
-
-        def hear(data: bytes) -> None:
-            heard.extend(data)
-            self._tap.sends.append((self._host, self._tap.stamp(), data))
-
-        link.stream = _TappedStream(link.stream, hear)
-        return link
-
-    async def serve(
-        self,
-        addresses: Sequence[Address],
-        handler: Callable[[Link], Awaitable[None]],
-        *,
-        task_status: "trio.TaskStatus[list[Address]]" = trio.TASK_STATUS_IGNORED,
-    ) -> None:
-        async def tapped(link: Link) -> None:
-            await handler(self._wrap(link))
-
-        await self._transport.serve(addresses, tapped, task_status=task_status)
-
-    async def connect(self, address: Address) -> Link:
-        return self._wrap(await self._transport.connect(address))

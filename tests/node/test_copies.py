@@ -45,6 +45,19 @@ async def married(village: Village, directory: Path) -> None:
         await agreement(a, b)
 
 
+async def rolled_back(village: Village, tmp_path: Path, runtime: Path) -> None:
+    """Host a is a machine that was set back, memory and all; b saw what it wrote meanwhile."""
+    await married(village, tmp_path)
+    copy_home(village, "a", "snapshot", tmp_path)
+    shutil.copytree(runtime, tmp_path / "witnesses")
+    async with village.open("a") as a, village.open("b", peers=["a"]) as b:
+        await a.remember("before the roll back")
+        await agreement(a, b)
+    copy_home(village, "snapshot", "a", tmp_path)
+    shutil.rmtree(runtime)
+    shutil.copytree(tmp_path / "witnesses", runtime)
+
+
 async def test_both_copies_of_a_home_that_take_themselves_for_the_original_lose_nothing(
     village: Village, autojump_clock: MockClock, tmp_path: Path, runtime: Path
 ) -> None:
@@ -97,15 +110,7 @@ async def test_a_rolled_back_machine_that_writes_on_forks_its_log_and_loses_noth
     village: Village, autojump_clock: MockClock, tmp_path: Path, runtime: Path
 ) -> None:
     """Home and witness are restored together: only the peer can tell."""
-    await married(village, tmp_path)
-    copy_home(village, "a", "snapshot", tmp_path)
-    shutil.copytree(runtime, tmp_path / "witnesses")
-    async with village.open("a") as a, village.open("b", peers=["a"]) as b:
-        await a.remember("before the roll back")
-        await agreement(a, b)
-    copy_home(village, "snapshot", "a", tmp_path)
-    shutil.rmtree(runtime)
-    shutil.copytree(tmp_path / "witnesses", runtime)
+    await rolled_back(village, tmp_path, runtime)
     async with village.open("a", online=False) as a:
         await a.remember("after the roll back")
         continued = own_logs(a)
@@ -125,15 +130,7 @@ async def test_a_rolled_back_machine_that_writes_on_forks_its_log_and_loses_noth
 async def test_a_rolled_back_machine_that_meets_a_peer_first_forks_nothing(
     village: Village, autojump_clock: MockClock, tmp_path: Path, runtime: Path
 ) -> None:
-    await married(village, tmp_path)
-    copy_home(village, "a", "snapshot", tmp_path)
-    shutil.copytree(runtime, tmp_path / "witnesses")
-    async with village.open("a") as a, village.open("b", peers=["a"]) as b:
-        await a.remember("before the roll back")
-        await agreement(a, b)
-    copy_home(village, "snapshot", "a", tmp_path)
-    shutil.rmtree(runtime)
-    shutil.copytree(tmp_path / "witnesses", runtime)
+    await rolled_back(village, tmp_path, runtime)
     async with village.open("a") as a, village.open("b", peers=["a"]) as b:
         await agreement(a, b)
         assert await contents(a) == ["before the roll back", "common"]
