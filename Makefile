@@ -36,12 +36,12 @@ $(BIN)/python$(if $(filter Windows_NT,$(OS)),.exe,):
 	@sh .ci/make-venv "$(VENV)" $(PYTHON)
 
 $(RUN_STAMP): requirements/run.txt pyproject.toml | $(BIN)/python$(if $(filter Windows_NT,$(OS)),.exe,)
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/run.txt
+	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements/run.txt
 	$(BIN)/python -m pip install --quiet --no-build-isolation --no-deps -e .
 	@touch $@
 
 $(DEV_STAMP): requirements/dev.txt $(RUN_STAMP)
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements/dev.txt
 	@touch $@
 
 # ------------------------------------------------------------------------------------------------
