@@ -185,7 +185,7 @@ async def test_compaction_leaves_no_write_ahead_log(tmp_path: Path) -> None:
 
 async def test_a_closed_store_is_neither_purged_nor_compacted_nor_examined(store: Store) -> None:
     await store.aclose()
-    for work in (store.purge, store.compact, store.integrity):
+    for work in (store.purge, store.compact, store.integrity, store.confirm):
         with pytest.raises(DegradedError, match="closed"):
             await work()
 
@@ -216,6 +216,14 @@ async def test_a_sound_store_does_not_contradict_itself(store: Store) -> None:
 
     await store.submit(counted)
     assert await store.integrity() == []
+
+
+async def test_an_index_that_was_merged_since_it_was_read_is_no_damage(store: Store) -> None:
+    await store.submit(remember)
+    assert await store.read(lambda reader: reader.search([SECRET.decode()], limit=9))
+    await store.submit(forget)
+    await store.purge()
+    assert [line for line in await store.integrity() if "fts" in line] == []
 
 
 @pytest.mark.parametrize(
