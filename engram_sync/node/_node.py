@@ -21,6 +21,7 @@ from engram_sync.node._maintenance import compact, doctor
 from engram_sync.node._memories import Memories
 from engram_sync.node._memory_calls import MemoryCalls
 from engram_sync.node._opening import opened
+from engram_sync.node._presence import watch_store
 from engram_sync.node._redeeming import redeem
 from engram_sync.node._reporting import identity, peers, status
 from engram_sync.node._sharing import Sharing
@@ -114,6 +115,7 @@ class Node(MemoryCalls):
             ):
                 nursery.start_soon(core.materialise_forever)
                 nursery.start_soon(core.index_forever)
+                nursery.start_soon(watch_store, core)
                 sharing = Sharing(core, nursery)
                 await sharing.recall_peers()
                 node = cls(core, sharing, running=running, strategies=strategies)

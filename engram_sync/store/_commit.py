@@ -1,12 +1,16 @@
 """One commit: several jobs, each in a savepoint, made durable together.  No event loop here."""
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass
 
 import apsw
 
+from engram_sync.errors import LocalError
+
 from ._database import Connection
 from ._faults import local_error, local_errors, lost_error
+from ._presence import Confirm, always_there
 from ._rows import Size
 from ._sql_transaction import RollbackBrokenError, SqlTransaction
 from ._statements import Shapes, Statements
@@ -46,11 +50,13 @@ class Committer:
     Args:
         connection: A connection that nothing else writes through.
         place: What errors call the store.
+        confirm: Raises when the store's files are no longer in their place.
     """
 
-    def __init__(self, connection: Connection, place: str) -> None:
+    def __init__(self, connection: Connection, place: str, confirm: Confirm = always_there) -> None:
         self._connection = connection
         self._place = place
+        self.confirm = confirm
         self._shapes = Shapes()
 
     def commit(self, jobs: Sequence[Job]) -> list[Outcome]:
@@ -64,8 +70,9 @@ class Committer:
                 the commit had succeeded.
         """
         try:
+            self.confirm()
             self._connection.execute("BEGIN IMMEDIATE")
-        except apsw.Error as error:
+        except (apsw.Error, LocalError) as error:
             return self._all_failed(len(jobs), error)
         begun: list[SqlTransaction] = []
         try:
@@ -133,4 +140,6 @@ class Committer:
         # One error object each: every submitter adds its own traceback.
         if isinstance(error, apsw.Error):
             return [Failed(local_error(error, self._place)) for _ in range(count)]
+        if isinstance(error, LocalError):
+            return [Failed(copy(error)) for _ in range(count)]
         return [Failed(lost_error()) for _ in range(count)]

@@ -35,6 +35,14 @@ def lost_error() -> DegradedError:
     )
 
 
+def gone_error(place: str) -> DegradedError:
+    """The error of every write once a file of the store is no longer the one that was opened."""
+    return DegradedError(
+        f"{place} was removed, moved or replaced while it was open; nothing is stored any more",
+        hint="put the file back, or stop the node, restore a backup and start it again",
+    )
+
+
 def held_error(place: str) -> DegradedError:
     """The error of a purge that another reader's old snapshot keeps from finishing."""
     return DegradedError(

@@ -278,6 +278,14 @@ class Store(Protocol):
         """
         ...
 
+    async def confirm(self) -> None:
+        """Return if the store's files are still in their place; every write asks the same.
+
+        Raises:
+            DegradedError: One was removed, moved or replaced, and what is written would be lost.
+        """
+        ...
+
     async def aclose(self, *, drain: bool = True) -> int:
         """Accept nothing more, finish or drop what is queued, and close.
 

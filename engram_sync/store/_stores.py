@@ -17,6 +17,7 @@ from ._executors import ThreadExecutor
 from ._faults import closed_error, local_errors
 from ._integrity import contradictions
 from ._interface import Transaction
+from ._presence import Presence
 from ._reader import Reader
 from ._rows import Size
 from ._sql_reader import SqlReader
@@ -38,16 +39,35 @@ class _Snapshots:
     async def read(self, job: Callable[[Statements], T]) -> T:
         return await self._executor.run(partial(self._read, job))
 
+    async def read_afresh(
+        self, connect: Callable[[], Connection], job: Callable[[Statements], T]
+    ) -> T:
+        """Run a job on a connection of its own, which remembers nothing of the file."""
+
+        def work() -> T:
+            with local_errors(self._place):
+                connection = connect()
+                try:
+                    return self._on(connection, Shapes(), job)
+                finally:
+                    connection.close()
+
+        return await self._executor.run(work)
+
     def _read(self, job: Callable[[Statements], T]) -> T:
         with local_errors(self._place):
-            statements = Statements(self._connection, self._shapes)
-            self._connection.execute("BEGIN")
-            try:
-                return job(statements)
-            finally:
-                statements.end()
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
+            return self._on(self._connection, self._shapes, job)
+
+    @staticmethod
+    def _on(connection: Connection, shapes: Shapes, job: Callable[[Statements], T]) -> T:
+        statements = Statements(connection, shapes)
+        connection.execute("BEGIN")
+        try:
+            return job(statements)
+        finally:
+            statements.end()
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
 
 
 class _SqlStore:
@@ -59,12 +79,15 @@ class _SqlStore:
         executor: Executor,
         snapshots: _Snapshots,
         close: Callable[[], Awaitable[None]],
+        connect: Callable[[], Connection],
     ) -> None:
         self._committer = committer
         self._executor = executor
         self._writer = Writer(committer, executor)
         self._snapshots = snapshots
         self._close = close
+        self._connect = connect
+        """Opens one more connection for reading."""
         self._closed = False
 
     async def serve(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -94,13 +117,23 @@ class _SqlStore:
 
     async def integrity(self) -> list[str]:
         """See ``Store.integrity``."""
-        return await self._read(contradictions)
+        if self._closed:
+            raise closed_error()
+        # SQLite's check of the full-text index believes what a connection remembers of the index,
+        # and calls it damage when another connection has merged it since.
+        return await self._snapshots.read_afresh(self._connect, contradictions)
 
     async def _keep_up(self, work: Callable[[], T]) -> T:
         if self._closed:
             raise closed_error()
         # In turn with the commits, each of which is one piece of work for the executor.
         return await self._executor.run(work)
+
+    async def confirm(self) -> None:
+        """See ``Store.confirm``."""
+        if self._closed:
+            raise closed_error()
+        await self._executor.run(self._committer.confirm)
 
     async def aclose(self, *, drain: bool = True) -> int:
         """See ``Store.aclose``; closing twice is harmless."""
@@ -164,7 +197,9 @@ class SqliteStore(_SqlStore):
                 await executor.run(writing.close)
 
         snapshots = _Snapshots(reading, read_executor, place)
-        return cls(Committer(writing, place), executor, snapshots, close)
+        again = partial(open_file_for_reading, path, vfs=vfs)
+        committer = Committer(writing, place, Presence(path).confirm)
+        return cls(committer, executor, snapshots, close, again)
 
 
 class MemoryStore(_SqlStore):
@@ -189,7 +224,8 @@ class MemoryStore(_SqlStore):
             await executor.run(connection.close)
 
         snapshots = _Snapshots(connection, executor, place)
-        return cls(Committer(connection, place), executor, snapshots, close)
+        again = partial(open_memory, name)
+        return cls(Committer(connection, place), executor, snapshots, close, again)
 
     @staticmethod
     def copy(name: str, to: str) -> None:

@@ -54,6 +54,10 @@ class WatchedStore:
         """See ``Store.integrity``."""
         return await self._store.integrity()
 
+    async def confirm(self) -> None:
+        """See ``Store.confirm``."""
+        await self._store.confirm()
+
     async def aclose(self, *, drain: bool = True) -> int:
         """See ``Store.aclose``."""
         return await self._store.aclose(drain=drain)

@@ -1,10 +1,14 @@
 """Losing everybody else is a state that a node names, works in and leaves by itself."""
 
+from pathlib import Path
+
+import pytest
 from trio.testing import MockClock
 
+from engram_sync.errors import DegradedError
 from engram_sync.node import Node
 
-from .village import Village, agreement, all_synced, contents, until
+from .village import DiskPremises, Village, agreement, all_synced, contents, until
 
 
 async def degraded(node: Node) -> bool:
@@ -40,3 +44,24 @@ async def test_a_node_without_other_members_is_not_degraded(
         await a.remember("nobody else belongs here")
         assert (await a.status()).health == "ok"
         assert (await a.status()).sync == "alone"
+
+
+async def test_a_node_whose_store_is_gone_says_so_by_itself_and_stores_nothing(
+    village: Village, tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    village.homes["a"] = DiskPremises(tmp_path / "home")
+    async with village.open("a") as a:
+        await a.remember("written before")
+        kept = (tmp_path / "home" / "store.db").rename(tmp_path / "kept")
+        await until(lambda: degraded(a))
+        assert any("store.db was removed" in problem for problem in (await a.status()).problems)
+        with pytest.raises(DegradedError, match="nothing is stored any more"):
+            await a.remember("written to nowhere")
+        kept.rename(tmp_path / "home" / "store.db")
+
+        async def recovered() -> bool:
+            return not await degraded(a)
+
+        await until(recovered)
+        await a.remember("written after")
+        assert await contents(a) == ["written after", "written before"]

@@ -12,7 +12,7 @@ import apsw
 import pytest
 import trio
 
-from engram_sync.errors import CorruptError, DeniedError, PreconditionError
+from engram_sync.errors import CorruptError, DegradedError, DeniedError, PreconditionError
 from engram_sync.store import SCHEMA_VERSION, InlineExecutor, SqliteStore, Transaction
 from engram_sync.store._connection import open_file, open_file_for_reading
 from engram_sync.store._database import CREATE, READ_WRITE, connect
@@ -37,6 +37,29 @@ async def fill(path: Path, records: int = 50) -> None:
         log = await store.submit(lambda tx: add_log(tx, add_scope(tx)))
         chain = [record(k, k.to_bytes(16, "big"), payload=bytes(400)) for k in range(1, records)]
         await store.submit(lambda tx: append(tx, log, *chain))
+        await store.aclose()
+
+
+@posix_only
+@pytest.mark.parametrize("name", ["store.db", "store.db-wal"])
+@pytest.mark.parametrize("replaced", [False, True])
+async def test_nothing_is_acknowledged_once_a_file_is_gone(
+    tmp_path: Path, name: str, replaced: bool
+) -> None:
+    store = await open_store(tmp_path / "store.db")
+    async with trio.open_nursery() as nursery:
+        await nursery.start(store.serve)
+        await store.submit(lambda tx: tx.put_meta("key", b"value"))
+        await store.confirm()
+        kept = (tmp_path / name).rename(tmp_path / "kept")
+        if replaced:
+            shutil.copy(kept, tmp_path / name)
+        for attempt in (store.confirm, lambda: store.submit(lambda tx: tx.put_meta("key", b"2"))):
+            with pytest.raises(DegradedError, match="removed, moved or replaced"):
+                await attempt()
+        kept.rename(tmp_path / name)
+        await store.submit(lambda tx: tx.put_meta("key", b"3"))
+        assert await store.read(lambda reader: reader.meta("key")) == b"3"
         await store.aclose()
 
 
@@ -76,6 +99,8 @@ def test_both_connections_are_set_for_durability(tmp_path: Path) -> None:
     expected = {
         "journal_mode": "wal",
         "synchronous": 2,  # FULL
+        "fullfsync": 1,
+        "checkpoint_fullfsync": 1,
         "foreign_keys": 1,
         "cache_size": -8192,
         "temp_store": 2,  # MEMORY
