@@ -52,6 +52,18 @@ at_option = click.option(
 )
 
 
+def page_options(limit: int) -> Callable[[F], F]:
+    """The options of an answer that comes in pages."""
+    return with_options(
+        (
+            click.option(
+                "--limit", type=click.IntRange(1, LIMIT_MAX), default=limit, show_default=True
+            ),
+            click.option("--after", metavar="NEXT", help="Go on from the end of another page."),
+        )
+    )
+
+
 def filter_options(limit: int) -> Callable[[F], F]:
     """The options that recall and list share."""
     return with_options(

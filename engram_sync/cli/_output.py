@@ -36,6 +36,12 @@ def print_json(kind: str, *parts: object, **fields: object) -> None:
     sys.stdout.flush()
 
 
+def print_next(after: str | None, command: str) -> None:
+    """Say on standard error how to see what did not fit on this page."""
+    if after is not None:
+        print_line(f"more: {command} --after {after}", file=sys.stderr)
+
+
 def print_error(error: "EngramError", *, json: bool) -> None:
     """Say on standard error what was wrong and what to do next."""
     if json:

@@ -2,9 +2,11 @@
 
 import click
 
+from engram_sync.results import CONFLICTS, HISTORY_ENTRIES
+
 from ._attach import call
-from ._memory_options import at_option, filter_options, ref_argument
-from ._output import print_json
+from ._memory_options import at_option, filter_options, page_options, ref_argument
+from ._output import print_json, print_next
 from ._state import State, global_options, pass_state
 from ._views import print_conflicts, print_engram, print_history, print_hits, print_list
 
@@ -99,32 +101,37 @@ def list_command(
         ),
     )
     if state.json:
-        print_json("list", results=engrams)
+        print_json("list", results=engrams, next=engrams.next)
     else:
         print_list(engrams)
+        print_next(engrams.next, state.typed("list"))
 
 
 @click.command()
 @ref_argument
 @at_option
+@page_options(limit=HISTORY_ENTRIES)
 @global_options
 @pass_state
-def history(state: State, *, ref: str, at_ms: int | None) -> None:
+def history(state: State, *, ref: str, at_ms: int | None, limit: int, after: str | None) -> None:
     """Show every change of a memory, by whom and when, oldest first."""
-    entries = call(state, lambda node: node.history(ref, at_ms=at_ms))
+    entries = call(state, lambda node: node.history(ref, at_ms=at_ms, limit=limit, after=after))
     if state.json:
-        print_json("history", entries=entries)
+        print_json("history", entries=entries, next=entries.next)
     else:
         print_history(entries)
+        print_next(entries.next, state.typed(f"history {ref}"))
 
 
 @click.command()
+@page_options(limit=CONFLICTS)
 @global_options
 @pass_state
-def conflicts(state: State) -> None:
+def conflicts(state: State, *, limit: int, after: str | None) -> None:
     """List concurrent edits that nobody has resolved yet."""
-    found = call(state, lambda node: node.conflicts())
+    found = call(state, lambda node: node.conflicts(limit=limit, after=after))
     if state.json:
-        print_json("conflicts", conflicts=found)
+        print_json("conflicts", conflicts=found, next=found.next)
     else:
         print_conflicts(found, state.typed)
+        print_next(found.next, state.typed("conflicts"))

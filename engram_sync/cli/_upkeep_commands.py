@@ -89,17 +89,27 @@ async def _progress(node: "NodeApi", gone: "Engram") -> "ErasureStatus":
         if erasure.engram == gone.id:
             return erasure
     # An instant memory was never written anywhere, so nothing is left that could be counted.
-    history = () if gone.type == MemoryType.INSTANT else await node.history(gone.id)
+    records = 0 if gone.type == MemoryType.INSTANT else await _erased(node, gone.id)
     scopes = [scope.id for scope in status.scopes if scope.current and scope.kind == gone.scope]
     return ErasureStatus(
         engram=gone.id,
         scope="".join(scopes[:1]),
         asked_at_ms=gone.updated_at_ms,
         node=status.identity.node,
-        records=sum(entry.erased for entry in history),
+        records=records,
         confirmed=_everybody(status, gone.scope),
         waiting=(),
     )
+
+
+async def _erased(node: "NodeApi", engram: str) -> int:
+    """How many records of a memory are erased."""
+    page = await node.history(engram)
+    count = sum(entry.erased for entry in page)
+    while page.next is not None:
+        page = await node.history(engram, after=page.next)
+        count += sum(entry.erased for entry in page)
+    return count
 
 
 def _everybody(status: "Status", scope: str) -> tuple[str, ...]:

@@ -84,6 +84,10 @@ def print_engram(engram: "Engram") -> None:
         print_line()
         print_line("Concurrent edits that nobody has resolved:")
         print_siblings(engram.siblings)
+    if engram.left_out:
+        print_line()
+        parts = ", ".join(f"{count:,} of {name}" for name, count in engram.left_out.items())
+        print_line(f"Too much to show: {parts}; history has all of it, a page at a time.")
 
 
 def print_rows(rows: "Mapping[str, str]") -> None:
@@ -170,6 +174,9 @@ def print_conflicts(conflicts: "Sequence[Conflict]", typed: "Callable[[str], str
         print_line(f"{conflict.kind} conflict in {conflict.field} of {conflict.engram}")
         print_line(f"  version {conflict.engram_version}")
         print_siblings(conflict.siblings)
+        if conflict.left_out:
+            command = typed(f"history {conflict.engram}")
+            print_line(f"  and {conflict.left_out:,} more, too many to show; see: {command}")
         for number, command in enumerate(settling(conflict)):
             print_line(f"  {'or       ' if number else 'settle it'}: {typed(command)}")
 

@@ -15,6 +15,7 @@ from engram_sync.results import (
     Identity,
     JoinResult,
     NewMemory,
+    Page,
     PeerStatus,
     Status,
     SyncResult,
@@ -86,7 +87,7 @@ class NodeApi(Protocol):
         life: str | None = "active",
         after: str | None = None,
         epistemic: str | None = None,
-    ) -> Sequence[Engram]: ...
+    ) -> Page[Engram]: ...
 
     async def update(
         self,
@@ -127,10 +128,15 @@ class NodeApi(Protocol):
     async def restore(self, ref: Engram | str, *, if_version: str | None = None) -> Engram: ...
 
     async def history(
-        self, ref: Engram | str, *, at_ms: int | None = None
-    ) -> Sequence[HistoryEntry]: ...
+        self,
+        ref: Engram | str,
+        *,
+        at_ms: int | None = None,
+        limit: int = ...,
+        after: str | None = None,
+    ) -> Page[HistoryEntry]: ...
 
-    async def conflicts(self) -> Sequence[Conflict]: ...
+    async def conflicts(self, *, limit: int = ..., after: str | None = None) -> Page[Conflict]: ...
 
     async def sync(self, *, timeout_s: float = 30.0) -> SyncResult: ...
 

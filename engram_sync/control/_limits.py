@@ -10,7 +10,7 @@ REQUEST_BYTES_MAX = 8 << 20
 """One content of 256 KiB may grow sixfold as escaped JSON; several of them still fit."""
 
 REPLY_BYTES_MAX = 64 << 20
-"""A page of large memories; a longer answer is refused with the advice to ask for less."""
+"""Answers come in pages that are far smaller; a longer one is a defect of the node."""
 
 BATCH_BYTES_MAX = 2 << 20
 """The client splits ``remember_many`` at this size, far enough below ``REQUEST_BYTES_MAX``."""

@@ -2,9 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeVar
+from typing import Generic, TypeVar
+
+import msgspec
 
 from engram_sync.results import (
+    CONFLICTS,
+    HISTORY_ENTRIES,
     Conflict,
     Delete,
     Edit,
@@ -14,12 +18,14 @@ from engram_sync.results import (
     Insert,
     MemoryType,
     NewMemory,
+    Page,
 )
 
 from ._api import Belief
 from ._limits import BATCH_BYTES_MAX, BATCH_MEMORIES_MAX
 
 R = TypeVar("R")
+T = TypeVar("T")
 
 
 class MemoryRequests(ABC):
@@ -160,12 +166,22 @@ class MemoryRequests(ABC):
     async def restore(self, ref: Engram | str, *, if_version: str | None = None) -> Engram:
         return await self._call("restore", _versioned(ref, if_version), Engram)
 
-    async def history(self, ref: Engram | str, *, at_ms: int | None = None) -> list[HistoryEntry]:
-        params = {"ref": _id_of(ref), "at_ms": at_ms}
-        return await self._call("history", params, list[HistoryEntry])
+    async def history(
+        self,
+        ref: Engram | str,
+        *,
+        at_ms: int | None = None,
+        limit: int = HISTORY_ENTRIES,
+        after: str | None = None,
+    ) -> Page[HistoryEntry]:
+        params = {"ref": _id_of(ref), "at_ms": at_ms, "limit": limit, "after": after}
+        return (await self._call("history", params, _Answer[HistoryEntry])).page()
 
-    async def conflicts(self) -> list[Conflict]:
-        return await self._call("conflicts", {}, list[Conflict])
+    async def conflicts(
+        self, *, limit: int = CONFLICTS, after: str | None = None
+    ) -> Page[Conflict]:
+        params = {"limit": limit, "after": after}
+        return (await self._call("conflicts", params, _Answer[Conflict])).page()
 
     # Last, because inside the class body ``list`` then no longer names the built-in type.
     async def list(
@@ -179,7 +195,7 @@ class MemoryRequests(ABC):
         life: str | None = "active",
         after: str | None = None,
         epistemic: str | None = None,
-    ) -> "Sequence[Engram]":
+    ) -> Page[Engram]:
         params = {
             "limit": limit,
             "tags": tuple(tags),
@@ -190,7 +206,18 @@ class MemoryRequests(ABC):
             "after": after,
             "epistemic": epistemic,
         }
-        return await self._call("list", params, tuple[Engram, ...])
+        return (await self._call("list", params, _Answer[Engram])).page()
+
+
+class _Answer(msgspec.Struct, Generic[T]):
+    """A page as it travels."""
+
+    items: list[T]
+    next: str | None
+
+    def page(self) -> Page[T]:
+        """The page that the node answered with."""
+        return Page(self.items, self.next)
 
 
 def _plain_belief(

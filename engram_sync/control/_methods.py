@@ -11,7 +11,7 @@ from typing import Any, Generic, Literal, TypeVar
 import msgspec
 
 from engram_sync.errors import PreconditionError, UsageError
-from engram_sync.results import NewMemory
+from engram_sync.results import CONFLICTS, HISTORY_ENTRIES, NewMemory, Page
 
 from ._api import NodeApi
 
@@ -65,6 +65,18 @@ class ListParams(FilterParams, kw_only=True):
 class RefParams(_Params):
     ref: str
     at_ms: int | None = None
+
+
+class PageParams(_Params):
+    limit: int = CONFLICTS
+    after: str | None = None
+
+
+class HistoryParams(_Params):
+    ref: str
+    at_ms: int | None = None
+    limit: int = HISTORY_ENTRIES
+    after: str | None = None
 
 
 class RestoreParams(_Params):
@@ -125,6 +137,18 @@ class InviteParams(_Params):
 class JoinParams(_Params):
     token: str
     bring: bool = False
+
+
+class Paged(msgspec.Struct):
+    """A page on its way: JSON has no list that knows how to go on."""
+
+    items: list[Any]
+    next: str | None
+
+    @classmethod
+    def of(cls, page: Page[Any]) -> "Paged":
+        """The page as it travels."""
+        return cls(list(page), page.next)
 
 
 class Greeting(msgspec.Struct):
@@ -224,8 +248,8 @@ async def _recall(served: Served, params: RecallParams) -> object:
     )
 
 
-async def _list(served: Served, params: ListParams) -> object:
-    return await served.node.list(
+async def _list(served: Served, params: ListParams) -> Paged:
+    page = await served.node.list(
         limit=params.limit,
         tags=params.tags,
         type=params.type,
@@ -235,6 +259,18 @@ async def _list(served: Served, params: ListParams) -> object:
         after=params.after,
         epistemic=params.epistemic,
     )
+    return Paged.of(page)
+
+
+async def _history(served: Served, params: HistoryParams) -> Paged:
+    page = await served.node.history(
+        params.ref, at_ms=params.at_ms, limit=params.limit, after=params.after
+    )
+    return Paged.of(page)
+
+
+async def _conflicts(served: Served, params: PageParams) -> Paged:
+    return Paged.of(await served.node.conflicts(limit=params.limit, after=params.after))
 
 
 async def _stop(served: Served, _: NoParams) -> None:
@@ -271,8 +307,8 @@ METHODS: dict[str, Method[Any]] = {
     "restore": Method(
         RestoreParams, lambda s, p: s.node.restore(p.ref, if_version=p.if_version), abandon=False
     ),
-    "history": Method(RefParams, lambda s, p: s.node.history(p.ref, at_ms=p.at_ms), abandon=True),
-    "conflicts": Method(NoParams, lambda s, _: s.node.conflicts(), abandon=True),
+    "history": Method(HistoryParams, _history, abandon=True),
+    "conflicts": Method(PageParams, _conflicts, abandon=True),
     "sync": Method(SyncParams, lambda s, p: s.node.sync(timeout_s=p.timeout_s), abandon=True),
     "invite": Method(
         InviteParams,

@@ -203,9 +203,9 @@ class _Server:
 def _encode_reply(request: int, result: object) -> bytes:
     reply = encode_result(request, result)
     if len(reply) > REPLY_BYTES_MAX:
-        raise UsageError(
+        raise LocalError(
             f"the answer has {len(reply):,} bytes; {REPLY_BYTES_MAX:,} are allowed",
-            hint="ask for less at once, with --limit",
+            hint="ask for less at once; and please report it",
         )
     return reply
 

@@ -5,6 +5,7 @@ and the importers, the only part that reads files or starts programs.  Must neve
 SQL, a clock, entropy, a signature, or a decision about who may read.
 """
 
+from ._answers import Room as Room
 from ._authors import Authors as Authors
 from ._changes import is_applied as is_applied
 from ._compaction import Compacted as Compacted
@@ -75,6 +76,7 @@ __all__ = [
     "Naming",
     "Observed",
     "Planner",
+    "Room",
     "Strategies",
     "Swept",
     "archive",

@@ -1,20 +1,25 @@
 """Replaying an engram's records: what each put, what replaced it, what a delete took."""
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import NamedTuple
 
 from engram_crdt import Change, Dot, Element, clocks_of
 from engram_sync.conflicts import field_name
-from engram_sync.results import HistoryEntry
+from engram_sync.errors import UsageError
+from engram_sync.results import HistoryEntry, Page
 from engram_sync.store import Reader
 from engram_wire import Record, RecordKind, decode_superseded_untrusted
 
 from . import _fields as fields
+from ._answers import Room
 from ._authors import Authors
 from ._changes import change_of
 from ._fields import Put
 from ._ids import node_text
+from ._limits import RESULTS_MAX, SUPERSEDERS_MAX
 from ._observed import Observed
 from ._open_engram import OpenEngram
 from ._past_states import latest_at
@@ -37,6 +42,23 @@ class Step(NamedTuple):
     def name(self) -> tuple[bytes, int]:
         """Log and position: the record's name."""
         return self.change.log, self.change.seq
+
+    @property
+    def place(self) -> tuple[bytes, int, int]:
+        """Log, position and clock of the record."""
+        return self.change.log, self.change.seq, self.change.hlc
+
+    @property
+    def hlc(self) -> int:
+        """Clock of the record."""
+        return self.change.hlc
+
+    @property
+    def size(self) -> int:
+        """Bytes of what it put."""
+        if self.change.edit is not None:
+            return sum(len(insert.text or "") for insert in self.change.edit.inserts)
+        return sum(len(e.value or b"") + len(e.collection) for e in self.elements)
 
     def deletes(self, dot: Dot) -> bool:
         """Whether this is a delete whose author had seen the element."""
@@ -135,48 +157,99 @@ def undeleted(reader: Reader, authors: Authors, observed: Observed) -> list[Elem
 
 
 def history(
-    reader: Reader, authors: Authors, state: EngramState, at_ms: int | None = None
-) -> list[HistoryEntry]:
-    """One entry per record, oldest first.
+    reader: Reader,
+    authors: Authors,
+    state: EngramState,
+    at_ms: int | None = None,
+    *,
+    limit: int = RESULTS_MAX,
+    after: str | None = None,
+) -> Page[HistoryEntry]:
+    """One entry per record, oldest first, a page at a time.
 
     Args:
         reader: The store.
         authors: Who wrote which log.
         state: The engram, as it was at ``at_ms``.
         at_ms: Only what had arrived here by then; None for all that is held.
+        limit: Entries at most.
+        after: Log and position of the last entry of the page before, as entries name records.
+
+    Raises:
+        UsageError: There is no record ``after``.
     """
     steps = replay(reader, authors, state, at_ms)
-    owners = {e.dot: step for step in steps for e in step.elements}
-    superseders: dict[tuple[bytes, int], dict[str, None]] = {}
-    for step in steps:
-        for dot in _superseded(step, owners):
-            by = superseders.setdefault(owners[dot].name, {})
-            by.setdefault(f"{step.change.log.hex()}:{step.change.seq}")
+    superseders = _superseders(steps)
     live = {(e.dot.log, e.seq) for e in state.elements}
     if any(step.change.edit is not None for step in steps):
         live |= _live_edits(state, steps)
-    entries = [
-        _entry(
-            reader,
-            authors,
-            state,
-            (step.change.log, step.change.seq, step.change.hlc),
-            step.kind,
-            _fields_of(step),
+    # By when each was written, causes before effects: the sort is stable.
+    every: list[Step | _Erasure] = [*steps, *_erasures(reader, authors, state, at_ms)]
+    every.sort(key=lambda one: one.hlc >> 16)
+    room, entries = Room(), list[HistoryEntry]()
+    for one in _behind(every, after):
+        if len(entries) == limit or not room.takes(one.size):
+            return Page(entries, f"{entries[-1].log}:{entries[-1].seq}")
+        if isinstance(one, _Erasure):
+            fields_put: dict[str, object] = {"records": one.named}
+            entries.append(_entry(reader, authors, state, one.place, RecordKind.ERASE, fields_put))
+            continue
+        entry = _entry(reader, authors, state, one.place, one.kind, _fields_of(one))
+        entries.append(
+            replace(
+                entry,
+                live=one.name in live,
+                superseded_by=superseders.get(one.name, ()),
+                erased=one.erased,
+            )
         )
-        for step in steps
-    ]
-    shown = [
-        replace(
-            entry,
-            live=step.name in live,
-            superseded_by=tuple(superseders.get(step.name, ())),
-            erased=step.erased,
-        )
-        for entry, step in zip(entries, steps, strict=True)
-    ]
-    erasures = _erasures(reader, authors, state, at_ms)
-    return sorted([*shown, *erasures], key=lambda e: e.written_at_ms) if erasures else shown
+    return Page(entries)
+
+
+def _behind(every: "list[Step | _Erasure]", after: str | None) -> "Iterable[Step | _Erasure]":
+    """What follows the record of that name."""
+    if after is None:
+        return every
+    for index, one in enumerate(every):
+        log, seq, _ = one.place
+        if f"{log.hex()}:{seq}" == after:
+            return islice(every, index + 1, None)
+    raise UsageError(
+        f"there is no record {after!r} in this history", hint="begin again, without --after"
+    )
+
+
+def _superseders(steps: Sequence[Step]) -> dict[tuple[bytes, int], tuple[str, ...]]:
+    """The first records that superseded a value of each record, by its name.
+
+    A value leaves the search once enough records are named that superseded it: a thousand deletes
+    of a thousand values cost a few thousand steps and not a million.
+    """
+    by: dict[tuple[bytes, int], dict[str, None]] = {}
+    owners: dict[Dot, Step] = {}
+    sought: dict[bytes, list[Dot]] = {}
+    for step in steps:
+        for element in step.elements:
+            owners[element.dot] = step
+            sought.setdefault(element.dot.log, []).append(element.dot)
+    for step in steps:
+        name = f"{step.change.log.hex()}:{step.change.seq}"
+        for dot in step.change.removed:
+            if dot in owners:
+                _name(by, owners[dot], name)
+        for log, until in step.change.until:
+            dots = sought.get(log, [])  # In the order of their clocks, as they were put.
+            end = bisect_left(dots, until, key=lambda dot: dot.clock)
+            dots[:end] = [dot for dot in dots[:end] if _name(by, owners[dot], name)]
+    return {owner: tuple(names) for owner, names in by.items()}
+
+
+def _name(by: dict[tuple[bytes, int], dict[str, None]], owner: Step, name: str) -> bool:
+    """Note who superseded a value; returns whether more are of interest."""
+    names = by.setdefault(owner.name, {})
+    if len(names) < SUPERSEDERS_MAX:
+        names.setdefault(name)
+    return len(names) < SUPERSEDERS_MAX
 
 
 def _entry(
@@ -209,30 +282,39 @@ def _live_edits(state: EngramState, steps: Iterable[Step]) -> set[tuple[bytes, i
     return {(span.dot.log, span.seq) for span in document.spans()}
 
 
+class _Erasure(NamedTuple):
+    """A record that erased others: it changes no document, and people ask who did it."""
+
+    place: tuple[bytes, int, int]
+    named: list[str]
+
+    @property
+    def hlc(self) -> int:
+        """Clock of the record."""
+        return self.place[2]
+
+    @property
+    def size(self) -> int:
+        """Bytes of what it names."""
+        return sum(map(len, self.named))
+
+
 def _erasures(
     reader: Reader, authors: Authors, state: EngramState, at_ms: int | None
-) -> list[HistoryEntry]:
-    """The records that erased others: they change no document, and people ask who did it."""
-    found: list[HistoryEntry] = []
+) -> list[_Erasure]:
+    found: list[_Erasure] = []
     for n, record in _records(reader, state, at_ms):
         if record.shape[0] != RecordKind.ERASE:
             continue
         own = authors.log_id(reader, n)
         named = decode_superseded_untrusted(record.superseded, kind=RecordKind.ERASE, puts=0)
         names = [f"{(item.log or own).hex()}:{item.clock}" for item in named]
-        place = own, record.seq, record.hlc
-        found.append(_entry(reader, authors, state, place, RecordKind.ERASE, {"records": names}))
+        found.append(_Erasure((own, record.seq, record.hlc), names))
     return found
 
 
 def _saw(observed: Observed, elements: Iterable[Element]) -> bool:
     return all(e.dot.clock < observed.clock.get(e.dot.log, 0) for e in elements)
-
-
-def _superseded(step: Step, owners: dict[Dot, Step]) -> list[Dot]:
-    if step.change.until:
-        return [dot for dot in owners if step.deletes(dot)]
-    return [dot for dot in step.change.removed if dot in owners]
 
 
 def _fields_of(step: Step) -> dict[str, object]:

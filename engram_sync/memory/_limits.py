@@ -26,7 +26,13 @@ VERSION_CHARS_MAX = 64 << 10  # Some 4,000 logs wrote to this one engram; beyond
 QUERY_CHARS_MAX = 10_000  # A question may quote a page; a book is a mistake.
 QUERY_TERMS_MAX = 64  # Each distinct term costs a dictionary look-up.
 MATCHES_EXPECTED_MAX = 5_000  # Scoring this many documents takes about one millisecond.
-RESULTS_MAX = 10_000  # One answer that still fits in a message of the control connection.
+RESULTS_MAX = 10_000  # Entries of one page; nobody reads more at once.
+ANSWER_BYTES_MAX = 8 << 20  # Values of one page: escaped as JSON they still fit in one message.
+PART_BYTES_MAX = 512 << 10  # Values of one field of one memory shown at once: the largest record.
+SIBLINGS_BYTES_MAX = 4 << 20  # Values that disagree: eight of the largest, or some thousands.
+ITEM_BYTES = 256  # What an entry costs beside its value: ids, names and times.
+SUPERSEDERS_MAX = 16  # Records named of those that replaced one value; more say nothing new.
+LOOKED_MAX = 10_000  # Memories looked at for one page; a filter that nothing fits ends there.
 CANDIDATES_MIN = 64  # Matches fetched per round, so that filters rarely need a second one.
 REF_CHARS_MIN = 8  # 32 bits of an id: unique among some thousands, short enough to type.
 

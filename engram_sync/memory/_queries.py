@@ -4,13 +4,14 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from engram_sync.errors import NotFoundError, UsageError
-from engram_sync.results import Conflict, Engram, Epistemic, HistoryEntry, Scope
+from engram_sync.results import Conflict, Engram, Epistemic, HistoryEntry, Page, Scope
 from engram_sync.store import EngramRow, Reader, ScopeRow
 
+from ._answers import Room, size_of
 from ._authors import Authors
 from ._history import history
 from ._ids import engram_text, parse_ref
-from ._limits import CANDIDATES_MIN, RESULTS_MAX
+from ._limits import CANDIDATES_MIN, ITEM_BYTES, LOOKED_MAX, RESULTS_MAX
 from ._past_states import state_at
 from ._siblings import conflicts_of
 from ._state import LIVES, EngramState, load_state
@@ -152,8 +153,12 @@ def list_engrams(
     filters: Filters | None = None,
     after: str | None = None,
     strategies: Strategies = MVR,
-) -> list[Engram]:
-    """The newest engrams first.
+    room: Room | None = None,
+) -> Page[Engram]:
+    """The newest engrams first, a page at a time.
+
+    A page ends at the limit, where the answer is full, and after so many engrams were looked at
+    that others wait for their turn; only the last page has no ``next``.
 
     Args:
         reader: The store.
@@ -162,6 +167,7 @@ def list_engrams(
         filters: What to leave out; by default all but active ones.
         after: Id of the last engram of the previous page.
         strategies: By which the reader reads.
+        room: What the answer may still hold.
 
     Raises:
         UsageError: A filter, the limit or ``after`` makes no sense.
@@ -170,32 +176,52 @@ def list_engrams(
     wanted = filters or Filters()
     start = None if after is None else resolve(reader, authors, after).row
     found: list[Engram] = []
+    room = room or Room()
     check_limit(limit)
-    for row, scope in _newest(reader, wanted, start, max(limit, CANDIDATES_MIN)):
-        engram = show(reader, authors, load_state(reader, authors, scope, row), strategies)
+    rows = _newest(reader, wanted, start, max(limit, CANDIDATES_MIN))
+    for looked, (row, scope) in enumerate(rows, 1):
+        state = load_state(reader, authors, scope, row)
+        engram = show(reader, authors, state, strategies)
         if wanted.allow(engram):
+            # What stands beside others is told once more among the siblings.
+            if not room.takes(2 * size_of(state)):
+                return Page(found, found[-1].id if found else after)
             found.append(engram)
-        if len(found) == limit:
-            break
-    return found
+        if len(found) == limit or looked == LOOKED_MAX:
+            return Page(found, engram.id)
+    return Page(found)
 
 
 def engram_history(
-    reader: Reader, authors: Authors, ref: str, *, at_ms: int | None = None
-) -> list[HistoryEntry]:
-    """Every record of one engram, oldest first; raises as ``resolve`` does.
+    reader: Reader,
+    authors: Authors,
+    ref: str,
+    *,
+    at_ms: int | None = None,
+    limit: int = RESULTS_MAX,
+    after: str | None = None,
+) -> Page[HistoryEntry]:
+    """The records of one engram, oldest first, a page at a time; raises as ``resolve`` does.
 
     Args:
         reader: The store.
         authors: Who wrote which log.
         ref: Which engram.
         at_ms: Only what had arrived here by then; None for all that is held.
+        limit: Entries at most.
+        after: ``next`` of the page before.
+
+    Raises:
+        UsageError: There is no record ``after``, or the limit makes no sense.
     """
-    state = resolve(reader, authors, ref)
-    if at_ms is None:
-        return history(reader, authors, state)
-    then = state_at(reader, authors, state.scope, state.engram, at_ms)
-    return [] if then is None else history(reader, authors, then, at_ms)
+    check_limit(limit)
+    state: EngramState | None = resolve(reader, authors, ref)
+    assert state is not None
+    if at_ms is not None:
+        state = state_at(reader, authors, state.scope, state.engram, at_ms)
+    if state is None:
+        return Page()
+    return history(reader, authors, state, at_ms, limit=limit, after=after)
 
 
 def open_conflicts(
@@ -204,19 +230,82 @@ def open_conflicts(
     *,
     scope: str | None = None,
     strategies: Strategies = MVR,
-) -> list[Conflict]:
-    """Every open conflict, of the most recently changed engram first.
+    limit: int = RESULTS_MAX,
+    after: str | None = None,
+) -> Page[Conflict]:
+    """The open conflicts, of the most recently changed engram first, a page at a time.
 
     What ``strategies`` settle is none.
+
+    Args:
+        reader: The store.
+        authors: Who wrote which log.
+        scope: Of this scope only.
+        strategies: By which the reader reads.
+        limit: Conflicts at most.
+        after: ``next`` of the page before.
+
+    Raises:
+        UsageError: ``after`` names no conflict, or the limit makes no sense.
     """
-    found: list[Conflict] = []
+    check_limit(limit)
+    page, room = _ConflictPage(limit, after), Room()
     for scope_row in select_scopes(reader, scope):
         rows = reader.conflicted(scope_row.n)
         # The numbers by which the store settles equal clocks differ between replicas.
         for row in sorted(rows, key=lambda r: (-r.hlc, r.engram)):
+            if not page.reached(engram_text(row.engram)):
+                continue
             state = load_state(reader, authors, scope_row, row)
-            found += conflicts_of(reader, authors, state, strategies)
-    return found
+            for conflict in conflicts_of(reader, authors, state, strategies):
+                if not page.add(conflict, room):
+                    return Page(page.found, page.last)
+    page.check()
+    return Page(page.found)
+
+
+class _ConflictPage:
+    """One page of conflicts, which begins behind another one.
+
+    Args:
+        limit: Conflicts at most.
+        after: Engram and id of the conflict before; None for the first page.
+    """
+
+    def __init__(self, limit: int, after: str | None) -> None:
+        self.found: list[Conflict] = []
+        self.last = after
+        self._limit = limit
+        self._engram, _, self._conflict = (after or "").partition(":")
+        self._engram_seen = self._begun = after is None
+
+    def reached(self, engram: str) -> bool:
+        """Whether the conflicts of an engram are of this page or at its beginning."""
+        self._engram_seen = self._engram_seen or engram == self._engram
+        if self._engram_seen and engram != self._engram:
+            # The conflict before may have been settled meanwhile, with others of its engram.
+            self._begun = True
+        return self._engram_seen
+
+    def add(self, conflict: Conflict, room: Room) -> bool:
+        """Take one conflict; False when the page ends before it."""
+        if not self._begun:
+            self._begun = conflict.id == self._conflict
+            return True
+        told = sum(2 * len(s.value) + ITEM_BYTES for s in conflict.siblings)
+        if len(self.found) == self._limit or not room.takes(told):
+            return False
+        self.found.append(conflict)
+        self.last = f"{conflict.engram}:{conflict.id}"
+        return True
+
+    def check(self) -> None:
+        """Raise UsageError when the page should have begun behind what is not there."""
+        if not self._engram_seen:
+            raise UsageError(
+                f"there is no conflict {self.last!r} to go on from",
+                hint="begin again, without --after",
+            )
 
 
 def _newest(

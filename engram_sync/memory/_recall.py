@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from engram_sync.results import Hit
 from engram_sync.store import EngramRow, Reader
 
+from ._answers import Room, outline, size_of
 from ._authors import Authors
 from ._limits import CANDIDATES_MIN
 from ._planner import Planner, split_terms
@@ -32,6 +33,8 @@ def recall(
     Equal scores go by the newest change, then by id.  A question without words gets the newest
     engrams with score 0.  Deleted engrams are never shown, whatever the filters say.
 
+    Once the answer is full, hits are named without what they hold.
+
     Call ``flush_index`` first: what waits to be indexed is not found.
 
     Raises:
@@ -48,13 +51,15 @@ def recall(
     within = None if len(scopes) == len(reader.scopes()) else set(scopes)
     lives = set(wanted.lives()) - {_DELETED}
     hits: list[Hit] = []
+    room = Room()
     chosen = planner.plan(reader, terms)
     for row, score in _ranked(reader, chosen, within, wanted, limit):
         if row.life in lives:
             state = load_state(reader, authors, scopes[row.scope], row)
             engram = show(reader, authors, state, strategies)
             if wanted.allow(engram):
-                hits.append(Hit(engram, score))
+                fits = room.takes(2 * size_of(state))
+                hits.append(Hit(engram if fits else outline(engram), score))
         if len(hits) == limit:
             break
     return hits

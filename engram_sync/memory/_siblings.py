@@ -22,9 +22,10 @@ from engram_sync.results import Conflict, Sibling
 from engram_sync.store import Reader
 
 from . import _fields as fields
+from ._answers import first_of
 from ._authors import Authors
 from ._ids import engram_text, node_text
-from ._limits import KEY_BYTES_MAX
+from ._limits import KEY_BYTES_MAX, SIBLINGS_BYTES_MAX
 from ._state import EngramState
 from ._strategies import Strategies
 from ._values import as_text, belief_of, json_text, plain
@@ -43,8 +44,13 @@ def found_in(state: EngramState) -> list[Found]:
     return find(state.elements, texts=state.texts, orphans=state.orphans)
 
 
-def siblings_of(reader: Reader, authors: Authors, state: EngramState) -> tuple[Sibling, ...]:
+def siblings_of(
+    reader: Reader, authors: Authors, state: EngramState
+) -> tuple[tuple[Sibling, ...], int]:
     """Every live value of each field that has more than one unequal value.
+
+    Returns:
+        As many as one answer holds, and how many more there are.
 
     Unequal opinions of one's own slot are no conflict, and neither are values that a strategy
     settles; they are listed all the same, because a concurrent edit never disappears.
@@ -59,10 +65,8 @@ def siblings_of(reader: Reader, authors: Authors, state: EngramState) -> tuple[S
     if state.orphans or sum(e.collection in _MANY for e in state.elements) > 1:
         parts = [found for found in found_in(state) if found.kind in _PARTS]
         unequal += [(found.collection, found.key, found.heads) for found in parts]
-    return tuple(
-        sibling(reader, authors, state, element)
-        for _, _, group in unequal
-        for element in by_age(group)
+    return _within_one_answer(
+        reader, authors, state, [e for _, _, group in unequal for e in by_age(group)]
     )
 
 
@@ -77,19 +81,40 @@ def conflicts_of(
     found = found_in(state)
     if found and strategies is not None:
         found = strategies.unsettled(state, found)
-    return [
-        Conflict(
-            id=conflict_id(state.scope.id, state.engram, one),
-            version=conflict_version(one),
-            engram=engram_text(state.engram),
-            kind=str(one.kind),
-            field=field_name(one.collection, one.key),
-            siblings=tuple(sibling(reader, authors, state, e) for e in by_age(one.heads)),
-            engram_version=version,
-            key=key_names(one),
+    conflicts: list[Conflict] = []
+    for one in found:
+        siblings, left_out = _within_one_answer(reader, authors, state, by_age(one.heads))
+        conflicts.append(
+            Conflict(
+                id=conflict_id(state.scope.id, state.engram, one),
+                version=conflict_version(one),
+                engram=engram_text(state.engram),
+                kind=str(one.kind),
+                field=field_name(one.collection, one.key),
+                siblings=siblings,
+                engram_version=version,
+                key=key_names(one),
+                left_out=left_out,
+            )
         )
-        for one in found
-    ]
+    return conflicts
+
+
+def _within_one_answer(
+    reader: Reader, authors: Authors, state: EngramState, elements: Sequence[Element]
+) -> tuple[tuple[Sibling, ...], int]:
+    """The first siblings, as many as one answer holds, and how many are left out."""
+    # Each is told twice, as text and as data.
+    sizes = (2 * _size(state, element) for element in elements)
+    kept = first_of(elements, sizes, SIBLINGS_BYTES_MAX)
+    shown = tuple(sibling(reader, authors, state, element) for element in kept)
+    return shown, len(elements) - len(kept)
+
+
+def _size(state: EngramState, element: Element) -> int:
+    if element.collection == fields.BODY:
+        return len(state.texts.get(element.dot, ""))
+    return len(element.value or b"")
 
 
 def by_age(elements: Iterable[Element]) -> list[Element]:

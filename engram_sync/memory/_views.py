@@ -8,10 +8,12 @@ from engram_sync.results import Engram, Epistemic, Event, Life, Provenance, Refi
 from engram_sync.store import Reader
 
 from . import _fields as fields
+from ._answers import shortened, size_of
 from ._authors import Authors
 from ._counters import sums
 from ._episodes import Told, shown_events
 from ._ids import engram_text, node_text
+from ._limits import PART_BYTES_MAX
 from ._siblings import siblings_of
 from ._skills import shown_heads
 from ._state import LIVES, EngramState
@@ -57,7 +59,8 @@ def show(
     source = authors.provenance(reader, state.scope.id, log, hlc)
     hearsay = source.trust < 1.0 or not authors.is_own_agent(reader, state.scope.id, log)
     life, reason = life_now(state.elements)
-    return Engram(
+    siblings, unseen = siblings_of(reader, authors, state)
+    engram = Engram(
         id=engram_text(state.engram),
         version=token_of(state),
         type=read.text(fields.TYPE),
@@ -75,7 +78,7 @@ def show(
         created_at_ms=state.created >> 16,
         updated_at_ms=state.row.hlc >> 16,
         provenance=source,
-        siblings=siblings_of(reader, authors, state),
+        siblings=siblings,
         epistemic=_epistemic(read, by),
         # Hearsay is what another agent wrote, or a node that is not fully trusted here.
         reported=_reported(source) if hearsay else None,
@@ -84,7 +87,9 @@ def show(
         collaborative=fields.BODY in by,
         erased=state.erased,
         notes=(*read.notes, *_missing(state)),
+        left_out={"siblings": unseen} if unseen else {},
     )
+    return engram if size_of(state) <= PART_BYTES_MAX else shortened(engram)
 
 
 def _missing(state: EngramState) -> Iterator[str]:

@@ -12,6 +12,7 @@ from engram_sync.memory import (
     EngramState,
     Filters,
     Observed,
+    Room,
     Strategies,
     archive,
     check_source_key,
@@ -34,7 +35,16 @@ from engram_sync.memory import (
 )
 from engram_sync.node._core import Core
 from engram_sync.node._erasing import erasing
-from engram_sync.results import Conflict, Engram, HistoryEntry, Hit, MemoryType, NewMemory, Scope
+from engram_sync.results import (
+    Conflict,
+    Engram,
+    HistoryEntry,
+    Hit,
+    MemoryType,
+    NewMemory,
+    Page,
+    Scope,
+)
 from engram_sync.store import Reader, ScopeRow, Transaction
 
 T = TypeVar("T")
@@ -250,39 +260,60 @@ class Memories:
             lambda reader: get(reader, authors, _text(ref), strategies=strategies)
         )
 
-    async def newest(self, limit: int, filters: Filters, after: str | None) -> list[Engram]:
+    async def newest(self, limit: int, filters: Filters, after: str | None) -> Page[Engram]:
         """The newest memories first."""
-        authors = self._core.path.authors
-        found = await self._read(
+        room = Room()
+        found = await self._page(limit, filters, after, room)
+        while found.next is not None and len(found) < limit and not room.full:
+            # Few fit the filter: others had their turn, and the search goes on.
+            more = await self._page(limit - len(found), filters, found.next, room)
+            found = Page([*found, *more], more.next)
+        if after is not None:
+            return found
+        instant = self._core.instant.list(limit=limit, filters=filters)
+        if not instant:
+            return found
+        both = sorted([*instant, *found], key=lambda e: -e.updated_at_ms)
+        stored = [engram.id for engram in found]
+        shown = both[:limit]
+        last = next((e.id for e in reversed(shown) if e.id in stored), None)
+        # Instant memories are on the first page or on none: they come and go with the node.
+        return Page(shown, last if found.next is not None or len(both) > limit else None)
+
+    async def _page(
+        self, limit: int, filters: Filters, after: str | None, room: Room
+    ) -> Page[Engram]:
+        authors, strategies = self._core.path.authors, self._strategies
+        return await self._read(
             lambda reader: list_engrams(
                 reader,
                 authors,
                 limit=limit,
                 filters=filters,
                 after=after,
-                strategies=self._strategies,
+                strategies=strategies,
+                room=room,
             )
         )
-        if after is not None:
-            return found
-        instant = self._core.instant.list(limit=limit, filters=filters)
-        if not instant:
-            return found
-        return sorted([*instant, *found], key=lambda e: -e.updated_at_ms)[:limit]
 
-    async def history(self, ref: Ref, at_ms: int | None) -> list[HistoryEntry]:
-        """Every record of a memory, or those that had arrived by some time; oldest first."""
+    async def history(
+        self, ref: Ref, at_ms: int | None, limit: int, after: str | None
+    ) -> Page[HistoryEntry]:
+        """The records of a memory, or those that had arrived by some time; oldest first."""
         authors = self._core.path.authors
-
         return await self._read(
-            lambda reader: engram_history(reader, authors, _text(ref), at_ms=at_ms)
+            lambda reader: engram_history(
+                reader, authors, _text(ref), at_ms=at_ms, limit=limit, after=after
+            )
         )
 
-    async def conflicts(self) -> list[Conflict]:
-        """Every conflict that nobody has resolved."""
+    async def conflicts(self, limit: int, after: str | None) -> Page[Conflict]:
+        """The conflicts that nobody has resolved."""
         authors, strategies = self._core.path.authors, self._strategies
         return await self._read(
-            lambda reader: open_conflicts(reader, authors, strategies=strategies)
+            lambda reader: open_conflicts(
+                reader, authors, strategies=strategies, limit=limit, after=after
+            )
         )
 
     # -- parts -------------------------------------------------------------------------------

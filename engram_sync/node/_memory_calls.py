@@ -4,7 +4,18 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from engram_sync.memory import Changes, Filters
 from engram_sync.node._memories import Memories, Ref
-from engram_sync.results import Conflict, Edit, Engram, HistoryEntry, Hit, MemoryType, NewMemory
+from engram_sync.results import (
+    CONFLICTS,
+    HISTORY_ENTRIES,
+    Conflict,
+    Edit,
+    Engram,
+    HistoryEntry,
+    Hit,
+    MemoryType,
+    NewMemory,
+    Page,
+)
 
 Belief = Mapping[str, object]
 """subject, relation, object, and optionally polarity and confidence."""
@@ -126,8 +137,12 @@ class MemoryCalls:
         life: str | None = "active",
         after: str | None = None,
         epistemic: str | None = None,
-    ) -> Sequence[Engram]:
-        """The newest memories first; ``life=None`` means all of them, deleted ones too."""
+    ) -> Page[Engram]:
+        """The newest memories first; ``life=None`` means all of them, deleted ones too.
+
+        A page may hold fewer than ``limit`` where they are large: while its ``next`` is not None,
+        pass that as ``after`` and go on.
+        """
         filters = Filters(
             tags=tuple(tags),
             type=type,
@@ -235,13 +250,34 @@ class MemoryCalls:
         """Bring back an archived or deleted memory."""
         return await self._memories.restore(ref, if_version)
 
-    async def history(self, ref: Ref, *, at_ms: int | None = None) -> Sequence[HistoryEntry]:
-        """Every record of a memory, oldest first; with ``at_ms`` those that had arrived by then."""
-        return await self._memories.history(ref, at_ms)
+    async def history(
+        self,
+        ref: Ref,
+        *,
+        at_ms: int | None = None,
+        limit: int = HISTORY_ENTRIES,
+        after: str | None = None,
+    ) -> Page[HistoryEntry]:
+        """The records of a memory, oldest first, a page at a time.
 
-    async def conflicts(self) -> Sequence[Conflict]:
-        """Concurrent edits that nobody has resolved."""
-        return await self._memories.conflicts()
+        Args:
+            ref: Which one.
+            at_ms: Only what had arrived here by then.
+            limit: Entries at most; a page may hold fewer where they are large.
+            after: ``next`` of the page before.
+        """
+        return await self._memories.history(ref, at_ms, limit, after)
+
+    async def conflicts(
+        self, *, limit: int = CONFLICTS, after: str | None = None
+    ) -> Page[Conflict]:
+        """Concurrent edits that nobody has resolved, a page at a time.
+
+        Args:
+            limit: Conflicts at most; a page may hold fewer where they are large.
+            after: ``next`` of the page before.
+        """
+        return await self._memories.conflicts(limit, after)
 
 
 def plain_belief(

@@ -31,12 +31,17 @@ from ._network import ScopeStatus as ScopeStatus
 from ._network import Status as Status
 from ._network import SyncResult as SyncResult
 from ._network import SyncState as SyncState
+from ._pages import CONFLICTS as CONFLICTS
+from ._pages import HISTORY_ENTRIES as HISTORY_ENTRIES
+from ._pages import Page as Page
 from ._upkeep import Check as Check
 from ._upkeep import Compaction as Compaction
 from ._upkeep import Doctor as Doctor
 from ._upkeep import Saving as Saving
 
 __all__ = [
+    "CONFLICTS",
+    "HISTORY_ENTRIES",
     "Check",
     "Compaction",
     "Conflict",
@@ -56,6 +61,7 @@ __all__ = [
     "Life",
     "MemoryType",
     "NewMemory",
+    "Page",
     "PeerStatus",
     "PeerSync",
     "Provenance",

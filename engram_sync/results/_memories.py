@@ -203,6 +203,9 @@ class Engram:
     notes: tuple[str, ...] = ()
     """What a reader should know about how it is shown, such as a strategy that is not registered
     here."""
+    left_out: dict[str, int] = field(default_factory=dict[str, int])
+    """By the name of a field: how many entries of it are not in this answer, because they are more
+    than one answer holds.  ``history`` has all of them, a page at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +232,7 @@ class HistoryEntry:
     live: bool
     """Whether any of its values is still live."""
     superseded_by: tuple[str, ...] = ()
-    """``log:seq`` of the records that superseded its values."""
+    """``log:seq`` of the first records that superseded its values; at most sixteen."""
     erased: bool = False
     """Whether its values were erased for good; they are None then."""
 
@@ -252,6 +255,9 @@ class Conflict:
     key: tuple[str, ...] = ()
     """What of the field it is about: subject and relation of a belief, the id of an event or
     ``"key"`` and its source key, the name of a metadata entry; empty elsewhere."""
+    left_out: int = 0
+    """How many siblings are not in this answer, because they are more than one answer holds.
+    ``engram_version`` covers them too, and ``history`` shows them, a page at a time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -265,6 +265,17 @@ def test_a_sync_that_is_not_clean_is_exit_code_6(
     assert ask("sync", code=6)["detail"] == "no peers"
 
 
+def test_what_does_not_fit_on_a_page_is_had_with_what_is_typed_next(
+    ask: Run, running_fake: FakeNode, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ref = ask("remember", "one")["id"]
+    running_fake.more = "here"
+    for words in (["list"], ["history", ref], ["conflicts"]):
+        assert ask(*words)["next"] == "here"
+        assert run_command([*words, "--home", str(running_fake.home)]) == 0
+        assert f"{' '.join(words)} --after here" in capsys.readouterr().err
+
+
 def test_people_see_lines(see: Run) -> None:
     ref = see("remember", "Deploys go out\non Tuesdays", "--title", "Deploys", "--tag", "ops")
     assert len(ref.strip()) == 36

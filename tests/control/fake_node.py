@@ -22,6 +22,7 @@ from engram_sync.results import (
     JoinResult,
     Life,
     NewMemory,
+    Page,
     PeerStatus,
     PeerSync,
     Provenance,
@@ -79,6 +80,8 @@ class FakeNode:
         self.all_confirm = False
         """Whether an erasure is confirmed by everybody at once."""
         self.erasures: tuple[ErasureStatus, ...] = ()
+        self.more: str | None = None
+        """What the pages of every answer say of the next one."""
         self.compacted: list[tuple[float, bool]] = []
         self.found = Doctor(True, (Check("store", ok=True, detail="9,000 bytes"),), SAVING, 9_000)
 
@@ -260,13 +263,21 @@ class FakeNode:
     async def restore(self, ref: Engram | str, *, if_version: str | None = None) -> Engram:
         return await self._live(ref, Life.ACTIVE, "", if_version)
 
-    async def history(self, ref: Engram | str, *, at_ms: int | None = None) -> list[HistoryEntry]:
+    async def history(
+        self,
+        ref: Engram | str,
+        *,
+        at_ms: int | None = None,
+        limit: int = 1000,
+        after: str | None = None,
+    ) -> Page[HistoryEntry]:
         engram = await self.get(ref, at_ms=at_ms)
         fields: dict[str, object] = {"content": engram.content}
-        return [HistoryEntry("create", NODE, "laptop", 1, fields, "c" * 64, 1, True)]
+        entries = [HistoryEntry("create", NODE, "laptop", 1, fields, "c" * 64, 1, True)]
+        return Page(entries, self.more)
 
-    async def conflicts(self) -> list[Conflict]:
-        return [conflict("value", "content", ("one", "two"))]
+    async def conflicts(self, *, limit: int = 1000, after: str | None = None) -> Page[Conflict]:
+        return Page([conflict("value", "content", ("one", "two"))], self.more)
 
     async def sync(self, *, timeout_s: float = 30.0) -> SyncResult:
         self.entered.set()
@@ -329,12 +340,13 @@ class FakeNode:
         life: str | None = "active",
         after: str | None = None,
         epistemic: str | None = None,
-    ) -> Sequence[Engram]:
-        return [
+    ) -> Page[Engram]:
+        found = [
             engram
             for engram in self.engrams.values()
             if engram.life == life and epistemic in (None, engram.epistemic)
-        ][:limit]
+        ]
+        return Page(found[:limit], self.more)
 
     def _check(self, engram: Engram, if_version: str | None) -> None:
         if if_version is not None and if_version != engram.version:

@@ -72,6 +72,20 @@ async def test_every_method_answers_what_the_node_answers(tmp_path: Path) -> Non
         assert node.compacted == [(1.5, True)] * 2
 
 
+async def test_a_page_knows_how_to_go_on_wherever_it_was_asked_for(tmp_path: Path) -> None:
+    node = FakeNode(tmp_path)
+    node.more = "the last one"
+    async with attached(node) as client:
+        engram = await client.remember("Deploys go out")
+        pages = (
+            await client.list(),
+            await client.history(engram.id, limit=1, after="x"),
+            await client.conflicts(limit=1, after="x"),
+        )
+        assert [page.next for page in pages] == ["the last one"] * 3
+        assert all(len(page) == 1 for page in pages)
+
+
 async def test_everything_that_an_engram_can_be_travels(tmp_path: Path) -> None:
     node = FakeNode(tmp_path)
     async with attached(node) as client:
