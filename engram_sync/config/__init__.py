@@ -12,6 +12,7 @@ the environment of the process, never writes anything and never starts anything.
 from ._home import APP_NAME as APP_NAME
 from ._home import ENV_HOME as ENV_HOME
 from ._home import ENV_RUNTIME as ENV_RUNTIME
+from ._home import require_private as require_private
 from ._home import resolve_home as resolve_home
 from ._home import resolve_runtime as resolve_runtime
 from ._settings import DEFAULT_PORT as DEFAULT_PORT
@@ -51,6 +52,7 @@ __all__ = [
     "StrategiesConfig",
     "SyncConfig",
     "load_config",
+    "require_private",
     "resolve_home",
     "resolve_runtime",
 ]

@@ -1,12 +1,14 @@
 """Where a node lives when nobody says."""
 
 import os
+import shlex
+import stat
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from engram_sync.errors import UsageError
+from engram_sync.errors import DeniedError, UsageError
 
 APP_NAME: Final = "engram-sync"
 ENV_HOME: Final = "ENGRAM_SYNC_HOME"
@@ -40,32 +42,43 @@ def resolve_home(flag: str | Path | None, env: Mapping[str, str]) -> Path:
     return home
 
 
-def resolve_runtime(env: Mapping[str, str]) -> Path:
-    """The directory for what must not outlive a session: the witness, and sockets of long homes.
+def require_private(home: Path) -> None:
+    """Return if only its owner can put files into a home, or take them away.
 
-    It lies outside every home and need not exist yet.  It may be a place where other users come
-    first, so whoever uses it checks that it is private.
+    Raises:
+        DeniedError: Others can too.
+        OSError: It cannot be looked at.
+    """
+    if sys.platform == "win32":
+        return  # Access there is no matter of mode bits.
+    mode = home.stat().st_mode
+    if mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise DeniedError(
+            f"other users may write to {home} (mode {stat.S_IMODE(mode):04o}), and so replace what"
+            " it holds",
+            hint=f"chmod 700 {shlex.quote(str(home))}",
+        )
+
+
+def resolve_runtime(env: Mapping[str, str]) -> Path:
+    """The directory for what must not travel with a home: the witness, and sockets of long homes.
+
+    It lies outside every home and need not exist yet.  It is the same for a shell, cron and a
+    service of one user: they take turns on one home, and who does not find what the other left
+    there cannot go on where it stopped.  So neither ``XDG_RUNTIME_DIR`` nor ``TMPDIR`` counts.
+    Other users may be there first, so whoever uses it checks that it is private.
 
     Args:
-        env: The environment; ``ENGRAM_SYNC_RUNTIME_DIR`` comes first, then ``XDG_RUNTIME_DIR``.
+        env: The environment; only ``ENGRAM_SYNC_RUNTIME_DIR`` is honoured.
     """
     override = env.get(ENV_RUNTIME)
     if override:
         return Path(override)
-    if sys.platform != "linux":
-        from platformdirs import user_runtime_path
+    if sys.platform != "win32":
+        return Path("/tmp") / f"{APP_NAME}-{os.getuid()}"  # noqa: S108 - see above
+    from platformdirs import user_runtime_path
 
-        return user_runtime_path(APP_NAME)
-    session = env.get("XDG_RUNTIME_DIR")
-    return Path(session) / APP_NAME if session else _without_session(os.getuid())
-
-
-def _without_session(user: int) -> Path:
-    """For a service, a container, cron: the user's own part of a place that all users share."""
-    import tempfile
-
-    shared = Path(f"/run/user/{user}")
-    return (shared if shared.is_dir() else Path(tempfile.gettempdir())) / f"{APP_NAME}-{user}"
+    return user_runtime_path(APP_NAME)
 
 
 def _default_home(env: Mapping[str, str]) -> Path:

@@ -82,11 +82,14 @@ async def find_node(home: Path) -> "ControlClient | None":
     client = ControlClient(home, endpoint)
     try:
         with trio.fail_after(CONNECT_SECONDS_MAX):
-            await client.greet(frames)
+            greeting = await client.greet(frames)
     except trio.TooSlowError as error:
         raise _silent(endpoint) from error
     except (LostNodeError, UnreadableReplyError, FrameSizeError):
         # A node on its way out, or a stranger who was given the port of a killed one.
+        return None
+    if greeting.home != endpoint.home:
+        await client.aclose()  # The node of another home was given it.
         return None
     return client
 

@@ -2,7 +2,8 @@
 
 The file says which process serves the home and holds the token that unlocks it; it is readable
 by its owner only, replaced atomically and removed at exit.  A process that was killed leaves it
-behind: nothing then listens at the endpoint, which is how the next program knows.
+behind: nothing then listens at the endpoint, which is how the next program knows.  A copy of a home
+has it too, and the process that it names serves another directory: the file says which one.
 """
 
 import hashlib
@@ -17,7 +18,7 @@ from typing import Literal
 import msgspec
 import trio
 
-from engram_sync.config import resolve_runtime
+from engram_sync.config import require_private, resolve_runtime
 from engram_sync.errors import CorruptError, DeniedError, EngramError, LocalError
 
 from ._limits import UNIX_PATH_BYTES_MAX
@@ -35,6 +36,8 @@ class Endpoint(msgspec.Struct, frozen=True):
     v: Literal[1]
     pid: int
     token: str
+    home: str
+    """``directory_id`` of the home that is served."""
     unix: str | None = None
     """Path of the Unix socket; absent when the endpoint is TCP."""
     tcp_port: int | None = None
@@ -53,16 +56,24 @@ class Endpoint(msgspec.Struct, frozen=True):
         return await trio.open_tcp_stream(LOOPBACK, self.tcp_port)
 
 
+def directory_id(home: Path) -> str:
+    """What tells a directory from every copy of it, by whatever path it is reached."""
+    found = home.stat()
+    return f"{found.st_dev}:{found.st_ino}"
+
+
 def read_endpoint(home: Path) -> Endpoint | None:
-    """What ``control.json`` in ``home`` says, or None when there is no such file.
+    """What ``control.json`` in ``home`` says, or None when it is absent or came with a copy.
 
     Raises:
-        DeniedError: The file belongs to somebody else.
+        DeniedError: The file belongs to somebody else, or anybody could have put it there.
         CorruptError: It holds something that this package never writes.
     """
     path = home / ENDPOINT_FILE
     try:
         data = path.read_bytes()
+        require_private(home)
+        here = directory_id(home)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except PermissionError as error:
@@ -70,12 +81,13 @@ def read_endpoint(home: Path) -> Endpoint | None:
             f"may not read {path}", hint="run as the user that owns this home, or choose --home"
         ) from error
     try:
-        return msgspec.json.decode(data, type=Endpoint)
+        endpoint = msgspec.json.decode(data, type=Endpoint)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise CorruptError(
             f"{path} is not a control file: {error}",
             hint="when no engram-sync runs on this home, delete the file",
         ) from error
+    return endpoint if endpoint.home == here else None
 
 
 class Listening:
@@ -101,18 +113,18 @@ class Listening:
         Raises:
             LocalError: The socket cannot be bound or the file cannot be written.
         """
-        token = secrets.token_urlsafe(TOKEN_BYTES)
+        token, served = secrets.token_urlsafe(TOKEN_BYTES), directory_id(home)
         path = None if kind == "tcp" else _socket_path(home)
         if path is None and kind == "unix":
             raise LocalError(f"no Unix socket is possible for {home}", hint="use kind='tcp'")
         try:
             if path is not None:
                 listener = _listen_unix(path)
-                endpoint = Endpoint(1, os.getpid(), token, unix=str(path))
+                endpoint = Endpoint(1, os.getpid(), token, served, unix=str(path))
             else:
                 (listener,) = await trio.open_tcp_listeners(0, host=LOOPBACK)
                 port: int = listener.socket.getsockname()[1]
-                endpoint = Endpoint(1, os.getpid(), token, tcp_port=port)
+                endpoint = Endpoint(1, os.getpid(), token, served, tcp_port=port)
         except OSError as error:
             raise _cannot_listen(home, error) from error
         listening = cls(home, listener, endpoint, path)

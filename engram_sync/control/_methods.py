@@ -24,6 +24,8 @@ class Served:
 
     node: NodeApi
     pid: int
+    home: str
+    """``directory_id`` of the node's home."""
     stop: Callable[[], None] | None
     """Asks the program around the node to shut down; None when it offers no way to."""
 
@@ -156,6 +158,8 @@ class Greeting(msgspec.Struct):
 
     pid: int
     node: str
+    home: str
+    """``directory_id`` of the home that is served."""
 
 
 class Method(Generic[P]):
@@ -189,7 +193,7 @@ class Method(Generic[P]):
 
 
 async def _hello(served: Served, _: NoParams) -> Greeting:
-    return Greeting(served.pid, (await served.node.identity()).node)
+    return Greeting(served.pid, (await served.node.identity()).node, served.home)
 
 
 async def _remember(served: Served, params: RememberParams) -> object:

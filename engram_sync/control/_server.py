@@ -67,10 +67,11 @@ async def serve_control(
     """
     listening = await Listening.open(node.home, kind)
     try:
-        server = _Server(Served(node, os.getpid(), on_stop), listening.endpoint.token)
+        endpoint = listening.endpoint
+        server = _Server(Served(node, os.getpid(), endpoint.home, on_stop), endpoint.token)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(trio.serve_listeners, server.serve_stream, [listening.listener])
-            task_status.started(listening.endpoint)
+            task_status.started(endpoint)
             try:
                 await trio.sleep_forever()
             finally:

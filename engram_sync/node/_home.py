@@ -5,6 +5,7 @@ import binascii
 import contextlib
 import errno
 import os
+import stat
 import sys
 import time
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from nacl.bindings import crypto_sign_seed_keypair
 
-from engram_sync.config import resolve_runtime
+from engram_sync.config import require_private, resolve_runtime
 from engram_sync.errors import CorruptError, DegradedError, DeniedError, LocalError
 from engram_sync.host import Entropy
 from engram_sync.memory import node_text
@@ -62,10 +63,11 @@ class Home:
         """Make the directory, readable by its owner only.
 
         Raises:
-            DeniedError: The directory cannot be made or entered.
+            DeniedError: The directory cannot be made or entered, or others may write to it.
         """
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            require_private(self.path)
         except FileExistsError as error:
             raise DeniedError(
                 f"{self.path} is a file, not a directory", hint="choose another --home"
@@ -149,7 +151,7 @@ def write_private(path: Path, data: bytes) -> None:
 
 
 def runtime_directory() -> Path:
-    """Where the witness lives: outside the home, gone after a reboot."""
+    """Where the witness lives: outside the home."""
     return resolve_runtime(os.environ)
 
 
@@ -200,5 +202,5 @@ def _is_private(directory: Path) -> bool:
     """Whether only we can write there; in a shared temporary directory others came first."""
     if sys.platform == "win32":
         return True
-    found = directory.stat()
-    return found.st_uid == os.getuid() and not found.st_mode & 0o022
+    found = directory.lstat()  # Where all may write, a link may lead into what is ours.
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o022

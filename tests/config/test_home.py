@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from engram_sync.config import resolve_home, resolve_runtime
-from engram_sync.errors import UsageError
+from engram_sync.config import require_private, resolve_home, resolve_runtime
+from engram_sync.errors import DeniedError, UsageError
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="XDG is not used on Windows")
 
@@ -58,9 +58,25 @@ def test_the_runtime_directory_may_be_named(tmp_path: Path) -> None:
     assert resolve_runtime(env) == tmp_path
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="sessions of Linux")
-def test_the_runtime_directory_is_that_of_the_session_or_one_of_the_user_s_own(
+@posix_only
+def test_the_runtime_directory_of_a_user_is_the_same_in_a_shell_and_from_cron(
     tmp_path: Path,
 ) -> None:
-    assert resolve_runtime({"XDG_RUNTIME_DIR": str(tmp_path)}) == tmp_path / "engram-sync"
+    session = {"XDG_RUNTIME_DIR": str(tmp_path), "TMPDIR": str(tmp_path)}
+    assert resolve_runtime(session) == resolve_runtime({})
     assert resolve_runtime({}).name == f"engram-sync-{os.getuid()}"
+
+
+@posix_only
+@pytest.mark.parametrize("mode", [0o777, 0o1777, 0o770, 0o702])
+def test_a_home_that_others_may_write_to_is_refused_with_what_to_type(
+    tmp_path: Path, mode: int
+) -> None:
+    home = tmp_path / "a home"
+    home.mkdir()
+    home.chmod(mode)
+    with pytest.raises(DeniedError, match=f"mode {mode:04o}") as caught:
+        require_private(home)
+    assert caught.value.hint == f"chmod 700 '{home}'"
+    home.chmod(0o755)
+    require_private(home)

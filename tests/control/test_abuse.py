@@ -35,7 +35,7 @@ from tests.control.serving import (
 async def test_a_client_that_sends_half_a_request_loses_its_place(
     tmp_path: Path, autojump_clock: trio.testing.MockClock
 ) -> None:
-    server = _Server(Served(FakeNode(tmp_path), 1, None), "token")
+    server = _Server(Served(FakeNode(tmp_path), 1, "home", None), "token")
     ours, theirs = trio.testing.memory_stream_pair()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(server.serve_stream, theirs)

@@ -227,12 +227,12 @@ async def test_a_write_that_never_ends_does_not_keep_the_node_for_ever(
 ) -> None:
     """The socket is a pair in memory here, so that the clock may jump."""
     node = FakeNode(tmp_path)
-    server = _Server(Served(node, 1, None), "token")
+    server = _Server(Served(node, 1, "home", None), "token")
     ours, theirs = trio.testing.memory_stream_pair()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(server.serve_stream, theirs)
         frames = FrameStream(ours)
-        endpoint = Endpoint(1, 1, "token")
+        endpoint = Endpoint(1, 1, "token", "home")
         await frames.send(request(endpoint, "join", {"token": "t"}))
         await node.entered.wait()
         server.drain()

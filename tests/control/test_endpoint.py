@@ -11,12 +11,16 @@ import pytest
 import trio
 
 from engram_sync.control import find_node, read_endpoint
+from engram_sync.control._endpoint import directory_id
 from engram_sync.errors import (
     CorruptError,
     DeadlineError,
+    DeniedError,
 )
 from tests.control.fake_node import FakeNode
 from tests.control.serving import KINDS, files, served
+
+NAMED = {"v": 1, "token": "t"}
 
 
 async def test_nothing_is_left_in_the_home_after_the_node(tmp_path: Path) -> None:
@@ -48,6 +52,34 @@ async def test_what_a_killed_node_left_behind_counts_as_no_node(
         await client.aclose()
 
 
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_copy_of_a_home_does_not_reach_the_node_of_the_original(
+    tmp_path: Path, kind: Literal["unix", "tcp"]
+) -> None:
+    home, copy = tmp_path / "home", tmp_path / "copy"
+    home.mkdir()
+    copy.mkdir()
+    async with served(FakeNode(home), kind):
+        announced = (home / "control.json").read_text()
+        (copy / "control.json").write_text(announced)
+        assert await find_node(copy) is None
+        # Not even when the file says that it is about the copy: the node says what it serves.
+        claimed = json.loads(announced) | {"home": directory_id(copy)}
+        (copy / "control.json").write_text(json.dumps(claimed))
+        assert await find_node(copy) is None
+        client = await find_node(home)
+        assert client is not None
+        await client.aclose()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="file modes")
+def test_a_node_is_not_looked_for_where_anybody_may_name_one(tmp_path: Path) -> None:
+    (tmp_path / "control.json").write_text("{}")
+    tmp_path.chmod(0o777)
+    with pytest.raises(DeniedError, match="other users may write"):
+        read_endpoint(tmp_path)
+
+
 async def test_a_stranger_on_the_port_of_a_killed_node_counts_as_no_node(tmp_path: Path) -> None:
     async def greet(stream: trio.abc.Stream) -> None:
         await stream.send_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
@@ -56,7 +88,7 @@ async def test_a_stranger_on_the_port_of_a_killed_node_counts_as_no_node(tmp_pat
     (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
     port: int = listener.socket.getsockname()[1]
     (tmp_path / "control.json").write_text(
-        json.dumps({"v": 1, "pid": 1, "token": "t", "tcp_port": port})
+        json.dumps({**NAMED, "home": directory_id(tmp_path), "pid": 1, "tcp_port": port})
     )
     async with trio.open_nursery() as nursery:
         nursery.start_soon(trio.serve_listeners, greet, [listener])
@@ -72,7 +104,7 @@ async def test_a_node_that_does_not_answer_is_not_taken_for_none(
     (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
     port: int = listener.socket.getsockname()[1]
     (tmp_path / "control.json").write_text(
-        json.dumps({"v": 1, "pid": 77, "token": "t", "tcp_port": port})
+        json.dumps({**NAMED, "home": directory_id(tmp_path), "pid": 77, "tcp_port": port})
     )
     async with listener:
         with pytest.raises(DeadlineError, match="pid 77"):

@@ -26,7 +26,7 @@ BACKUP = ("store.db", "node.key")
 def _own_runtime_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     runtime = tmp_path / "run"
     runtime.mkdir(mode=0o700)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
+    monkeypatch.setenv("ENGRAM_SYNC_RUNTIME_DIR", str(runtime))
 
 
 def shown(value: object) -> str:
