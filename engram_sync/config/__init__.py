@@ -2,8 +2,9 @@
 
 Precedence, highest first: a flag, an environment variable (``ENGRAM_SYNC_LOG_LEVEL`` for
 ``log.level``), the project file (the nearest ``engram-sync.toml`` in the working directory or above
-it), the user file (``config.toml`` in the home), the default.  Whatever is wrong is an error that
-names the place and what is allowed there; nothing falls back silently.
+it), the user file (``config.toml`` in the home), the default.  A project file sets how things look
+and are read; everything else only where the user trusts its folder.  Whatever is wrong is an error
+that names the place and what is allowed there; nothing falls back silently.
 
 Everything is a function of its arguments and the files it is pointed to.  This package never reads
 the environment of the process, never writes anything and never starts anything.

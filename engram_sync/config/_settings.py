@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from pathlib import Path
 from typing import Final, cast
 
 from engram_sync.config._strategies import STRATEGY_FIELDS, StrategiesConfig, strategy_problem
@@ -72,6 +73,14 @@ class LogConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class ProjectsConfig:
+    """What the files of projects may set."""
+
+    trusted: tuple[str, ...] = ()
+    """Folders whose project files, and those of folders inside, may set everything else."""
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """Every setting of a node, checked."""
 
@@ -80,6 +89,7 @@ class Config:
     sync: SyncConfig = SyncConfig()
     log: LogConfig = LogConfig()
     strategies: StrategiesConfig = field(default_factory=StrategiesConfig)
+    projects: ProjectsConfig = ProjectsConfig()
     origins: Mapping[str, str] = field(
         default_factory=dict[str, str], compare=False, repr=False, hash=False
     )
@@ -152,6 +162,14 @@ def _addresses(*, port_min: int) -> Callable[[object], str]:
     return check
 
 
+def _folders(value: object) -> str:
+    for text in cast("tuple[str, ...]", value):
+        if not Path(text).expanduser().is_absolute():
+            # Seen from wherever a command runs, it would be every project there is.
+            return f"{text!r} is no absolute path"
+    return ""
+
+
 SETTINGS: Final[Mapping[str, Setting]] = {
     setting.name: setting
     for setting in (
@@ -175,6 +193,9 @@ SETTINGS: Final[Mapping[str, Setting]] = {
         Setting("sync.backoff_max_s", Kind.SECONDS, "longest wait after failed attempts"),
         Setting("log.level", Kind.TEXT, "least severe message to write", _one_of(LOG_LEVELS)),
         Setting("log.json", Kind.BOOL, "write messages as JSON lines"),
+        Setting(
+            "projects.trusted", Kind.TEXTS, "folders whose project files may set all", _folders
+        ),
         *(
             Setting(
                 f"strategies.{name}",

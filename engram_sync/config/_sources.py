@@ -1,5 +1,6 @@
 """Reads flags, environment and files into one checked Config."""
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from engram_sync.config._settings import (
     Kind,
     LogConfig,
     NetworkConfig,
+    ProjectsConfig,
     SharingConfig,
     SyncConfig,
 )
@@ -33,6 +35,10 @@ _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _PLACES: Final = (ENV_HOME, ENV_RUNTIME)
 """Variables that name directories, and that no file may set."""
 _FALSE: Final = frozenset({"0", "false", "no", "off"})
+_TRUSTED: Final = "projects.trusted"
+_HARMLESS: Final = ("log.", "strategies.")
+"""What a project file may set unasked: it may have come with a repository that somebody cloned, and
+must not open ports, name peers or turn certificates off.  Trust it cannot give itself at all."""
 _TABLES: Final = {name.partition(".")[0] for name in SETTINGS}
 
 
@@ -61,13 +67,11 @@ def load_config(
     """
     values: dict[str, object] = {}
     origins: dict[str, str] = {}
-    project = _project_file(cwd)
-    for source in (
-        _from_file(home / USER_FILE),
-        _from_file(project) if project is not None else iter(()),
-        _from_env(env or {}),
-        _from_flags(flags or {}),
-    ):
+    own = list(_from_file(home / USER_FILE))
+    now = [*_from_env(env or {}), *_from_flags(flags or {})]
+    trusted = [value for name, value, _ in [*own, *now] if name == _TRUSTED][-1:]
+    folders = cast("tuple[str, ...]", trusted[0]) if trusted else ()
+    for source in (own, _from_project(_project_file(cwd), folders, home), now):
         for name, value, origin in source:
             values[name] = value
             origins[name] = origin
@@ -77,6 +81,7 @@ def load_config(
         sync=SyncConfig(**_table(values, "sync")),
         log=LogConfig(**_table(values, "log")),
         strategies=_strategies(values),
+        projects=ProjectsConfig(**_table(values, "projects")),
         origins=origins,
     )
     _check_together(config)
@@ -223,6 +228,32 @@ def _project_file(cwd: Path | None) -> Path | None:
         return None
     candidates = (folder / PROJECT_FILE for folder in (cwd, *cwd.parents))
     return next((path for path in candidates if path.is_file()), None)
+
+
+def _from_project(path: Path | None, trusted: Iterable[str], home: Path) -> Iterator[_Entry]:
+    """What a project file sets.
+
+    Raises:
+        UsageError: It sets more than how things look, and its folder is not trusted.
+    """
+    if path is None:
+        return
+    folder = path.parent.resolve()
+    known = {Path(text).expanduser().resolve() for text in trusted}
+    free = not known.isdisjoint((folder, *folder.parents))
+    for name, value, origin in _from_file(path):
+        if name == _TRUSTED:
+            raise UsageError(
+                f"{origin}: a project file cannot say which projects are trusted",
+                hint=f"say it in {home / USER_FILE}",
+            )
+        if not (free or name.startswith(_HARMLESS)):
+            raise UsageError(
+                f"{origin}: a project file may not set {name} unless its folder is trusted",
+                hint=f"move it to {home / USER_FILE}; or, if nobody else can have written the file,"
+                f" put there: [projects] trusted = [{json.dumps(str(folder))}]",
+            )
+        yield name, value, origin
 
 
 def _from_file(path: Path) -> Iterator[_Entry]:

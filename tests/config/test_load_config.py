@@ -82,11 +82,60 @@ def test_the_higher_source_wins_and_is_named(
 
 def test_sources_are_combined_setting_by_setting(home: Path, project: Path) -> None:
     user_file(home, '[network]\npeers = ["laptop:7463"]\n')
-    project_file(project, "[network]\nenabled = true\n")
+    project_file(project, "[log]\njson = true\n")
     config = load_config(home, {"network.mdns": False}, {}, project)
     assert config.network.peers == ("laptop:7463",)
-    assert config.network.enabled
+    assert config.log.json
     assert not config.network.mdns
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "network.enabled = true",
+        'network.listen = ["0.0.0.0:1"]',
+        'network.peers = ["attacker:1"]',
+        "network.mdns = true",
+        'network.tls_ca = "ca.pem"',
+        'network.compression = "zstd"',
+        'sharing.mode = "none"',
+        "sync.interval_s = 0.001",
+    ],
+)
+def test_the_project_file_of_a_cloned_repository_sets_nothing_that_matters(
+    home: Path, project: Path, setting: str
+) -> None:
+    project_file(project, setting + "\n")
+    with pytest.raises(
+        UsageError, match=r"engram-sync\.toml:1: a project file may not set"
+    ) as caught:
+        load_config(home, cwd=project)
+    assert f'[projects] trusted = ["{project.resolve()}"]' in caught.value.hint
+    assert str(home / "config.toml") in caught.value.hint
+
+
+def test_a_project_file_sets_everything_where_its_folder_is_trusted(
+    home: Path, project: Path
+) -> None:
+    project_file(project, "[network]\nenabled = true\n")
+    user_file(home, f'[projects]\ntrusted = ["{project}"]\n')
+    (project / "inside").mkdir()
+    assert load_config(home, cwd=project / "inside").network.enabled
+    trusted = {"ENGRAM_SYNC_PROJECTS_TRUSTED": str(project.parent)}
+    assert load_config(home, env=trusted, cwd=project).network.enabled
+    with pytest.raises(UsageError, match=r"projects\.trusted = "):
+        load_config(home, env={"ENGRAM_SYNC_PROJECTS_TRUSTED": "."}, cwd=project)
+    with pytest.raises(UsageError, match=r"may not set network\.enabled"):
+        load_config(home, env={"ENGRAM_SYNC_PROJECTS_TRUSTED": str(home)}, cwd=project)
+
+
+def test_a_project_file_cannot_trust_itself(home: Path, project: Path) -> None:
+    project_file(project, f'[projects]\ntrusted = ["{project}"]\n')
+    with pytest.raises(UsageError, match="cannot say which projects are trusted"):
+        load_config(home, cwd=project)
+    user_file(home, f'[projects]\ntrusted = ["{project}"]\n')
+    with pytest.raises(UsageError, match="cannot say which projects are trusted"):
+        load_config(home, cwd=project)
 
 
 def test_the_project_file_is_found_from_a_folder_inside_the_project(
@@ -263,7 +312,8 @@ def test_any_flags_give_a_config_or_a_usage_error(flags: dict[str, object]) -> N
 def test_a_path_in_a_settings_file_is_meant_as_seen_from_that_file(
     home: Path, project: Path
 ) -> None:
-    user_file(home, '[network]\ntls_ca = "tls/ca.pem"\ntls_key = "~/node.key"\n')
+    text = '[network]\ntls_ca = "tls/ca.pem"\ntls_key = "~/node.key"\n'
+    user_file(home, f'{text}[projects]\ntrusted = ["{project}"]\n')
     project_file(project, '[network]\ntls_cert = "/etc/node.pem"\n')
     network = load_config(home, cwd=project).network
     assert network.tls_ca == str(home / "tls" / "ca.pem")
