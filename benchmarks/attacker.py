@@ -22,7 +22,7 @@ CONNECTIONS = 64
 SOURCE = "127.0.0.2"
 """Loopback too, and not the address that honest peers come from."""
 PAUSE_S = 0.05
-_HELLO = cbor.encode([0, [1], [], bytes(32)])
+_HELLO = cbor.encode([0, [2], [], bytes(32)])
 _FRAME = len(_HELLO).to_bytes(4, "big") + _HELLO
 
 

@@ -11,6 +11,7 @@ from engram_wire import (
     KIND_MAX,
     NO_IDS,
     NO_SUPERSEDED,
+    OPTIONAL,
     SEQ_MAX,
     Edit,
     Insert,
@@ -30,6 +31,7 @@ from engram_wire import (
     encode_edit,
     encode_frame,
     encode_superseded,
+    is_extension_kind,
     parse_shape_untrusted,
     payload_hash,
     shape_of,
@@ -64,13 +66,15 @@ def seeds() -> Iterable[bytes]:
     ends = [Superseded(0, _LOG, 1), Superseded(0, _OTHER, SEQ_MAX)]
     yield scripted(shape_of(RecordKind.SEAL, []), encode_superseded(ends, kind=RecordKind.SEAL))
     yield scripted(shape_of(RecordKind.JOIN, []), NO_SUPERSEDED)
-    yield scripted(b"\x0c" + cbor.encode([{"new": 1}]), cbor.encode([["anything"]]))
+    yield scripted(b"\x0c" + cbor.encode(["r/new"]), cbor.encode([["anything"]]))
+    yield scripted(shape_of(RecordKind.EXTENSION | OPTIONAL, ["r/new"]), cbor.encode(["name", 1]))
+    yield scripted(b"\x36" + cbor.encode(["name", {"new": 1}]), NO_SUPERSEDED)
     yield scripted(b"\x11" + cbor.encode([_LOG, 2]), NO_SUPERSEDED)
 
 
 def check(data: bytes) -> None:
     size = int.from_bytes(data[1:3], "big")
-    kind = data[0] % (KIND_MAX + 1) if data else 0
+    kind = data[0] % (KIND_MAX + 1) | data[0] & OPTIONAL if data else 0
     shape, superseded = bytes((kind,)) + data[3 : 3 + size], data[3 + size :]
     try:
         parsed = parse_shape_untrusted(shape)
@@ -81,10 +85,10 @@ def check(data: bytes) -> None:
         return
     if kind == RecordKind.EDIT:
         _check_edit(superseded, puts, taken)
-    elif kind in {*RecordKind}:
+    elif kind in {*RecordKind} and not is_extension_kind(kind):
         _check_named(parsed, named, superseded, taken)
     else:
-        require((taken, puts, named) == (0, 0, ()), "an unknown kind does nothing")
+        require((taken, named) == (puts, ()), "of an unknown kind only its puts count")
     _check_framed(shape, superseded)
 
 

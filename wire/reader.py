@@ -61,7 +61,7 @@ class Replica:
         """Chain and verify a frame of an announced log; returns what to acknowledge."""
         ref, domain, author, incarnation, branch = announcement
         need(branch is None, "a log that forked, which this reader does not follow")
-        log = h("log", write(["engram-sync/log/1", domain, self.scope, author, incarnation]))
+        log = h("log", write(["engram-sync/log/2", domain, self.scope, author, incarnation]))
         held = self.logs.get(log, [{"id": log, "hlc": 0}])
         named, first, offsets, signatures, shapes, index, engrams, ms, steps, *rest = read(raw)
         (counters, pasts, cells, context), chain = rest, held[:first]
@@ -81,7 +81,7 @@ class Replica:
             r |= {"payload": cell if isinstance(cell, bytes) else None, "payload_hash": hashed}
             chain.append(r | {"author": author})
         for offset, at in zip(offsets, range(0, len(signatures), 64), strict=True):
-            signed = b"engram-sync/record/1\0" + chain[first + offset]["id"]
+            signed = b"engram-sync/record/2\0" + chain[first + offset]["id"]
             VerifyKey(author).verify(signed, signatures[at : at + 64])
         self.signatures += len(offsets)
         self.logs[log] = max(chain, held, key=len)
@@ -101,9 +101,9 @@ class Session:
         self._put(hello)
         theirs, ack = self._get(4096), self._get(4096)
         (_, versions, capabilities, _), (_, said, proof) = read(theirs), read(ack)
-        need(1 in versions and "!" not in str(capabilities), "no version in common")
+        need(2 in versions and "!" not in str(capabilities), "no version in common")
         need(said == peer, "another node than the one that invites")
-        domain, mine = b"engram-sync/handshake/1\0", bytes(key.verify_key)
+        domain, mine = b"engram-sync/handshake/2\0", bytes(key.verify_key)
         t_r = h("handshake", write([binding, hello, theirs, peer]))
         VerifyKey(peer).verify(domain + b"\1" + t_r, proof)
         self.id = h("handshake", write([t_r, ack, mine]))
@@ -120,12 +120,12 @@ class Session:
     def _covered(self, role: int, items: bytes) -> bytes:
         data = self.id + bytes([role]) + self.counts[role].to_bytes(8, "big") + items
         self.counts[role] += 1
-        return b"engram-sync/envelope/1\0" + h("envelope", data)
+        return b"engram-sync/envelope/2\0" + h("envelope", data)
 
     def send(self, kind: int, *fields: Any, ms: int = 0) -> None:
         """Send one message in its envelope."""
         sender, ms = bytes(self.key.verify_key)[:8], ms or time.time_ns() // 1_000_000
-        items = write([1, kind, sender, ms, write(fields)])[1:]
+        items = write([2, kind, sender, ms, write(fields)])[1:]
         self._put(b"\x86" + items + write(self.key.sign(self._covered(0, items)).signature))
 
     def receive(self, wanted: int | None = None) -> tuple[int, Any]:
@@ -134,7 +134,7 @@ class Session:
             raw = self._get()
             VerifyKey(self.peer).verify(self._covered(1, raw[1:-66]), raw[-64:])
             version, kind, sender, _, payload, _ = read(raw)
-            need(version == 1 and sender == self.peer[:8], "an envelope of another kind")
+            need(version == 2 and sender == self.peer[:8], "an envelope of another kind")
             fields = read(payload)
             if wanted in {None, kind}:
                 return kind, fields
@@ -147,7 +147,7 @@ def visit(text: str) -> Replica:
     """Join with a token and catch up; returns what was received and verified."""
     name, _, coded = text.strip().partition(".")
     raw = base64.urlsafe_b64decode(coded + "=" * (-len(coded) % 4))
-    need(name == "engram1" and h("token", raw[:-4], 4) == raw[-4:], "this is no token")
+    need(name == "engram2" and h("token", raw[:-4], 4) == raw[-4:], "this is no token")
     _, scope, issuer, seed, addresses, grant, signature = read(raw[:-4])
     host, _, port = addresses[0].rpartition(":")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -156,15 +156,13 @@ def visit(text: str) -> Replica:
     status, summary = 0, list[Any]()
     with context.wrap_socket(socket.create_connection((host.strip("[]"), int(port)), 30)) as tls:
         binding = hashlib.sha256(tls.getpeercert(binary_form=True) or b"").digest()
-        hello = write([0, [1], [], bytes(SigningKey.generate())])
+        hello = write([0, [2], [], bytes(SigningKey.generate())])
         talk = Session((tls.makefile("rb").read, tls.sendall), binding, key, hello, issuer)
-        proof = b"engram-sync/join/1\0" + write([scope, bytes(key.verify_key), talk.id])
+        proof = b"engram-sync/join/2\0" + write([scope, bytes(key.verify_key), talk.id])
         proof, grant = SigningKey(seed).sign(proof).signature, write([issuer, grant, signature])
-        talk.send(JOIN, scope, grant, proof, "reader")
-        accepted, reason, _, credentials = talk.receive(JOINED)[1]
+        talk.send(JOIN, scope, scope, grant, proof, "reader")
+        accepted, reason, _, _ = talk.receive(JOINED)[1]
         need(accepted, f"not admitted: {reason}")
-        for announcement, frame in credentials:
-            replica.take(announcement, frame)
         talk.send(REQUEST, 1, scope, *replica.clock(), None, [])
         while status != 1:
             _, status, announcements, frame, summary = talk.receive(RESPONSE)[1]

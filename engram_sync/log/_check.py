@@ -12,7 +12,6 @@ from typing import Self
 from engram_crdt import Dot
 from engram_wire import (
     AUTH_UNCHANGED,
-    MEMBERSHIP_KIND_MIN,
     NO_IDS,
     NO_SUPERSEDED,
     InvalidRecordError,
@@ -22,6 +21,9 @@ from engram_wire import (
     Shape,
     decode_auth_untrusted,
     decode_ids_untrusted,
+    is_extension_kind,
+    is_membership_kind,
+    newer_kind,
     parse_shape_untrusted,
 )
 
@@ -38,6 +40,10 @@ from ._views import History, PlacedRecord, Rules
 
 _PLAIN = {NO_IDS}, {AUTH_UNCHANGED}, {NO_SUPERSEDED}
 _PLAIN_ROW = NO_IDS, AUTH_UNCHANGED, NO_SUPERSEDED
+_ORDINARY = frozenset(
+    int(kind) for kind in RecordKind if not is_membership_kind(kind) and not is_extension_kind(kind)
+)
+"""Kinds of data records of which this version knows all that they do."""
 
 
 @dataclass(slots=True)
@@ -57,6 +63,8 @@ class RunCheck:
     """(log, seq) of each record that the accepted ones erase."""
     sealed: list[tuple[LogState, int]] = field(default_factory=list[tuple[LogState, int]])
     """(log, seq) of each log that they end."""
+    newer: set[str] = field(default_factory=set[str])
+    """What they need that this version does not know, and must not go on without; in words."""
     _undo: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
     _fresh: list[Record] = field(default_factory=list[Record])
     """Records of this walk, which the store does not hold yet."""
@@ -127,11 +135,11 @@ class RunCheck:
             # A live push: columns of one row cost more than the row.
             only = records[0]
             row = only.deps, only.auth, only.superseded
-            plain = begun and row == _PLAIN_ROW and only.shape[0] < MEMBERSHIP_KIND_MIN
+            plain = begun and row == _PLAIN_ROW and only.shape[0] in _ORDINARY
             return () if plain else (0,)
         columns = zip(*records, strict=True)
         _, _, _, shapes, dots, _, _, deps, auths = columns
-        if any(shape[0] >= MEMBERSHIP_KIND_MIN for shape in set(shapes)):
+        if not {shape[0] for shape in set(shapes)} <= _ORDINARY:
             return range(len(records))
         if begun and (set(deps), set(auths), set(dots)) == _PLAIN:
             return ()
@@ -188,7 +196,7 @@ class RunCheck:
             self.failed_at = record.seq
             self._context_untrusted(record)
             kind = record.shape[0]
-            if kind < MEMBERSHIP_KIND_MIN and kind != RecordKind.JOIN:
+            if not is_membership_kind(kind) and kind != RecordKind.JOIN:
                 raise InvalidRecordError(f"a record of kind {kind} in a membership log")
             if record.superseded != NO_SUPERSEDED:
                 raise InvalidRecordError("a membership record supersedes dots")
@@ -198,10 +206,12 @@ class RunCheck:
 
     def _change_untrusted(self, record: Record) -> None:
         shape = parse_shape_untrusted(record.shape)
-        if shape.kind >= MEMBERSHIP_KIND_MIN:
+        if is_membership_kind(shape.kind):
             raise InvalidRecordError(f"a record of kind {shape.kind} in a data log")
-        if record.superseded == NO_SUPERSEDED or shape.statement is not None:
-            return  # Of unknown kinds only the chain and the context are known to this version.
+        if needs := newer_kind(record.shape, record.superseded):
+            self.newer.add(needs)
+        if record.superseded == NO_SUPERSEDED or shape.kind not in _ORDINARY:
+            return  # Of other kinds only the chain, the context and the clocks are known here.
         if shape.kind == RecordKind.JOIN:
             raise InvalidRecordError("a join changes an engram")
         self._references_untrusted(record, shape)

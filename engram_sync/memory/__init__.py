@@ -48,6 +48,7 @@ from ._recall import recall as recall
 from ._references import Naming as Naming
 from ._retelling import retold as retold
 from ._retelling import shown_early as shown_early
+from ._rules import RULES as RULES
 from ._siblings import conflicts_of as conflicts_of
 from ._state import LIVES as LIVES
 from ._state import EngramState as EngramState
@@ -63,6 +64,7 @@ __all__ = [
     "CONTENT_BYTES_MAX",
     "FLUSH_ROWS",
     "LIVES",
+    "RULES",
     "SLICE_RECORDS",
     "Authors",
     "Changes",

@@ -83,6 +83,7 @@ def join_request(core: Core, connection: Connection, token: InviteToken) -> Join
     assert session is not None
     return JoinRequest(
         scope=token.scope,
+        agent=token.scope,
         grant=token.signed.encode(),
         proof=token.proof(key=core.key.public, session=session),
         label=core.facts.label,

@@ -21,7 +21,7 @@ from engram_sync.log import (
     Witness,
     continues,
 )
-from engram_sync.memory import Authors, Materialiser, Naming
+from engram_sync.memory import RULES, Authors, Materialiser, Naming
 from engram_sync.node._arrivals import Arrival as Arrival
 from engram_sync.node._arrivals import Intake as Intake
 from engram_sync.node._arrivals import Taken as Taken
@@ -158,6 +158,7 @@ class WritePath:
             state_digest=(row.digest.to_bytes(32, "big") if row.materialised >= arrival else None),
             engrams=row.live,
             readers=members.readers if row.kind != Scope.INSTANCE else frozenset(),
+            rules=RULES,
             generation=self._generation,
             sealed=self.ledger.sealed_summary(scope),
             seals=tuple(self.ledger.sealed(scope)),

@@ -58,14 +58,18 @@ class Counterpart:
         return [Diverged(scope)] if contradicts(view.summary(), theirs) else []
 
     def agrees(self, view: ScopeView) -> bool:
-        """Whether both sides hold the same, computed the same, and nothing is owed here."""
+        """Whether both sides hold the same, computed the same, and nothing is owed here.
+
+        Under unlike rules two states cannot be compared: then it is enough that both are computed.
+        """
         theirs = self.summaries.get(view.scope)
         return (
             theirs is not None
             and view.state_digest is not None
+            and theirs.state_digest is not None
             and not view.owed
             and view.clock_digest == theirs.clock_digest
-            and view.state_digest == theirs.state_digest
+            and (view.state_digest == theirs.state_digest or view.rules != theirs.rules)
         )
 
 
@@ -75,6 +79,7 @@ def contradicts(mine: Summary, theirs: Summary | None) -> bool:
         theirs is not None
         and mine.state_digest is not None
         and theirs.state_digest is not None
+        and mine.rules == theirs.rules
         and mine.clock_digest == theirs.clock_digest
         and mine.state_digest != theirs.state_digest
     )

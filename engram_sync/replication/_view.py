@@ -27,6 +27,8 @@ class ScopeView:
     engrams: int
     readers: frozenset[bytes]
     """Keys that may read the scope, by its newest membership state."""
+    rules: int = 0
+    """By which rules the state was made; see ``Summary``."""
     generation: int = 0
     """Grows with every view taken; an older view never replaces a newer one."""
     sealed: tuple[int, bytes] = NOTHING_SEALED
@@ -53,9 +55,7 @@ class ScopeView:
 
     def summary(self) -> Summary:
         """What a peer needs to know to tell whether it holds the same."""
-        return Summary(
-            clock_digest=self.clock_digest, state_digest=self.state_digest, engrams=self.engrams
-        )
+        return Summary(self.clock_digest, self.state_digest, self.engrams, self.rules)
 
     def positions(self) -> tuple[ClockEntry, ...]:
         """Every log of the scope with its newest position, sealed ones too."""

@@ -34,8 +34,8 @@ from ._limits import (
 )
 from ._proof import make_proof
 
-PREFIX: Final = "engram1."
-DOMAIN_GRANT: Final = b"engram-sync/invite/1\0"
+PREFIX: Final = "engram2."
+DOMAIN_GRANT: Final = b"engram-sync/invite/2\0"
 _OTHER_VERSION = re.compile(r"engram\d+\.")
 _ASK = "ask for a new one; a leader makes it with: engram-sync invite"
 

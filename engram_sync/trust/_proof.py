@@ -6,7 +6,7 @@ import nacl.bindings
 
 from engram_wire import cbor, verify_signature_untrusted
 
-DOMAIN_PROOF: Final = b"engram-sync/join/1\0"
+DOMAIN_PROOF: Final = b"engram-sync/join/2\0"
 
 
 def _message(scope: bytes, key: bytes, session: bytes) -> bytes:

@@ -230,8 +230,8 @@ def test_an_unknown_id_is_exit_code_3_with_a_hint_for_this_home(
 
 
 def test_the_words_about_other_nodes(ask: Run) -> None:
-    assert ask("invite", "--ttl", "1m", "--uses", "2")["token"] == "engram1.member-60-2"
-    assert ask("join", "engram1.x", "--bring") == {
+    assert ask("invite", "--ttl", "1m", "--uses", "2")["token"] == "engram2.member-60-2"
+    assert ask("join", "engram2.x", "--bring") == {
         "v": 1,
         "kind": "join",
         "agent": AGENT,
@@ -375,9 +375,9 @@ def test_down_asks_the_node_to_stop(ask: Run, running_fake: FakeNode) -> None:
 def test_a_token_may_come_from_standard_input(
     ask: Run, running_fake: FakeNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"engram1.x\n")))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"engram2.x\n")))
     assert ask("join", "-")["kind"] == "join"
-    assert running_fake.tokens == ["engram1.x"]
+    assert running_fake.tokens == ["engram2.x"]
 
 
 def test_the_home_may_come_from_the_environment(

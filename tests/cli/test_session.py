@@ -40,7 +40,7 @@ def test_the_session_of_two_terminals(a: Terminal, b: Terminal) -> None:
     assert a.ready["node_id"] == a.run("init").stdout.strip() == a.json("id")["node_id"]
     b.up()
     token = a.run("invite").stdout.strip()
-    assert token.startswith("engram1.")
+    assert token.startswith("engram2.")
     joined = b.json("join", token)
     assert (joined["node"], joined["role"]) == (a.ready["node_id"], "member")
     assert a.json("peers")["peers"][0]["node"] == b.ready["node_id"]
@@ -198,7 +198,7 @@ def test_the_commits_of_a_repository_become_memories(a: Terminal) -> None:
 
 
 @pytest.mark.parametrize(
-    ("token", "code"), [("nonsense", 2), ("engram1.AAAA", 2)], ids=["nonsense", "damaged"]
+    ("token", "code"), [("nonsense", 2), ("engram2.AAAA", 2)], ids=["nonsense", "damaged"]
 )
 def test_a_bad_token_says_what_to_do(a: Terminal, token: str, code: int) -> None:
     refused = a.run("join", token, code=code)

@@ -291,7 +291,7 @@ class FakeNode:
         return SyncResult(SyncState.CLEAN, 0, (), (peer,))
 
     async def invite(self, *, ttl_s: float = 900.0, role: str = "member", uses: int = 1) -> str:
-        return f"engram1.{role}-{ttl_s:g}-{uses}"
+        return f"engram2.{role}-{ttl_s:g}-{uses}"
 
     async def join(self, token: str, *, bring: bool = False) -> JoinResult:
         self.tokens.append(token)

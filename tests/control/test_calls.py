@@ -53,7 +53,7 @@ async def test_every_method_answers_what_the_node_answers(tmp_path: Path) -> Non
         assert await client.history(engram.id) == await node.history(engram.id)
         assert await client.conflicts() == await node.conflicts()
         assert await client.sync(timeout_s=0) == await node.sync(timeout_s=0)
-        assert await client.invite(ttl_s=60, uses=2) == "engram1.member-60-2"
+        assert await client.invite(ttl_s=60, uses=2) == "engram2.member-60-2"
         node.release.set()
         assert (await client.join("t", bring=True)).brought == 1
         assert await client.peers() == await node.peers()

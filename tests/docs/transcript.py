@@ -22,7 +22,7 @@ TALKATIVE = {"openssl"}
 """Of these, what tells on standard error how it gets on; pages do not show it."""
 
 _NAMES = (
-    r"engram1\.[\w-]+…?",  # a token, which pages cut short
+    r"engram2\.[\w-]+…?",  # a token, which pages cut short
     r"v\d\.[\w-]+",
     r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b",
     r"\b[0-9a-f]{64}\b",

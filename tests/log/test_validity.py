@@ -146,8 +146,19 @@ def test_a_change_in_a_membership_log_is_invalid(world: World) -> None:
     assert world.refused_at(forger) == 1
 
 
+@pytest.mark.parametrize("kind", [12, 0x2C])
+def test_puts_of_unknown_kinds_take_clocks_so_that_what_follows_can_name_its_own(
+    world: World, kind: int
+) -> None:
+    forger = world.forger().add("r/content", engram=E)
+    forger.add(shape=bytes((kind,)) + cbor.encode(["r/what", "r/title"]), engram=E)
+    forger.add("r/content", engram=E).add("r/content", engram=E, dots=[Superseded(0, None, 3)])
+    forger.add("r/title", engram=E, dots=[Superseded(0, None, 2)])
+    assert world.take(forger).seq == 5
+
+
 def test_unknown_kinds_are_kept_and_chained(world: World) -> None:
-    forger = world.forger().add(shape=bytes((12,)) + cbor.encode(["what", 1]))
+    forger = world.forger().add(shape=bytes((12,)) + cbor.encode(["r/what"]))
     forger.add("r/content")
     batch = world.take(forger)
     assert (batch.rejection, batch.seq) == (None, 2)

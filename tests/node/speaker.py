@@ -137,7 +137,7 @@ class Speaker:
         session_id = self.session.session_id
         assert session_id is not None
         proof = token.proof(key=self.identity.public_key, session=session_id)
-        await self.say(JoinRequest(token.scope, token.signed.encode(), proof, "rogue"))
+        await self.say(JoinRequest(token.scope, token.scope, token.signed.encode(), proof, "rogue"))
         return await self.hear(JoinResponse)
 
     async def serve(self, *logs: "Log") -> int:

@@ -64,7 +64,7 @@ async def test_a_join_request_tells_a_stranger_nothing_about_a_scope(
             answer: list[Message] = [await rogue.join(token.text())]
             elsewhere = parse_token(await a.invite(), now_ms=EPOCH_MS)
             for grant in (b"garbled", elsewhere.signed.encode()):
-                await rogue.say(JoinRequest(scope, grant, bytes(64), "rogue"))
+                await rogue.say(JoinRequest(scope, scope, grant, bytes(64), "rogue"))
                 answer.append(await rogue.hear(JoinResponse))
             answers.append([*answer, *await rogue.hear_end()])
         assert answers[0] == answers[1] == answers[2]

@@ -195,7 +195,7 @@ async def test_a_peer_that_asks_and_does_not_read_is_held_back_and_cut_off(
     async with village.open("a") as a:
         rogue = await admitted(village, a)
         connection = next(iter(a._sharing.network.connections.values()))
-        request = JoinRequest(bytes(32), b"x", bytes(64), "rogue")
+        request = JoinRequest(bytes(32), bytes(32), b"x", bytes(64), "rogue")
         with pytest.raises(trio.BrokenResourceError):
             while True:
                 await rogue.say(*[request] * 100)

@@ -35,7 +35,7 @@ async def test_both_sides_list_each_other_after_a_join(
         assert (at_a.via, at_a.role, at_a.label, at_a.connected) == ("inbound", "member", "b", True)
 
 
-@pytest.mark.parametrize("token", ["", "engram1.", "engram1.AAAA", "hello", "engram9.AAAA"])
+@pytest.mark.parametrize("token", ["", "engram2.", "engram2.AAAA", "hello", "engram9.AAAA"])
 async def test_a_bad_token_is_a_usage_error_and_changes_nothing(
     village: Village, autojump_clock: MockClock, token: str
 ) -> None:

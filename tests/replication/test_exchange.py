@@ -320,7 +320,7 @@ def test_a_join_is_decided_and_then_synced() -> None:
     a.shelves[SCOPE].readers = {A}
     a.write(SCOPE, 3)
     pair = Pair(a, b).start()
-    pair.do(b, pair.exchange(b).join(JoinRequest(SCOPE, b"", bytes(64), "b")))
+    pair.do(b, pair.exchange(b).join(JoinRequest(SCOPE, SCOPE, b"", bytes(64), "b")))
     pair.run()
     (joined,) = shown(b, Joined)
     assert joined.response.accepted

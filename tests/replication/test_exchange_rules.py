@@ -1,9 +1,12 @@
 """How long an exchange waits, what it answers, and what it does not put up with."""
 
+from dataclasses import replace
+
 import pytest
 
 from engram_sync.replication import (
     Close,
+    Diverged,
     Intervals,
     Send,
     Stored,
@@ -35,7 +38,7 @@ def test_a_stranger_is_left_after_a_while_unless_it_is_joining() -> None:
         pair = Pair(Book(A, SCOPE), Book(B))
         exchange = pair.exchange(pair.b)
         if joining:
-            exchange.join(JoinRequest(SCOPE, b"", bytes(64), "b"))
+            exchange.join(JoinRequest(SCOPE, SCOPE, b"", bytes(64), "b"))
         assert (exchange.next_deadline() == STRANGER_S) is not joining
         assert exchange.on_tick(STRANGER_S - 0.1) == []
         left = exchange.on_tick(STRANGER_S)
@@ -47,7 +50,7 @@ def test_a_stranger_is_left_after_a_while_unless_it_is_joining() -> None:
 def test_whoever_was_refused_is_a_stranger_again() -> None:
     pair = Pair(Book(A, SCOPE), Book(B))
     exchange = pair.exchange(pair.b)
-    exchange.join(JoinRequest(SCOPE, b"", bytes(64), "b"))
+    exchange.join(JoinRequest(SCOPE, SCOPE, b"", bytes(64), "b"))
     exchange.on_message_untrusted(JoinResponse(False, "no"), 20.0)
     assert exchange.on_tick(20.0 + STRANGER_S - 0.1) == []
     assert isinstance(exchange.on_tick(20.0 + STRANGER_S)[0], Close)
@@ -174,3 +177,25 @@ def test_an_advance_of_a_scope_that_nobody_shares_says_nothing() -> None:
     pair = Pair(*books()).start()
     assert pair.exchange(pair.a).on_advanced(OTHER) == []
     assert not pair.exchange(pair.a).synced(OTHER)
+
+
+@pytest.mark.parametrize(("rules", "agrees"), [(1, False), (2, True)])
+def test_states_are_compared_only_where_they_were_made_by_the_same_rules(
+    rules: int, agrees: bool
+) -> None:
+    pair = Pair(*books()).start()
+    view = replace(pair.a.views[SCOPE], rules=1, state_digest=b"a" * 32)
+    pair.a.views[SCOPE] = view
+    theirs = Summary(view.clock_digest, b"b" * 32, view.engrams, rules)
+    effects = pair.exchange(pair.a).on_message_untrusted(Ping(1, ((SCOPE, theirs),)), 0.0)
+    assert (Diverged(SCOPE) in effects) is not agrees
+    assert pair.exchange(pair.a).synced(SCOPE) is agrees
+
+
+def test_a_state_that_is_not_made_yet_agrees_with_none() -> None:
+    pair = Pair(*books()).start()
+    view = replace(pair.a.views[SCOPE], rules=1)
+    pair.a.views[SCOPE] = view
+    theirs = Summary(view.clock_digest, None, 0, 2)
+    pair.exchange(pair.a).on_message_untrusted(Ping(1, ((SCOPE, theirs),)), 0.0)
+    assert not pair.exchange(pair.a).synced(SCOPE)

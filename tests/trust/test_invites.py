@@ -60,8 +60,8 @@ def test_a_token_carries_what_the_joiner_needs() -> None:
 
 def test_a_token_is_one_word_that_survives_line_breaks() -> None:
     token = text()
-    assert token.startswith("engram1.")
-    assert token.replace("engram1.", "").replace("-", "").replace("_", "").isalnum()
+    assert token.startswith("engram2.")
+    assert token.replace("engram2.", "").replace("-", "").replace("_", "").isalnum()
     broken = "  " + "\r\n ".join(token[i : i + 60] for i in range(0, len(token), 60)) + "\n"
     assert parse_token(broken, now_ms=NOW_MS).text() == token
 
@@ -75,7 +75,7 @@ def test_the_secret_of_a_token_is_not_shown_by_accident() -> None:
 @given(st.data())
 def test_a_token_with_any_character_changed_is_refused(data: st.DataObject) -> None:
     token = text()
-    at = data.draw(st.integers(len("engram1."), len(token) - 1))
+    at = data.draw(st.integers(len("engram2."), len(token) - 1))
     alphabet = "ABCxyz0189-_"
     other = data.draw(st.sampled_from([c for c in alphabet if c != token[at]]))
     with pytest.raises(UsageError) as caught:
@@ -94,12 +94,12 @@ def test_a_token_cut_short_is_refused(cut: int) -> None:
     [
         ("", "empty", "engram-sync invite"),
         ("   \n", "empty", "engram-sync invite"),
-        ("https://example.com", "not an invite", "starts with engram1."),
-        ("engram2.AAAA", "another version", "upgrade"),
-        ("engram1.", "incomplete", "copy it again"),
-        ("engram1.***", "incomplete", "copy it again"),
-        ("engram1.ü", "incomplete", "copy it again"),
-        ("engram1." + "A" * 9000, "incomplete", "copy it again"),
+        ("https://example.com", "not an invite", "starts with engram2."),
+        ("engram1.AAAA", "another version", "upgrade"),
+        ("engram2.", "incomplete", "copy it again"),
+        ("engram2.***", "incomplete", "copy it again"),
+        ("engram2.ü", "incomplete", "copy it again"),
+        ("engram2." + "A" * 9000, "incomplete", "copy it again"),
     ],
 )
 def test_what_is_no_token_is_told_apart(token: str, message: str, hint: str) -> None:
@@ -159,7 +159,7 @@ def test_a_token_of_another_make_is_told_apart_from_a_garbled_one(parts: dict[st
 
 @given(st.text())
 def test_no_text_whatever_escapes_as_another_error(text: str) -> None:
-    for token in (text, "engram1." + text):
+    for token in (text, "engram2." + text):
         with pytest.raises(LocalError):
             parse_token(token, now_ms=NOW_MS)
 
@@ -220,7 +220,7 @@ class Desk:
     def request(self, who: Replica, token: InviteToken | None = None) -> JoinRequest:
         token = token or self.token
         proof = token.proof(key=who.key, session=SESSION)
-        return JoinRequest(token.scope, token.signed.encode(), proof, "new node")
+        return JoinRequest(token.scope, token.scope, token.signed.encode(), proof, "new node")
 
     def judge(
         self, who: Replica, request: JoinRequest | None = None, now_ms: int = NOW_MS
@@ -324,11 +324,11 @@ def test_a_proof_for_another_key_or_session_says_nothing_about_the_scope(desk: D
     assert desk.judge(desk.eve, desk.request(desk.bob)) == nothing
     proof = desk.token.proof(key=desk.bob.key, session=bytes(32))
     grant = desk.token.signed.encode()
-    assert desk.judge(desk.bob, JoinRequest(desk.scope, grant, proof, "x")) == nothing
+    assert desk.judge(desk.bob, JoinRequest(desk.scope, desk.scope, grant, proof, "x")) == nothing
 
 
 @given(st.binary(max_size=64))
 def test_a_garbled_grant_says_nothing_about_the_scope(data: bytes) -> None:
     desk = Desk()
-    request = JoinRequest(desk.scope, data, bytes(64), "x")
+    request = JoinRequest(desk.scope, desk.scope, data, bytes(64), "x")
     assert desk.judge(desk.bob, request) == Verdict(accepted=False, reason=NOT_HERE)

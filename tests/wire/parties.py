@@ -73,7 +73,7 @@ ONE_OF_EACH: list[Message] = [
     SyncRequest(1, b"s" * 32, DIGEST, None),
     SyncResponse(1, SyncStatus.COMPLETE, summary=Summary(DIGEST, DIGEST, 3)),
     SyncAck(1),
-    JoinRequest(b"s" * 32, b"grant", b"p" * 64, "Laptop"),
+    JoinRequest(b"s" * 32, b"a" * 32, b"grant", b"p" * 64, "Laptop"),
     JoinResponse(False, "no"),
     Ping(1),
     Pong(1),

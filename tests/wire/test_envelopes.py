@@ -122,7 +122,7 @@ def test_an_envelope_that_names_another_sender_is_rejected() -> None:
 def test_an_envelope_of_another_version_is_rejected() -> None:
     pair = established()
     frame = bytearray(envelope(pair, Ping(1)))
-    frame[4 + 1] = 2
+    frame[4 + 1] = 3
     refused(pair, bytes(frame), VersionError)
 
 

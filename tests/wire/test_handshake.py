@@ -109,7 +109,7 @@ def test_the_transcripts_are_those_of_the_specification() -> None:
     t_r = keyed_hash(b"engram handshake", cbor.encode([CHANNEL, hello_i, hello_r, BOB.public_key]))
     t_i = keyed_hash(b"engram handshake", cbor.encode([t_r, ack_r, ALICE.public_key]))
     assert pair.a.session_id == pair.b.session_id == t_i
-    domain = b"engram-sync/handshake/1\0"
+    domain = b"engram-sync/handshake/2\0"
     for ack, message in ((ack_r, domain + b"\x01" + t_r), (ack_i, domain + b"\x00" + t_i)):
         proof = decode_hello_ack_untrusted(ack)
         verify_signature_untrusted(proof.key, message, proof.signature, "proof")
@@ -291,7 +291,7 @@ def test_a_key_outside_the_prime_order_group_proves_nothing() -> None:
     key = nacl.bindings.crypto_core_ed25519_add(MALLORY.public_key, order_8)
     a = initiator()
     hello_i = frames_of(a.start())[0]
-    hello_r = cbor.encode([0, [1], [], b"2" * 32])
+    hello_r = cbor.encode([0, [2], [], b"2" * 32])
     transcript = keyed_hash(PERSON_TRANSCRIPT, cbor.encode([CHANNEL, hello_i, hello_r, key]))
     message = DOMAIN_HANDSHAKE + Role.RESPONDER.byte + transcript
     signature = signature_of_mixed_order(secret, key, message)
@@ -336,13 +336,13 @@ def test_no_change_of_one_byte_of_the_responders_frames_passes(byte: int) -> Non
 
 
 def test_without_a_common_version_the_session_ends() -> None:
-    hello = cbor.encode([0, [2, 7], [], b"n" * 32])
+    hello = cbor.encode([0, [1, 7], [], b"n" * 32])
     refused(responder(), with_length(hello), VersionError)
 
 
 def test_a_newer_node_that_still_speaks_our_version_is_welcome() -> None:
     session = responder()
-    session.receive_data(with_length(cbor.encode([0, [1, 2], ["new"], b"n" * 32])))
+    session.receive_data(with_length(cbor.encode([0, [2, 3], ["new"], b"n" * 32])))
     assert session.next_event() is NEED_DATA
     assert len(frames_of(session.data_to_send())) == 2
 

@@ -16,6 +16,8 @@ from engram_wire import (
     ConflictNotification,
     ConflictResolution,
     Credential,
+    Credentials,
+    Extension,
     Goodbye,
     Hello,
     HelloAck,
@@ -71,7 +73,7 @@ announcements = st.builds(
     Announcement, small, st.sampled_from([0, 1]), ids32, ids16, st.none() | ids32
 )
 credentials = st.lists(st.builds(Credential, announcements, st.binary()), max_size=3).map(tuple)
-summaries = st.builds(Summary, ids32, st.none() | ids32, u64)
+summaries = st.builds(Summary, ids32, st.none() | ids32, u64, small)
 named_summaries = st.lists(st.tuples(ids32, summaries), max_size=3).map(tuple)
 clocks = st.dictionaries(ids32, st.tuples(seqs, ids32), max_size=4).map(
     lambda logs: tuple(ClockEntry(log, *logs[log]) for log in sorted(logs))
@@ -138,8 +140,10 @@ messages = repairs | (
         st.none() | summaries,
         st.lists(st.builds(Refusal, small, seqs, st.integers(0, 255)), max_size=3).map(tuple),
     )
-    | st.builds(JoinRequest, ids32, st.binary(max_size=99), ids64, labels)
+    | st.builds(JoinRequest, ids32, ids32, st.binary(max_size=99), ids64, labels)
     | st.builds(JoinResponse, st.booleans(), st.none() | labels, st.none() | ids32, credentials)
+    | st.builds(Credentials, ids32, credentials.filter(bool))
+    | st.builds(Extension, labels.filter(bool), st.booleans(), st.binary())
     | st.builds(Ping, u64, named_summaries)
     | st.builds(Pong, u64, named_summaries)
     | st.builds(Goodbye, st.integers(0, 255), labels)
@@ -154,7 +158,7 @@ EXAMPLES: list[Message] = [
     SyncRequest(1, b"s" * 32, b"d" * 32, None),
     SyncResponse(1, SyncStatus.DATA, (ONE,), b"frame", SUMMARY),
     SyncAck(1, ((3, 4),), SUMMARY, (Refusal(3, 5, CloseCode.INVALID_RECORD),)),
-    JoinRequest(b"s" * 32, b"grant", b"p" * 64, "Laptop"),
+    JoinRequest(b"s" * 32, b"a" * 32, b"grant", b"p" * 64, "Laptop"),
     JoinResponse(True, None, b"x" * 32, (Credential(ONE, b"f"),)),
     JoinResponse(False, "the invitation has expired"),
     Ping(7, ((b"s" * 32, SUMMARY),)),
@@ -300,7 +304,9 @@ def test_lists_are_bounded_in_number() -> None:
 
 def test_a_grant_is_bounded_in_bytes() -> None:
     for size in (4096, 4097):
-        kind, payload = encode_message(JoinRequest(b"s" * 32, bytes(size), b"p" * 64, ""))
+        kind, payload = encode_message(
+            JoinRequest(b"s" * 32, b"a" * 32, bytes(size), b"p" * 64, "")
+        )
         if size <= 4096:
             decode_message_untrusted(kind, payload)
             continue

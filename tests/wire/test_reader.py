@@ -93,7 +93,7 @@ def test_what_an_invite_no_longer_allows_is_one_error(node: Terminal) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["engram1.AAAA"], ["--vectors", "nowhere"], ["engram1.é"], ["a", "b"]]
+    "words", [[], ["engram2.AAAA"], ["--vectors", "nowhere"], ["engram2.é"], ["a", "b"]]
 )
 def test_bad_input_is_one_error(words: list[str]) -> None:
     done = read(*words)

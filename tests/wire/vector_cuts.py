@@ -43,8 +43,8 @@ def _before_authentication() -> Iterator[Row]:
     hello_i = session_for(Role.INITIATOR).start()
     ping = Recording().say(Role.INITIATOR, Ping(1))
     ack = with_length(encode_hello_ack(HelloAck(BOB.public_key, bytes(64))))
-    mirrored = with_length(encode_hello(Hello((1,), (), NONCES[Role.RESPONDER])))
-    future = with_length(encode_hello(Hello((2, 3), (), NONCES[Role.INITIATOR])))
+    mirrored = with_length(encode_hello(Hello((2,), (), NONCES[Role.RESPONDER])))
+    future = with_length(encode_hello(Hello((1, 3), (), NONCES[Role.INITIATOR])))
     alice = Role.RESPONDER
     yield _cut(alice, "a length of 0", b"", bytes(4), CloseCode.PROTOCOL)
     yield _cut(alice, "a length of 4097", b"", (4097).to_bytes(4, "big"), CloseCode.LIMIT)
@@ -57,7 +57,7 @@ def _before_authentication() -> Iterator[Row]:
     yield _cut(alice, "an envelope before a HelloAck", hello_i, ping, CloseCode.PROTOCOL)
     yield _cut(alice, "its own nonce", b"", mirrored, CloseCode.PROTOCOL)
     yield _cut(alice, "no common version", b"", future, CloseCode.VERSION)
-    demand = with_length(encode_hello(Hello((1,), ("!later",), NONCES[Role.INITIATOR])))
+    demand = with_length(encode_hello(Hello((2,), ("!later",), NONCES[Role.INITIATOR])))
     yield _cut(alice, "an unknown mandatory capability", b"", demand, CloseCode.VERSION)
     large = (4097).to_bytes(4, "big")
     yield _cut(alice, "a length of 4097 after a Hello", hello_i, large, CloseCode.LIMIT)
@@ -121,7 +121,7 @@ def _signed_again(story: Recording, frame: bytes) -> bytes:
     """``frame``, an envelope with its length, with the signature that its items need."""
     items = frame[5:-66]
     prefix = story.session_id + b"\0" + bytes(8)
-    message = b"engram-sync/envelope/1\0" + keyed_hash(b"engram envelope", prefix + items)
+    message = b"engram-sync/envelope/2\0" + keyed_hash(b"engram envelope", prefix + items)
     return with_length(frame[4:-64] + nacl.bindings.crypto_sign(message, BOB.secret_key)[:64])
 
 
@@ -135,7 +135,7 @@ def _after_authentication() -> Iterator[Row]:
     liar = _sealed(story, kind, payload, who=Identity(MALLORY.public_key, BOB.secret_key))
     backwards = _sealed(story, kind, payload, sender=Role.RESPONDER)
     skipped = _sealed(story, kind, payload, counter=1)
-    newer = _signed_again(story, ping[:5] + b"\x02" + ping[6:])
+    newer = _signed_again(story, ping[:5] + b"\x03" + ping[6:])
     more = with_length(ping[4:10] + b"\0" + ping[10:])
     long = with_length(ping[4:7] + b"\x58\x08" + ping[8:])
     cases = [
@@ -151,7 +151,7 @@ def _after_authentication() -> Iterator[Row]:
         ("an envelope with S + L", ping[:-64] + raised(ping[-64:]), SIGNATURE),
         ("an envelope with a changed timestamp", _changed(ping, 20), SIGNATURE),
         ("an envelope with one byte too many", more, SIGNATURE),
-        ("an envelope of version 2", newer, CloseCode.VERSION),
+        ("an envelope of version 3", newer, CloseCode.VERSION),
         ("a reserved type", _sealed(story, 19, payload), CloseCode.PROTOCOL),
         ("an envelope of seven items", with_length(b"\x87" + ping[5:]), CloseCode.PROTOCOL),
         ("fields of another message", _sealed(story, 2, payload), CloseCode.PROTOCOL),

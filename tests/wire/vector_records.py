@@ -10,6 +10,7 @@ from engram_wire import (
     INSERTED_TEXT,
     NO_IDS,
     NO_SUPERSEDED,
+    OPTIONAL,
     Announcement,
     ClockEntry,
     Edit,
@@ -144,7 +145,12 @@ def data_records() -> list[Record]:
             superseded=encode_superseded(until, kind=RecordKind.DELETE),
             hlc=(NOW_MS + 5) << 16 | 3,
         ),
-        _record(6, bytes((12,)) + cbor.encode([1, {"future": True}]), []),
+        _record(
+            6,
+            shape_of(RecordKind.EXTENSION | OPTIONAL, ["r/mood"]),
+            ["calm"],
+            superseded=cbor.encode(["example/mood", [1, {"future": True}]]),
+        ),
         *_text_records(),
         _record(
             9,
@@ -208,7 +214,7 @@ def clock_of(name: Announcement, records: Sequence[Record]) -> ClockEntry:
 def _row_of(record: Record, head: bytes) -> Row:
     return {
         "seq": record.seq,
-        "kind": record.shape[0],
+        "kind": shown(cbor.decode_untrusted(record.shape[:1])),
         "engram": record.engram.hex(),
         "hlc": record.hlc,
         "deps": shown(decode_ids_untrusted(record.deps)),
@@ -268,7 +274,7 @@ def records_vectors() -> Json:
 def invitation_vectors() -> Json:
     """How a scope is named, and how somebody is invited into it."""
     proof = INVITE.proof(key=BOB.public_key, session=SESSION)
-    message = b"engram-sync/join/1\0" + cbor.encode([SCOPE, BOB.public_key, SESSION])
+    message = b"engram-sync/join/2\0" + cbor.encode([SCOPE, BOB.public_key, SESSION])
     grant = INVITE.signed.grant
     return {
         "charter": shown(CHARTER),
@@ -278,7 +284,7 @@ def invitation_vectors() -> Json:
         "invite": identity_of(INVITE.seed).public_key.hex(),
         "grant": shown(INVITE.grant),
         "grant_bytes": grant.hex(),
-        "grant_message": (b"engram-sync/invite/1\0" + grant).hex(),
+        "grant_message": (b"engram-sync/invite/2\0" + grant).hex(),
         "grant_signature": INVITE.signed.signature.hex(),
         "signed_grant": INVITE.signed.encode().hex(),
         "joiner": BOB.public_key.hex(),

@@ -157,14 +157,17 @@ def _rows_of_messages() -> Iterator[tuple[str, int, list[cbor.Encodable], CloseC
     yield "an announcement of domain 2", 3, [1, 0, [[1, 2, *announcement[2:]]], b"", None], PROTOCOL
     yield "a frame that is text", 3, [1, 0, [], "frame", None], PROTOCOL
     yield "a summary of two items", 3, [1, 1, [], None, [digest, digest]], PROTOCOL
-    yield "a state digest of 31 bytes", 3, [1, 1, [], None, [digest, b"s" * 31, 0]], PROTOCOL
+    yield "a state digest of 31 bytes", 3, [1, 1, [], None, [digest, b"s" * 31, 0, 1]], PROTOCOL
     yield "a received seq of 0", 4, [1, [[1, 0]], None, []], PROTOCOL
     yield "a received log by its id", 4, [1, [[log, 1]], None, []], PROTOCOL
     yield "a code of 256", 4, [1, [], None, [[1, 1, 256]]], PROTOCOL
-    yield "a grant of 4097 bytes", 5, [scope, bytes(4097), bytes(64), ""], LIMIT
-    yield "a proof of 63 bytes", 5, [scope, b"", bytes(63), ""], PROTOCOL
-    yield "a label of 65 bytes", 5, [scope, b"", bytes(64), "a" * 65], LIMIT
-    yield "a label with an escape", 5, [scope, b"", bytes(64), "\x1b[2J"], PROTOCOL
+    yield "a grant of 4097 bytes", 5, [scope, scope, bytes(4097), bytes(64), ""], LIMIT
+    yield "a proof of 63 bytes", 5, [scope, scope, b"", bytes(63), ""], PROTOCOL
+    yield "a label of 65 bytes", 5, [scope, scope, b"", bytes(64), "a" * 65], LIMIT
+    yield "a label with an escape", 5, [scope, scope, b"", bytes(64), "\x1b[2J"], PROTOCOL
+    spaced: list[cbor.Encodable] = [scope, scope, b"", bytes(64), "a\u00a0b"]
+    yield "a label with a space that does not break", 5, spaced, PROTOCOL
+    yield "an agent of 31 bytes", 5, [scope, scope[1:], b"", bytes(64), "a"], PROTOCOL
     yield "accepted is 1", 6, [1, None, None, []], PROTOCOL
     yield "a secret of 16 bytes", 6, [True, None, bytes(16), []], PROTOCOL
     yield "a nonce below 0", 7, [-1, []], PROTOCOL
@@ -172,7 +175,11 @@ def _rows_of_messages() -> Iterator[tuple[str, int, list[cbor.Encodable], CloseC
     yield "a Goodbye with code 256", 9, [256, ""], PROTOCOL
     yield "a reason of 65 bytes", 9, [0, "a" * 65], LIMIT
     yield "a reason of 33 characters and 66 bytes", 9, [0, "é" * 33], LIMIT
-    yield "a type that is reserved", 19, [], PROTOCOL
+    yield "an extension without a name", 19, ["", True, b""], PROTOCOL
+    yield "an extension with a name of 65 bytes", 19, ["a" * 65, True, b""], LIMIT
+    yield "an extension that is 1", 19, ["a", 1, b""], PROTOCOL
+    yield "a page without credentials", 20, [scope, []], PROTOCOL
+    yield "a type that is reserved", 21, [], PROTOCOL
     yield "a Hello in an envelope", 0, [0, [1], [], b"1" * 32], PROTOCOL
 
 
@@ -197,6 +204,11 @@ def _parts() -> Iterator[Row]:
     shapes = [
         ("a shape of no bytes", b"", INVALID),
         ("a kind of 24", b"\x18\x80", INVALID),
+        ("a kind of -25", b"\x38\x80", INVALID),
+        ("a kind that is a byte string", b"\x40\x80", INVALID),
+        ("an extension of members without a name", b"\x16\x80", INVALID),
+        ("an extension of members of no text", b"\x36\x82\x00\x00", INVALID),
+        ("an unknown kind of data that names no collections", b"\x0c\x81\x00", INVALID),
         ("a collection without a slash", b"\x00\x81\x61a", INVALID),
         ("a collection in upper case", b"\x00" + cbor.encode(["r/Title"]), INVALID),
         ("a collection of 65 characters", b"\x00" + cbor.encode(["r/" + "a" * 63]), INVALID),
@@ -204,7 +216,7 @@ def _parts() -> Iterator[Row]:
         ("65 collections", b"\x00" + cbor.encode(["r/title"] * 65), INVALID),
         ("a shape that is a map", b"\x00\xa0", INVALID),
         ("a statement that is no array", b"\x10\x00", INVALID),
-        ("a shape of 8193 bytes", b"\x0c" + cbor.encode([bytes(8188)]), LIMIT),
+        ("a shape of 8193 bytes", b"\x17" + cbor.encode([bytes(8188)]), LIMIT),
         ("a shape with a tag", b"\x10\x81\xc1\x00", PROTOCOL),
         ("a join with a put", b"\x06" + cbor.encode(["r/title"]), INVALID),
         ("an erase with a put", b"\x07" + cbor.encode(["r/title"]), INVALID),
@@ -253,6 +265,8 @@ def _dots(log: bytes, other: bytes) -> Iterator[Row]:
         ("a seal of the own log", 8, 0, [0, 1], INVALID),
         ("a seal at 0", 8, 0, [log, 0], INVALID),
         ("a seal that names a log twice", 8, 0, [log, 1, log, 2], INVALID),
+        ("an extension of data without a name", 15, 0, [], INVALID),
+        ("an extension of data of three items", 0x2F, 0, ["a", 1, 2], INVALID),
         ("a membership statement with dots", 17, 0, [0, 0, 0], INVALID),
     ]
     for name, kind, puts, flat, code in dots:

@@ -10,7 +10,9 @@ from engram_wire import (
     ConflictNotification,
     ConflictResolution,
     Credential,
+    Credentials,
     Established,
+    Extension,
     Goodbye,
     Hello,
     HelloAck,
@@ -51,6 +53,7 @@ from engram_wire.envelope import Place, signed_bytes
 from engram_wire.handshake import DOMAIN_HANDSHAKE, PERSON_TRANSCRIPT
 from engram_wire.messages import encode_hello, encode_hello_ack
 from tests.wire.vector_records import (
+    AGENT,
     DATA,
     DATA_RECORDS,
     ENGRAM,
@@ -96,7 +99,7 @@ BRANCH = Announcement(3, 0, ALICE.public_key, INCARNATION, ids_of(DATA, BACKLOG)
 
 
 def _summary(entries: list[ClockEntry], engrams: int) -> Summary:
-    return Summary(clock_digest(entries), STATE, engrams)
+    return Summary(clock_digest(entries), STATE, engrams, 1)
 
 
 def messages() -> list[Message]:
@@ -118,13 +121,16 @@ def messages() -> list[Message]:
         SyncResponse(4294967295, SyncStatus.DATA, (DATA, BRANCH)),
         SyncAck(1),
         SyncAck(1, ((DATA.ref, 3),), summary, (Refusal(DATA.ref, 4, CloseCode.INVALID_RECORD),)),
-        JoinRequest(SCOPE, INVITE.signed.encode(), proof, "Laptop"),
+        JoinRequest(SCOPE, AGENT, INVITE.signed.encode(), proof, "Laptop"),
         JoinResponse(False, "the invite has expired"),
         JoinResponse(True, None, secret, (CREDENTIAL,)),
         Ping(18446744073709551615, ((SCOPE, summary),)),
         Ping(0),
         Pong(1, ((SCOPE, lagging),)),
         *_repairs(entry),
+        Credentials(SCOPE, (CREDENTIAL,)),
+        Extension("example/hello", True, b"body"),
+        Extension("ex ä", False, b""),
         Goodbye(CloseCode.OK),
         Goodbye(255, "ein Gruß"),
     ]
@@ -158,8 +164,8 @@ def _repairs(entry: ClockEntry) -> list[Message]:
 def messages_vectors() -> Json:
     """Fields of messages and their bytes: the payload of an envelope, or the whole of a Hello."""
     hellos = [
-        Hello((1,), (), NONCES[Role.INITIATOR]),
-        Hello((1, 2, 255), ("!audit", "zstd"), NONCES[Role.RESPONDER]),
+        Hello((2,), (), NONCES[Role.INITIATOR]),
+        Hello((2, 3, 255), ("!audit", "zstd"), NONCES[Role.RESPONDER]),
     ]
     ack = HelloAck(ALICE.public_key, bytes(range(64)))
     rows = [_message_row(hello, 0, encode_hello(hello)) for hello in hellos]
@@ -217,7 +223,7 @@ class Recording:
         sides = [(Role.INITIATOR, hello_i), (Role.RESPONDER, hello_r)]
         for role, data in sides:
             nonce, capabilities = NONCES[role], tuple(CAPABILITIES[role])
-            self._step(role, data, "Hello", shown(Hello((1,), capabilities, nonce)))
+            self._step(role, data, "Hello", shown(Hello((2,), capabilities, nonce)))
         self._proofs(hello_i[4:], hello_r[4:], ack_r, ack_i)
 
     def _proofs(self, hello_i: bytes, hello_r: bytes, ack_r: bytes, ack_i: bytes) -> None:

@@ -48,6 +48,7 @@ from ._limits import LENGTH_PREFIX_BYTES as LENGTH_PREFIX_BYTES
 from ._limits import MEMBERSHIP_KIND_MIN as MEMBERSHIP_KIND_MIN
 from ._limits import MESSAGE_BYTES_MAX as MESSAGE_BYTES_MAX
 from ._limits import MESSAGE_DEADLINE_S as MESSAGE_DEADLINE_S
+from ._limits import NAME_BYTES_MAX as NAME_BYTES_MAX
 from ._limits import NONCE_BYTES as NONCE_BYTES
 from ._limits import PAYLOAD_BYTES_MAX as PAYLOAD_BYTES_MAX
 from ._limits import PAYLOAD_OF_MESSAGE_BYTES_MAX as PAYLOAD_OF_MESSAGE_BYTES_MAX
@@ -62,6 +63,7 @@ from ._limits import RUN_BYTES_MAX as RUN_BYTES_MAX
 from ._limits import RUN_RECORDS_MAX as RUN_RECORDS_MAX
 from ._limits import SALT_BYTES as SALT_BYTES
 from ._limits import SEALED_MAX as SEALED_MAX
+from ._limits import SEALED_NONCE_BYTES as SEALED_NONCE_BYTES
 from ._limits import SECRET_KEY_BYTES as SECRET_KEY_BYTES
 from ._limits import SENDER_BYTES as SENDER_BYTES
 from ._limits import SEQ_MAX as SEQ_MAX
@@ -72,6 +74,7 @@ from ._limits import SUPERSEDED_BYTES_MAX as SUPERSEDED_BYTES_MAX
 from ._limits import SUPERSEDED_MAX as SUPERSEDED_MAX
 from ._limits import VERSIONS_MAX as VERSIONS_MAX
 from ._limits import WANTED_PAYLOADS_MAX as WANTED_PAYLOADS_MAX
+from ._printable import is_printable as is_printable
 from ._state import TRANSITIONS as TRANSITIONS
 from ._state import Input as Input
 from ._state import State as State
@@ -99,6 +102,8 @@ from .messages import ClockEntry as ClockEntry
 from .messages import ConflictNotification as ConflictNotification
 from .messages import ConflictResolution as ConflictResolution
 from .messages import Credential as Credential
+from .messages import Credentials as Credentials
+from .messages import Extension as Extension
 from .messages import Goodbye as Goodbye
 from .messages import Hello as Hello
 from .messages import HelloAck as HelloAck
@@ -137,12 +142,15 @@ from .records import AUTH_UNCHANGED as AUTH_UNCHANGED
 from .records import INSERTED_TEXT as INSERTED_TEXT
 from .records import NO_IDS as NO_IDS
 from .records import NO_SUPERSEDED as NO_SUPERSEDED
+from .records import OPTIONAL as OPTIONAL
 from .records import Edit as Edit
 from .records import Insert as Insert
 from .records import LogDomain as LogDomain
 from .records import Record as Record
+from .records import RecordExtension as RecordExtension
 from .records import RecordKind as RecordKind
 from .records import Reference as Reference
+from .records import SealedPayload as SealedPayload
 from .records import Shape as Shape
 from .records import Span as Span
 from .records import Superseded as Superseded
@@ -157,13 +165,20 @@ from .records import decode_superseded_untrusted as decode_superseded_untrusted
 from .records import encode_edit as encode_edit
 from .records import encode_ids as encode_ids
 from .records import encode_payload as encode_payload
+from .records import encode_sealed_payload as encode_sealed_payload
 from .records import encode_superseded as encode_superseded
 from .records import extend as extend
+from .records import extension_of_untrusted as extension_of_untrusted
+from .records import is_extension_kind as is_extension_kind
+from .records import is_membership_kind as is_membership_kind
+from .records import is_optional_kind as is_optional_kind
 from .records import keyed_hash as keyed_hash
 from .records import log_id as log_id
+from .records import newer_kind as newer_kind
 from .records import parse_shape_untrusted as parse_shape_untrusted
 from .records import payload_hash as payload_hash
 from .records import record_bytes as record_bytes
+from .records import sealed_payload as sealed_payload
 from .records import shape_of as shape_of
 from .records import sign_head as sign_head
 from .records import split_payload_untrusted as split_payload_untrusted
@@ -217,11 +232,13 @@ __all__ = [
     "MEMBERSHIP_KIND_MIN",
     "MESSAGE_BYTES_MAX",
     "MESSAGE_DEADLINE_S",
+    "NAME_BYTES_MAX",
     "NEED_DATA",
     "NONCE_BYTES",
     "NOTHING_SEALED",
     "NO_IDS",
     "NO_SUPERSEDED",
+    "OPTIONAL",
     "PAYLOAD_BYTES_MAX",
     "PAYLOAD_OF_MESSAGE_BYTES_MAX",
     "PING_INTERVAL_S",
@@ -235,6 +252,7 @@ __all__ = [
     "RUN_RECORDS_MAX",
     "SALT_BYTES",
     "SEALED_MAX",
+    "SEALED_NONCE_BYTES",
     "SECRET_KEY_BYTES",
     "SENDER_BYTES",
     "SEQ_MAX",
@@ -253,9 +271,11 @@ __all__ = [
     "ConflictNotification",
     "ConflictResolution",
     "Credential",
+    "Credentials",
     "DuplicateError",
     "Edit",
     "Established",
+    "Extension",
     "Frame",
     "Goodbye",
     "Hello",
@@ -288,11 +308,13 @@ __all__ = [
     "RangeRequest",
     "RangeResponse",
     "Record",
+    "RecordExtension",
     "RecordKind",
     "Reference",
     "Refusal",
     "Rejection",
     "Role",
+    "SealedPayload",
     "Session",
     "Shape",
     "SignatureError",
@@ -325,15 +347,23 @@ __all__ = [
     "encode_ids",
     "encode_message",
     "encode_payload",
+    "encode_sealed_payload",
     "encode_superseded",
     "extend",
+    "extension_of_untrusted",
+    "is_extension_kind",
+    "is_membership_kind",
+    "is_optional_kind",
+    "is_printable",
     "keyed_hash",
     "log_id",
+    "newer_kind",
     "parse_shape_untrusted",
     "payload_hash",
     "range_fingerprint",
     "record_bytes",
     "sealed_digest",
+    "sealed_payload",
     "shape_of",
     "sign_head",
     "split_payload_untrusted",

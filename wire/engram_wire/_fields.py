@@ -3,6 +3,7 @@
 from typing import TypeGuard
 
 from . import _limits
+from ._printable import is_printable
 from .cbor import is_list
 from .errors import LimitError, ProtocolError
 
@@ -36,12 +37,20 @@ def hash_untrusted(value: object, what: str) -> bytes:
 
 
 def text_untrusted(value: object, bytes_max: int, what: str) -> str:
-    """``value``, text of at most ``bytes_max`` bytes in UTF-8, without control characters."""
-    if type(value) is not str or not all(map(str.isprintable, value)):
+    """``value``, text of at most ``bytes_max`` bytes in UTF-8, printable throughout."""
+    if type(value) is not str or not is_printable(value):
         raise ProtocolError(f"{what} is not printable text")
     if len(value.encode()) > bytes_max:
         raise LimitError(f"{what} of more than {bytes_max} bytes")
     return value
+
+
+def name_untrusted(value: object) -> str:
+    """``value``, the name of an extension: printable text that is not empty."""
+    name = text_untrusted(value, _limits.NAME_BYTES_MAX, "name of an extension")
+    if not name:
+        raise ProtocolError("an extension without a name")
+    return name
 
 
 def list_untrusted(value: object, count_max: int, what: str) -> list[object]:

@@ -1,6 +1,6 @@
 """Every bound of the protocol, unit last, each with its reason.
 
-All of them are constants of protocol version 1: two nodes that disagreed on one would disagree on
+All of them are constants of protocol version 2: two nodes that disagreed on one would disagree on
 which records are valid.  The relations between them are checked on import, at the end.
 """
 
@@ -119,10 +119,16 @@ HLC_MAX: Final = (1 << 63) - 1
 64-bit column of a database holds it.  The least value is 65.5 seconds after the epoch."""
 
 KIND_MAX: Final = 23
-"""A kind is one byte of CBOR."""
+"""A kind is one byte of CBOR, and so is -1 less each, the optional ones."""
 
 MEMBERSHIP_KIND_MIN: Final = 16
 """Kinds from here on are statements of a membership log."""
+
+NAME_BYTES_MAX: Final = 64
+"""UTF-8 bytes of the name of an extension."""
+
+SEALED_NONCE_BYTES: Final = 24
+"""The nonce of an encrypted payload, as XChaCha20 has it."""
 
 BODY_FIXED_BYTES: Final = 28
 """Array head, kind, engram and HLC of a body."""
@@ -145,7 +151,7 @@ ANNOUNCEMENTS_MAX: Final = 8192
 """Logs named in one response, as many as a clock may hold."""
 
 SUMMARIES_MAX: Final = 4096
-"""Scopes summarised in one Ping; each takes at most 117 bytes."""
+"""Scopes summarised in one Ping; each takes at most 122 bytes."""
 
 ACK_ENTRIES_MAX: Final = 8192
 """Logs acknowledged or rejected in one SyncAck."""
@@ -220,7 +226,7 @@ assert RANGES_MAX * RANGE_PARTS_MAX * 64 + CLOCK_ENTRIES_MAX * 78 <= PAYLOAD_OF_
 assert CONFLICTS_MAX * 88 <= PAYLOAD_OF_MESSAGE_BYTES_MAX
 assert PAYLOAD_BYTES_MAX + 256 <= PAYLOAD_OF_MESSAGE_BYTES_MAX  # one owed payload always fits
 assert SUPERSEDED_MAX * (34 + 9) + 3 <= SUPERSEDED_BYTES_MAX
-assert SUMMARIES_MAX * 117 <= PAYLOAD_OF_MESSAGE_BYTES_MAX
+assert SUMMARIES_MAX * 122 <= PAYLOAD_OF_MESSAGE_BYTES_MAX
 assert 35 * CAPABILITIES_MAX + 64 <= HANDSHAKE_BYTES_MAX
 assert COLLECTIONS_MAX * (COLLECTION_CHARS_MAX + 2) + 4 <= SHAPE_BYTES_MAX
 assert RUN_RECORDS_MAX <= 256  # a shape index is one byte

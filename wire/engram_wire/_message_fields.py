@@ -10,6 +10,8 @@ from ._message_types import (
     ConflictNotification,
     ConflictResolution,
     Credential,
+    Credentials,
+    Extension,
     Goodbye,
     JoinRequest,
     JoinResponse,
@@ -53,7 +55,9 @@ def _entries(items: tuple[ClockEntry, ...]) -> Encodable:
 
 
 def _summary(item: Summary | None) -> Encodable:
-    return None if item is None else [item.clock_digest, item.state_digest, item.engrams]
+    return (
+        None if item is None else [item.clock_digest, item.state_digest, item.engrams, item.rules]
+    )
 
 
 def _summaries(items: tuple[tuple[bytes, Summary], ...]) -> Encodable:
@@ -84,8 +88,10 @@ def fields_of(message: Message) -> Fields:
             return MessageType.PONG, [nonce, _summaries(summaries)]
         case Goodbye(code, reason):
             return MessageType.GOODBYE, [int(code), reason]
-        case JoinRequest() | JoinResponse() | LeaveNotification():
+        case JoinRequest() | JoinResponse() | LeaveNotification() | Credentials():
             return _member_fields(message)
+        case Extension(name, mandatory, body):
+            return MessageType.EXTENSION, [name, mandatory, body]
         case ConflictNotification(scope, conflicts):
             return MessageType.CONFLICT_NOTIFICATION, [scope, _rows(conflicts)]
         case ConflictResolution(scope, resolved, announced, frames):
@@ -115,15 +121,19 @@ def _sync_fields(message: SyncRequest | SyncResponse | SyncAck) -> Fields:
             assert_never(message)
 
 
-def _member_fields(message: JoinRequest | JoinResponse | LeaveNotification) -> Fields:
+def _member_fields(
+    message: JoinRequest | JoinResponse | LeaveNotification | Credentials,
+) -> Fields:
     match message:
-        case JoinRequest(scope, grant, proof, label):
-            return MessageType.JOIN_REQUEST, [scope, grant, proof, label]
+        case JoinRequest(scope, agent, grant, proof, label):
+            return MessageType.JOIN_REQUEST, [scope, agent, grant, proof, label]
         case JoinResponse(accepted, reason, secret, credentials):
             row: list[Encodable] = [accepted, reason, secret, _credentials(credentials)]
             return MessageType.JOIN_RESPONSE, row
         case LeaveNotification(scope, reason):
             return MessageType.LEAVE_NOTIFICATION, [scope, reason]
+        case Credentials(scope, shown):
+            return MessageType.CREDENTIALS, [scope, _credentials(shown)]
         case _:
             assert_never(message)
 

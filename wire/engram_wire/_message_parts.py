@@ -52,11 +52,12 @@ def credentials_untrusted(value: object) -> tuple[Credential, ...]:
 
 def summary_untrusted(value: object) -> Summary:
     """A summary."""
-    clock, state, engrams = tuple_untrusted(value, 3, "summary")
+    clock, state, engrams, rules = tuple_untrusted(value, 4, "summary")
     return Summary(
         hash_untrusted(clock, "clock digest"),
         None if state is None else hash_untrusted(state, "state digest"),
         integer_untrusted(engrams, 0, U64_MAX, "engram count"),
+        integer_untrusted(rules, 0, _limits.REQUEST_MAX, "rules"),
     )
 
 

@@ -1,4 +1,4 @@
-"""The messages of protocol version 1 as frozen values.
+"""The messages of protocol version 2 as frozen values.
 
 ``Hello`` and ``HelloAck`` travel bare, before authentication; all others inside an envelope.
 """
@@ -12,7 +12,7 @@ from ._digests import ClockEntry as ClockEntry
 
 
 class MessageType(IntEnum):
-    """The number of each message; 19 to 23 are reserved."""
+    """The number of each message; 21 to 23 are reserved."""
 
     HELLO = 0
     HELLO_ACK = 1
@@ -33,6 +33,8 @@ class MessageType(IntEnum):
     PROBE_RESPONSE = 16
     RANGE_REQUEST = 17
     RANGE_RESPONSE = 18
+    EXTENSION = 19
+    CREDENTIALS = 20
 
 
 class SyncStatus(IntEnum):
@@ -86,13 +88,15 @@ class Announcement:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The state of one scope in three numbers."""
+    """The state of one scope in four numbers."""
 
     clock_digest: bytes
     state_digest: bytes | None
     """None while the sender's documents lag behind its records."""
     engrams: int
     """Live engrams."""
+    rules: int = 0
+    """By which the state was made; digests compare only under equal ones.  0 for no state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,11 +169,32 @@ class JoinRequest:
     """Redeems an invitation."""
 
     scope: bytes
+    agent: bytes
+    """Scope id of the agent that the joiner writes for."""
     grant: bytes
     """The issuer's signed grant, canonical CBOR."""
     proof: bytes
     """By the invitation's key over the scope, the joiner's key and the session id."""
     label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Membership records ahead of a request or of an answer that has no room for all of them."""
+
+    scope: bytes
+    credentials: tuple[Credential, ...]
+    """In causal order, across all pages; the last ones stand in the message that needs them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """Something that a version may define by a name, without a number of its own."""
+
+    name: str
+    mandatory: bool
+    """Whether who does not know the name must end the session; otherwise it is ignored."""
+    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,5 +390,7 @@ Message: TypeAlias = (
     | ProbeResponse
     | RangeRequest
     | RangeResponse
+    | Credentials
+    | Extension
 )
 """Every message that travels in an envelope."""

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from . import _limits
+from ._fields import blob_untrusted, bytes_untrusted, integer_untrusted, name_untrusted
 from .cbor import (
     array_head,
     decode_untrusted,
@@ -19,7 +20,7 @@ from .cbor import (
     is_list,
     load_untrusted,
 )
-from .errors import InvalidRecordError, LimitError
+from .errors import InvalidRecordError, LimitError, ProtocolError
 
 NO_IDS: Final = b"\x80"
 """``Record.deps`` without dependencies."""
@@ -31,7 +32,7 @@ _COLLECTION = re.compile(r"[a-z]/[a-z0-9_-]{1,62}\Z")
 
 
 class RecordKind(IntEnum):
-    """What a record does.  Unknown kinds are stored, chained and relayed, but not applied."""
+    """What a record does: the byte of its kind, with ``OPTIONAL`` in it for the optional ones."""
 
     CREATE = 0
     UPDATE = 1
@@ -43,13 +44,40 @@ class RecordKind(IntEnum):
     ERASE = 7
     SEAL = 8
     EDIT = 9
+    EXTENSION = 15
     CHARTER = 16
     ADMIT = 17
+    SET_ROLE = 18
+    REVOKE = 19
+    LEAVE = 20
+    EPOCH = 21
+    MEMBERS_EXTENSION = 22
     LABEL = 23
 
 
 KINDS: Final = frozenset(int(kind) for kind in RecordKind)
 """Kinds that this version knows."""
+
+OPTIONAL: Final = 0x20
+"""In the byte of a kind: who does not know it may go on without it.  As CBOR, a number below 0."""
+
+_EXTENSIONS: Final = frozenset({RecordKind.EXTENSION, RecordKind.MEMBERS_EXTENSION})
+
+
+def is_optional_kind(kind: int) -> bool:
+    """Whether who does not know a kind may go on without it."""
+    return bool(kind & OPTIONAL)
+
+
+def is_membership_kind(kind: int) -> bool:
+    """Whether records of a kind stand in membership logs; otherwise they stand in data logs."""
+    return kind & ~OPTIONAL >= _limits.MEMBERSHIP_KIND_MIN
+
+
+def is_extension_kind(kind: int) -> bool:
+    """Whether records of a kind say by a name what they do."""
+    return kind & ~OPTIONAL in _EXTENSIONS
+
 
 INSERTED_TEXT: Final = "x/body"
 """The name of every put of an edit; it is no collection of the document, and no other kind may
@@ -64,9 +92,9 @@ class Shape(NamedTuple):
 
     kind: int
     collections: tuple[str, ...]
-    """One name per put; empty for statements and for kinds this version does not know."""
+    """One name per put; empty for statements."""
     statement: list[object] | None
-    """The array of a membership kind or of an unknown kind; None otherwise."""
+    """The array of a membership kind; None otherwise."""
 
 
 # ---- shape ---------------------------------------------------------------------------------------
@@ -78,7 +106,7 @@ def shape_of(kind: int, collections: Sequence[str]) -> bytes:
     Raises:
         ValueError: not a kind of a data record, too many puts, or a name that is not allowed.
     """
-    if not 0 <= kind < _limits.MEMBERSHIP_KIND_MIN:
+    if not _is_kind(kind) or is_membership_kind(kind):
         raise ValueError(f"kind {kind} is not the kind of a data record")
     if problem := _problem_of_puts(kind, collections):
         raise ValueError(problem)
@@ -91,12 +119,16 @@ def statement_shape(kind: int, statement: Sequence[object]) -> bytes:
     Raises:
         ValueError: not a kind of a membership record, or a statement that is not plain or too big.
     """
-    if not _limits.MEMBERSHIP_KIND_MIN <= kind <= _limits.KIND_MAX:
+    if not _is_kind(kind) or not is_membership_kind(kind):
         raise ValueError(f"kind {kind} is not the kind of a membership record")
     shape = bytes((kind,)) + encode(list(statement))  # type: ignore[arg-type]  # encode checks it
     if len(shape) > _limits.SHAPE_BYTES_MAX:
         raise ValueError(f"statement of {len(shape)} bytes, at most {_limits.SHAPE_BYTES_MAX}")
     return shape
+
+
+def _is_kind(byte: int) -> bool:
+    return 0 <= byte & ~OPTIONAL <= _limits.KIND_MAX
 
 
 def _problem_of_puts(kind: int, names: Sequence[object]) -> str | None:
@@ -129,15 +161,63 @@ def parse_shape_untrusted(shape: bytes) -> Shape:
         InvalidRecordError: not a kind, not a canonical array, or names that are not allowed.
         LimitError: more bytes than a shape may have.
     """
-    if not shape or shape[0] > _limits.KIND_MAX:
+    if not shape or not _is_kind(shape[0]):
         raise InvalidRecordError(f"shape of {len(shape)} bytes starts with no kind")
     if len(shape) > _limits.SHAPE_BYTES_MAX:
         raise LimitError(f"shape of {len(shape)} bytes, at most {_limits.SHAPE_BYTES_MAX}")
     kind = shape[0]
-    if kind in KINDS and kind < _limits.MEMBERSHIP_KIND_MIN:
+    if not is_membership_kind(kind):
         return _parse_data_shape_untrusted(shape)
     # Not cached: the statement is a mutable list, and membership records are rare.
-    return Shape(kind, (), decode_list_untrusted(shape[1:], _limits.SHAPE_BYTES_MAX, "statement"))
+    statement = decode_list_untrusted(shape[1:], _limits.SHAPE_BYTES_MAX, "statement")
+    if is_extension_kind(kind):
+        extension_of_untrusted(statement)
+    return Shape(kind, (), statement)
+
+
+# ---- extensions ----------------------------------------------------------------------------------
+
+
+class RecordExtension(NamedTuple):
+    """What a record of an extension kind says: the statement, or the superseded column of data."""
+
+    name: str
+    body: object
+    """Any CBOR; what it means goes by the name."""
+
+
+def extension_of_untrusted(items: Sequence[object]) -> RecordExtension:
+    """Read ``[name, body]``.
+
+    Raises:
+        InvalidRecordError: it is something else.
+    """
+    if len(items) != 2:
+        raise InvalidRecordError("an extension is a name and a body")
+    try:
+        return RecordExtension(name_untrusted(items[0]), items[1])
+    except ProtocolError as error:
+        raise InvalidRecordError(f"an extension of no valid name: {error}") from None
+
+
+def newer_kind(shape: bytes, superseded: bytes) -> str | None:
+    """What a valid record needs that this version does not know and must not go on without.
+
+    Args:
+        shape: ``Record.shape``.
+        superseded: ``Record.superseded``.
+
+    Returns:
+        In words; None when the record is understood, or may be left alone.
+    """
+    kind = shape[0]
+    if is_optional_kind(kind) or (kind in KINDS and kind not in _EXTENSIONS):
+        return None
+    if kind not in _EXTENSIONS:
+        return f"records of kind {kind}"
+    items = decode_untrusted(shape[1:] if is_membership_kind(kind) else superseded)
+    assert is_list(items)
+    return f"the extension {extension_of_untrusted(items).name!r}"
 
 
 def decode_list_untrusted(data: bytes, bytes_max: int, what: str) -> list[object]:
@@ -239,3 +319,48 @@ def split_payload_untrusted(payload: bytes) -> list[bytes]:
     if b"".join((b"\x82\x50", salt, array_head(len(values)), *values)) != payload:
         raise InvalidRecordError(f"payload of {len(payload)} bytes is not in canonical form")
     return values
+
+
+class SealedPayload(NamedTuple):
+    """A payload that only who has the key of its epoch can read."""
+
+    epoch: int
+    """From 1: the epoch statement whose key encrypts it."""
+    nonce: bytes
+    ciphertext: bytes
+
+
+def encode_sealed_payload(sealed: SealedPayload) -> bytes:
+    """The bytes of an encrypted payload.
+
+    Raises:
+        ValueError: a part has another size, or all of it is more than one record may have.
+    """
+    payload = encode(list(sealed))
+    try:
+        known = sealed_payload(payload)
+    except LimitError:
+        known = None
+    if known is None:
+        raise ValueError(f"no encrypted payload: epoch {sealed.epoch}, {len(payload)} bytes")
+    return payload
+
+
+def sealed_payload(payload: bytes) -> SealedPayload | None:
+    """What ``encode_sealed_payload`` wrote; None for any other payload.
+
+    Raises:
+        LimitError: more bytes than a payload may have.
+    """
+    if payload[:1] != b"\x83":
+        return None
+    try:
+        items = decode_list_untrusted(payload, _limits.PAYLOAD_BYTES_MAX, "payload")
+        epoch, nonce, ciphertext = items
+        return SealedPayload(
+            integer_untrusted(epoch, 1, _limits.REQUEST_MAX, "epoch"),
+            bytes_untrusted(nonce, _limits.SEALED_NONCE_BYTES, "nonce"),
+            blob_untrusted(ciphertext, _limits.PAYLOAD_BYTES_MAX, "ciphertext"),
+        )
+    except ProtocolError:
+        return None

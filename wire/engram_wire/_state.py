@@ -63,6 +63,8 @@ class Input(Enum):
     SEND_PROBE_RESPONSE = "send ProbeResponse"
     SEND_RANGE_REQUEST = "send RangeRequest"
     SEND_RANGE_RESPONSE = "send RangeResponse"
+    SEND_EXTENSION = "send Extension"
+    SEND_CREDENTIALS = "send Credentials"
     RECEIVE_HELLO = "receive Hello"
     RECEIVE_HELLO_ACK = "receive HelloAck"
     RECEIVE_SYNC_REQUEST = "receive SyncRequest"
@@ -82,6 +84,8 @@ class Input(Enum):
     RECEIVE_PROBE_RESPONSE = "receive ProbeResponse"
     RECEIVE_RANGE_REQUEST = "receive RangeRequest"
     RECEIVE_RANGE_RESPONSE = "receive RangeResponse"
+    RECEIVE_EXTENSION = "receive Extension"
+    RECEIVE_CREDENTIALS = "receive Credentials"
     FAIL = "fail"
     """The peer's bytes, or a signature, are not what they must be."""
 

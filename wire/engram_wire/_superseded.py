@@ -11,7 +11,15 @@ from typing import Final, NamedTuple
 
 from . import _limits
 from ._edits import decode_edit_untrusted
-from ._record_parts import KINDS, RecordKind, Shape, decode_list_untrusted
+from ._record_parts import (
+    KINDS,
+    RecordKind,
+    Shape,
+    decode_list_untrusted,
+    extension_of_untrusted,
+    is_extension_kind,
+    is_membership_kind,
+)
 from .cbor import encode
 from .errors import InvalidRecordError, LimitError
 
@@ -23,18 +31,6 @@ _PAIRS: Final = frozenset({RecordKind.DELETE, RecordKind.ERASE, RecordKind.SEAL}
 
 _OF_RECORDS: Final = frozenset({RecordKind.ERASE, RecordKind.SEAL})
 """Kinds whose numbers are positions in a log, not clocks."""
-
-_TAKES_CLOCKS: Final = frozenset(
-    {
-        RecordKind.CREATE,
-        RecordKind.UPDATE,
-        RecordKind.DELETE,
-        RecordKind.ARCHIVE,
-        RecordKind.RESTORE,
-        RecordKind.RESOLVE,
-    }
-)
-"""Kinds whose puts each take one clock."""
 
 
 class Superseded(NamedTuple):
@@ -85,7 +81,7 @@ def decode_superseded_untrusted(data: bytes, *, kind: int, puts: int) -> tuple[S
         InvalidRecordError: not canonical, not sorted, repeated, or outside its ranges.
         LimitError: more than one record may name.
     """
-    if data == NO_SUPERSEDED and kind != RecordKind.EDIT:
+    if data == NO_SUPERSEDED and (kind != RecordKind.EDIT and not _is_named(kind)):
         return ()
     if len(data) > _limits.SUPERSEDED_BYTES_MAX:
         raise LimitError(f"{len(data)} bytes of dots, at most {_limits.SUPERSEDED_BYTES_MAX}")
@@ -99,10 +95,13 @@ def _decode_untrusted(data: bytes, kind: int, puts: int) -> tuple[Superseded, ..
         decode_edit_untrusted(data, puts=puts)
         return ()
     flat = decode_list_untrusted(data, _limits.SUPERSEDED_BYTES_MAX, "superseded")
+    if is_membership_kind(kind):
+        raise InvalidRecordError(f"a record of kind {kind} supersedes dots")
+    if is_extension_kind(kind):
+        extension_of_untrusted(flat)
+        return ()
     if kind not in KINDS:
         return ()
-    if kind >= _limits.MEMBERSHIP_KIND_MIN:
-        raise InvalidRecordError(f"a record of kind {kind} supersedes dots")
     width = 2 if kind in _PAIRS else 3
     if len(flat) % width:
         raise InvalidRecordError(f"superseded has {len(flat)} items, not a multiple of {width}")
@@ -111,6 +110,11 @@ def _decode_untrusted(data: bytes, kind: int, puts: int) -> tuple[Superseded, ..
     if kind in _PAIRS:
         return _pairs_untrusted(flat, kind)
     return _triples_untrusted(flat, puts)
+
+
+def _is_named(kind: int) -> bool:
+    """Whether the column has to hold a name and a body."""
+    return is_extension_kind(kind) and not is_membership_kind(kind)
 
 
 _decode_cached_untrusted = lru_cache(maxsize=4096)(_decode_untrusted)
@@ -167,8 +171,8 @@ def _log_untrusted(log: object) -> bytes | None:
 def clocks_taken(shape: Shape, superseded: bytes) -> int:
     """How many clocks of its engram a validated record takes in its log.
 
-    An edit takes one per UTF-16 code unit that it inserts, every other applied kind one per put,
-    and a kind that changes no document, or that this version does not know, none.
+    An edit takes one per UTF-16 code unit that it inserts, every other kind one per put, whether
+    this version knows it or not: so what comes after it means the same everywhere.
 
     Raises:
         WireError: the column of an edit does not parse.
@@ -176,4 +180,4 @@ def clocks_taken(shape: Shape, superseded: bytes) -> int:
     if shape.kind == RecordKind.EDIT:
         edit = decode_edit_untrusted(superseded, puts=len(shape.collections))
         return sum(insert.length for insert in edit.inserts)
-    return len(shape.collections) if shape.kind in _TAKES_CLOCKS else 0
+    return len(shape.collections)

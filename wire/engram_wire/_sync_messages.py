@@ -8,6 +8,7 @@ from ._fields import (
     hash_untrusted,
     integer_untrusted,
     list_untrusted,
+    name_untrusted,
     text_untrusted,
     tuple_untrusted,
 )
@@ -23,6 +24,8 @@ from ._message_parts import (
     summary_untrusted,
 )
 from ._message_types import (
+    Credentials,
+    Extension,
     Goodbye,
     JoinRequest,
     JoinResponse,
@@ -96,9 +99,10 @@ def sync_ack_untrusted(data: bytes) -> SyncAck:
 
 def join_request_untrusted(data: bytes) -> JoinRequest:
     """Decode a JoinRequest."""
-    scope, grant, proof, label = row_untrusted(data, 4, "JoinRequest")
+    scope, agent, grant, proof, label = row_untrusted(data, 5, "JoinRequest")
     return JoinRequest(
         hash_untrusted(scope, "scope"),
+        hash_untrusted(agent, "agent"),
         blob_untrusted(grant, _limits.GRANT_BYTES_MAX, "grant"),
         bytes_untrusted(proof, _limits.SIGNATURE_BYTES, "proof"),
         text_untrusted(label, _limits.LABEL_BYTES_MAX, "label"),
@@ -115,6 +119,27 @@ def join_response_untrusted(data: bytes) -> JoinResponse:
         None if reason is None else text_untrusted(reason, _limits.REASON_BYTES_MAX, "reason"),
         None if secret is None else hash_untrusted(secret, "secret"),
         credentials_untrusted(credentials),
+    )
+
+
+def credentials_page_untrusted(data: bytes) -> Credentials:
+    """Decode a Credentials message."""
+    scope, shown = row_untrusted(data, 2, "Credentials")
+    page = credentials_untrusted(shown)
+    if not page:
+        raise ProtocolError("a page without credentials")
+    return Credentials(hash_untrusted(scope, "scope"), page)
+
+
+def extension_untrusted(data: bytes) -> Extension:
+    """Decode an Extension."""
+    name, mandatory, body = row_untrusted(data, 3, "Extension")
+    if type(mandatory) is not bool:
+        raise ProtocolError("mandatory is not a boolean")
+    return Extension(
+        name_untrusted(name),
+        mandatory,
+        blob_untrusted(body, _limits.PAYLOAD_OF_MESSAGE_BYTES_MAX, "body of an extension"),
     )
 
 

@@ -17,12 +17,13 @@ from .errors import LocalProtocolError, ProtocolError, SignatureError, VersionEr
 from .handshake import Identity, Role
 from .records import keyed_hash, verify_signature_untrusted
 
-ENVELOPE_VERSION: Final = 1
-COMPRESSED_VERSION: Final = 2
-"""The version of an envelope whose payload is compressed."""
+ENVELOPE_VERSION: Final = 2
+COMPRESSED_VERSION: Final = -1 - ENVELOPE_VERSION
+"""The version of an envelope whose payload is compressed: the same byte with 0x20."""
 PERSON_ENVELOPE: Final = b"engram envelope"
-DOMAIN_ENVELOPE: Final = b"engram-sync/envelope/1\0"
+DOMAIN_ENVELOPE: Final = b"engram-sync/envelope/2\0"
 
+_COMPRESSED_BYTE: Final = encode(COMPRESSED_VERSION)[0]
 _HEAD_OF_SIX = b"\x86"
 _HEAD_OF_SIGNATURE = b"\x58\x40"
 _TAIL_BYTES = len(_HEAD_OF_SIGNATURE) + _limits.SIGNATURE_BYTES
@@ -95,7 +96,7 @@ def open_untrusted(
     """
     if data[:1] != _HEAD_OF_SIX or data[-_TAIL_BYTES:-64] != _HEAD_OF_SIGNATURE:
         raise ProtocolError(f"a frame of {len(data)} bytes is not an envelope")
-    if data[1] != ENVELOPE_VERSION and not (compression and data[1] == COMPRESSED_VERSION):
+    if data[1] != ENVELOPE_VERSION and not (compression and data[1] == _COMPRESSED_BYTE):
         raise VersionError(f"envelope version {data[1]}, compression {compression}")
     message = signed_bytes(place, data[1:-_TAIL_BYTES])
     what = f"signature of envelope {place.counter}"

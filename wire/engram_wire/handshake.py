@@ -29,11 +29,11 @@ from .messages import (
 )
 from .records import check_key_untrusted, keyed_hash, verify_signature_untrusted
 
-VERSIONS: Final = (1,)
+VERSIONS: Final = (2,)
 """Protocol versions that this code speaks."""
 
 PERSON_TRANSCRIPT: Final = b"engram handshake"
-DOMAIN_HANDSHAKE: Final = b"engram-sync/handshake/1\0"
+DOMAIN_HANDSHAKE: Final = b"engram-sync/handshake/2\0"
 
 
 MANDATORY_MARK: Final = "!"

@@ -22,6 +22,8 @@ from ._message_types import ClockEntry as ClockEntry
 from ._message_types import ConflictNotification as ConflictNotification
 from ._message_types import ConflictResolution as ConflictResolution
 from ._message_types import Credential as Credential
+from ._message_types import Credentials as Credentials
+from ._message_types import Extension as Extension
 from ._message_types import Goodbye as Goodbye
 from ._message_types import Hello as Hello
 from ._message_types import HelloAck as HelloAck
@@ -143,6 +145,8 @@ _DECODERS: dict[int, Callable[[bytes], Message]] = {
     MessageType.PROBE_RESPONSE: _repair_messages.probe_response_untrusted,
     MessageType.RANGE_REQUEST: _repair_messages.range_request_untrusted,
     MessageType.RANGE_RESPONSE: _repair_messages.range_response_untrusted,
+    MessageType.EXTENSION: _sync_messages.extension_untrusted,
+    MessageType.CREDENTIALS: _sync_messages.credentials_page_untrusted,
 }
 
 

@@ -22,13 +22,23 @@ from ._edits import encode_edit as encode_edit
 from ._record_parts import AUTH_UNCHANGED as AUTH_UNCHANGED
 from ._record_parts import INSERTED_TEXT as INSERTED_TEXT
 from ._record_parts import NO_IDS as NO_IDS
+from ._record_parts import OPTIONAL as OPTIONAL
+from ._record_parts import RecordExtension as RecordExtension
 from ._record_parts import RecordKind as RecordKind
+from ._record_parts import SealedPayload as SealedPayload
 from ._record_parts import Shape as Shape
 from ._record_parts import decode_auth_untrusted as decode_auth_untrusted
 from ._record_parts import decode_ids_untrusted as decode_ids_untrusted
 from ._record_parts import encode_ids as encode_ids
 from ._record_parts import encode_payload as encode_payload
+from ._record_parts import encode_sealed_payload as encode_sealed_payload
+from ._record_parts import extension_of_untrusted as extension_of_untrusted
+from ._record_parts import is_extension_kind as is_extension_kind
+from ._record_parts import is_membership_kind as is_membership_kind
+from ._record_parts import is_optional_kind as is_optional_kind
+from ._record_parts import newer_kind as newer_kind
 from ._record_parts import parse_shape_untrusted as parse_shape_untrusted
+from ._record_parts import sealed_payload as sealed_payload
 from ._record_parts import shape_of as shape_of
 from ._record_parts import split_payload_untrusted as split_payload_untrusted
 from ._record_parts import statement_shape as statement_shape
@@ -45,8 +55,8 @@ PERSON_RECORD: Final = b"engram record"
 PERSON_LOG: Final = b"engram log"
 PERSON_BRANCH: Final = b"engram branch"
 
-DOMAIN_RECORD: Final = b"engram-sync/record/1\0"
-DOMAIN_LOG: Final = "engram-sync/log/1"
+DOMAIN_RECORD: Final = b"engram-sync/record/2\0"
+DOMAIN_LOG: Final = "engram-sync/log/2"
 
 
 class LogDomain(IntEnum):
