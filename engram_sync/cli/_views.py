@@ -282,6 +282,16 @@ def _missing(status: "Status") -> dict[str, str]:
         values = "1 value" if status.owed == 1 else f"{status.owed:,} values"
         has = "has" if status.owed == 1 else "have"
         rows["owed"] = f"{values} known of {has} not arrived"
+    for writer in status.writers:
+        if writer.delayed_s:
+            name = f"writer {short(writer.node)}"
+            rows[name] = (
+                f"{writer.label or writer.node} brought {writer.records:,} records,"
+                f" {writer.record_bytes / 1e6:,.0f} MB and {writer.work_ms / 1000:,.0f} s of work;"
+                f" the next of them wait for {writer.delayed_s:,.0f} s"
+            )
+    for name, count in status.left_out.items():
+        rows[f"more {name}"] = f"{count:,} more than are listed"
     return rows
 
 

@@ -43,6 +43,11 @@ def size_of(state: EngramState) -> int:
     return values + sum(4 * len(text) for text in state.texts.values())
 
 
+def told_of(state: EngramState, engram: Engram) -> int:
+    """Bytes of what is shown of an engram; siblings are told twice more, as text and as data."""
+    return size_of(state) * (3 if engram.siblings else 1)
+
+
 def first_of(items: Iterable[T], sizes: Iterable[int], bytes_max: int = PART_BYTES_MAX) -> list[T]:
     """The first entries of a field, as many as fit into ``bytes_max``."""
     room = Room(bytes_max)

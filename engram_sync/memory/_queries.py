@@ -7,7 +7,7 @@ from engram_sync.errors import NotFoundError, UsageError
 from engram_sync.results import Conflict, Engram, Epistemic, HistoryEntry, Page, Scope
 from engram_sync.store import EngramRow, Reader, ScopeRow
 
-from ._answers import Room, size_of
+from ._answers import Room, told_of
 from ._authors import Authors
 from ._history import history
 from ._ids import engram_text, parse_ref
@@ -183,8 +183,7 @@ def list_engrams(
         state = load_state(reader, authors, scope, row)
         engram = show(reader, authors, state, strategies)
         if wanted.allow(engram):
-            # What stands beside others is told once more among the siblings.
-            if not room.takes(2 * size_of(state)):
+            if not room.takes(told_of(state, engram)):
                 return Page(found, found[-1].id if found else after)
             found.append(engram)
         if len(found) == limit or looked == LOOKED_MAX:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from engram_sync.results import Hit
 from engram_sync.store import EngramRow, Reader
 
-from ._answers import Room, outline, size_of
+from ._answers import Room, outline, told_of
 from ._authors import Authors
 from ._limits import CANDIDATES_MIN
 from ._planner import Planner, split_terms
@@ -58,7 +58,7 @@ def recall(
             state = load_state(reader, authors, scopes[row.scope], row)
             engram = show(reader, authors, state, strategies)
             if wanted.allow(engram):
-                fits = room.takes(2 * size_of(state))
+                fits = room.takes(told_of(state, engram))
                 hits.append(Hit(engram if fits else outline(engram), score))
         if len(hits) == limit:
             break

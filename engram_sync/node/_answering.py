@@ -7,8 +7,10 @@ from functools import partial
 import trio
 
 from engram_sync.errors import EngramError
-from engram_sync.node._connection import Connection, Received, Work
+from engram_sync.log import MissingDependencyError
+from engram_sync.node._connection import Connection, Ingested, Work
 from engram_sync.node._core import Core
+from engram_sync.node._inbox import Received
 from engram_sync.node._joining import admit, present
 from engram_sync.node._pages import read_credentials, read_page
 from engram_sync.node._payloads import owed_of, payloads_of, take_payloads
@@ -35,7 +37,7 @@ from engram_sync.replication import (
     Survey,
 )
 from engram_sync.trust import MemberRole
-from engram_wire import RUN_RECORDS_MAX, CloseCode, WireError
+from engram_wire import CloseCode, WireError
 
 log = Log("sharing")
 REFUSED_LOGS_MAX = 64
@@ -58,7 +60,7 @@ class Answering:
         self._refused: set[bytes] = set()
         """Logs of which somebody takes no more, as far as they are listed one by one."""
 
-    async def ingest(self, connection: Connection, batch: Sequence[Received]) -> list[Effect]:
+    async def ingest(self, connection: Connection, batch: Sequence[Received]) -> Ingested:
         """Store frames in one transaction and acknowledge them."""
         arrivals = [received.arrival for received in batch]
         try:
@@ -66,27 +68,66 @@ class Answering:
         except EngramError as error:
             # Ours, not the peer's: it may try again when the store works.
             log.error("received records cannot be stored", reason=error.message)
-            return [Close(CloseCode.BUSY, "the store cannot take records now")]
-        stored = [
-            Stored(frame.request, *taken) for frame, taken in zip(batch, intake.taken, strict=False)
-        ]
-        effects = connection.exchange.on_stored(stored)
+            return Ingested(
+                [Close(CloseCode.BUSY, "the store cannot take records now")], len(batch)
+            )
+        stored = self._accounted(connection, batch, intake)
+        effects = connection.exchange.on_stored(stored) if stored else []
         for rejection in (r for taken in intake.taken for r in taken.rejected):
             self._refusal(
                 rejection.log,
                 f"record {rejection.seq} of log {rejection.log.hex()[:16]} is not valid; nothing "
                 "more of that log is taken",
             )
+        return Ingested(
+            effects,
+            len(stored),
+            intake.error,
+            missing=isinstance(intake.error, MissingDependencyError),
+        )
+
+    def _accounted(
+        self, connection: Connection, batch: Sequence[Received], intake: Intake
+    ) -> list[Stored]:
+        """What to tell the exchange, once everything is counted for whom it is of."""
+        quotas, now = self._core.quotas, trio.current_time()
+        stored: list[Stored] = []
+        for frame, taken in zip(batch, intake.taken, strict=False):
+            # What is here already proves nothing about who sent it.
+            proven = taken.new_records or taken.rejected
+            quotas.charge(
+                frame.author if proven else connection.peer,
+                records=taken.new_records,
+                record_bytes=frame.cost if proven else 0,
+                work_s=taken.work_s,
+                now=now,
+            )
+            stored.append(
+                Stored(
+                    frame.request,
+                    taken.ref,
+                    taken.log,
+                    taken.seq,
+                    taken.new_records,
+                    taken.rejected,
+                    frame.turn,
+                )
+            )
         if intake.error is not None:
-            connection.perform(effects)
-            raise intake.error
-        return effects
+            quotas.charge(
+                connection.peer, records=0, record_bytes=0, work_s=intake.last_work_s, now=now
+            )
+        return stored
 
     async def _store(self, arrivals: Sequence[Arrival]) -> Intake:
-        path = self._core.path
-        return await self._core.write(
-            lambda tx: path.ingest(tx, arrivals), weight=len(arrivals) * RUN_RECORDS_MAX
+        core = self._core
+        job = partial(
+            core.path.ingest,
+            arrivals=arrivals,
+            work_s=core.machine.work_s,
+            others_wait=lambda: core.store.waiting,
         )
+        return await core.write(job, weight=sum(len(each.frame.records) for each in arrivals))
 
     async def work(self, connection: Connection, effect: Work) -> list[Effect]:
         """Perform one effect and tell the exchange."""

@@ -48,6 +48,8 @@ class Taken(NamedTuple):
     """The frame's last position; the last valid one when the log is refused."""
     new_records: int
     rejected: tuple[Rejection, ...] = ()
+    work_s: float = 0.0
+    """Time of the writer that it took."""
 
 
 @dataclass(slots=True)
@@ -56,5 +58,8 @@ class Intake:
 
     taken: list[Taken] = field(default_factory=list[Taken])
     """One per frame, in order, up to the error."""
+    last_work_s: float = 0.0
+    """Time of the writer that the last frame looked at took, be it taken or refused."""
     error: WireError | None = None
-    """Why the frame after those was refused; frames after it were not looked at."""
+    """Why the frame after those was refused; frames after it were not looked at.  Without it there
+    was no time for them."""

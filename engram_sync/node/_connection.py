@@ -4,13 +4,17 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import trio
 
 from engram_sync.errors import EngramError
 from engram_sync.host import Clock
 from engram_sync.node._budget import Budget, Share
+from engram_sync.node._connection_parts import ConnectionEnded as ConnectionEnded
+from engram_sync.node._connection_parts import Ingested as Ingested
+from engram_sync.node._connection_parts import Job, known_code, public_reason
+from engram_sync.node._connection_parts import Work as Work
+from engram_sync.node._inbox import Inbox, Received
 from engram_sync.node._limits import (
     INBOX_FRAMES_MAX,
     INGEST_FRAMES_MAX,
@@ -19,27 +23,19 @@ from engram_sync.node._limits import (
     RECEIVE_BYTES,
     WORK_MAX,
 )
-from engram_sync.node._write_path import Arrival, arrival_untrusted
+from engram_sync.node._quotas import Quotas
+from engram_sync.node._write_path import arrival_untrusted
 from engram_sync.replication import (
-    Admit,
     Close,
-    CollectCredentials,
     Diverged,
     Effect,
     Exchange,
     Ingest,
     Joined,
-    Place,
-    Present,
-    ReadHeads,
-    ReadOwed,
     ReadPayloads,
     ReadRuns,
     Refused,
-    RolledBack,
     Send,
-    StorePayloads,
-    Survey,
 )
 from engram_sync.transport import Link
 from engram_wire import (
@@ -58,57 +54,18 @@ from engram_wire import (
 )
 
 
-class ConnectionEnded(Exception):
-    """Why a connection is over; ``code`` is what the other side was told or told us."""
-
-    def __init__(self, code: CloseCode, reason: str) -> None:
-        super().__init__(reason)
-        self.code = code
-        self.reason = reason
-
-
-class Received(NamedTuple):
-    """A frame that waits for the store."""
-
-    request: int
-    arrival: Arrival
-    cost: int = 0
-    """Bytes that it holds of the node's budget."""
-
-
-Work = (
-    ReadRuns
-    | Place
-    | Survey
-    | ReadHeads
-    | ReadPayloads
-    | ReadOwed
-    | StorePayloads
-    | RolledBack
-    | Present
-    | CollectCredentials
-    | Admit
-)
-"""Effects that read or write the store, or take long."""
-
-
-class _Job(NamedTuple):
-    """An effect that waits for its turn at the store."""
-
-    effect: Work
-    cost: int
-    """Bytes that it holds of the node's budget."""
-
-
 @dataclass(slots=True)
 class Services:
     """What a connection needs from its node; every member is a coroutine function or a call."""
 
-    ingest: Callable[["Connection", Sequence[Received]], Awaitable[list[Effect]]]
+    ingest: Callable[["Connection", Sequence[Received]], Awaitable[Ingested]]
     work: Callable[["Connection", Work], Awaitable[list[Effect]]]
     diverged: Callable[["Connection", bytes], None]
     refused: Callable[["Connection", Refused], None]
     budget: Budget
+    quotas: Quotas
+    work_s: Callable[[], float]
+    """CPU time of the thread that asks."""
     changed: Callable[[], None]
     """Something that ``status`` or ``sync`` shows may have changed."""
 
@@ -134,8 +91,8 @@ class Connection:
     join_response: JoinResponse | None = None
     _outbound: deque[bytes] = field(default_factory=deque[bytes])
     _outbound_bytes: int = 0
-    _inbox: deque[Received] = field(default_factory=deque[Received])
-    _work: deque[_Job] = field(default_factory=deque[_Job])
+    _inbox: Inbox = field(init=False)
+    _work: deque[Job] = field(default_factory=deque[Job])
     _wake: dict[str, trio.Event] = field(default_factory=dict[str, trio.Event])
     _goodbye: tuple[CloseCode, str] | None = None
     _sending: bool = False
@@ -145,6 +102,7 @@ class Connection:
 
     def __post_init__(self) -> None:
         self._share = self.services.budget.share()
+        self._inbox = Inbox(self.services.quotas)
 
     async def run(self) -> ConnectionEnded:
         """Serve the connection until either side ends it.
@@ -185,7 +143,7 @@ class Connection:
                     # Decoded here, where it overlaps with the commit of the frames before it.
                     arrival = arrival_untrusted(effect.scope, effect.announcements, effect.frame)
                     self._share.take(received_bytes)
-                    self._inbox.append(Received(effect.request, arrival, received_bytes))
+                    self._inbox.add(Received(effect.request, effect.turn, arrival, received_bytes))
                     self._notify("inbox")
                 case Diverged(scope):
                     self.services.diverged(self, scope)
@@ -197,7 +155,7 @@ class Connection:
                     self.close(code, reason)
                 case _:
                     self._share.take(received_bytes)
-                    self._work.append(_Job(effect, received_bytes))
+                    self._work.append(Job(effect, received_bytes))
                     self._notify("work")
         if effects:
             self.services.changed()
@@ -275,20 +233,33 @@ class Connection:
         receiving.cancel()
 
     async def _drain_events(self) -> None:
-        while (event := self.session.next_event()) is not NEED_DATA:
-            self._message_due = float("inf")
-            if isinstance(event, Goodbye):
-                raise ConnectionEnded(_known_code(event.code), f"the peer said: {event.reason}")
-            if isinstance(event, Established):
-                raise ConnectionEnded(CloseCode.PROTOCOL, "a second handshake")
-            effects = self.exchange.on_message_untrusted(event, trio.current_time())
-            self.perform(effects, received_bytes=self.session.message_bytes)
-            self.services.changed()
+        while self._took_event():
+            # So that what is slow to read is read slowly, on whichever connection it comes.
+            await trio.sleep_until(self.services.quotas.read_at(self.peer, trio.current_time()))
             while self._behind():
                 # Not reading is the back-pressure: the peer's own buffers fill next.
                 await self._waited("done")
             # A receive loop that never yields would stall every other connection.
             await trio.lowlevel.checkpoint()
+
+    def _took_event(self) -> bool:
+        """Deal with the next message that has arrived; False when there is none."""
+        services, began = self.services, self.services.work_s()
+        try:
+            event = self.session.next_event()
+            if event is NEED_DATA:
+                return False
+            self._message_due = float("inf")
+            if isinstance(event, Goodbye):
+                raise ConnectionEnded(known_code(event.code), f"the peer said: {event.reason}")
+            if isinstance(event, Established):
+                raise ConnectionEnded(CloseCode.PROTOCOL, "a second handshake")
+            effects = self.exchange.on_message_untrusted(event, trio.current_time())
+            self.perform(effects, received_bytes=self.session.message_bytes)
+            services.changed()
+            return True
+        finally:
+            services.quotas.read(self.peer, services.work_s() - began, trio.current_time())
 
     def _behind(self) -> bool:
         """Whether enough of this peer waits to be dealt with."""
@@ -300,14 +271,33 @@ class Connection:
         self._notify("done")
 
     async def _ingest_loop(self) -> None:
+        inbox = self._inbox
         while True:
-            while not self._inbox:
-                await self._waited("inbox")
-            count = min(len(self._inbox), INGEST_FRAMES_MAX)
-            batch = [self._inbox.popleft() for _ in range(count)]
+            batch = inbox.take(INGEST_FRAMES_MAX, trio.current_time())
+            if not batch:
+                # For another frame, or for the quota of a writer whose frames wait.
+                with trio.move_on_at(inbox.ready_at()):
+                    await self._waited("inbox")
+                continue
             self._done(0)
-            await self._perform_from(self.services.ingest(self, batch))
-            self._done(sum(received.cost for received in batch))
+            await self._perform_from(self._ingested(batch))
+
+    async def _ingested(self, batch: Sequence[Received]) -> list[Effect]:
+        inbox = self._inbox
+        done = await self.services.ingest(self, batch)
+        rest = batch[done.number :]
+        if done.number:
+            inbox.progressed()
+        if done.error is not None and not (done.missing and inbox.block(rest[0])):
+            self.perform(done.effects)
+            raise done.error
+        inbox.put_back(rest)
+        self._done(sum(received.cost for received in batch[: done.number]))
+        return done.effects
+
+    def waiting_of(self) -> dict[bytes, int]:
+        """Of each writer of whose records some wait here: how many bytes."""
+        return self._inbox.waiting_of()
 
     async def _work_loop(self) -> None:
         while True:
@@ -364,7 +354,7 @@ class Connection:
             await self.link.stream.aclose()
 
     def _last_words(self, ended: ConnectionEnded) -> bytes:
-        goodbye = Goodbye(code=ended.code, reason=_public_reason(ended.code))
+        goodbye = Goodbye(code=ended.code, reason=public_reason(ended.code))
         try:
             return self.session.send(goodbye, timestamp_ms=self.clock.now_ms())
         except LocalProtocolError:
@@ -381,13 +371,3 @@ class Connection:
     async def _waited(self, name: str) -> None:
         event = self._wake.setdefault(name, trio.Event())
         await event.wait()
-
-
-def _known_code(code: int) -> CloseCode:
-    """A newer version may have reasons that this one does not know."""
-    return CloseCode(code) if code in set(CloseCode) else CloseCode.INTERNAL
-
-
-def _public_reason(code: CloseCode) -> str:
-    """What the peer is told: the name of the code, and nothing about scopes it may not read."""
-    return code.name.lower().replace("_", " ")

@@ -22,6 +22,7 @@ from engram_sync.node._limits import (
     TIME_CHECK_S,
 )
 from engram_sync.node._machine import Machine
+from engram_sync.node._quotas import Quotas
 from engram_sync.node._upkeep import keep_time, retell
 from engram_sync.node._write_path import WritePath
 from engram_sync.observe import Log, printable
@@ -56,6 +57,7 @@ class Core:
     path: WritePath
     facts: Facts
     instant: InstantMemories
+    quotas: Quotas
     planner: Planner = field(default_factory=Planner)
     scopes: dict[bytes, ScopeView] = field(default_factory=dict[bytes, ScopeView])
     """Newest view of every scope held."""

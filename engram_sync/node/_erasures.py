@@ -1,53 +1,81 @@
 """How far erasures have got, by what the members claim."""
 
 from collections.abc import Iterator
+from heapq import nlargest
+from typing import NamedTuple
 
 from engram_sync.memory import engram_text, node_text
 from engram_sync.node._core import Core
+from engram_sync.node._limits import ERASURES_TOLD_MAX
 from engram_sync.observe import printable
 from engram_sync.results import ErasureStatus
-from engram_sync.store import LogRow, Reader
-from engram_wire import Record, RecordKind, decode_superseded_untrusted
+from engram_sync.store import Reader
+from engram_wire import RecordKind, decode_superseded_untrusted
 
 
-def erasures(core: Core, reader: Reader) -> list[ErasureStatus]:
-    """Every erasure that some member of its scope has not confirmed, newest first."""
-    found = [status for status in _all(core, reader) if status.waiting]
-    return sorted(found, key=lambda status: (-status.asked_at_ms, status.engram))
+class Waiting(NamedTuple):
+    """The erasures that some member of their scope has not confirmed."""
+
+    told: list[ErasureStatus]
+    """The newest of them, newest first."""
+    number: int
+    """How many there are."""
 
 
-def _all(core: Core, reader: Reader) -> Iterator[ErasureStatus]:
+class _Open(NamedTuple):
+    """One erasure that some member has not confirmed."""
+
+    asked: int
+    """When it arrived here, in ms."""
+    log: int
+    seq: int
+    scope: bytes
+    confirmed: frozenset[bytes]
+    waiting: frozenset[bytes]
+
+
+def erasures(core: Core, reader: Reader) -> Waiting:
+    """Every erasure that some member of its scope has not confirmed: of many the newest."""
+    found = list(_open(core, reader))
+    newest = nlargest(ERASURES_TOLD_MAX, found)
+    told = [status for one in newest if (status := _status(core, reader, one)) is not None]
+    told.sort(key=lambda status: (-status.asked_at_ms, status.engram))
+    return Waiting(told, len(found) - len(newest) + len(told))
+
+
+def _open(core: Core, reader: Reader) -> Iterator[_Open]:
     for view in tuple(core.scopes.values()):
         confirmed: dict[tuple[int, int], set[bytes]] = {}
+        asked: dict[tuple[int, int], int] = {}
         for receipt in reader.receipts(view.number):
-            confirmed.setdefault((receipt.log, receipt.seq), set()).add(receipt.key)
+            name = receipt.log, receipt.seq
+            confirmed.setdefault(name, set()).add(receipt.key)
+            asked[name] = min(receipt.at, asked.get(name, receipt.at))
         readers = view.readers | {core.key.public}
         for (n, seq), keys in confirmed.items():
-            log = reader.log(n)
-            record = next(iter(reader.records(n, seq, seq)), None)
-            if log is not None and record is not None and record.shape[0] == RecordKind.ERASE:
-                yield _status(core, view.scope, log, record, keys & readers, readers - keys)
+            waiting = readers - keys
+            if waiting:
+                known = frozenset(keys & readers)
+                yield _Open(asked[n, seq], n, seq, view.scope, known, frozenset(waiting))
 
 
-def _status(
-    core: Core,
-    scope: bytes,
-    log: LogRow,
-    record: Record,
-    confirmed: frozenset[bytes] | set[bytes],
-    waiting: frozenset[bytes] | set[bytes],
-) -> ErasureStatus:
-    def names(keys: frozenset[bytes] | set[bytes]) -> tuple[str, ...]:
-        labels = (printable(core.path.label(scope, key)) or node_text(key) for key in keys)
+def _status(core: Core, reader: Reader, one: _Open) -> ErasureStatus | None:
+    log = reader.log(one.log)
+    record = next(iter(reader.records(one.log, one.seq, one.seq)), None)
+    if log is None or record is None or record.shape[0] != RecordKind.ERASE:
+        return None
+
+    def names(keys: frozenset[bytes]) -> tuple[str, ...]:
+        labels = (printable(core.path.label(one.scope, key)) or node_text(key) for key in keys)
         return tuple(sorted(labels))
 
     named = decode_superseded_untrusted(record.superseded, kind=RecordKind.ERASE, puts=0)
     return ErasureStatus(
         engram=engram_text(record.engram),
-        scope=scope.hex(),
+        scope=one.scope.hex(),
         asked_at_ms=record.hlc >> 16,
         node=node_text(log.author),
         records=len(named),
-        confirmed=names(confirmed),
-        waiting=names(waiting),
+        confirmed=names(one.confirmed),
+        waiting=names(one.waiting),
     )

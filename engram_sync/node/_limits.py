@@ -4,13 +4,42 @@ WORK_MAX = 256
 """Questions of one peer waiting for an answer; four times what its subscriptions can need."""
 RECEIVE_BYTES = 262_144
 """One read from a stream: two frames, so that a bulk transfer is few wake-ups."""
-INBOX_FRAMES_MAX = 32
-"""Frames waiting for the store per connection; 4 MiB, after which the peer is not read."""
+INBOX_FRAMES_MAX = 256
+"""Frames waiting for the store per connection, after which the peer is not read.  So many that one
+of another writer mostly is among those of a writer beyond its quota; the bytes below bound what
+they hold."""
 HELD_PER_PEER_BYTES_MAX = 8 << 20
 """Messages of one peer that wait here: the frames above, and as much again."""
 HELD_BYTES_MAX = 64 << 20
 """The same of all peers together; beyond it, a peer of which something waits is not read.  So never
 more waits than this and two messages of each peer."""
+WRITER_RECORDS_BURST = 1 << 18
+"""Records of one writer that are taken as fast as they come: years of an agent's memories."""
+WRITER_RECORDS_PER_S = 4_096
+"""And how many a second beyond it: faster than anybody writes, and a tenth of what a node takes."""
+WRITER_BYTES_BURST = 128 << 20
+"""The same in bytes, at 512 for each record."""
+WRITER_BYTES_PER_S = 2 << 20
+WRITER_WORK_BURST_S = 30.0
+"""The same in time of the store's writer.  As many honest records as above cost five seconds, so
+whoever uses this up sends what is expensive, on purpose or by accident."""
+WRITER_WORK_PER_S = 0.25
+TURN_WORK_BURST_S = 0.25
+"""Time of the writer that one writer may use before those who use less go first, and how fast that
+is forgotten."""
+TURN_WORK_PER_S = 0.1
+READ_SLOW_S = 0.01
+"""No honest message takes longer to read: a full frame takes 2 ms."""
+READ_WAIT_FACTOR = 4.0
+"""How long a peer waits for its next message to be read, after a slow one, in times of that."""
+INGEST_SLICE_S = 0.005
+"""How long frames are taken in one job while other jobs wait for the writer."""
+ERASURES_TOLD_MAX = 64
+"""Erasures of which ``status`` tells who has confirmed them, newest first; it counts the others."""
+PEERS_TOLD_MAX = 1_024
+"""Members that ``status`` lists: more than anybody reads, and an answer of some 300 KB."""
+WRITERS_TOLD_MAX = 64
+"""Writers of whom ``status`` tells what they brought: those with the most bytes."""
 INGEST_FRAMES_MAX = 16
 """Frames stored in one commit: 4,096 records, where a commit stops getting cheaper per record."""
 OUTBOUND_ROOM_BYTES = 1 << 20

@@ -189,3 +189,5 @@ class Machine:
     transport: Callable[[NetworkConfig, str], Transport] = tcp_transport
     """Of the settings and the node's id; called whenever the network starts."""
     discovery: Callable[[NetworkConfig], Sequence[Discovery]] = discoveries
+    work_s: Callable[[], float] = time.thread_time
+    """CPU time of the thread that asks, in seconds: by it work is shared out fairly."""

@@ -289,7 +289,7 @@ async def _shortcomings(core: Core) -> list[Check]:
             if owed
             else "every value that is shown is here",
         ),
-        Check("erasures", ok=True, detail=f"{len(waiting)} wait for a member to confirm"),
+        Check("erasures", ok=True, detail=f"{waiting.number:,} wait for a member to confirm"),
         Check("sealed logs", ok=True, detail=f"{sealed:,} finished logs are no longer compared"),
         Check("problems", ok=not problems, detail="; ".join(problems) or "none"),
     ]

@@ -16,6 +16,7 @@ from engram_sync.node._core import Core
 from engram_sync.node._founding import checked_label, facts_of, found_node, store_id
 from engram_sync.node._home import Home, NodeKey
 from engram_sync.node._machine import HomePremises, Machine, Premises
+from engram_sync.node._quotas import Quotas
 from engram_sync.node._upkeep import keep_time, retell
 from engram_sync.node._write_path import WritePath
 from engram_sync.observe import printable
@@ -82,7 +83,8 @@ async def _core(
                 _mind_the_time(path, tx)
         facts = facts_of(tx, key)
         instant = InstantMemories(node=key.node_id, label=facts.label)
-        core = Core(premises.path, key, config, machine, store, path, facts, instant)
+        quotas = Quotas(key.public)
+        core = Core(premises.path, key, config, machine, store, path, facts, instant, quotas)
         core.scopes.update({row.id: path.view(tx, row.id) for row in tx.scopes()})
         return core
 

@@ -2,15 +2,20 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from heapq import nlargest
+from itertools import islice
+
+import trio
 
 from engram_sync.memory import node_text
 from engram_sync.node._core import Core
-from engram_sync.node._erasures import erasures
+from engram_sync.node._erasures import Waiting, erasures
 from engram_sync.node._joining import earlier
+from engram_sync.node._limits import FORKS_TOLD_MAX, PEERS_TOLD_MAX, WRITERS_TOLD_MAX
 from engram_sync.node._sharing import Sharing
 from engram_sync.observe import printable
 from engram_sync.replication import ScopeView
-from engram_sync.results import Fork, Identity, PeerStatus, ScopeStatus, Status
+from engram_sync.results import Fork, Identity, PeerStatus, ScopeStatus, Status, WriterStatus
 from engram_sync.store import Reader, ScopeRow
 
 
@@ -103,13 +108,45 @@ async def status(core: Core, sharing: Sharing, *, running: bool) -> Status:
             # One that was stored a moment ago is not published yet; it is in the next answer.
             if row.id in core.scopes
         ),
-        peers=tuple(known),
+        peers=tuple(known[:PEERS_TOLD_MAX]),
         earlier_memories=before,
-        forks=tuple(_forks(core)),
+        forks=tuple(islice(_forks(core), FORKS_TOLD_MAX)),
         quarantined=sum(core.quarantined(scope) for scope in core.scopes),
         owed=sum(view.owed for view in core.scopes.values()),
-        erasures=tuple(waiting),
+        erasures=tuple(waiting.told),
+        writers=tuple(_writers(core, sharing)),
+        left_out=_left_out(core, known, waiting),
     )
+
+
+def _left_out(core: Core, known: list[PeerStatus], waiting: Waiting) -> dict[str, int]:
+    """What is too much for one answer, by the name of its list."""
+    found = {
+        "peers": len(known) - PEERS_TOLD_MAX,
+        "forks": sum(len(forks) for forks in core.path.forks.values()) - FORKS_TOLD_MAX,
+        "erasures": waiting.number - len(waiting.told),
+    }
+    return {name: count for name, count in found.items() if count > 0}
+
+
+def _writers(core: Core, sharing: Sharing) -> Iterator[WriterStatus]:
+    """Who brought in most since the node was opened."""
+    waiting: Counter[bytes] = Counter()
+    for connection in sharing.network.connections.values():
+        waiting.update(connection.waiting_of())
+    now, scope = trio.current_time(), core.facts.agent_scope
+    accounts = [(key, a) for key, a in core.quotas.accounts.items() if a.records or a.work_s >= 1]
+    most = nlargest(WRITERS_TOLD_MAX, accounts, key=lambda one: (one[1].record_bytes, one[0]))
+    for key, account in most:
+        yield WriterStatus(
+            node=node_text(key),
+            label=printable(core.path.label(scope, key)),
+            records=account.records,
+            record_bytes=account.record_bytes,
+            work_ms=round(account.work_s * 1000),
+            waiting_bytes=waiting[key],
+            delayed_s=round(max(0.0, core.quotas.of(key).ready_at - now), 3),
+        )
 
 
 def _sync_state(known: list[PeerStatus]) -> str:

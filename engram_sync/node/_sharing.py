@@ -66,6 +66,8 @@ class Sharing:
             diverged=answering.diverged,
             refused=answering.refused,
             budget=Budget(),
+            quotas=self._core.quotas,
+            work_s=machine.work_s,
             changed=self._core.announce_change,
         )
         table = PeerTable(self._core.key.public, jitter=machine.jitter, intervals=intervals)

@@ -27,7 +27,7 @@ from engram_sync.node._arrivals import Intake as Intake
 from engram_sync.node._arrivals import Taken as Taken
 from engram_sync.node._arrivals import arrival_untrusted as arrival_untrusted
 from engram_sync.node._home import NodeKey
-from engram_sync.node._limits import SWEEP_INLINE_RECORDS, SWEEP_RECORDS
+from engram_sync.node._limits import INGEST_SLICE_S, SWEEP_INLINE_RECORDS, SWEEP_RECORDS
 from engram_sync.node._loading import load_charter, load_logs
 from engram_sync.node._own_logs import OwnLogs
 from engram_sync.node._rules import StoredHistory
@@ -293,18 +293,38 @@ class WritePath:
 
     # -- received records --------------------------------------------------------------------
 
-    def ingest(self, tx: Transaction, arrivals: Sequence[Arrival]) -> Intake:
+    def ingest(
+        self,
+        tx: Transaction,
+        arrivals: Sequence[Arrival],
+        *,
+        work_s: Callable[[], float] = float,
+        others_wait: Callable[[], bool] = bool,
+    ) -> Intake:
         """Verify and store frames in order, up to the first that breaks the protocol.
 
         What was valid before the error is kept: it is signed, and its author did nothing wrong.
+
+        Args:
+            tx: The transaction.
+            arrivals: At least one frame, of which the first is always looked at.
+            work_s: CPU time of this thread.
+            others_wait: Whether other jobs do; then the rest is left after ``INGEST_SLICE_S``.
         """
         intake = Intake()
+        start = began = work_s()
         for arrival in arrivals:
+            if began - start > INGEST_SLICE_S and others_wait():
+                break
             try:
-                intake.taken.append(self._take(tx, arrival))
+                taken = self._take(tx, arrival)
             except WireError as error:
                 intake.error = error
                 break
+            finally:
+                began, before = work_s(), began
+                intake.last_work_s = began - before
+            intake.taken.append(taken._replace(work_s=intake.last_work_s))
         if sum(taken.new_records for taken in intake.taken) <= SWEEP_INLINE_RECORDS:
             for scope in {arrival.scope for arrival in arrivals}:
                 self.sweep(tx, scope, limit=2 * SWEEP_INLINE_RECORDS)

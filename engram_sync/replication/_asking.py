@@ -155,7 +155,7 @@ class Asking:
     def stored(self, request: int, frames: Sequence[Stored]) -> list[Effect]:
         """Frames of one request are durable: acknowledge them, with our summary once all are."""
         pull = self._pulls[request]
-        told = [frame for frame in frames if pull.answered()]
+        told = [frame for frame in frames if pull.answered(frame.turn)]
         self.received_records += sum(frame.new_records for frame in frames)
         # Of a log that is refused from its first record on, nothing is held.
         received = {frame.ref: frame.seq for frame in told if frame.seq}

@@ -32,6 +32,8 @@ class Ingest:
     announcements: Mapping[int, Announcement]
     """The peer's numbering of logs for this request; grows as the peer announces more."""
     frame: bytes
+    turn: int = 0
+    """Which answer of the request it belongs to: after a refusal the peer begins a new one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,8 @@ class Stored(NamedTuple):
     """The frame's last position, or the one before it at which the log is refused."""
     new_records: int
     rejected: tuple[Rejection, ...] = ()
+    turn: int = 0
+    """That of its ``Ingest``."""
 
 
 class PullState(Enum):
@@ -67,8 +69,8 @@ class Pull:
     announcements: dict[int, Announcement] = field(default_factory=dict[int, Announcement])
     pending: int = 0
     """Frames handed to the store and not yet answered."""
-    orphaned: int = 0
-    """Of these, the first ones: frames of before a refusal, whose numbers of logs are void."""
+    turn: int = 0
+    """How often the peer refused the request: its numbers of logs from before are void."""
     ranges: PositionSet | None = None
     """What was held when the peer began to ask for ranges, until it sends the first records."""
     question: RangeRequest | None = None
@@ -93,7 +95,7 @@ class Pull:
     def refused(self) -> None:
         """The peer serves this request no more, and forgets what it announced for it."""
         self.state = PullState.REFUSED
-        self.orphaned = self.pending
+        self.turn += 1
         # Another mapping: frames that wait for the store still look at the old one.
         self.announcements = {}
 
@@ -127,13 +129,10 @@ class Pull:
             sealed=view.sealed,
         )
 
-    def answered(self) -> bool:
+    def answered(self, turn: int) -> bool:
         """One frame came back from the store; whether the peer is to hear of it."""
         self.pending -= 1
-        if not self.orphaned:
-            return True
-        self.orphaned -= 1
-        return False
+        return turn == self.turn
 
     def compared(self, view: ScopeView, theirs: Summary) -> list[Effect]:
         """Anti-entropy: a difference that outlives a comparison starts the request anew.
@@ -209,7 +208,7 @@ class Pull:
         if response.frame is None:
             return []
         self.pending += 1
-        return [Ingest(self.request, self.scope, self.announcements, response.frame)]
+        return [Ingest(self.request, self.scope, self.announcements, response.frame, self.turn)]
 
 
 def _stated(clock: tuple[ClockEntry, ...]) -> tuple[ClockEntry, ...]:

@@ -31,6 +31,7 @@ from ._network import ScopeStatus as ScopeStatus
 from ._network import Status as Status
 from ._network import SyncResult as SyncResult
 from ._network import SyncState as SyncState
+from ._network import WriterStatus as WriterStatus
 from ._pages import CONFLICTS as CONFLICTS
 from ._pages import HISTORY_ENTRIES as HISTORY_ENTRIES
 from ._pages import Page as Page
@@ -74,4 +75,5 @@ __all__ = [
     "Status",
     "SyncResult",
     "SyncState",
+    "WriterStatus",
 ]

@@ -1,6 +1,6 @@
 """What a node says about itself, its peers and its scopes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -129,6 +129,24 @@ class ErasureStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class WriterStatus:
+    """What one writer brought in since the node was opened; see ``docs/operations.md``, quotas."""
+
+    node: str
+    """Id of the node whose key signed the records."""
+    label: str
+    records: int
+    record_bytes: int
+    """Bytes of the frames that carried them."""
+    work_ms: int
+    """CPU time that storing and checking them took."""
+    waiting_bytes: int = 0
+    """Bytes that have arrived and wait for their turn."""
+    delayed_s: float = 0.0
+    """How long its next records still wait, because it is beyond its quota; mostly 0."""
+
+
+@dataclass(frozen=True, slots=True)
 class Identity:
     """Who this node is."""
 
@@ -169,6 +187,11 @@ class Status:
     """Payloads that have not arrived, over all scopes."""
     erasures: tuple[ErasureStatus, ...] = ()
     """Erasures that some member has not confirmed."""
+    writers: tuple[WriterStatus, ...] = ()
+    """Other members that brought something in since the node was opened: those with the most
+    bytes, at most 64."""
+    left_out: dict[str, int] = field(default_factory=dict[str, int])
+    """By the name of a list above: how many more there are than one answer holds."""
 
     def to_json(self) -> str:
         """The same object that ``engram-sync status --json`` prints."""

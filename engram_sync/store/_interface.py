@@ -232,6 +232,11 @@ class Store(Protocol):
         """
         ...
 
+    @property
+    def waiting(self) -> bool:
+        """Whether jobs wait that have not begun; a long job may ask, and end early."""
+        ...
+
     async def submit(self, job: Callable[[Transaction], T], *, weight: int = 1) -> T:
         """Run ``job`` and return its result once it is durable.
 

@@ -94,6 +94,11 @@ class _SqlStore:
         """See ``Store.serve``."""
         await self._writer.serve(task_status=task_status)
 
+    @property
+    def waiting(self) -> bool:
+        """See ``Store.waiting``."""
+        return self._writer.waiting
+
     async def submit(self, job: Callable[[Transaction], T], *, weight: int = 1) -> T:
         """See ``Store.submit``."""
         return await self._writer.submit(job, weight=weight)

@@ -63,6 +63,11 @@ class Writer:
         self._ended = trio.Event()
 
     @property
+    def waiting(self) -> bool:
+        """Whether jobs wait that no commit has begun; may be asked from any thread."""
+        return bool(self._queue or self._outside)
+
+    @property
     def queued_weight(self) -> int:
         """Weight of the jobs that wait for a commit to begin."""
         return self._queued_weight

@@ -79,6 +79,7 @@ class Host:
             jitter=random.Random(f"{seed} {name} jitter").random,
             transport=lambda _network, _home: transport,
             discovery=configured_peers,
+            work_s=float,
         )
 
     @property

@@ -12,10 +12,11 @@ from engram_sync.address import Address
 from engram_sync.node import Node, _budget
 from engram_sync.node._authentication import authenticate
 from engram_sync.node._budget import Budget
-from engram_sync.node._connection import Connection, ConnectionEnded, Received
+from engram_sync.node._connection import Connection, ConnectionEnded, Ingested
+from engram_sync.node._inbox import Received
 from engram_sync.node._limits import OUTBOUND_ROOM_BYTES, PAGE_BYTES
 from engram_sync.node._network_parts import PeerMemory
-from engram_sync.replication import Effect, Exchange
+from engram_sync.replication import Exchange
 from engram_sync.results import NewMemory
 from engram_sync.transport import Link
 from engram_wire import (
@@ -184,7 +185,7 @@ class Gate:
         services = node._sharing.network._services
         self._ingest, services.ingest = services.ingest, self._wait
 
-    async def _wait(self, connection: Connection, batch: Sequence[Received]) -> list[Effect]:
+    async def _wait(self, connection: Connection, batch: Sequence[Received]) -> Ingested:
         await self.opened.wait()
         return await self._ingest(connection, batch)
 

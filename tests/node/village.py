@@ -141,6 +141,7 @@ class Village:
             jitter=luck.random,
             transport=lambda _network, _node: self.tap(name, self.network.transport(name)),
             discovery=configured_peers,
+            work_s=float,
         )
 
     @asynccontextmanager

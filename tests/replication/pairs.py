@@ -210,14 +210,16 @@ class Book:
         if log in self.refuses:
             held = shelf.clock.get(log, 0)
             why = (Rejection(log, held + 1, 7),)
-            return self.exchange.on_stored([Stored(effect.request, ref, log, held, 0, why)])
+            stored = Stored(effect.request, ref, log, held, 0, why, effect.turn)
+            return self.exchange.on_stored([stored])
         new = seq == shelf.clock.get(log, 0) + 1
         effects: list[Effect] = []
         if new:
             shelf.runs.append((log, seq))
             self.publish(effect.scope)
             effects += self.exchange.on_advanced(effect.scope)
-        return effects + self.exchange.on_stored([Stored(effect.request, ref, log, seq, int(new))])
+        stored = Stored(effect.request, ref, log, seq, int(new), (), effect.turn)
+        return effects + self.exchange.on_stored([stored])
 
     def read(self, effect: ReadRuns) -> list[Effect]:
         assert self.exchange is not None
