@@ -6,7 +6,7 @@ What every program that keeps the same promises has to pay, whatever it stores t
 import random
 import statistics
 import time
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -67,11 +67,6 @@ class Kept:
         """See ``History``."""
         place = bisect_right(self.runs[log], seq, key=_seq)
         return self.runs[log][place - 1] if place else None
-
-    def signed_after(self, log: int, seq: int) -> SignedPosition | None:
-        """See ``History``."""
-        place = bisect_left(self.runs[log], seq, key=_seq)
-        return self.runs[log][place] if place < len(self.runs[log]) else None
 
     def records(self, log: int, first: int, last: int) -> Sequence[Record]:
         """See ``History``."""

@@ -123,7 +123,7 @@ def _check_named(
 def _check_framed(shape: bytes, superseded: bytes) -> None:
     digest = payload_hash(_PAYLOAD)
     record = Record(
-        2, bytes(16), 1 << 40, shape, superseded, _PAYLOAD, digest, NO_IDS, AUTH_UNCHANGED
+        2, bytes(16), 1 << 40, shape, superseded, _PAYLOAD, digest, NO_IDS, AUTH_UNCHANGED, True
     )
     body = body_of(record)
     require(cbor.encode(cbor.decode_untrusted(body)) == body, "a body is canonical CBOR")

@@ -22,7 +22,7 @@ from nacl.exceptions import CryptoError
 from nacl.signing import SigningKey, VerifyKey
 
 NAMES = "create update delete archive restore resolve join erase seal edit"
-BODY = ("kind", "engram", "hlc", "deps", "auth", "shape", "superseded")
+BODY = ("kind", "engram", "hlc", "deps", "auth", "shape", "superseded", "mark")
 REQUEST, RESPONSE, ACK, JOIN, JOINED, PING, PONG, GOODBYE = range(2, 10)
 write = partial(cbor2.dumps, canonical=True)
 
@@ -64,7 +64,7 @@ class Replica:
         log = h("log", write(["engram-sync/log/2", domain, self.scope, author, incarnation]))
         held = self.logs.get(log, [{"id": log, "hlc": 0}])
         named, first, offsets, signatures, shapes, index, engrams, ms, steps, *rest = read(raw)
-        (counters, pasts, cells, context), chain = rest, held[:first]
+        (counters, pasts, cells, context, marks), chain = rest, held[:first]
         need(named == ref and len(chain) == first and offsets[-1] + 1 == len(cells), "a lost frame")
         found = {n: deps + auth for n, deps, auth in context or ()}
         columns = [column or [0] * len(cells) for column in (index, counters, pasts)]
@@ -74,7 +74,8 @@ class Replica:
             head = shapes[shape][:1] + write(engrams[16 * n :][:16]) + write(ms << 16 | count)
             tail = found.get(n, b"\x80\xf6") + shapes[shape][1:] + (past or b"\x80")
             hashed = h("payload", cell) if isinstance(cell, bytes) else cell[0]
-            seq, body = first + n, b"\x87" + head + tail
+            mark = write(int(n in offsets or n in (marks or ())))
+            seq, body = first + n, b"\x88" + head + tail + mark
             i = h("record", chain[-1]["id"] + seq.to_bytes(8, "big") + hashed + body)
             r = dict(zip(BODY, read(body), strict=True)) | {"seq": seq, "id": i, "body": body}
             need(r["hlc"] > chain[-1]["hlc"], "time goes back in a log")

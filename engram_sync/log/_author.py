@@ -158,9 +158,12 @@ def _sign(
 ) -> AuthoredBatch:
     check = RunCheck.begin(registry, rules, history, log)
     runs: list[Run] = []
+    written: list[Record] = []
     head = log.head
     try:
-        for part in split_runs(records):
+        for unmarked in split_runs(records):
+            part = [*unmarked[:-1], unmarked[-1]._replace(marked=True)]
+            written += part
             check.check_untrusted(head, part)
             head = follow(head, part)[-1]
             runs.append(Run(part[0].seq, part[-1].seq, head, sign_head(secret_key, head)))
@@ -176,7 +179,7 @@ def _sign(
     return AuthoredBatch(
         log=log,
         new_log=done.new,
-        records=records,
+        records=written,
         runs=tuple(runs),
         pasts=tuple(check.pasts),
         seq=log.seq,

@@ -78,6 +78,9 @@ class Batch:
     hlc: int
     auth: bytes
     """Encoded membership heads in force at ``seq``; also part of the newest past."""
+    marks: tuple[tuple[int, bytes], ...] = ()
+    """(seq, head) of each marked position inside a run: its signature did not come along, and other
+    records may name it all the same."""
     erased: tuple[tuple[int, int], ...] = ()
     """(log number, seq) of each record whose payload is to be purged and never taken again."""
     sealed: tuple[tuple[int, int], ...] = ()

@@ -138,7 +138,7 @@ class RunCheck:
             plain = begun and row == _PLAIN_ROW and only.shape[0] in _ORDINARY
             return () if plain else (0,)
         columns = zip(*records, strict=True)
-        _, _, _, shapes, dots, _, _, deps, auths = columns
+        _, _, _, shapes, dots, _, _, deps, auths, _ = columns
         if not {shape[0] for shape in set(shapes)} <= _ORDINARY:
             return range(len(records))
         if begun and (set(deps), set(auths), set(dots)) == _PLAIN:

@@ -4,16 +4,13 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from engram_wire import Frame, SignatureError, verify_frame_untrusted
+from engram_wire import Frame, Position, SignatureError, verify_frame_untrusted
 
 from ._errors import GapError
 from ._limits import CANDIDATES_MAX
 from ._logs import LogState
 from ._resolve import follow, head_at
 from ._views import History
-
-Signed = Sequence[tuple[int, bytes, bytes]]
-"""(seq, head, signature) of each signed position of a frame."""
 
 
 class Fit(NamedTuple):
@@ -25,8 +22,8 @@ class Fit(NamedTuple):
     """That position; the one before the frame when nothing of it is held."""
     start: bytes
     """Head before the frame."""
-    signed: Signed
-    """The frame's signed positions, proven."""
+    marked: Sequence[Position]
+    """The frame's marked positions, proven."""
 
     @property
     def diverges(self) -> bool:
@@ -51,13 +48,13 @@ def fit_untrusted(log: LogState, frame: Frame, history: History) -> Fit:
     for candidate in _candidates(log, before):
         start = head_at(candidate, before, history)
         try:
-            signed = verify_frame_untrusted(frame, log.author, start)
+            marked = verify_frame_untrusted(frame, log.author, start)
         except SignatureError as error:
             refused = error
             continue
         if frame.first > candidate.seq and not candidate.children:
-            return Fit(candidate, before, start, signed)
-        return _descend(Fit(candidate, before, start, signed), frame, history)
+            return Fit(candidate, before, start, marked)
+        return _descend(Fit(candidate, before, start, marked), frame, history)
     if refused is not None:
         raise refused
     held = max(part.seq for part in log.family())
@@ -99,7 +96,7 @@ class _Heads:
     def __init__(self, fit: Fit, frame: Frame) -> None:
         self._frame = frame
         self._start = fit.start
-        self._known = {seq: head for seq, head, _ in fit.signed}
+        self._known = {seq: head for seq, head, _ in fit.marked}
         self._known[frame.first - 1] = fit.start
         self._whole = False
 

@@ -1,5 +1,6 @@
 """Frames of other authors: compare what overlaps, prove what is new, keep what is valid."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from engram_wire import (
@@ -7,6 +8,7 @@ from engram_wire import (
     Frame,
     InvalidRecordError,
     LogDomain,
+    Position,
     Rejection,
     SignatureError,
     WireError,
@@ -17,7 +19,7 @@ from ._batches import IngestBatch, Run, Split
 from ._check import RunCheck
 from ._commit import commit, end_live
 from ._errors import GapError, MissingDependencyError
-from ._fit import Fit, Signed, fit_untrusted
+from ._fit import Fit, fit_untrusted
 from ._logs import LogState, branch_of, root_log
 from ._past import encode_past
 from ._refusals import Refusals
@@ -93,26 +95,26 @@ class _Taking:
         duplicates = fit.position - frame.first + 1
         # Whether it is valid or not: somebody signs with this node's key.
         ended = fit.log.live
-        signed, refusal = self._acceptable()
-        if not signed:
+        marked, refusal = self._acceptable()
+        if not any(position.signature for position in marked):
             return _empty(fit.log, duplicates, refusal, ended=ended)
         if not fit.diverges:
-            return self._extend_untrusted(fit.log, signed, refusal, self.history, ended=ended)
-        return self._branch_untrusted(signed, refusal, ended=ended)
+            return self._extend_untrusted(fit.log, marked, refusal, self.history, ended=ended)
+        return self._branch_untrusted(marked, refusal, ended=ended)
 
-    def _acceptable(self) -> tuple[Signed, Rejection | None]:
-        """The new signed positions before the first record that was found invalid already."""
-        new = [position for position in self.fit.signed if position[0] > self.fit.position]
+    def _acceptable(self) -> tuple[Sequence[Position], Rejection | None]:
+        """The new marked positions before the first record that was found invalid already."""
+        new = [position for position in self.fit.marked if position.seq > self.fit.position]
         refused, root = self.intake.refused, self.fit.log.root
         if not refused.any_of(root):
             return new, None
         heads = enumerate(follow(self.fit.start, self.frame.records), self.frame.first)
         found = ((seq, refused.of(root, head)) for seq, head in heads)
         end, refusal = next((pair for pair in found if pair[1]), (self.fit.position, None))
-        return (new if refusal is None else [at for at in new if at[0] < end]), refusal
+        return (new if refusal is None else [at for at in new if at.seq < end]), refusal
 
     def _branch_untrusted(
-        self, signed: Signed, refusal: Rejection | None, *, ended: bool
+        self, marked: Sequence[Position], refusal: Rejection | None, *, ended: bool
     ) -> IngestBatch:
         """Take what leaves the continuations held; the log is divided only if some of it is valid.
 
@@ -125,7 +127,7 @@ class _Taking:
         first = follow(self.fit.start, self.frame.records[: base + 2 - self.frame.first])[-1]
         try:
             batch = self._extend_untrusted(
-                branch_of(trunk, first), signed, refusal, history, split=(told, undo), ended=ended
+                branch_of(trunk, first), marked, refusal, history, split=(told, undo), ended=ended
             )
         except Exception:
             undo()
@@ -137,7 +139,7 @@ class _Taking:
     def _extend_untrusted(
         self,
         log: LogState,
-        signed: Signed,
+        marked: Sequence[Position],
         refusal: Rejection | None,
         history: History,
         *,
@@ -147,14 +149,18 @@ class _Taking:
         registry, frame = self.intake.registry, self.frame
         check = RunCheck.begin(registry, self.intake.rules, history, log)
         runs: list[Run] = []
+        marks: list[tuple[int, bytes]] = []
         position, head, begin = log.seq, log.head, log.seq + 1 - frame.first
         problem = ""
         try:
-            for seq, signed_head, signature in signed:
+            for seq, marked_head, signature in marked:
+                if signature is None:
+                    marks.append((seq, marked_head))
+                    continue
                 records = frame.records[position + 1 - frame.first : seq + 1 - frame.first]
                 check.check_untrusted(head, records)
-                runs.append(Run(position + 1, seq, signed_head, signature))
-                position, head = seq, signed_head
+                runs.append(Run(position + 1, seq, marked_head, signature))
+                position, head = seq, marked_head
         except MissingDependencyError:
             check.revert()
             raise
@@ -176,6 +182,7 @@ class _Taking:
             new_log=done.new,
             records=frame.records[begin : position + 1 - frame.first],
             runs=tuple(runs),
+            marks=tuple([mark for mark in marks if mark[0] < position]),
             pasts=tuple(check.pasts),
             seq=log.seq,
             head=log.head,

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from engram_wire import Record, extend
 
-from ._errors import MissingDependencyError, SignedPosition
+from ._errors import MissingDependencyError
 from ._logs import LogState
 from ._past import NOTHING, Past, decode_past
 from ._registry import Registry
@@ -64,45 +64,20 @@ def place_of_untrusted(
     """The position that record ``seq`` of log ``of`` names by ``head``.
 
     Raises:
-        MissingDependencyError: It is no position held of another log of the same scope.
+        MissingDependencyError: It is no marked position held of another log of the same scope.
     """
     log = registry.at_head(head)
-    if log is not None:
+    # A trunk ends where its branches begin, which need not be a marked position.
+    if log is not None and not log.children:
         place = Place(registry, log, log.seq)
     else:
         found = history.position_of(of.scope, head)
-        place = (
-            _inside_a_run_untrusted(registry, history, of, seq, head)
-            if found is None
-            else Place(registry, registry.by_number(found[0]), found[1])
-        )
+        if found is None:
+            raise MissingDependencyError(of.id, seq, head)
+        place = Place(registry, registry.by_number(found[0]), found[1])
     if place.log.root == of.root or place.log.scope != of.scope:
         raise MissingDependencyError(of.id, seq, head)
     return place
-
-
-def _inside_a_run_untrusted(
-    registry: Registry, history: History, of: LogState, seq: int, head: bytes
-) -> Place:
-    """The position ``head`` where it is held without a signature of its own.
-
-    A relay can drop every signature but the last one of a frame, and nobody can see that.  What
-    the author signed must be found all the same: otherwise one relay could keep all records that
-    name it away from a node, for ever.  Costs a walk over the chains of the scope, where the
-    peer's session would have ended.
-    """
-    for log in registry.scope(of.scope).logs.values():
-        if log.root == of.root:
-            continue
-        before, done = _origin(log), log.base
-        while done < log.seq:
-            run = history.signed_after(log.n, done + 1) or SignedPosition(log.seq, log.head, b"")
-            if run.seq > done + 1:
-                heads = follow(before, history.records(log.n, done + 1, run.seq - 1))
-                if head in heads:
-                    return Place(registry, log, done + 1 + heads.index(head))
-            before, done = run.head, run.seq
-    raise MissingDependencyError(of.id, seq, head)
 
 
 def _origin(log: LogState) -> bytes:

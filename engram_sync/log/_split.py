@@ -89,10 +89,6 @@ class _Renamed:
         """See ``History.signed_before``."""
         return self._history.signed_before(self._stored(log), seq)
 
-    def signed_after(self, log: int, seq: int) -> SignedPosition | None:
-        """See ``History.signed_after``."""
-        return self._history.signed_after(self._stored(log), seq)
-
     def records(self, log: int, first: int, last: int) -> Sequence[Record]:
         """See ``History.records``."""
         return self._history.records(self._stored(log), first, last)

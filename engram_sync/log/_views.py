@@ -17,15 +17,11 @@ class History(Protocol):
     """
 
     def position_of(self, scope: bytes, head: bytes) -> tuple[int, int] | None:
-        """(log number, seq) of the signed position ``head`` of ``scope``; None when not held."""
+        """(log number, seq) of the marked position ``head`` of ``scope``; None when not held."""
         ...
 
     def signed_before(self, log: int, seq: int) -> SignedPosition | None:
         """The newest signed position at or before ``seq``; None when there is none."""
-        ...
-
-    def signed_after(self, log: int, seq: int) -> SignedPosition | None:
-        """The oldest signed position at or after ``seq``; None when there is none."""
         ...
 
     def records(self, log: int, first: int, last: int) -> Sequence[Record]:

@@ -136,11 +136,9 @@ def _compacted(
 async def _merge(core: Core, scope: bytes, before_ms: int, *, dry: bool) -> int:
     """Join runs, and count the signatures that are no longer stored."""
     number = core.path.ledger.scope_number(scope)
-    # A position that a record names is looked up by its signature.
-    keep = await core.read(lambda reader: reader.named_heads(number))
     removed = after = 0
     while True:
-        step = _MergeStep(number, before_ms, after, frozenset(keep), dry)
+        step = _MergeStep(number, before_ms, after, dry)
         merged = await core.store.submit(step.run, weight=MERGE_RUNS)
         removed += merged.removed
         if merged.arrival is None:
@@ -161,18 +159,13 @@ class _MergeStep:
     scope: int
     before_ms: int
     after: int
-    keep: frozenset[bytes]
     dry: bool
 
     def run(self, tx: Transaction) -> MergedRuns:
         try:
             with tx.savepoint():
                 merged = tx.merge_runs(
-                    self.scope,
-                    MERGE_RUNS,
-                    self.before_ms,
-                    after_arrival=self.after,
-                    keep=self.keep,
+                    self.scope, MERGE_RUNS, self.before_ms, after_arrival=self.after
                 )
                 if self.dry:
                     raise _UndoneError(merged)

@@ -16,17 +16,11 @@ class StoredHistory:
 
     def position_of(self, scope: bytes, head: bytes) -> tuple[int, int] | None:
         """See ``History.position_of``."""
-        run = self._reader.run_by_head(self._ledger.scope_number(scope), head)
-        return None if run is None else (run.log, run.last)
+        return self._reader.position_of(self._ledger.scope_number(scope), head)
 
     def signed_before(self, log: int, seq: int) -> SignedPosition | None:
         """See ``History.signed_before``."""
         return _position(self._reader.run_before(log, seq))
-
-    def signed_after(self, log: int, seq: int) -> SignedPosition | None:
-        """See ``History.signed_after``."""
-        runs = self._reader.runs_of(log, seq - 1, 1)
-        return _position(runs[0] if runs else None)
 
     def records(self, log: int, first: int, last: int) -> Sequence[Record]:
         """See ``History.records``."""

@@ -42,6 +42,7 @@ class Storing:
         now_ms = self._clock.now_ms()
         tx.put_records(log.n, records)
         arrivals = [tx.put_run(log.n, *run, at=now_ms) for run in batch.runs]
+        tx.put_marks(log.n, batch.marks)
         for seq, past in batch.pasts:
             tx.put_past(log.n, seq, past)
         tx.set_head(log.n, batch.seq, batch.head, batch.hlc)

@@ -58,6 +58,16 @@ def not_a_store_error(place: str) -> CorruptError:
     )
 
 
+def older_schema_error(place: str, version: int) -> PreconditionError:
+    """The error of a store whose records are of a form that is not valid any more."""
+    return PreconditionError(
+        f"{place} was written before the format of records was settled (schema {version}), and "
+        "this program cannot read them",
+        hint="print what it holds with the release that wrote it (engram-sync list --json), then "
+        "begin a new home; the file was not changed",
+    )
+
+
 def newer_schema_error(place: str, version: int, version_max: int) -> PreconditionError:
     """The error of a store that a later release wrote."""
     return PreconditionError(

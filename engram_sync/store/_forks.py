@@ -8,6 +8,7 @@ from ._statements import Statements
 _MOVES = (
     "UPDATE rec SET id = id + ? WHERE id BETWEEN ? AND ?",
     "UPDATE run SET id = id + ? WHERE id BETWEEN ? AND ?",
+    "UPDATE mark SET id = id + ? WHERE id BETWEEN ? AND ?",
     "UPDATE past SET id = id + ? WHERE id BETWEEN ? AND ?",
     "UPDATE erased SET id = id + ? WHERE id BETWEEN ? AND ?",
     "UPDATE owed SET id = id + ? WHERE id BETWEEN ? AND ?",

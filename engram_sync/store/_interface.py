@@ -5,7 +5,7 @@ never in the event loop's thread unless the executor says so, and must not keep 
 use after the job has ended raises ``DegradedError``.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol, TypeVar
 
@@ -112,21 +112,23 @@ class Transaction(Reader, Protocol):
         before_at: int,
         *,
         after_arrival: int = 0,
-        keep: Collection[bytes] = (),
     ) -> MergedRuns:
         """Join runs of one log that arrived one after the other; the last signature is kept.
 
-        A joined run has at most as many records and bytes as a frame may.  Runs that were not
-        materialised yet, that straddle a fork, or that contain an owed payload stay as they are.
+        The positions that lose theirs are still found by ``position_of``.  A joined run has at most
+        as many records and bytes as a frame may.  Runs that were not materialised yet, that
+        straddle a fork, or that contain an owed payload stay as they are.
 
         Args:
             scope: Number of the scope.
             limit: Runs to look at.
             before_at: Only runs that arrived before this time (ms), or at an unknown one.
             after_arrival: ``arrival`` of the step before; 0 begins.
-            keep: Heads that must stay signed positions, such as ``named_heads``: a position that
-                a record names is found at once only while it has a signature of its own.
         """
+        ...
+
+    def put_marks(self, log: int, marks: Iterable[tuple[int, bytes]]) -> None:
+        """Add marked positions, (seq, head) each, whose signatures are not held."""
         ...
 
     def put_past(self, log: int, seq: int, vector: bytes) -> None:

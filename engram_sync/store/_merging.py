@@ -1,6 +1,5 @@
 """Joining runs, so that fewer signatures are stored and sent."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 
 from engram_wire import RUN_BYTES_MAX, RUN_RECORDS_MAX
@@ -9,7 +8,7 @@ from ._limits import LOG_SEQ_MASK
 from ._rows import MergedRuns
 from ._statements import Statements
 
-_RUNS = """SELECT run.id, run.arrival, run.first, run.head,
+_RUNS = """SELECT run.id, run.arrival, run.first,
     first > log.base AND (at IS NULL OR at < ?4) FROM run JOIN log ON log.n = run.id >> 40
     WHERE run.scope = ?1 AND arrival > ?2
         AND arrival <= (SELECT materialised FROM scope WHERE scope.n = ?1)
@@ -17,9 +16,11 @@ _RUNS = """SELECT run.id, run.arrival, run.first, run.head,
 
 # What a record weighs in a frame: its payload, and its body, whose parts these are.  An absent
 # column stands for one byte.
-_BYTES = """SELECT coalesce(sum(28 + length(shape.b) + coalesce(length(payload), 0)
+_BYTES = """SELECT coalesce(sum(29 + length(shape.b) + coalesce(length(payload), 0)
     + coalesce(length(sups), 1) + coalesce(length(deps), 1) + coalesce(length(auth), 1)), 0)
     FROM rec JOIN shape ON shape.id = rec.shape WHERE rec.id BETWEEN ? AND ?"""
+# Whoever names the position finds it without its signature.
+_TO_MARK = "INSERT INTO mark (id, scope, head) SELECT id, scope, head FROM run WHERE id = ?"
 _OWED = "SELECT EXISTS (SELECT 1 FROM owed WHERE id BETWEEN ? AND ?)"
 
 
@@ -30,7 +31,6 @@ class _Run:
     id: int
     arrival: int
     first: int
-    head: bytes
     joinable: bool
 
     @property
@@ -51,10 +51,10 @@ class _Group:
         self.runs = [first]
         self._bytes = -1  # Counted only once there is a second run.
 
-    def take(self, run: _Run, keep: Collection[bytes]) -> bool:
+    def take(self, run: _Run) -> bool:
         """Add ``run`` if the result is still a run that a frame can carry."""
         last = self.runs[-1]
-        if not (run.joinable and last.joinable and last.id + 1 == run.begin) or last.head in keep:
+        if not (run.joinable and last.joinable and last.id + 1 == run.begin):
             return False
         if run.last - self.runs[0].first + 1 > RUN_RECORDS_MAX:
             return False
@@ -73,6 +73,7 @@ class _Group:
         """Store the runs as one that came with the last of them; how many are gone."""
         gone = [(run.id,) for run in self.runs[:-1]]
         if gone:
+            self._sql.many(_TO_MARK, gone)
             self._sql.many("DELETE FROM run WHERE id = ?", gone)
             first, last = self.runs[0].first, self.runs[-1].id
             self._sql.run("UPDATE run SET first = ? WHERE id = ?", (first, last))
@@ -85,7 +86,6 @@ def merge_runs(
     limit: int,
     before_at: int,
     after_arrival: int,
-    keep: Collection[bytes],
 ) -> MergedRuns:
     """See ``Transaction.merge_runs``."""
     limit = max(limit, 2)
@@ -93,7 +93,7 @@ def merge_runs(
     groups: list[_Group] = []
     for row in rows:
         run = _Run(*row)
-        if not groups or not groups[-1].take(run, keep):
+        if not groups or not groups[-1].take(run):
             groups.append(_Group(sql, run))
     removed = sum(group.write() for group in groups)
     if len(rows) < limit:

@@ -51,8 +51,8 @@ class Reader(Protocol):
         """Arrival of the newest run of ``scope``; 0 when there is none."""
         ...
 
-    def run_by_head(self, scope: int, head: bytes) -> RunRow | None:
-        """The run of ``scope`` that ends at the record with id ``head``."""
+    def position_of(self, scope: int, head: bytes) -> tuple[int, int] | None:
+        """(log, seq) of the marked position of ``scope`` with id ``head``."""
         ...
 
     def run_at(self, log: int, seq: int) -> RunRow | None:
@@ -95,13 +95,6 @@ class Reader(Protocol):
 
     def past(self, log: int, seq: int) -> bytes | None:
         """The newest causal-past snapshot of ``log`` itself at or before ``seq``."""
-        ...
-
-    def named_heads(self, scope: int) -> set[bytes]:
-        """Every 32-byte id that a record of ``scope`` names in its deps or auth.
-
-        Reads all records of the scope that name any.
-        """
         ...
 
     # What is missing, hidden or gone

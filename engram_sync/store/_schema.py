@@ -1,7 +1,8 @@
 """The tables, as numbered steps from an empty file to the newest schema.
 
-A step is never changed after a release: a store written by any release is brought forward by the
-steps it has not seen, in one transaction, so that a crash leaves it at one version or the other.
+A step is never changed after a release: a store of schema ``READABLE_MIN`` or later is brought
+forward by the steps it has not seen, in one transaction, so that a crash leaves it at one version
+or the other.
 
 Nothing is stored twice.  What follows from the rest by a cheap computation is absent: the payload
 hash of a payload that is held, the state and view of an engram with a single record, the empty
@@ -11,7 +12,11 @@ lists that most records carry.
 from collections.abc import Sequence
 
 from ._database import Connection
-from ._faults import newer_schema_error, not_a_store_error
+from ._faults import newer_schema_error, not_a_store_error, older_schema_error
+
+READABLE_MIN = 3
+"""Schema of the oldest store that is brought forward.  Before it, records had no mark in their
+bodies: by the rules of today none of them hashes to what was signed."""
 
 APPLICATION_ID = 0x656E6772
 """``engr`` in ASCII; at byte 68 of the file, where file(1) and SQLite look for it."""
@@ -90,7 +95,16 @@ _SECOND = (
         SELECT 'store purge', x'02' WHERE EXISTS (SELECT 1 FROM rec)""",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND)
+_THIRD = (
+    # Part of the body, so a record can be chained again without its signature.
+    "ALTER TABLE rec ADD COLUMN marked INTEGER NOT NULL DEFAULT 0",
+    # Marked positions inside a run: their signatures are not held, and others may name them.
+    """CREATE TABLE mark (
+        id INTEGER PRIMARY KEY, scope INTEGER NOT NULL REFERENCES scope(n), head BLOB NOT NULL)""",
+    "CREATE INDEX mark_head ON mark(substr(head, 1, 8))",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _THIRD)
 """Step i brings a store of schema i to schema i + 1."""
 SCHEMA_VERSION = len(MIGRATIONS)
 
@@ -100,13 +114,15 @@ def check(connection: Connection, place: str, version_max: int = SCHEMA_VERSION)
 
     Raises:
         CorruptError: Something else wrote the file.
-        PreconditionError: A newer release wrote it.
+        PreconditionError: A newer release wrote it, or one whose records were of another form.
     """
     application = connection.pragma("application_id")
     version = int(connection.pragma("user_version"))
     if application == APPLICATION_ID:
         if version > version_max:
             raise newer_schema_error(place, version, version_max)
+        if 0 < version < READABLE_MIN:
+            raise older_schema_error(place, version)
         return version
     content = connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
     if application != 0 or version != 0 or content is not None:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import apsw
 
-from engram_wire import Record, WireError, decode_ids_untrusted, payload_hash
+from engram_wire import Record, payload_hash
 
 from ._database import Row
 from ._limits import LOG_SEQ_BITS, LOG_SEQ_MASK
@@ -14,7 +14,11 @@ from ._rows import RunRow
 from ._statements import Statements
 
 _RUN = "SELECT arrival, scope, id >> 40, first, id & 0xFFFFFFFFFF, head, sig, at FROM run"
-_RECORD = "SELECT rec.id, eid, rec.hlc, shape, sups, payload, phash, deps, auth FROM rec"
+_RECORD = "SELECT rec.id, eid, rec.hlc, shape, sups, payload, phash, deps, auth, marked FROM rec"
+_AT_HEAD = (
+    "SELECT id FROM run WHERE substr(head, 1, 8) = ? AND head = ? AND scope = ?",
+    "SELECT id FROM mark WHERE substr(head, 1, 8) = ? AND head = ? AND scope = ?",
+)
 _ARRIVAL = """(SELECT arrival FROM run WHERE run.id BETWEEN rec.id AND rec.id | 0xFFFFFFFFFF
     ORDER BY run.id LIMIT 1)"""
 _OF_ONE_ENGRAM = " JOIN log ON log.n = rec.id >> 40 WHERE eid = ? AND log.scope = ? ORDER BY "
@@ -24,9 +28,6 @@ _FORKED = "SELECT 1 FROM log WHERE scope = ? AND parent IS NOT NULL LIMIT 1"
 _BRANCHES = """SELECT parent, n, base, run.first, run.arrival, run.at FROM log LEFT JOIN run
     ON run.id = (SELECT min(id) FROM run WHERE id BETWEEN n << 40 AND n << 40 | 0xFFFFFFFFFF)
     WHERE log.scope = ? AND parent IS NOT NULL"""
-_NAMES = """SELECT deps, auth FROM rec JOIN log ON rec.id BETWEEN log.n << 40 AND
-    log.n << 40 | 0xFFFFFFFFFF WHERE log.scope = ? AND (deps IS NOT NULL OR auth IS NOT NULL)"""
-
 EMPTY_LIST = b"\x80"
 UNCHANGED = b"\xf6"
 
@@ -67,10 +68,12 @@ class SqlRecords:
             "SELECT coalesce(max(arrival), 0) FROM run WHERE scope = ?", (scope,)
         )
 
-    def run_by_head(self, scope: int, head: bytes) -> RunRow | None:
-        sql = _RUN + " WHERE substr(head, 1, 8) = ? AND head = ? AND scope = ?"
-        row = self._sql.one(sql, (head[:8], head, scope))
-        return None if row is None else RunRow(*row)
+    def position_of(self, scope: int, head: bytes) -> tuple[int, int] | None:
+        for sql in _AT_HEAD:
+            row = self._sql.one(sql, (head[:8], head, scope))
+            if row is not None:
+                return row[0] >> LOG_SEQ_BITS, row[0] & LOG_SEQ_MASK
+        return None
 
     def run_at(self, log: int, seq: int) -> RunRow | None:
         row = self._sql.one(_RUN + " WHERE id = ?", (log << LOG_SEQ_BITS | seq,))
@@ -158,18 +161,10 @@ class SqlRecords:
         row = self._sql.one(sql, (base, base | seq))
         return None if row is None else row[0]
 
-    def named_heads(self, scope: int) -> set[bytes]:
-        found: set[bytes] = set()
-        for deps, auth in self._sql.all(_NAMES, (scope,)):
-            for ids in (deps, auth):
-                if ids is not None:
-                    found.update(_ids(ids))
-        return found
-
     def _decoded(self, rows: Iterable[Row]) -> list[tuple[int, Record]]:
         shapes = self._sql.shapes.by_number
         found: list[tuple[int, Record]] = []
-        for row_id, engram, hlc, shape, superseded, payload, digest, deps, auth in rows:
+        for row_id, engram, hlc, shape, superseded, payload, digest, deps, auth, marked in rows:
             record = Record(
                 row_id & LOG_SEQ_MASK,
                 engram,
@@ -180,6 +175,7 @@ class SqlRecords:
                 digest if payload is None else payload_hash(payload),
                 EMPTY_LIST if deps is None else deps,
                 UNCHANGED if auth is None else auth,
+                marked == 1,
             )
             found.append((row_id >> LOG_SEQ_BITS, record))
         return found
@@ -209,10 +205,3 @@ def _came(branches: dict[int, list[_Branch]], log: int, seq: int) -> _Arrived:
                 if branch.first <= seq and branch.arrived.arrival < found.arrival:
                     found = branch.arrived
     return found
-
-
-def _ids(encoded: bytes) -> Iterable[bytes]:
-    try:
-        return decode_ids_untrusted(encoded)
-    except WireError as error:
-        raise apsw.CorruptError(f"a record names ids that cannot be read: {error}") from error

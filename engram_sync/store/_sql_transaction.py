@@ -1,6 +1,6 @@
 """``Transaction`` in SQL."""
 
-from collections.abc import Callable, Collection, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 
 from engram_wire import Record
@@ -134,12 +134,13 @@ class SqlTransaction(SqlPayloads):
                 digest if payload is None else None,
                 None if deps == EMPTY_LIST else deps,
                 None if auth == UNCHANGED else auth,
+                marked,
             )
-            for seq, engram, hlc, shape, superseded, payload, digest, deps, auth in records
+            for seq, engram, hlc, shape, superseded, payload, digest, deps, auth, marked in records
         ]
         self._sql.many(
-            """INSERT INTO rec (id, eid, hlc, shape, sups, payload, phash, deps, auth)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+            """INSERT INTO rec (id, eid, hlc, shape, sups, payload, phash, deps, auth, marked)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
             rows,
         )
 
@@ -179,9 +180,14 @@ class SqlTransaction(SqlPayloads):
         before_at: int,
         *,
         after_arrival: int = 0,
-        keep: Collection[bytes] = (),
     ) -> MergedRuns:
-        return merge_runs(self._sql, scope, limit, before_at, after_arrival, keep)
+        return merge_runs(self._sql, scope, limit, before_at, after_arrival)
+
+    def put_marks(self, log: int, marks: Iterable[tuple[int, bytes]]) -> None:
+        rows = [(log << LOG_SEQ_BITS | seq, log, head) for seq, head in marks]
+        sql = """INSERT INTO mark (id, scope, head)
+            VALUES (?1, (SELECT scope FROM log WHERE n = ?2), ?3)"""
+        self._sql.many(sql, rows)
 
     def put_past(self, log: int, seq: int, vector: bytes) -> None:
         sql = """INSERT INTO past (id, vector) VALUES (?, ?)

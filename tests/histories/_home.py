@@ -323,7 +323,7 @@ class Home:
     async def missing(self, offers: Sequence[RunRow]) -> list[RunRow]:
         """Those that are not held here."""
         return await self.store.read(
-            lambda reader: [o for o in offers if reader.run_by_head(self.scope, o.head) is None]
+            lambda reader: [o for o in offers if reader.position_of(self.scope, o.head) is None]
         )
 
     async def parcels(self, runs: Sequence[RunRow], withheld: float = 0.0) -> list[Parcel]:

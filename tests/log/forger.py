@@ -57,6 +57,7 @@ class Forger:
         hlc: int | None = None,
         shape: bytes | None = None,
         edit: Edit | None = None,
+        marked: bool = True,
     ) -> "Forger":
         """Append a record; the first one states the author's real membership heads."""
         seq = len(self.records) + 1
@@ -78,6 +79,7 @@ class Forger:
             payload_hash=payload_hash(payload),
             deps=encode_ids(deps) if deps else NO_IDS,
             auth=stated if auth is None else encode_ids(auth),
+            marked=marked,
         )
         self.records.append(record)
         self.heads.append(extend(self.heads[-1], record))

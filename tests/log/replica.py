@@ -52,6 +52,7 @@ class Shelf:
         """Position after which the rows of a log begin."""
         self.rows: dict[int, list[Record]] = {}
         self.runs: dict[int, list[Run]] = {}
+        self.marks: dict[int, list[tuple[int, bytes]]] = {}
         self.pasts: dict[int, list[tuple[int, bytes]]] = {}
         self.arrivals: list[tuple[int, Run]] = []
         self.erased: set[tuple[int, int]] = set()
@@ -71,6 +72,7 @@ class Shelf:
         self.begin(log)
         self.rows[log.n].extend(batch.records)
         self.runs[log.n].extend(batch.runs)
+        self.marks[log.n].extend(batch.marks)
         self.pasts[log.n].extend(batch.pasts)
         self.arrivals += [(log.n, run) for run in batch.runs]
         self.erased |= set(batch.erased)
@@ -81,7 +83,8 @@ class Shelf:
         if log.n not in self.rows:
             assert log.n == len(self.rows) + 1
             self.logs[log.n], self.base[log.n] = log, log.base
-            self.rows[log.n], self.runs[log.n], self.pasts[log.n] = [], [], []
+            self.rows[log.n], self.runs[log.n] = [], []
+            self.marks[log.n], self.pasts[log.n] = [], []
 
     def split(self, split: Split) -> None:
         """What a store does when a log forks; stored pasts are left as they are."""
@@ -93,7 +96,9 @@ class Shelf:
         kept = split.base - self.base[trunk.n]
         self.rows[moved.n] = self.rows[trunk.n][kept:]
         del self.rows[trunk.n][kept:]
-        runs, pasts = self.runs[trunk.n], self.pasts[trunk.n]
+        runs, pasts, marks = self.runs[trunk.n], self.pasts[trunk.n], self.marks[trunk.n]
+        self.marks[moved.n] = [mark for mark in marks if mark[0] > split.base]
+        self.marks[trunk.n] = [mark for mark in marks if mark[0] <= split.base]
         self.runs[moved.n] = [run for run in runs if run.last > split.base]
         self.runs[trunk.n] = [run for run in runs if run.last <= split.base]
         self.pasts[moved.n] = [past for past in pasts if past[0] > split.base]
@@ -111,6 +116,7 @@ class Shelf:
         other.logs, other.base = dict(self.logs), dict(self.base)
         other.rows = {n: list(rows) for n, rows in self.rows.items()}
         other.runs = {n: list(runs) for n, runs in self.runs.items()}
+        other.marks = {n: list(marks) for n, marks in self.marks.items()}
         other.pasts = {n: list(pasts) for n, pasts in self.pasts.items()}
         other.arrivals = list(self.arrivals)
         other.erased, other.sealed = set(self.erased), dict(self.sealed)
@@ -123,18 +129,15 @@ class Shelf:
 
     def position_of(self, scope: bytes, head: bytes) -> tuple[int, int] | None:
         for n, runs in self.runs.items():
-            for run in runs:
-                if run.head == head and self.logs[n].scope == scope:
-                    return n, run.last
+            marked = [(run.last, run.head) for run in runs] + self.marks[n]
+            for seq, at in marked:
+                if at == head and self.logs[n].scope == scope:
+                    return n, seq
         return None
 
     def signed_before(self, log: int, seq: int) -> SignedPosition | None:
         found = [run for run in self.runs.get(log, ()) if run.last <= seq]
         return SignedPosition(*found[-1][1:]) if found else None
-
-    def signed_after(self, log: int, seq: int) -> SignedPosition | None:
-        found = [run for run in self.runs.get(log, ()) if run.last >= seq]
-        return SignedPosition(*found[0][1:]) if found else None
 
     def records(self, log: int, first: int, last: int) -> list[Record]:
         base = self.base[log]

@@ -1,10 +1,15 @@
 """What somebody in between, or an author with two faces, cannot do to the logs of others."""
 
+import pytest
+
+from engram_sync.log import MissingDependencyError
 from engram_sync.log._limits import CANDIDATES_MAX, REFUSED_MAX
 from engram_wire import CloseCode, LogDomain, SignatureError
 from tests.log.forger import Forger
-from tests.log.replica import Replica, create, engram_id
+from tests.log.replica import NOW_MS, Replica, create, engram_id
 from tests.log.world import World
+
+LATE = NOW_MS + 50_000 << 16
 
 
 def test_a_record_that_names_a_position_whose_signature_a_relay_dropped_is_taken() -> None:
@@ -28,6 +33,42 @@ def test_a_record_that_names_a_position_whose_signature_a_relay_dropped_is_taken
     # What is in its past is known as exactly as to those who have all signatures.
     past = cay.ledger.logs(scope)[-1].past.seen
     assert past[2] == 2
+
+
+def test_a_name_of_no_marked_position_costs_one_look_up_whatever_is_held() -> None:
+    """Else a frame of 42 kB, or a stranger's request, makes a node hash all that it holds."""
+    world = World()
+    long = world.forger()
+    for number in range(250):
+        long.add("r/content", engram=engram_id(number), marked=number % 50 == 49)
+    assert world.take(long).seq == 250
+    before = world.ann.shelf.lookups
+    for head in (long.heads[17], long.heads[249], bytes(32)):
+        naming = Forger(world.bob, world.scope, number=7).add("r/content", deps=[head], hlc=LATE)
+        with pytest.raises(MissingDependencyError):
+            world.take(naming)
+    assert world.ann.shelf.lookups == before
+    naming = Forger(world.bob, world.scope, number=7).add(
+        "r/content", deps=[long.heads[150]], hlc=LATE
+    )
+    assert world.take(naming).seq == 1
+
+
+def test_the_end_of_a_trunk_is_named_only_if_it_is_marked() -> None:
+    """A node that knows of no fork there finds no position; nor may one that does."""
+    for marked in (True, False):
+        world = World()
+        trunk = world.forger().add("r/content", marked=marked)
+        for collection in ("r/content", "r/title"):
+            world.take(trunk.fork(1).add(collection, engram=engram_id(3)))
+        naming = Forger(world.bob, world.scope, number=7).add(
+            "r/content", deps=[trunk.heads[1]], hlc=LATE
+        )
+        if marked:
+            assert world.take(naming).seq == 1
+        else:
+            with pytest.raises(MissingDependencyError):
+                world.take(naming)
 
 
 def test_the_valid_part_of_a_log_is_taken_even_after_a_relay_hid_where_it_ends() -> None:

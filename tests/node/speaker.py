@@ -175,6 +175,7 @@ class Log:
             payload_hash=payload_hash(payload),
             deps=NO_IDS,
             auth=self._auth if seq == 1 else b"\xf6",
+            marked=True,
         )
         self.records.append(record)
         self.heads.append(extend(self.heads[-1], record))

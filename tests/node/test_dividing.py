@@ -154,6 +154,7 @@ def erasing(log: Log, engram: bytes, *seqs: int, ahead_ms: int = 0) -> Log:
         payload_hash=payload_hash(payload),
         deps=NO_IDS,
         auth=b"\xf6",
+        marked=True,
     )
     log.records.append(record)
     log.heads.append(extend(log.heads[-1], record))

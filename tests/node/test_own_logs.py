@@ -52,6 +52,7 @@ def written_elsewhere(node: Node, kinds: Sequence[int]) -> tuple[Announcement, b
             payload_hash(payload),
             NO_IDS,
             b"\xf6",
+            marked=True,
         )
         head = extend(head, record)
         records.append(record)

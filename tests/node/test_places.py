@@ -63,6 +63,7 @@ class Chain:
                 payload_hash=payload_hash(payload),
                 deps=NO_IDS,
                 auth=AUTH_UNCHANGED,
+                marked=True,
             )
             self.records.append(record)
             self.heads.append(extend(self.heads[-1], record))

@@ -27,6 +27,7 @@ def record(
     payload: bytes | None = b"payload",
     deps: bytes = NO_IDS,
     auth: bytes = UNCHANGED,
+    marked: bool = True,
 ) -> Record:
     """A record; one without a payload keeps the hash of what it would have been."""
     return Record(
@@ -39,6 +40,7 @@ def record(
         payload_hash=payload_hash(b"gone" if payload is None else payload),
         deps=deps,
         auth=auth,
+        marked=marked,
     )
 
 

@@ -124,9 +124,9 @@ async def test_runs_are_found_by_arrival_by_head_and_by_end(store: Store) -> Non
         assert reader.runs(scope, 2, 10) == []
         assert reader.last_arrival(scope) == 2
         assert reader.last_arrival(99) == 0
-        assert reader.run_by_head(scope, first.head) == first
-        assert reader.run_by_head(scope, id_of(f"{foreign}:1")) is None
-        assert reader.run_by_head(scope, first.head[:8] + bytes(24)) is None
+        assert reader.position_of(scope, first.head) == (log, 2)
+        assert reader.position_of(scope, id_of(f"{foreign}:1")) is None
+        assert reader.position_of(scope, first.head[:8] + bytes(24)) is None
         assert reader.run_at(log, 3) == second
         assert reader.run_at(log, 1) is None
         assert [reader.run_before(log, seq) for seq in (1, 2, 9)] == [None, first, second]

@@ -72,7 +72,7 @@ async def test_a_merged_run_is_no_longer_than_a_frame(store: Store) -> None:
 
 async def test_a_merged_run_is_no_heavier_than_a_frame(store: Store) -> None:
     # As in a frame: payload, the fixed part of a body, three absent columns, the shape.
-    weight = 28 + 3 + len(record(1).shape)
+    weight = 29 + 3 + len(record(1).shape)
     half = b"x" * (RUN_BYTES_MAX // 2 - weight)
 
     def job(tx: Transaction) -> None:
@@ -87,7 +87,7 @@ async def test_a_merged_run_is_no_heavier_than_a_frame(store: Store) -> None:
     await store.submit(job)
 
 
-async def test_what_is_recent_or_not_materialised_or_named_or_owed_stays(store: Store) -> None:
+async def test_what_is_recent_or_not_materialised_or_owed_stays(store: Store) -> None:
     def job(tx: Transaction) -> None:
         log = line(tx, [1, 2, 3, 4, 5, 6])
         put(tx, log, 7, 7, "a", at=NOW)
@@ -96,11 +96,31 @@ async def test_what_is_recent_or_not_materialised_or_named_or_owed_stays(store: 
         (n,) = tx.put_engrams([engram_row(1, b"e" * 16, 1)])
         tx.drop_payloads([(log, 5)])
         tx.put_owed(n, [(log, 5)])
-        assert tx.merge_runs(1, 99, NOW, keep={id_of("a2")}).removed == 2
-        assert [run[2:] for run in held(tx)] == [(1, 2), (3, 4), (5, 5), (6, 6), (7, 7), (8, 8)]
-        tx.clear_owed(n)
         assert tx.merge_runs(1, 99, NOW).removed == 3
+        assert [run[2:] for run in held(tx)] == [(1, 4), (5, 5), (6, 6), (7, 7), (8, 8)]
+        tx.clear_owed(n)
+        assert tx.merge_runs(1, 99, NOW).removed == 2
         assert [run[2:] for run in held(tx)] == [(1, 6), (7, 7), (8, 8)]
+
+    await store.submit(job)
+
+
+async def test_a_position_that_lost_its_signature_is_found_as_before(store: Store) -> None:
+    """Any marked position may be named by a record that has not arrived yet."""
+
+    def job(tx: Transaction) -> None:
+        log = line(tx, [2, 4, 6])
+        foreign = add_log(tx, add_scope(tx, "other"), "foreign")
+        tx.merge_runs(1, 99, NOW)
+        tx.put_marks(log, [(5, id_of("inside"))])
+        found = [tx.position_of(1, id_of(head)) for head in ("a2", "a4", "a6", "inside")]
+        assert found == [(log, 2), (log, 4), (log, 6), (log, 5)]
+        assert tx.position_of(2, id_of("a2")) is None
+        assert tx.position_of(1, id_of("a3")) is None
+        left = fork(tx, log, 3, "left")
+        assert tx.position_of(1, id_of("a2")) == (log, 2)
+        assert tx.position_of(1, id_of("a4")) == (left, 4)
+        assert foreign != log
 
     await store.submit(job)
 

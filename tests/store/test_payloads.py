@@ -124,20 +124,6 @@ async def test_the_first_of_equal_receipts_stays(store: Store) -> None:
     await store.submit(job)
 
 
-async def test_the_ids_that_records_name_are_known(store: Store) -> None:
-    one, two, three_ = id_of("1"), id_of("2"), id_of("3")
-
-    def job(tx: Transaction) -> None:
-        log = add_log(tx, add_scope(tx))
-        deps = b"\x82\x58\x20" + one + b"\x58\x20" + two
-        append(tx, log, record(1, auth=b"\x81\x58\x20" + three_), record(2, deps=deps), record(3))
-        foreign = add_log(tx, add_scope(tx, "other"), "foreign")
-        append(tx, foreign, record(1, deps=b"\x81\x58\x20" + id_of("4")))
-        assert tx.named_heads(1) == {one, two, three_}
-
-    await store.submit(job)
-
-
 @pytest.mark.parametrize("life", [0, 3])
 async def test_an_engram_that_hides_everything_is_in_no_list(store: Store, life: int) -> None:
     def job(tx: Transaction) -> int:

@@ -19,7 +19,6 @@ from engram_sync.store import (
 from engram_sync.store._connection import open_file
 from engram_sync.store._database import READ_WRITE, connect
 
-from .released import released
 from .rows import add_log, add_scope, append, engram_row, metas, record
 from .writing import put
 
@@ -110,23 +109,6 @@ async def test_a_purge_without_an_erasure_writes_nothing(tmp_path: Path) -> None
         await store.purge()
         await store.purge()
         await store.aclose()
-
-
-async def test_what_an_earlier_release_left_in_the_pages_goes_with_the_first_purge(
-    tmp_path: Path,
-) -> None:
-    path = tmp_path / "store.db"
-    path.write_bytes(released(1))
-    old = connect(str(path), flags=READ_WRITE)
-    old.execute("PRAGMA secure_delete = OFF").fetchall()
-    old.execute("UPDATE rec SET payload = ?", (SECRET * 30,))
-    old.execute("UPDATE rec SET payload = 'gone'")
-    old.close()
-    assert found_in(tmp_path) == {"store.db"}
-    store = await SqliteStore.open(path, executor=InlineExecutor())
-    await store.purge()
-    assert found_in(tmp_path) == set()
-    await store.aclose()
 
 
 async def test_a_purge_that_a_reader_prevents_says_so_and_is_repeated(tmp_path: Path) -> None:

@@ -215,6 +215,7 @@ def record(
     auth: bytes | None = None,
     hlc: int | None = None,
     held: bool = True,
+    marked: bool = True,
 ) -> Record:
     """Record ``seq`` of a log; the first one names what it relies on, as it must."""
     salt = hashlib.sha256(b"salt %d" % seq).digest()[:16]
@@ -231,6 +232,7 @@ def record(
         payload_hash=payload_hash(payload),
         deps=deps,
         auth=auth,
+        marked=marked,
     )
 
 

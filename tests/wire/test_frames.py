@@ -44,10 +44,12 @@ def varied() -> list[Record]:
     until = encode_superseded([Superseded(0, None, 9)], kind=RecordKind.DELETE)
     deps = encode_ids([b"d" * 32, b"e" * 32])
     return [
-        record(1),
+        record(1, marked=False),
         record(2, kind=RecordKind.UPDATE, superseded=dots, deps=deps),
         record(3, hlc=(NOW_MS + 2 << 16) + 7, auth=encode_ids([b"n" * 32])),
-        record(4, kind=RecordKind.DELETE, collections=(), values=(), superseded=until),
+        record(
+            4, kind=RecordKind.DELETE, collections=(), values=(), superseded=until, marked=False
+        ),
         record(5, held=False),
     ]
 
@@ -77,6 +79,7 @@ def batches(draw: st.DrawFn) -> list[Record]:
                 auth=draw(st.just(AUTH_UNCHANGED) | ids.map(encode_ids)),
                 hlc=hlc,
                 held=draw(st.booleans()),
+                marked=draw(st.booleans()),
             )
         )
     return found
@@ -86,7 +89,9 @@ def batches(draw: st.DrawFn) -> list[Record]:
 def test_a_frame_gives_back_its_records_and_signatures(
     records: list[Record], data: st.DataObject
 ) -> None:
-    places = data.draw(st.sets(st.sampled_from([item.seq for item in records])))
+    records[-1] = records[-1]._replace(marked=True)
+    marked = [item.seq for item in records if item.marked]
+    places = data.draw(st.sets(st.sampled_from(marked)))
     signatures = signed(records, at=sorted(places | {records[-1].seq}))
     encoded = encode_frame(9, records, signatures)
     frame = decode_frame_untrusted(encoded)
@@ -94,7 +99,8 @@ def test_a_frame_gives_back_its_records_and_signatures(
     assert encode_frame(frame.ref, frame.records, frame.signatures) == encoded
     proven = verify_frame_untrusted(frame, ALICE.public_key, ALICE_LOG)
     heads = heads_of(records)
-    assert proven == [(seq, heads[seq - records[0].seq], sig) for seq, sig in signatures]
+    known = dict(signatures)
+    assert proven == [(seq, heads[seq - records[0].seq], known.get(seq)) for seq in marked]
 
 
 def test_a_frame_of_statements_is_read_like_any_other() -> None:
@@ -108,7 +114,20 @@ def test_the_part_of_a_frame_that_is_not_held_yet_verifies_from_its_own_head() -
     frame = decode_frame_untrusted(VARIED_FRAME)
     rest = Frame(frame.ref, 3, frame.records[2:], frame.signatures[1:])
     proven = verify_frame_untrusted(rest, ALICE.public_key, heads_of(VARIED)[1])
-    assert [seq for seq, _, _ in proven] == [5]
+    assert [(at.seq, at.signature is None) for at in proven] == [(3, True), (5, False)]
+
+
+def test_a_relay_can_drop_a_signature_and_not_the_mark_under_it() -> None:
+    """Else it could keep everything that names the position away from a node."""
+    frame = decode_frame_untrusted(frame_of(VARIED, at=[5]))
+    proven = verify_frame_untrusted(frame, ALICE.public_key, ALICE_LOG)
+    heads = heads_of(VARIED)
+    assert [(at.seq, at.head) for at in proven] == [(n, heads[n - 1]) for n in (2, 3, 5)]
+    for marks in (0, [1], [2], [1, 2, 3]):
+        changed = decode_frame_untrusted(spliced(13, marks, frame_of(VARIED, at=[5])))
+        if changed != frame:
+            with pytest.raises(SignatureError):
+                verify_frame_untrusted(changed, ALICE.public_key, ALICE_LOG)
 
 
 @pytest.mark.parametrize(
@@ -122,6 +141,7 @@ def test_the_part_of_a_frame_that_is_not_held_yet_verifies_from_its_own_head() -
         {"payload": None, "payload_hash": b"x" * 32},
         {"deps": encode_ids([b"x" * 32])},
         {"auth": AUTH_UNCHANGED},
+        {"marked": False},
     ],
     ids=lambda change: next(iter(change)),
 )
@@ -261,6 +281,16 @@ SHAPE = VARIED[0].shape
         (12, [[0, encode_ids([b"d" * 32])]]),
         (12, [[0, "text", AUTH_UNCHANGED]]),
         (12, [[0, NO_IDS, AUTH_UNCHANGED]] * 6),
+        (13, []),
+        (13, None),
+        (13, [1]),
+        (13, [4]),
+        (13, [3, 2]),
+        (13, [2, 2]),
+        (13, [5]),
+        (13, [-1]),
+        (13, [False]),
+        (13, [0, 0, 2, 2, 3, 3]),
     ],
 )
 def test_a_column_with_another_content_is_refused(column: int, value: cbor.Value) -> None:
@@ -289,6 +319,8 @@ PLAIN_FRAME = frame_of([record(1), record(2)])
         {10: [b"", b""]},
         {10: [b"", b"\x80"]},
         {12: []},
+        {13: []},
+        {13: [1]},
     ],
     ids=str,
 )
@@ -300,7 +332,7 @@ def test_the_same_records_have_no_second_spelling(columns: dict[int, cbor.Value]
         decode_frame_untrusted(data)
 
 
-@pytest.mark.parametrize("data", [b"", b"\x80", b"\x8d", VARIED_FRAME[:-1], VARIED_FRAME + b"\x00"])
+@pytest.mark.parametrize("data", [b"", b"\x80", b"\x8e", VARIED_FRAME[:-1], VARIED_FRAME + b"\x00"])
 def test_bytes_that_are_no_frame_are_refused(data: bytes) -> None:
     with pytest.raises(ProtocolError):
         decode_frame_untrusted(data)
@@ -308,7 +340,7 @@ def test_bytes_that_are_no_frame_are_refused(data: bytes) -> None:
 
 def test_a_frame_in_a_longer_spelling_is_refused() -> None:
     with pytest.raises(ProtocolError):
-        decode_frame_untrusted(b"\x98\x0d" + VARIED_FRAME[1:])
+        decode_frame_untrusted(b"\x98\x0e" + VARIED_FRAME[1:])
 
 
 def test_a_frame_above_the_size_of_a_message_is_refused_unread() -> None:
@@ -327,6 +359,7 @@ BROKEN: list[tuple[Sequence[Record], Sequence[tuple[int, bytes]]]] = [
     ([record(seq) for seq in range(1, 258)], [(257, bytes(64))]),
     ([record(1), record(3)], [(3, bytes(64))]),
     ([record(1), record(2)], []),
+    ([record(1, marked=False)], [(1, bytes(64))]),
     ([record(1), record(2)], [(1, bytes(64))]),
     ([record(2)], [(1, bytes(64)), (2, bytes(64))]),
     ([record(1), record(2)], [(2, bytes(64)), (2, bytes(64))]),

@@ -75,6 +75,7 @@ BEYOND_GRAMMAR = {
     "ids out of order",
     "an id twice",
     "context entries out of order",
+    "marks out of order",
     "clocks that stand still",
     # one part of a message against another
     "an op above the number of puts",
@@ -85,6 +86,8 @@ BEYOND_GRAMMAR = {
     "a membership statement with dots",
     "a last record without a signature",
     "a signed offset outside the frame",
+    "a mark outside the frame",
+    "a mark that is signed",
     "two signatures for one offset",
     "the same shape twice",
     "a shape that is never used",

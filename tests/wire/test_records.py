@@ -35,12 +35,14 @@ from tests.wire.parties import ALICE, ALICE_LOG, BOB, INCARNATION, SCOPE, heads_
 # ---- chain and signature -------------------------------------------------------------------------
 
 
-def test_a_body_is_the_canonical_array_of_seven() -> None:
+def test_a_body_is_the_canonical_array_of_eight() -> None:
     dep, head = b"d" * 32, b"m" * 32
     dots = encode_superseded([Superseded(0, None, 3)])
     item = record(7, superseded=dots, deps=encode_ids([dep]), auth=encode_ids([head]))
     names: list[cbor.Encodable] = ["r/content", "s/tags"]
-    assert body_of(item) == cbor.encode([0, item.engram, item.hlc, [dep], [head], names, [0, 0, 3]])
+    parts: list[cbor.Encodable] = [0, item.engram, item.hlc, [dep], [head], names, [0, 0, 3]]
+    assert body_of(item) == cbor.encode([*parts, 1])
+    assert body_of(item._replace(marked=False)) == cbor.encode([*parts, 0])
 
 
 def test_the_chain_hashes_the_previous_id_the_seq_the_payload_hash_and_the_body() -> None:

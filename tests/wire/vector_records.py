@@ -93,6 +93,12 @@ def _record(
     return Record(seq, engram, clock, shape, superseded, payload, digest, deps, auth)
 
 
+def _marked(records: Sequence[Record]) -> list[Record]:
+    """Signed after every third record and at the last; the second is marked and sent without."""
+    last = len(records)
+    return [r._replace(marked=r.seq in {2, last} or r.seq % 3 == 0) for r in records]
+
+
 def ids_of(name: Announcement, records: Sequence[Record]) -> list[bytes]:
     """The id at each record of a log."""
     ids = [log_of(name)]
@@ -107,11 +113,12 @@ def members_records() -> list[Record]:
     proof = INVITE.proof(key=BOB.public_key, session=SESSION)
     invite = INVITE.grant.invite
     admit = Admit(BOB.public_key, MemberRole.MEMBER, AGENT, invite, 1, proof, SESSION)
-    return [
+    records = [
         _record(1, statement_shape(16, CHARTER.statement()), ["Desk"], engram=none, hlc=HLC_MIN),
         _record(2, statement_shape(17, admit.statement()), ["Laptop"], engram=none),
         _record(3, statement_shape(23, [ALICE.public_key]), ["Desk 2"], engram=none),
     ]
+    return _marked(records)
 
 
 MEMBER_RECORDS = members_records()
@@ -193,7 +200,7 @@ def _text_records() -> list[Record]:
 
 
 OLDER = log_id(0, SCOPE, ALICE.public_key, INCARNATION[::-1])
-DATA_RECORDS = data_records()
+DATA_RECORDS = _marked(data_records())
 
 
 def signatures_of(name: Announcement, records: Sequence[Record]) -> list[tuple[int, bytes]]:
@@ -221,6 +228,7 @@ def _row_of(record: Record, head: bytes) -> Row:
         "auth": shown(decode_auth_untrusted(record.auth)),
         "shape": record.shape[1:].hex(),
         "superseded": shown(cbor.decode_untrusted(record.superseded)),
+        "mark": int(record.marked),
         "payload": shown(record.payload),
         "payload_hash": record.payload_hash.hex(),
         "body": body_of(record).hex(),

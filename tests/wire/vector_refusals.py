@@ -326,6 +326,10 @@ def _columns() -> Iterator[tuple[str, Mapping[int, cbor.Encodable], CloseCode]]:
     yield "an empty context, as a column", {12: []}, PROTOCOL
     yield "a context entry that says nothing", {12: [[0, NO_IDS, AUTH_UNCHANGED]]}, PROTOCOL
     yield "context entries out of order", {12: context[::-1]}, PROTOCOL
+    yield "no marks, as a column", {13: []}, PROTOCOL
+    yield "a mark outside the frame", {13: [3]}, PROTOCOL
+    yield "a mark that is signed", {13: [2]}, PROTOCOL
+    yield "marks out of order", {13: [1, 0]}, PROTOCOL
 
 
 def _frames() -> Iterator[Row]:
@@ -333,7 +337,7 @@ def _frames() -> Iterator[Row]:
     for name, change, code in _columns():
         changed = [change.get(index, column) for index, column in enumerate(columns)]
         yield refused("frame", name, cbor.encode(changed), code)
-    yield refused("frame", "a frame of twelve columns", cbor.encode(columns[:12]), PROTOCOL)
+    yield refused("frame", "a frame of thirteen columns", cbor.encode(columns[:13]), PROTOCOL)
     yield refused("frame", "a frame and one byte", BACKLOG_FRAME + b"\0", PROTOCOL)
     yield refused("frame", "a frame cut short", BACKLOG_FRAME[:-1], PROTOCOL)
     alice, log = ALICE.public_key, log_of(DATA)
@@ -343,8 +347,9 @@ def _frames() -> Iterator[Row]:
     for name, author, head, data in [
         ("the signature of another author", BOB.public_key, log, BACKLOG_FRAME),
         ("a frame in another log", alice, log_of(MEMBERS), BACKLOG_FRAME),
-        ("a changed payload", alice, log, cbor.encode([*columns[:11], changed[0], columns[12]])),
+        ("a changed payload", alice, log, cbor.encode([*columns[:11], changed[0], *columns[12:]])),
         ("S + L in a frame", alice, log, cbor.encode([*columns[:3], changed[1], *columns[4:]])),
+        ("a mark that the author did not set", alice, log, cbor.encode([*columns[:13], [0]])),
         ("changed engrams", alice, log, cbor.encode([*columns[:6], changed[2], *columns[7:]])),
         ("another first seq", alice, log, cbor.encode([1, 2, *columns[2:]])),
     ]:

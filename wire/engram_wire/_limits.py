@@ -130,8 +130,8 @@ NAME_BYTES_MAX: Final = 64
 SEALED_NONCE_BYTES: Final = 24
 """The nonce of an encrypted payload, as XChaCha20 has it."""
 
-BODY_FIXED_BYTES: Final = 28
-"""Array head, kind, engram and HLC of a body."""
+BODY_FIXED_BYTES: Final = 29
+"""Array head, kind, engram, HLC and mark of a body."""
 
 # ---- messages ------------------------------------------------------------------------------------
 

@@ -39,7 +39,7 @@ from .records import (
     verify_head_untrusted,
 )
 
-_COLUMNS = 13
+_COLUMNS = 14
 _U64 = Struct(">Q").pack
 _HLC = Struct(">cQ").pack
 _MS_MAX = _limits.HLC_MAX >> 16
@@ -91,6 +91,7 @@ def encode_frame(
         ref: The number announced for their log.
         records: 1 to 256 consecutive records; together at most 128 KiB unless it is one record.
         signatures: (seq, signature) of each signed record among them, ascending, the last included.
+            A marked record whose signature is not held goes without one.
 
     Raises:
         ValueError: the records and signatures make no frame a peer would accept.
@@ -102,6 +103,8 @@ def encode_frame(
     ms = [record.hlc >> 16 for record in records]
     counters = [record.hlc & 0xFFFF for record in records]
     dots = [b"" if r.superseded == NO_SUPERSEDED else r.superseded for r in records]
+    signed = {seq for seq, _ in signatures}
+    marks = [offset for offset, r in enumerate(records) if r.marked and r.seq not in signed]
     context: list[Encodable] = [
         [offset, r.deps, r.auth]
         for offset, r in enumerate(records)
@@ -122,6 +125,7 @@ def encode_frame(
             dots if any(dots) else 0,
             [[r.payload_hash] if r.payload is None else r.payload for r in records],
             context or 0,
+            marks or 0,
         ]
     )
 
@@ -135,6 +139,8 @@ def _check_batch(records: Sequence[Record], signatures: Sequence[tuple[int, byte
     signed = [seq for seq, _ in signatures]
     if not signed or signed[-1] != last or signed[0] < first or not _ascends(signed):
         raise ValueError(f"signed positions {signed} do not end the frame {first} to {last}")
+    if not all(records[seq - first].marked for seq in signed):
+        raise ValueError(f"positions {signed} are signed, and not all of them are marked")
     if not _ascends([record.hlc for record in records]):
         raise ValueError(f"the clocks of records {first} to {last} do not ascend")
     size = sum(map(record_bytes, records))
@@ -174,6 +180,7 @@ def decode_frame_untrusted(data: bytes) -> Frame:
     hlcs = _clocks_untrusted(columns[7], columns[8], columns[9], count)
     superseded = _superseded_untrusted(columns[10], shapes, indexes, count)
     deps, auths = _context_untrusted(columns[12], count)
+    marked = _marks_untrusted(columns[13], [seq - first for seq, _ in signatures], count)
     payloads, hashes = _payloads_untrusted(cells)
     rows = zip(
         range(first, first + count),
@@ -185,6 +192,7 @@ def decode_frame_untrusted(data: bytes) -> Frame:
         hashes,
         deps,
         auths,
+        marked,
         strict=True,
     )
     records = list(map(Record._make, rows))
@@ -279,6 +287,22 @@ def _context_untrusted(context: object, count: int) -> tuple[list[bytes], list[b
     return deps, auths
 
 
+def _marks_untrusted(marks: object, signed: Sequence[int], count: int) -> list[bool]:
+    """Which records are marked: the signed ones, and those whose signature did not come along."""
+    marked = [False] * count
+    for at in signed:
+        marked[at] = True
+    if type(marks) is int and marks == 0:
+        return marked
+    places = list_untrusted(marks, count, "marks")
+    others = integer_column_untrusted(places, len(places), count - 1, "marks")
+    if not others or not _ascends(others) or any(marked[at] for at in others):
+        raise ProtocolError("marks do not ascend, or repeat what is signed")
+    for at in others:
+        marked[at] = True
+    return marked
+
+
 def _payloads_untrusted(cells: list[object]) -> tuple[list[bytes | None], list[bytes]]:
     payloads: list[bytes | None] = []
     hashes: list[bytes] = []
@@ -298,9 +322,17 @@ def _payloads_untrusted(cells: list[object]) -> tuple[list[bytes | None], list[b
 # ---- verify --------------------------------------------------------------------------------------
 
 
-def verify_frame_untrusted(
-    frame: Frame, author: bytes, head: bytes
-) -> list[tuple[int, bytes, bytes]]:
+class Position(NamedTuple):
+    """A marked position of a log."""
+
+    seq: int
+    head: bytes
+    """The id of the record."""
+    signature: bytes | None
+    """None when it did not come along: one that follows covers the position all the same."""
+
+
+def verify_frame_untrusted(frame: Frame, author: bytes, head: bytes) -> list[Position]:
     """Chain the records of a decoded frame from ``head`` and verify every signature on the way.
 
     Args:
@@ -309,7 +341,7 @@ def verify_frame_untrusted(
         head: Id of the position before the first record; the log's id when that is record 1.
 
     Returns:
-        (seq, head, signature) of each signed position.
+        Each marked position; the last one is signed.
 
     Raises:
         WireError: a signature does not verify, or the last record carries none.
@@ -317,12 +349,12 @@ def verify_frame_untrusted(
     signed = dict(frame.signatures)
     if not frame.records or frame.records[-1].seq not in signed:
         raise SignatureError("a frame that does not end at a signed record")
-    proven: list[tuple[int, bytes, bytes]] = []
+    proven: list[Position] = []
     split: dict[bytes, tuple[bytes, bytes]] = {}
-    for seq, engram, hlc, shape, superseded, _, payload_hash, deps, auth in frame.records:
+    for seq, engram, hlc, shape, superseded, _, payload_hash, deps, auth, marked in frame.records:
         parts = split.get(shape)
         if parts is None:
-            parts = split[shape] = b"\x87" + shape[:1] + b"\x50", shape[1:]
+            parts = split[shape] = b"\x88" + shape[:1] + b"\x50", shape[1:]
         # ``records.extend`` with ``body_of`` written out: half the time of a cold sync's checks.
         head = blake2b(
             b"".join(
@@ -337,12 +369,15 @@ def verify_frame_untrusted(
                     auth,
                     parts[1],
                     superseded,
+                    b"\x01" if marked else b"\x00",
                 )
             ),
             digest_size=32,
             person=PERSON_RECORD,
         ).digest()
-        if seq in signed:
-            verify_head_untrusted(author, head, signed[seq])
-            proven.append((seq, head, signed[seq]))
+        if marked:
+            signature = signed.get(seq)
+            if signature is not None:
+                verify_head_untrusted(author, head, signature)
+            proven.append(Position(seq, head, signature))
     return proven

@@ -87,6 +87,9 @@ class Record(NamedTuple):
     """CBOR array of ids, as ``encode_ids`` writes it; ``NO_IDS`` for none."""
     auth: bytes
     """CBOR array of membership heads, or ``AUTH_UNCHANGED``."""
+    marked: bool = False
+    """Whether its author signed here, so that others may name the position.  It is part of the
+    body, so that who holds the record without that signature knows it too."""
 
 
 # ---- hashes, chain and signature -----------------------------------------------------------------
@@ -124,11 +127,11 @@ def branch_id(first: bytes) -> bytes:
 
 
 def body_of(record: Record) -> bytes:
-    """The canonical CBOR array of seven that the chain hashes."""
+    """The canonical CBOR array of eight that the chain hashes."""
     shape = record.shape
     return b"".join(
         (
-            b"\x87",
+            b"\x88",
             shape[:1],
             b"\x50",
             record.engram,
@@ -138,6 +141,7 @@ def body_of(record: Record) -> bytes:
             record.auth,
             shape[1:],
             record.superseded,
+            b"\x01" if record.marked else b"\x00",
         )
     )
 
