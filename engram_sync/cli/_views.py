@@ -235,6 +235,10 @@ def print_status(status: "Status") -> None:
     for problem in status.problems:
         print_rows({"problem": problem})
     print_rows(_missing(status))
+    for lack in status.missing:
+        values = "1 value" if lack.values == 1 else f"{lack.values:,} values"
+        author = _author(lack.label, lack.node)
+        print_rows({"missing": f"{values} of {lack.engram}, written by {author}"})
     for fork in status.forks:
         ways = f"goes on in {len(fork.branches)} ways after record {fork.seq}"
         author = _author(fork.label, fork.node)

@@ -57,6 +57,8 @@ class Answering:
         self._scopes = scopes
         self._claims: set[tuple[bytes, bytes]] = set()
         """Peers that said that this node was rolled back, and in which scope."""
+        self._diverged: set[bytes] = set()
+        """Scopes of which somebody said so."""
         self._refused: set[bytes] = set()
         """Logs of which somebody takes no more, as far as they are listed one by one."""
 
@@ -211,14 +213,11 @@ class Answering:
 
     def diverged(self, connection: Connection, scope: bytes) -> None:
         """Equal clocks and unequal states: nothing else is as wrong as this."""
-        problem = f"diverged {scope.hex()}"
-        if problem in self._core.problems:
-            return  # Told already; a peer may say so with every message.
+        if scope in self._diverged:
+            return  # Logged already; a peer may say so with every message.
+        self._diverged.add(scope)
         name = self._core.path.label(scope, connection.peer) or connection.peer.hex()[:16]
-        self._core.problems[problem] = (
-            f"scope {scope.hex()[:16]} has the same clock and another state at {printable(name)}"
-        )
-        log.error("equal clocks, different states", scope=scope.hex()[:16])
+        log.error("equal clocks, different states", scope=scope.hex()[:16], member=printable(name))
 
     def refused(self, connection: Connection, effect: Refused) -> None:
         """A peer takes no more of a log that we hold."""

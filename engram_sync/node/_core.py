@@ -66,6 +66,8 @@ class Core:
     )
     receiving: Callable[[], bool] = bool
     """Whether a backlog is streaming in now; the network says so once there is one."""
+    contradictions: Callable[[], list[str]] = list
+    """What connected members contradict, in words; the network knows once there is one."""
     problems: dict[str, str] = field(default_factory=dict[str, str])
     """Open problems by name, in words for ``status``."""
     _left_over: dict[bytes, int] = field(default_factory=dict[bytes, int])

@@ -260,6 +260,7 @@ async def _shortcomings(core: Core) -> list[Check]:
     sealed = sum(len(view.seals) for view in core.scopes.values())
     waiting = await core.read(lambda reader: erasures(core, reader))
     problems = [text for name, text in core.problems.items() if not name.startswith("fork ")]
+    problems += core.contradictions()
     return [
         Check(
             "forks",

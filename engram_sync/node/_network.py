@@ -13,7 +13,7 @@ from engram_sync.node._home import NodeKey
 from engram_sync.node._limits import CONNECTIONS_MAX, STRANGERS_MAX
 from engram_sync.node._network_parts import NetworkParts, Opened, PeerMemory, Way, stays
 from engram_sync.observe import Log
-from engram_sync.replication import Contact, Exchange, PeerTable, ScopeView
+from engram_sync.replication import Accord, Contact, Exchange, PeerTable, ScopeView
 from engram_sync.transport import Address, CertificateError, Link, Transport
 from engram_wire import CloseCode, Established, Identity, Role, Session
 
@@ -384,7 +384,7 @@ class Network:
             failed = ended is not None and ended.code not in ORDERLY
             failed = failed and bool(exchange.shared()) and not exchange.synced_scopes
             self.table.disconnected(connection.peer, now=trio.current_time(), failed=failed)
-            if exchange.settled():
+            if exchange.accord() is Accord.SYNCED:
                 # However short it was: both sides held the same when it ended.
                 memory.last_success_ms = self._parts.clock.now_ms()
                 memory.failures, memory.last_error = 0, ""

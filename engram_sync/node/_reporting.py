@@ -12,9 +12,10 @@ from engram_sync.node._core import Core
 from engram_sync.node._erasures import Waiting, erasures
 from engram_sync.node._joining import earlier
 from engram_sync.node._limits import FORKS_TOLD_MAX, PEERS_TOLD_MAX, WRITERS_TOLD_MAX
+from engram_sync.node._missing import missing
 from engram_sync.node._sharing import Sharing
 from engram_sync.observe import printable
-from engram_sync.replication import ScopeView
+from engram_sync.replication import Accord, ScopeView
 from engram_sync.results import Fork, Identity, PeerStatus, ScopeStatus, Status, WriterStatus
 from engram_sync.store import Reader, ScopeRow
 
@@ -56,6 +57,8 @@ def _peer(core: Core, sharing: Sharing, key: bytes, role: str) -> PeerStatus:
     if contact is not None and via in ("", "inbound"):
         via, address = contact.via, contact.address
     error = memory.last_error if memory else ""
+    if connection is not None:
+        error = why_not(connection.exchange.accord()) or error
     return PeerStatus(
         node=node_text(key),
         label=printable(core.path.label(core.facts.agent_scope, key)),
@@ -74,25 +77,39 @@ def _peer_state(sharing: Sharing, key: bytes) -> str:
     connection = sharing.network.connections.get(key)
     memory = sharing.network.memory.get(key)
     if connection is not None:
-        return "synced" if connection.exchange.settled() else "syncing"
+        return connection.exchange.accord().value
     if memory is None or memory.last_success_ms is None:
         return "never"
     return "unreachable" if memory.failures else "waiting"
 
 
+def why_not(accord: Accord) -> str:
+    """What keeps a connected peer from ever being synced; empty when nothing does."""
+    if accord is Accord.REFUSED:
+        return "it does not serve a scope that it was admitted to: it may not have finished joining"
+    if accord is Accord.DIVERGED:
+        return "it holds the same records and shows something else: run doctor on both"
+    return ""
+
+
 async def status(core: Core, sharing: Sharing, *, running: bool) -> Status:
     """The truth about this node, now."""
-    scopes, before, lags, conflicts, waiting = await core.read(
+    scopes, before, lags, conflicts, waiting, lacking = await core.read(
         lambda reader: (
             reader.scopes(),
             earlier(reader).memories,
             _lags(reader),
             Counter(row.scope for row in reader.conflicted()),
             erasures(core, reader),
+            missing(core, reader),
         )
     )
     known = peers(core, sharing)
-    problems = [*core.problems.values(), *sharing.network.problems.values()]
+    problems = [
+        *core.problems.values(),
+        *sharing.network.problems.values(),
+        *core.contradictions(),
+    ]
     network = "online" if sharing.online else "offline" if sharing.offline else "off"
     return Status(
         identity=identity(core),
@@ -116,6 +133,7 @@ async def status(core: Core, sharing: Sharing, *, running: bool) -> Status:
         erasures=tuple(waiting.told),
         writers=tuple(_writers(core, sharing)),
         left_out=_left_out(core, known, waiting),
+        missing=lacking,
     )
 
 

@@ -12,6 +12,7 @@ from engram_sync.node._answering import Answering
 from engram_sync.node._budget import Budget
 from engram_sync.node._connection import Services
 from engram_sync.node._core import Core
+from engram_sync.node._divergence import divergences
 from engram_sync.node._machine import Machine, capabilities
 from engram_sync.node._network import Network
 from engram_sync.node._network_parts import NetworkParts, PeerMemory
@@ -19,7 +20,7 @@ from engram_sync.node._reach import watch_reach
 from engram_sync.node._receipts import note_claims
 from engram_sync.node._single_error import single_error
 from engram_sync.observe import Log
-from engram_sync.replication import Intervals, PeerTable, ScopeView
+from engram_sync.replication import Accord, Intervals, PeerTable, ScopeView
 from engram_sync.store import PeerRow, Transaction
 from engram_sync.transport import Address
 
@@ -49,6 +50,7 @@ class Sharing:
         self.network = self._new_network(core.machine)
         core.listeners.append(self._on_view)
         core.receiving = self._receiving
+        core.contradictions = lambda: divergences(core, self.network)
 
     def _new_network(self, machine: Machine) -> Network:
         sync, network = self._core.config.sync, self._core.config.network
@@ -226,7 +228,7 @@ class Sharing:
         now_ms = self._core.machine.clock.now_ms()
         for key, connection in self.network.connections.items():
             memory = self.network.memory[key]
-            if connection.exchange.settled():
+            if connection.exchange.accord() is Accord.SYNCED:
                 memory.last_success_ms, memory.failures, memory.last_error = now_ms, 0, ""
 
     async def _save_peers(self) -> None:

@@ -9,8 +9,9 @@ from engram_sync.node._connection import Connection
 from engram_sync.node._core import Core
 from engram_sync.node._limits import SYNC_POLL_S
 from engram_sync.node._network import Network
+from engram_sync.node._reporting import why_not
 from engram_sync.observe import printable
-from engram_sync.replication import Contact
+from engram_sync.replication import Accord, Contact
 from engram_sync.results import PeerSync, SyncResult, SyncState
 
 NONCE_BYTES = 7
@@ -32,7 +33,15 @@ class _Peer:
 
     def done(self) -> bool:
         """Whether it answered and agrees with us in every shared scope."""
-        return self.answered and self.connection is not None and self.connection.exchange.settled()
+        return self.answered and self.accord() is Accord.SYNCED
+
+    def over(self) -> bool:
+        """Whether waiting for it changes nothing."""
+        return self.connection is None or (self.answered and self.accord() is not Accord.SYNCING)
+
+    def accord(self) -> Accord:
+        """How it and this node stand now."""
+        return Accord.SYNCING if self.connection is None else self.connection.exchange.accord()
 
 
 @dataclass(slots=True)
@@ -71,9 +80,7 @@ class Sync:
     def _finished(self) -> bool:
         self._probe()
         waiting = [c for c in self.network.table.contacts() if self._unresolved(c)]
-        return not waiting and all(
-            peer.done() or peer.connection is None for peer in self.peers.values()
-        )
+        return not waiting and all(peer.over() for peer in self.peers.values())
 
     def _unresolved(self, contact: Contact) -> bool:
         """Whether it is not known yet who, if anybody, is at an address."""
@@ -120,6 +127,10 @@ class Sync:
             state, detail = SyncState.PARTIAL, f"{len(good)} of {len(peers)} peers agree"
         else:
             state = SyncState.MERGED if merged else SyncState.CLEAN
+        owed = self.core.scopes[self.core.facts.agent_scope].owed
+        if good and owed:
+            lack = f"values that have not arrived, see status: {owed:,}"
+            detail = f"{detail}; {lack}" if detail else lack
         return SyncResult(
             state=state,
             synced_count=len(changed),
@@ -133,7 +144,8 @@ class Sync:
             state = SyncState.MERGED if merged and peer.received else SyncState.CLEAN
             detail = ""
         elif peer.connection is not None:
-            state, detail = SyncState.PARTIAL, "connected, but not everything agreed in time"
+            state = SyncState.PARTIAL
+            detail = why_not(peer.accord()) or "connected, but not everything agreed in time"
         else:
             state, detail = SyncState.FAILED, self._why_unreachable(peer.key)
         label = self.core.path.label(self.core.facts.agent_scope, peer.key)

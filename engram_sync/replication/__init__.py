@@ -4,6 +4,7 @@ Holds the exchange of one connection and the table of contacts.  It must never c
 randomness, storage or cryptography: the node performs the effects.
 """
 
+from engram_sync.replication._accord import Accord as Accord
 from engram_sync.replication._bisection import Placed as Placed
 from engram_sync.replication._effects import (
     Admit as Admit,
@@ -70,6 +71,7 @@ from engram_sync.replication._view import ScopeView as ScopeView
 
 __all__ = [
     "POSITIONS_PER_TURN",
+    "Accord",
     "Admit",
     "Close",
     "CollectCredentials",

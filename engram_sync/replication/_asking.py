@@ -44,9 +44,19 @@ class Asking:
             pull.scope for pull in self._pulls.values() if pull.state is not PullState.REFUSED
         )
 
-    def complete(self) -> bool:
-        """Whether every backlog has come."""
-        return all(pull.state is not PullState.REQUESTED for pull in self._pulls.values())
+    def complete(self, scope: bytes) -> bool:
+        """Whether the backlog of a scope has come, and whatever was sent since is stored."""
+        return any(p.state is PullState.COMPLETE and not p.pending for p in self._of(scope))
+
+    def refused(self, scope: bytes) -> bool:
+        """Whether the peer serves a scope not at all."""
+        pulls = self._of(scope)
+        return bool(pulls) and all(pull.state is PullState.REFUSED for pull in pulls)
+
+    def told_all(self, view: ScopeView) -> bool:
+        """Whether the peer was asked for everything that is owed and has nothing more of it."""
+        fetch = self._fetches.get(view.scope)
+        return not view.owed or (fetch is not None and fetch.told_all(view))
 
     def receiving(self) -> bool:
         """Whether a backlog is under way to us."""
@@ -197,10 +207,11 @@ class Asking:
 
     def fetch(self, view: ScopeView) -> list[Effect]:
         """Ask for what is owed, once the backlog has come."""
-        complete = any(
-            pull.state is PullState.COMPLETE and not pull.pending for pull in self._of(view.scope)
-        )
-        if not view.owed or not complete or self._peer.readable(view.scope) is None:
+        if (
+            not view.owed
+            or not self.complete(view.scope)
+            or self._peer.readable(view.scope) is None
+        ):
             return []
         return self._fetch_of(view.scope).wanted(view)
 

@@ -54,11 +54,14 @@ class Counterpart:
             return []
         agreed = self.agrees(view)
         self.synced_scopes = self.synced_scopes - {scope} | ({scope} if agreed else set())
-        theirs = self.summaries.get(scope)
-        return [Diverged(scope)] if contradicts(view.summary(), theirs) else []
+        return [Diverged(scope)] if self.contradicts(view) else []
+
+    def contradicts(self, view: ScopeView) -> bool:
+        """Whether its last word is that the same records show something else."""
+        return contradicts(view.summary(), self.summaries.get(view.scope))
 
     def agrees(self, view: ScopeView) -> bool:
-        """Whether both sides hold the same, computed the same, and nothing is owed here.
+        """Whether both sides hold the same and computed the same.
 
         Under unlike rules two states cannot be compared: then it is enough that both are computed.
         """
@@ -67,7 +70,6 @@ class Counterpart:
             theirs is not None
             and view.state_digest is not None
             and theirs.state_digest is not None
-            and not view.owed
             and view.clock_digest == theirs.clock_digest
             and (view.state_digest == theirs.state_digest or view.rules != theirs.rules)
         )

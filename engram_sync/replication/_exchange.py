@@ -5,6 +5,7 @@ Pure: every method takes what happened and returns effects for the driver to per
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from engram_sync.replication._accord import Accord
 from engram_sync.replication._asking import Asking
 from engram_sync.replication._bisection import Placed
 from engram_sync.replication._counterpart import Counterpart
@@ -113,15 +114,16 @@ class Exchange:
         return [Send(Ping(nonce=nonce, summaries=self._own_summaries()))]
 
     def synced(self, scope: bytes) -> bool:
-        """Whether the peer's last summary of ``scope`` equals ours, state and all, and nothing is
-        owed here.
+        """Whether the peer serves ``scope`` completely, its last summary equals ours, state and
+        all, and it has nothing of what is owed here.
         """
-        view = self._scopes.get(scope)
-        return view is not None and self._known.agrees(view)
+        view = self._known.readable(scope)
+        complete = view is not None and self._asking.complete(scope)
+        return complete and self._known.agrees(view) and self._asking.told_all(view)
 
     @property
     def synced_scopes(self) -> frozenset[bytes]:
-        """Scopes of which all that was so when last compared."""
+        """Scopes whose clocks and digests agreed when last compared."""
         return self._known.synced_scopes
 
     @property
@@ -134,11 +136,20 @@ class Exchange:
         carried = self._asking.scopes() | self._serving.scopes()
         return frozenset(scope for scope in carried if self._known.readable(scope) is not None)
 
-    def settled(self) -> bool:
-        """Whether every shared scope is complete both ways and agrees."""
-        shared = self.shared()
-        complete = self._asking.complete()
-        return bool(shared) and complete and all(self.synced(scope) for scope in shared)
+    def accord(self) -> Accord:
+        """How both sides stand over all scopes that both may read, served or not."""
+        scopes = [scope for scope in self._scopes if self._known.readable(scope) is not None]
+        if any(self.diverged(scope) for scope in scopes):
+            return Accord.DIVERGED
+        unsettled = [scope for scope in scopes if not self.synced(scope)]
+        if not all(self._asking.refused(scope) for scope in unsettled):
+            return Accord.SYNCING
+        return Accord.REFUSED if unsettled or not scopes else Accord.SYNCED
+
+    def diverged(self, scope: bytes) -> bool:
+        """Whether the peer's last word is that the same records of ``scope`` show other things."""
+        view = self._known.readable(scope)
+        return view is not None and self._known.contradicts(view)
 
     def receiving(self) -> bool:
         """Whether a backlog is under way to us."""

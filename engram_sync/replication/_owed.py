@@ -36,17 +36,24 @@ class OwedFetch:
     absent: set[Position] = field(default_factory=set[Position])
     """What the peer said it does not have."""
     owed: int = 0
-    """How many payloads were owed when all that was owed had been asked for."""
+    """How many payloads were owed when all that was owed had been asked for; 0 to ask anew."""
+    lacking: int = 0
+    """How many of those that are owed the peer was asked for and did not have."""
     patience: int = 1
     """Comparisons to wait until the peer is asked again for what it did not have."""
     waited: int = 0
 
     def wanted(self, view: ScopeView) -> list[Effect]:
         """Begin, if anything is owed that the peer was not asked for."""
+        self.lacking = min(self.lacking, view.owed)
         if self.busy or view.owed in (0, self.owed):
             return []
         self.busy = True
         return [ReadOwed(self.scope, OWED_READ_MAX)]
+
+    def told_all(self, view: ScopeView) -> bool:
+        """Whether the peer has nothing of what is owed, by its own word."""
+        return view.owed <= self.lacking
 
     def compared(self, view: ScopeView) -> list[Effect]:
         """Some time has passed with the peer: it may have got what it did not have."""
@@ -70,7 +77,7 @@ class OwedFetch:
         """Ask for the next ones, if there are any; ``number`` is one that is free."""
         if not self.queue:
             self.busy = False
-            self.owed = view.owed
+            self.owed = self.lacking = view.owed
             return []
         count = min(len(self.queue), WANTED_PAYLOADS_MAX)
         wanted = tuple(self.queue.popleft() for _ in range(count))

@@ -25,6 +25,7 @@ from ._network import ErasureStatus as ErasureStatus
 from ._network import Fork as Fork
 from ._network import Identity as Identity
 from ._network import JoinResult as JoinResult
+from ._network import Missing as Missing
 from ._network import PeerStatus as PeerStatus
 from ._network import PeerSync as PeerSync
 from ._network import ScopeStatus as ScopeStatus
@@ -61,6 +62,7 @@ __all__ = [
     "JoinResult",
     "Life",
     "MemoryType",
+    "Missing",
     "NewMemory",
     "Page",
     "PeerStatus",

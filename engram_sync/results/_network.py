@@ -54,7 +54,7 @@ class PeerStatus:
     """How the address was learned: token, static, mdns or inbound; empty before first contact."""
     address: str
     state: str
-    """synced, syncing, waiting, unreachable or never."""
+    """synced, syncing, refused, diverged, waiting, unreachable or never."""
     last_success_ms: int | None
     """When clocks and digests last agreed; None means never."""
     failures: int
@@ -84,7 +84,7 @@ class ScopeStatus:
     synced_peers: int
     peers: int
     owed: int = 0
-    """Live values known by their hash whose payload has not arrived; above 0 is never synced."""
+    """Live values known by their hash whose payload has not arrived; see ``Status.missing``."""
     quarantined: int = 0
     """Memories with records from the future, which are not shown before their time."""
     sealed: int = 0
@@ -107,6 +107,18 @@ class Fork:
     """The last record that they have in common."""
     branches: tuple[str, ...]
     """Ids of the logs that go on from there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Values of one memory that have not arrived: nobody who was asked so far has them."""
+
+    engram: str
+    scope: str
+    node: str
+    """Id of the node that wrote them."""
+    label: str
+    values: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +204,8 @@ class Status:
     bytes, at most 64."""
     left_out: dict[str, int] = field(default_factory=dict[str, int])
     """By the name of a list above: how many more there are than one answer holds."""
+    missing: tuple[Missing, ...] = ()
+    """The first memories that lack values; ``owed`` counts the values of all."""
 
     def to_json(self) -> str:
         """The same object that ``engram-sync status --json`` prints."""

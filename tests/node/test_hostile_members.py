@@ -223,11 +223,55 @@ async def test_a_claim_that_states_diverged_is_reported_once(
         scope = a._core.facts.agent_scope
 
         view = a._core.scopes[scope]
-        lie = Summary(view.clock_digest, b"x" * 32, 7)
+        lie = Summary(view.clock_digest, b"x" * 32, 7, rules=view.rules)
         await rogue.say(*[Ping(number, ((scope, lie),)) for number in range(1, 20)])
         for _ in range(1, 20):
             await rogue.hear(Pong)
-        assert len([p for p in (await a.status()).problems if "another state" in p]) == 1
+        problems = (await a.status()).problems
+        assert len([p for p in problems if "another state at rogue" in p]) == 1
+        assert [peer.state for peer in await a.peers()] == ["diverged"]
+        await rogue.link.aclose()
+        await until(lambda: silent(a))
+
+
+async def silent(node: Node) -> bool:
+    return not any("another state" in problem for problem in (await node.status()).problems)
+
+
+async def test_a_claim_that_states_diverged_is_over_when_it_is_taken_back(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.open("a") as a:
+        rogue = await admitted(village, a)
+        scope = a._core.facts.agent_scope
+        view = a._core.scopes[scope]
+        await rogue.say(
+            Ping(1, ((scope, Summary(view.clock_digest, b"x" * 32, 7, rules=view.rules)),))
+        )
+        await rogue.hear(Pong)
+        assert not await silent(a)
+        await rogue.say(Ping(2, ((scope, view.summary()),)))
+        await rogue.hear(Pong)
+        assert await silent(a)
+
+
+async def test_one_member_that_contradicts_all_others_is_its_own_problem(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.open("a") as a, village.open("b") as b:
+        await b.join(await a.invite())
+        rogue = await admitted(village, a)
+        await agreement(a, b)
+        scope = a._core.facts.agent_scope
+        view = a._core.scopes[scope]
+        await rogue.say(
+            Ping(1, ((scope, Summary(view.clock_digest, b"x" * 32, 7, rules=view.rules)),))
+        )
+        await rogue.hear(Pong)
+        states = {peer.label: peer.state for peer in await a.peers()}
+        assert states == {"b": "synced", "rogue": "diverged"}
+        assert await silent(a)
+        assert (await a.status()).health == "ok"
 
 
 async def test_nobody_fills_the_status_with_forks(

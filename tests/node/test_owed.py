@@ -7,6 +7,7 @@ from uuid import UUID
 
 from trio.testing import MockClock
 
+from engram_sync.memory import node_text
 from engram_sync.node import Node
 from engram_sync.results import NewMemory
 from engram_sync.store import Transaction
@@ -76,7 +77,8 @@ async def test_a_relay_that_hides_what_a_record_says_is_asked_and_so_is_everybod
         assert asked.wanted == ((log.id, 1),)
         await relay.say(PayloadResponse(asked.number, ((log.id, 1, None),)))
         assert await owed(a) == 1
-        assert (await peer_of_rogue(a)) != "synced"
+        (missing,) = (await a.status()).missing
+        assert (missing.node, missing.values) == (node_text(relay.identity.public_key), 1)
         assert "something to hide" not in await contents(a)
         await relay.link.aclose()
         honest = await Speaker.dial(village)
@@ -85,11 +87,6 @@ async def test_a_relay_that_hides_what_a_record_says_is_asked_and_so_is_everybod
         await honest.say(PayloadResponse(asked.number, ((log.id, 1, log.records[0].payload),)))
         await nothing_owed(a)
         assert await contents(a) == ["something to hide"]
-
-
-async def peer_of_rogue(node: Node) -> str:
-    (peer,) = await node.peers()
-    return peer.state
 
 
 async def test_a_payload_that_the_author_did_not_sign_is_not_shown_and_stays_owed(
@@ -130,7 +127,7 @@ async def test_what_a_node_lost_comes_back_from_a_peer_and_until_then_nothing_is
         assert [len(r.wanted) for r in tap.messages("b", PayloadRequest)] == [512, 88]
 
 
-async def test_while_something_is_owed_a_node_says_of_nobody_that_it_is_synced(
+async def test_what_no_member_has_any_more_is_named_and_keeps_nobody_from_being_synced(
     village: Village, autojump_clock: MockClock
 ) -> None:
     async with village.pair() as (a, b):
@@ -143,12 +140,38 @@ async def test_while_something_is_owed_a_node_says_of_nobody_that_it_is_synced(
         await b.go_online()
         for node, other in ((a, b), (b, a)):
             await until(partial(connected, node, other))
-            assert (await peer_of(node, other)).state == "syncing"
+        await all_synced(a, b)
+        for node in (a, b):
             status = await node.status()
             assert status.owed == 1
-            assert status.sync != "synced"
-        result = await a.sync(timeout_s=5.0)
-        assert result.state in ("partial", "failed")
+            assert [(each.engram, each.label) for each in status.missing] == [(lost, "a")]
+        result = await b.sync(timeout_s=5.0)
+        assert result.state == "clean"
+        assert result.detail == "values that have not arrived, see status: 1"
+
+
+async def test_a_value_that_its_author_withholds_does_not_stain_others(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.open("a") as a:
+        relay, log = await relayed(village, a)
+        async with village.open("b") as b:
+            await b.join(await a.invite())
+            await a.remember("said by somebody honest")
+            await agreement(a, b)
+
+            async def agreed() -> bool:
+                return [(await peer_of(*pair)).state for pair in ((a, b), (b, a))] == ["synced"] * 2
+
+            await until(agreed)
+            # Whom it was asked of and who does not answer is not synced.
+            asked = await relay.hear(PayloadRequest)
+            name = node_text(relay.identity.public_key)
+            assert {p.node: p.state for p in await a.peers()}[name] == "syncing"
+            await relay.say(PayloadResponse(asked.number, ((log.id, 1, None),)))
+            assert (await b.sync(timeout_s=5.0)).peers[0].state in ("clean", "failed")
+            results = {p.label: p.state for p in (await b.sync(timeout_s=5.0)).peers}
+            assert results["a"] == "clean"
 
 
 async def test_what_a_hub_gets_later_reaches_those_it_could_not_help_at_first(

@@ -3,8 +3,10 @@
 from trio.testing import MockClock
 
 from engram_sync.results import NewMemory, SyncState
+from engram_sync.trust import Admit, MemberRole, admit_draft
+from engram_wire import LogDomain
 
-from .village import Village, agree, agreement, all_synced, contents, peer_of
+from .village import Village, agree, agreement, all_synced, contents, peer_of, until
 
 
 async def test_what_one_node_remembers_the_other_recalls(
@@ -93,3 +95,32 @@ async def test_a_memory_larger_than_a_frame_travels_whole(
         await agreement(a, b)
         assert (await b.get(engram.id)).content == large
         assert len(await contents(b)) == 201
+
+
+async def test_a_member_that_does_not_hold_the_agent_is_not_synced_by_what_else_is_shared(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    """It was admitted, and the answer got lost: the charter has it, and it has nothing."""
+    async with village.open("a") as a, village.open("b") as b, village.open("c") as c:
+        await b.join(await a.invite())
+        await a.remember("of the agent before")
+        await agreement(a, b)
+        await a.join(await c.invite())
+        core = c._core
+        scope = core.facts.agent_scope
+        admit = Admit(b._core.key.public, MemberRole.MEMBER, scope)
+        draft = admit_draft(admit, "b")
+        await core.write(lambda tx: core.path.write(tx, scope, [draft], LogDomain.MEMBERS))
+        await a.remember("of this agent")
+        await agreement(a, c)
+
+        async def refused() -> bool:
+            return (await peer_of(a, b)).state == "refused"
+
+        await until(refused)
+        assert (await peer_of(a, c)).state == "synced"
+        assert "may not have finished joining" in (await peer_of(a, b)).last_error
+        assert (await a.status()).sync == "behind"
+        result = await a.sync(timeout_s=20)
+        assert {p.label: p.state for p in result.peers} == {"b": "partial", "c": "clean"}
+        assert result.state == SyncState.PARTIAL

@@ -267,7 +267,7 @@ def test_random_legal_messages_end_in_an_error_of_the_peer_or_leave_little_behin
             if luck.random() < 0.3:
                 a.publish(SCOPE, epoch=turn, trunks={log_of(A, 1): 2})
             pair.do(a, exchange.on_advanced(SCOPE))
-        exchange.settled()
+        exchange.accord()
         exchange.held(SCOPE)
     assert held_by(exchange) < 2_000
     told: list[Ping | Pong] = [*pair.all(a, Ping), *pair.all(a, Pong)]

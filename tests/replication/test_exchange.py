@@ -3,6 +3,7 @@
 import pytest
 
 from engram_sync.replication import (
+    Accord,
     Diverged,
     Joined,
     Place,
@@ -40,7 +41,7 @@ def test_both_sides_catch_up_over_as_many_pages_as_it_takes() -> None:
     assert pair.equal()
     for book, received, sent in ((a, 11, 23), (b, 23, 11)):
         exchange = pair.exchange(book)
-        assert exchange.settled()
+        assert exchange.accord() is Accord.SYNCED
         assert exchange.received_records == received
         assert exchange.sent_records() == sent
         assert exchange.synced_scopes == {SCOPE}
@@ -127,7 +128,16 @@ def test_credentials_are_shown_once_and_then_the_refusal_stands() -> None:
     pair = Pair(a, b).start()
     assert len(pair.all(b, SyncRequest)) == 2
     assert pair.exchange(b).shared() == frozenset()
-    assert not pair.exchange(b).settled()
+    assert pair.exchange(b).accord() is Accord.REFUSED
+
+
+def test_a_scope_that_the_peer_refuses_is_not_made_up_for_by_another_one_that_agrees() -> None:
+    a, b = Book(A, OTHER), Book(B, SCOPE, OTHER)
+    pair = Pair(a, b).start()
+    assert pair.exchange(b).synced(OTHER)
+    assert not pair.exchange(b).synced(SCOPE)
+    assert pair.exchange(b).accord() is Accord.REFUSED
+    assert pair.exchange(a).accord() is Accord.SYNCED
 
 
 def test_a_refusal_is_forgotten_when_the_peer_asks_itself() -> None:
@@ -244,7 +254,7 @@ def test_a_side_that_lags_is_not_synced_until_its_documents_are_there() -> None:
     pair = Pair(a, b).start()
     assert a.shelves[SCOPE].clock == b.shelves[SCOPE].clock
     assert not pair.exchange(a).synced(SCOPE)
-    assert not pair.exchange(b).settled()
+    assert pair.exchange(b).accord() is not Accord.SYNCED
     b.shelves[SCOPE].lagging = False
     b.publish(SCOPE)
     pair.do(b, pair.exchange(b).on_materialised(SCOPE))
@@ -263,6 +273,20 @@ def test_equal_clocks_with_unequal_states_raise_the_alarm_on_both_sides() -> Non
     assert Diverged(SCOPE) in shown(a, Diverged)
     assert Diverged(SCOPE) in shown(b, Diverged)
     assert not pair.exchange(a).synced(SCOPE)
+    assert pair.exchange(a).accord() is pair.exchange(b).accord() is Accord.DIVERGED
+
+
+def test_a_contradiction_is_over_as_soon_as_both_agree() -> None:
+    a, b = books(of_a=2)
+    b.shelves[SCOPE].twisted = True
+    b.publish(SCOPE)
+    pair = Pair(a, b).start()
+    b.shelves[SCOPE].twisted = False
+    b.publish(SCOPE)
+    for book in (a, b):
+        pair.do(book, pair.exchange(book).probe(1, 0.0))
+    pair.run()
+    assert pair.exchange(a).accord() is pair.exchange(b).accord() is Accord.SYNCED
 
 
 def test_a_log_that_is_refused_is_reported_and_not_sent_again() -> None:

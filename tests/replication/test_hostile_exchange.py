@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import pytest
 
 from engram_sync.replication import (
+    Accord,
     CollectCredentials,
     ReadOwed,
     ReadPayloads,
@@ -82,7 +83,7 @@ def test_a_peer_that_was_revoked_hears_nothing_of_what_is_held_now() -> None:
         answers = pair.answers(a, Ping(1, ((SCOPE, theirs),)), Pong(number, ((SCOPE, theirs),)))
         assert answers == [Pong(1, ())]
     assert SCOPE not in exchange.shared()
-    assert not exchange.settled()
+    assert exchange.accord() is not Accord.SYNCED
 
 
 def test_of_payloads_that_were_read_for_a_peer_that_was_revoked_not_even_the_size_shows() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from engram_sync.replication import Accord
 from engram_sync.replication import _owed as owed_module
 from engram_wire import PayloadRequest, PayloadResponse, ProtocolError, encode_message
 
@@ -28,21 +29,38 @@ def test_what_is_owed_is_asked_for_after_the_backlog_and_only_then_all_is_synced
     pair = Pair(a, b)
     for book in (a, b):
         pair.do(book, pair.exchange(book).open())
-    assert not pair.exchange(b).settled()
+    assert pair.exchange(b).accord() is not Accord.SYNCED
     pair.run()
     assert [len(request.wanted) for request in pair.all(b, PayloadRequest)] == [512, 188]
     assert b.shelves[SCOPE].payloads == a.shelves[SCOPE].payloads
     assert pair.equal()
 
 
-def test_while_anything_is_owed_nothing_is_synced() -> None:
+def test_a_peer_is_synced_once_it_says_that_it_has_nothing_of_what_is_owed() -> None:
+    a, b = equal_books(3)
+    owing(b, 2)
+    pair = Pair(a, b)
+    for book in (a, b):
+        pair.do(book, pair.exchange(book).open())
+    while not pair.all(a, PayloadResponse):
+        assert not pair.exchange(b).synced(SCOPE)
+        pair.step(b if pair.inbox[b.key] or pair.work[b.key] else a)
+    pair.run()
+    assert pair.exchange(b).accord() is Accord.SYNCED
+    assert pair.exchange(a).synced(SCOPE)
+
+
+def test_what_is_owed_later_leaves_the_peer_unsynced_until_it_was_asked_for_that_too() -> None:
     a, b = equal_books(3)
     owing(b, 2)
     pair = Pair(a, b).start()
+    owing(b, 1)
+    pair.do(b, pair.exchange(b).on_advanced(SCOPE))
+    owing(b, 2)
     assert not pair.exchange(b).synced(SCOPE)
-    assert not pair.exchange(b).settled()
-    assert SCOPE not in pair.exchange(b).synced_scopes
-    assert pair.exchange(a).synced(SCOPE)
+    pair.do(b, pair.exchange(b).on_advanced(SCOPE))
+    pair.run()
+    assert pair.exchange(b).synced(SCOPE)
 
 
 def test_an_answer_is_bounded_in_bytes_and_the_rest_is_asked_for_again() -> None:
