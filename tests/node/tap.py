@@ -95,7 +95,7 @@ def _messages(data: bytes) -> list[Message]:
         if len(frame) < size:
             break
         match cbor.decode_untrusted(frame):
-            case [1, int(kind), bytes(), int(), bytes(payload), bytes()]:
+            case [2, int(kind), bytes(), int(), bytes(payload), bytes()]:
                 if kind > MessageType.HELLO_ACK:
                     found.append(decode_message_untrusted(kind, payload))
             case _:
