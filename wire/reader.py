@@ -62,7 +62,7 @@ class Replica:
         ref, domain, author, incarnation, branch = announcement
         need(branch is None, "a log that forked, which this reader does not follow")
         log = h("log", write(["engram-sync/log/2", domain, self.scope, author, incarnation]))
-        held = self.logs.get(log, [{"id": log, "hlc": 0}])
+        held = self.logs.get(log, [{"id": log}])
         named, first, offsets, signatures, shapes, index, engrams, ms, steps, *rest = read(raw)
         (counters, pasts, cells, context, marks), chain = rest, held[:first]
         need(named == ref and len(chain) == first and offsets[-1] + 1 == len(cells), "a lost frame")
@@ -78,7 +78,6 @@ class Replica:
             seq, body = first + n, b"\x88" + head + tail + mark
             i = h("record", chain[-1]["id"] + seq.to_bytes(8, "big") + hashed + body)
             r = dict(zip(BODY, read(body), strict=True)) | {"seq": seq, "id": i, "body": body}
-            need(r["hlc"] > chain[-1]["hlc"], "time goes back in a log")
             r |= {"payload": cell if isinstance(cell, bytes) else None, "payload_hash": hashed}
             chain.append(r | {"author": author})
         for offset, at in zip(offsets, range(0, len(signatures), 64), strict=True):

@@ -1,7 +1,7 @@
 """Hybrid logical clocks: one unsigned number, milliseconds << 16 | counter.
 
-Pure arithmetic: the wall clock is an argument.  A clock never runs backwards, stays close to
-wall time, and is larger than everything it has observed, so that causality implies order.
+Pure arithmetic: the wall clock is an argument.  It is a label that orders what nobody has ordered:
+each change of an engram carries one above those of all that its author had seen of that engram.
 """
 
 from typing import Final
@@ -32,25 +32,18 @@ def unpack(hlc: int) -> tuple[int, int]:
 
 
 def tick(last: int, now_ms: int) -> int:
-    """Return the clock of the next local event.
+    """Return the clock of the next change.
 
     Args:
-        last: The clock so far; 0 for none.
+        last: The largest clock that its author has seen of the engram; 0 for none.
         now_ms: Wall time in milliseconds since 1970.
 
     Returns:
         The smallest clock that is larger than ``last`` and not behind the wall.  When more than
-        65,536 events share a millisecond, the counter carries into the milliseconds.
-
-    Raises:
-        ValueError: There is no larger valid clock.
+        65,536 changes share a millisecond, the counter carries into the milliseconds.  At the end
+        of the range the clock stands still: nobody may be kept from writing by what a clock says.
     """
-    return _checked(max(last + 1, now_ms << COUNTER_BITS, HLC_MIN))
-
-
-def observe(last: int, seen: int) -> int:
-    """Return the clock after seeing another one: the next ``tick`` is larger than both."""
-    return max(last, seen)
+    return min(max(last + 1, now_ms << COUNTER_BITS, HLC_MIN), HLC_MAX)
 
 
 def _checked(hlc: int) -> int:

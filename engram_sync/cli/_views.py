@@ -278,10 +278,6 @@ def print_confirmations(erasure: "ErasureStatus") -> None:
 def _missing(status: "Status") -> dict[str, str]:
     """What is stored and not shown, or known of and not here."""
     rows: dict[str, str] = {}
-    if status.quarantined:
-        count = status.quarantined
-        memories = "1 memory holds" if count == 1 else f"{count:,} memories hold"
-        rows["future"] = f"{memories} changes from a clock that is ahead; shown when it is time"
     if status.owed:
         values = "1 value" if status.owed == 1 else f"{status.owed:,} values"
         has = "has" if status.owed == 1 else "have"

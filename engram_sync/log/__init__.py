@@ -12,7 +12,6 @@ from ._batches import Draft as Draft
 from ._batches import IngestBatch as IngestBatch
 from ._batches import Run as Run
 from ._batches import Split as Split
-from ._errors import FutureLogError as FutureLogError
 from ._errors import GapError as GapError
 from ._errors import MissingDependencyError as MissingDependencyError
 from ._errors import SignedPosition as SignedPosition
@@ -20,7 +19,6 @@ from ._ids import keyed_id as keyed_id
 from ._ids import uuid7 as uuid7
 from ._journal import Checkpoint as Checkpoint
 from ._ledger import Ledger as Ledger
-from ._limits import HLC_SKEW_MS as HLC_SKEW_MS
 from ._limits import NO_ENGRAM as NO_ENGRAM
 from ._logs import Fork as Fork
 from ._logs import LogState as LogState
@@ -38,14 +36,12 @@ from ._witness import decode_witnesses as decode_witnesses
 from ._witness import encode_witnesses as encode_witnesses
 
 __all__ = [
-    "HLC_SKEW_MS",
     "NO_ENGRAM",
     "AuthoredBatch",
     "Batch",
     "Checkpoint",
     "Draft",
     "Fork",
-    "FutureLogError",
     "GapError",
     "History",
     "IngestBatch",

@@ -1,6 +1,6 @@
 """Own records: give drafts their place, clock, dependencies and signatures."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice
@@ -30,12 +30,12 @@ from engram_wire import (
 from ._batches import AuthoredBatch, Draft, Run
 from ._check import RunCheck
 from ._commit import commit, set_live
-from ._errors import FutureLogError
-from ._horizon import Horizon
-from ._limits import HLC_SKEW_MS, JOIN_SALT, NO_ENGRAM
+from ._limits import JOIN_SALT, NO_ENGRAM
 from ._logs import LogState
+from ._past import merged
+from ._references import written
 from ._registry import Advance, Registry
-from ._resolve import follow
+from ._resolve import follow, path_seen
 from ._views import History, Rules
 
 _JOIN = Draft(RecordKind.JOIN, NO_ENGRAM)
@@ -50,9 +50,9 @@ class _Rows:
     """The records of a batch as they take shape."""
 
     seq: int
-    last: int
-    """The scope's hybrid clock so far."""
     now_ms: int
+    clocks: dict[bytes, int]
+    """By engram, the largest clock that its author has seen of it; grows with the records."""
     records: list[Record] = field(default_factory=list[Record])
 
     def add(self, draft: Draft, salt: bytes, deps: bytes, auth: bytes) -> None:
@@ -73,16 +73,21 @@ class _Rows:
                 dots = encode_edit(draft.edit)
             elif draft.superseded:
                 dots = encode_superseded(draft.superseded, kind=draft.kind)
-            self.last = hlc.tick(self.last, self.now_ms)
         except ValueError as error:
             raise UsageError(
                 f"this change is too large for one record: {error}",
                 hint="write less at once, or split it into several memories",
             ) from error
         self.seq += 1
-        hashed = payload_hash(payload)
-        row = (self.seq, draft.engram, self.last, shape, dots, payload, hashed, deps, auth)
+        hashed, clock = payload_hash(payload), self._clock(draft.engram)
+        row = (self.seq, draft.engram, clock, shape, dots, payload, hashed, deps, auth)
         self.records.append(Record(*row))
+
+    def _clock(self, engram: bytes) -> int:
+        clock = hlc.tick(self.clocks.get(engram, 0), self.now_ms)
+        if engram != NO_ENGRAM:
+            self.clocks[engram] = clock
+        return clock
 
 
 def author(
@@ -95,6 +100,7 @@ def author(
     salts: Sequence[bytes],
     secret_key: bytes,
     auth: Sequence[bytes],
+    clocks: Mapping[bytes, int],
     history: History,
 ) -> AuthoredBatch:
     """Append ``drafts`` to an own log; see ``Ledger.author``."""
@@ -104,18 +110,17 @@ def author(
         raise UsageError("a log is continued with another key than its author's")
     if log.children or log.parent is not None:
         raise UsageError(f"log {log.id.hex()[:16]} is forked; nobody may continue it")
-    latest = _latest(now_ms)
-    if log.domain == LogDomain.DATA and log.hlc > latest:
-        raise FutureLogError(log.id, ahead_ms=(log.hlc >> hlc.COUNTER_BITS) - now_ms)
     stated = _stated(rules, log, auth)
-    behind = Horizon.of(registry, rules, log, latest, history)
-    rows = _Rows(log.seq, hlc.observe(log.hlc, behind.clock), now_ms)
-    for names in _chunks(behind.heads, keep=DEPS_MAX):
+    heads = _heads(registry, rules, log)
+    rows = _Rows(log.seq, now_ms, dict(clocks))
+    for names in _chunks(heads, keep=DEPS_MAX):
         rows.add(_JOIN, JOIN_SALT, encode_ids(names), stated)
         stated = AUTH_UNCHANGED
-    deps = encode_ids(behind.heads[len(rows.records) * DEPS_MAX :])
+    deps = encode_ids(heads[len(rows.records) * DEPS_MAX :])
+    forked = registry.scope(log.scope).branches > 0
     for draft, salt in zip(drafts, salts, strict=True):
-        rows.add(behind.written(draft), salt, deps, stated)
+        named = written(registry, log, draft, history) if forked else draft
+        rows.add(named, salt, deps, stated)
         deps, stated = NO_IDS, AUTH_UNCHANGED
     return _sign(registry, rules, log, rows.records, secret_key=secret_key, history=history)
 
@@ -135,9 +140,26 @@ def _stated(rules: Rules, log: LogState, auth: Sequence[bytes]) -> bytes:
     return encoded
 
 
-def _latest(now_ms: int) -> int:
-    """The largest clock that does not count as from the future."""
-    return (now_ms + HLC_SKEW_MS + 1 << hlc.COUNTER_BITS) - 1
+def _heads(registry: Registry, rules: Rules, log: LogState) -> list[bytes]:
+    """Sorted heads that the next record of ``log`` names: all that is held and it has not seen.
+
+    Data logs name data, membership logs name the leaders' membership logs: whoever is shown an
+    admission has to be shown all that is behind it, and what other members write there must not
+    be able to outgrow that.  The membership behind data is named by ``auth``.
+    """
+    tips = [tip for tip in registry.tips(log.scope, log.domain) if tip is not log]
+    if log.domain == LogDomain.MEMBERS and not all(rules.leads(log.scope, t.author) for t in tips):
+        wanted = [
+            other
+            for other in registry.scope(log.scope).logs.values()
+            if other is not log
+            and other.domain == log.domain
+            and rules.leads(log.scope, other.author)
+        ]
+        behind = ({**other.past.seen, **path_seen(other)} for other in wanted)
+        seen = merged(log.past.seen, *behind)
+        tips = [other for other in wanted if seen.get(other.n, 0) < other.seq]
+    return sorted(tip.head for tip in tips)
 
 
 def _chunks(heads: list[bytes], *, keep: int) -> Iterator[list[bytes]]:

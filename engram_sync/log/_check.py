@@ -84,8 +84,6 @@ class RunCheck:
     def check_untrusted(self, head: bytes, records: Sequence[Record]) -> None:
         """Accept the records of one run, which follow ``head``; all of them or none.
 
-        The clocks of ``records`` ascend: decoding a frame and authoring a batch both see to it.
-
         Raises:
             MissingDependencyError: One names a position that is not held.
             WireError: One is invalid, that at ``failed_at``.  The walk ends here.
@@ -96,8 +94,6 @@ class RunCheck:
         self._fresh_of = None
         self.failed_at = records[0].seq
         try:
-            if records[0].hlc <= self.hlc:
-                raise InvalidRecordError(f"clock {records[0].hlc} does not follow {self.hlc}")
             if self.log.domain == LogDomain.MEMBERS:
                 self._statements_untrusted(head, records)
             else:
@@ -158,8 +154,6 @@ class RunCheck:
             place = self._place_untrusted(record, head)
             if members and place.log.domain != LogDomain.MEMBERS:
                 raise InvalidRecordError("a membership record depends on data")
-            if place.hlc(self.history) >= record.hlc:
-                raise InvalidRecordError(f"clock {record.hlc} is not above that of {head.hex()}")
             seen.append(place.seen(self.history))
         auth = self._auth_untrusted(record, seen)
         if seen:

@@ -1,19 +1,15 @@
-"""What a frame can be refused for, beyond the wire's own errors, and what a draft can.
+"""What a frame can be refused for, beyond the wire's own errors.
 
     WireError
     └── ProtocolError
         ├── GapError                records are missing before this frame
         └── MissingDependencyError  a record names a position that was not sent before it
-    LocalError
-    └── PreconditionError
-        └── FutureLogError          an own log is ahead of the clock
 
-The first two end the session; an invalid record ends its log, or the branch that it is on.
+Both end the session; an invalid record ends its log, or the branch that it is on.
 """
 
 from typing import NamedTuple
 
-from engram_sync.errors import PreconditionError
 from engram_wire import ProtocolError
 
 
@@ -58,22 +54,3 @@ class MissingDependencyError(ProtocolError):
         self.log = log
         self.seq = seq
         self.dependency = dependency
-
-
-class FutureLogError(PreconditionError):
-    """An own log was written with a clock from beyond the present, so it must not be continued.
-
-    Every further record would be from the future too.  A new incarnation writes on in the present.
-
-    Args:
-        log: Id of the log.
-        ahead_ms: How far its clock runs ahead.
-    """
-
-    def __init__(self, log: bytes, *, ahead_ms: int) -> None:
-        super().__init__(
-            f"log {log.hex()[:16]} is {ahead_ms} ms ahead of the clock",
-            hint="check the clock of this machine",
-        )
-        self.log = log
-        self.ahead_ms = ahead_ms

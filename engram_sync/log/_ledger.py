@@ -1,6 +1,7 @@
 """The ledger: the heads of all logs of all scopes, and the only way to move one."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from engram_crdt import VectorClock
 from engram_wire import Announcement, ClockEntry, Frame, LogDomain, Rejection
@@ -16,6 +17,8 @@ from ._past import decode_past
 from ._registry import Registry
 from ._resolve import past_at
 from ._views import History, Rules
+
+_NO_CLOCKS: Mapping[bytes, int] = MappingProxyType({})
 
 
 class Ledger:
@@ -213,14 +216,14 @@ class Ledger:
         salts: Sequence[bytes],
         secret_key: bytes,
         auth: Sequence[bytes] = (),
+        clocks: Mapping[bytes, int] = _NO_CLOCKS,
         history: History,
     ) -> AuthoredBatch:
         """Append ``drafts`` to an own log and sign them.
 
         The first record names everything held of the scope and not seen by this log yet; join
-        records precede it when that is more than 64 heads.  What is from the future is left out:
-        it is not named, and dots that it put are not superseded.  The last record is signed, and
-        so is one at least every 256 records and every 128 KiB.
+        records precede it when that is more than 64 heads.  The last record is signed, and so is
+        one at least every 256 records and every 128 KiB.
 
         Args:
             log: From ``open_log``.
@@ -229,11 +232,12 @@ class Ledger:
             salts: 16 fresh bytes for each draft.
             secret_key: The author's 64 bytes.
             auth: Membership heads to rely on; ignored for a membership log.
+            clocks: By engram, the largest clock that the drafts' author has seen of it; the clock
+                of each record lies above it.
             history: What is stored, read for drafts that supersede.
 
         Raises:
             UsageError: A draft breaks a limit or a rule, or the log is forked; nothing was changed.
-            FutureLogError: The log is a data log from beyond ``HLC_SKEW_MS``.
             DeniedError: The author may not write at those membership heads.
         """
         return author(
@@ -245,6 +249,7 @@ class Ledger:
             salts=salts,
             secret_key=secret_key,
             auth=auth,
+            clocks=clocks,
             history=history,
         )
 

@@ -2,10 +2,6 @@
 
 from typing import Final
 
-HLC_SKEW_MS: Final = 60_000
-"""How far a record's clock may run ahead before it counts as from the future.  Machines without a
-time service drift by seconds a day; a minute also covers a resumed laptop."""
-
 NO_ENGRAM: Final = bytes(16)
 """The engram of records that change none: joins and membership statements."""
 

@@ -1,6 +1,5 @@
 """Writing references: from what logs are called here to what every reader understands."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from engram_wire import Edit, Insert, RecordKind, Reference, Span, Superseded
@@ -19,7 +18,6 @@ _OF_RECORDS = frozenset({RecordKind.ERASE, RecordKind.SEAL})
 def written(
     registry: Registry,
     log: LogState,
-    seen: Mapping[int, int] | None,
     draft: Draft,
     history: History,
 ) -> Draft:
@@ -28,7 +26,6 @@ def written(
     Args:
         registry: All logs.
         log: The log that the record goes to; not a forked one.
-        seen: How far the record's past reaches in other logs; None for all that is held.
         draft: The change.
         history: What is stored.
     """
@@ -38,7 +35,7 @@ def written(
     def puts() -> PutIndex:
         return PutIndex(history.records_of(log.scope, draft.engram))
 
-    named = Named(registry, log, seen, puts)
+    named = Named(registry, log, None, puts)
     if draft.edit is not None:
         return replace(draft, edit=_edit(draft.edit, named))
     if draft.kind in _OF_RECORDS:

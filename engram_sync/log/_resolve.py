@@ -20,12 +20,6 @@ class Place(NamedTuple):
     """The log that holds the record, not a branch of it."""
     seq: int
 
-    def hlc(self, history: History) -> int:
-        """Clock of the record there."""
-        if self.seq == self.log.seq:
-            return self.log.hlc
-        return history.records(self.log.n, self.seq, self.seq)[0].hlc
-
     def past(self, history: History) -> Mapping[int, int]:
         """How far the position has seen other logs, those of its path included."""
         past = past_at(self.registry, self.log, self.seq, history).seen

@@ -46,13 +46,12 @@ from ._queries import resolve as resolve
 from ._queries import select_scopes as select_scopes
 from ._recall import recall as recall
 from ._references import Naming as Naming
-from ._retelling import retold as retold
-from ._retelling import shown_early as shown_early
 from ._rules import RULES as RULES
 from ._siblings import conflicts_of as conflicts_of
 from ._state import LIVES as LIVES
 from ._state import EngramState as EngramState
 from ._state import load_state as load_state
+from ._stored import clocks_seen as clocks_seen
 from ._strategies import Strategies as Strategies
 from ._texts import flush_index as flush_index
 from ._verification import compare_rows as compare_rows
@@ -83,6 +82,7 @@ __all__ = [
     "Swept",
     "archive",
     "check_source_key",
+    "clocks_seen",
     "compact_one",
     "compare_rows",
     "conflicts_of",
@@ -106,12 +106,10 @@ __all__ = [
     "recall",
     "resolve",
     "restore",
-    "retold",
     "rows_of",
     "satisfies",
     "select_scopes",
     "show",
-    "shown_early",
     "state_at",
     "update",
     "version_token",

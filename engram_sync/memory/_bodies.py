@@ -139,17 +139,13 @@ def clear_orphans(
 
 
 def as_seen(reader: Reader, authors: Authors, observed: Observed) -> EngramDocument:
-    """The document as it was in the caller's view, without what waits for its time."""
-    state = observed.state
-    check = observed.check
-    if check is None and observed.clock == state.clock:
-        # A removal takes no clock, so that one from the future would pass for seen.
-        check = view_check(state.elements, state.texts)
+    """The document as it was in the caller's view."""
+    state, check = observed.state, observed.check
     if state.row.state is not None:
         document = EngramDocument.load(state.engram, state.row.state)
         if _matches(document, observed, check):
             return document
-    stored = _shown(reader, authors, state)
+    stored = _stored(reader, authors, state)
     certain, doubtful = _split(stored, observed.clock)
     for count in range(len(doubtful[:_DOUBTS_MAX])):
         document = OpenEngram.of(state.engram, [*certain, *doubtful[:count]]).document
@@ -158,11 +154,10 @@ def as_seen(reader: Reader, authors: Authors, observed: Observed) -> EngramDocum
     return OpenEngram.of(state.engram, [*certain, *doubtful]).document
 
 
-def _shown(reader: Reader, authors: Authors, state: EngramState) -> list[Stored]:
-    """The records of an engram, but none that waits for its time."""
+def _stored(reader: Reader, authors: Authors, state: EngramState) -> list[Stored]:
+    """The records of an engram."""
     records = reader.records_of(state.scope.n, state.engram)
-    stored = stored_of(reader, authors, state.scope.id, records)
-    return [s for s in stored if state.shows(s.record.hlc)]
+    return stored_of(reader, authors, state.scope.id, records)
 
 
 def texts_taken(
@@ -179,7 +174,7 @@ def texts_taken(
     state = observed.state
     seen = {(e.dot.log, e.seq) for e in observed.tombstones()}
     document = EngramDocument(state.engram)
-    for stored in _shown(reader, authors, state):
+    for stored in _stored(reader, authors, state):
         change = change_of(stored.log_id, stored.record, stored.naming)
         unseen = document.clock().get(change.log, 0) >= observed.clock.get(change.log, 0)
         if change.until and (unseen or (change.log, change.seq) in seen):

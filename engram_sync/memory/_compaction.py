@@ -14,8 +14,8 @@ from engram_wire import RecordKind
 from ._authors import Authors
 from ._materialiser import Materialiser
 from ._open_engram import OpenEngram
+from ._state import LIVES
 from ._stored import Stored, stored_of
-from ._tally import HIDDEN
 
 _KEYED_VERSION = 8
 """UUIDs of this version are derived from a key that the memory was given."""
@@ -46,11 +46,8 @@ def dead_in(
     scope: ScopeRow,
     row: EngramRow,
     before_ms: int,
-    latest: int,
 ) -> Dead | None:
     """What of an engram could go; None for nothing.
-
-    Nothing goes while a record of it waits for its time: what that replaces is shown until then.
 
     Args:
         reader: The store.
@@ -58,13 +55,10 @@ def dead_in(
         scope: Its scope.
         row: Its row.
         before_ms: Only engrams of which nothing arrived at or after this time.
-        latest: The largest clock that may be shown.
     """
-    if row.state is None or row.life == HIDDEN:
+    if row.state is None:
         return None
     found = reader.records_of(scope.n, row.engram)
-    if any(record.hlc > latest for _, record in found):
-        return None
     if len(reader.records_at(scope.n, row.engram, before_ms - 1)) < len(found):
         return None
     records = stored_of(reader, authors, scope.id, found)
@@ -113,4 +107,4 @@ class _DiffersError(Exception):
 
 def rows_of(reader: Reader, scope: int, after: EngramRow | None, limit: int) -> Iterator[EngramRow]:
     """The next rows of a scope, of every state of life, in an order that compaction keeps."""
-    yield from reader.engrams(scope, after=after, limit=limit, life=range(HIDDEN + 1))
+    yield from reader.engrams(scope, after=after, limit=limit, life=range(len(LIVES)))

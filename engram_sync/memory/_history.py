@@ -22,7 +22,6 @@ from ._ids import node_text
 from ._limits import RESULTS_MAX, SUPERSEDERS_MAX
 from ._observed import Observed
 from ._open_engram import OpenEngram
-from ._past_states import latest_at
 from ._state import EngramState
 from ._stored import stored_of
 from ._values import field_values
@@ -105,18 +104,10 @@ def replay(
     return sorted(steps, key=lambda s: (s.change.hlc, s.change.log, s.change.seq))
 
 
-def shown_steps(reader: Reader, authors: Authors, state: EngramState) -> list[Step]:
-    """The records of an engram as steps, but none that waits for its time."""
-    steps = replay(reader, authors, state)
-    return [step for step in steps if state.shows(step.change.hlc)]
-
-
 def _records(reader: Reader, state: EngramState, at_ms: int | None) -> list[tuple[int, Record]]:
     if at_ms is None:
         return reader.records_of(state.scope.n, state.engram)
-    latest = latest_at(at_ms)
-    arrived = reader.records_at(state.scope.n, state.engram, at_ms)
-    return [found for found in arrived if found[1].hlc <= latest]
+    return reader.records_at(state.scope.n, state.engram, at_ms)
 
 
 def create_puts(reader: Reader, authors: Authors, state: EngramState) -> Iterator[list[Put]]:
@@ -134,7 +125,7 @@ def undeleted(reader: Reader, authors: Authors, observed: Observed) -> list[Elem
     Deletes the caller did not see do not count either: they are concurrent to the restore, and
     whoever undoes them later finds these elements restated.  All other records do count.
     """
-    steps = shown_steps(reader, authors, observed.state)
+    steps = replay(reader, authors, observed.state)
     undone = {(e.dot.log, e.seq) for e in observed.tombstones()}
     ignored = undone | {
         step.name

@@ -20,7 +20,7 @@ from ._authors import Authors
 from ._bodies import as_seen, body_label, clear_orphans, first_text, texts_taken
 from ._draft_parts import DraftParts, sort_superseded
 from ._fields import Put
-from ._history import shown_steps, undeleted
+from ._history import replay, undeleted
 from ._limits import PAYLOAD_BYTES_MAX, PUTS_MAX
 from ._observed import Observed, refuse_open_conflicts
 from ._state import EngramState
@@ -167,7 +167,7 @@ def _with_earlier_tombstones(reader: Reader, authors: Authors, observed: Observe
     Whoever deletes a memory again, because somebody had written to it, takes the tombstone of the
     first delete away.  To undo one is to undo both: nobody ever wanted half of it back.
     """
-    steps = shown_steps(reader, authors, observed.state)
+    steps = replay(reader, authors, observed.state)
     deletes = [step for step in steps if step.kind is RecordKind.DELETE]
     undone = {(e.dot.log, e.seq) for e in observed.tombstones()}
     superseded = {

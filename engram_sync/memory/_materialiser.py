@@ -4,11 +4,11 @@ Runs inside a writer's job, so what it derives commits together with what it rea
 writes can be computed again from the records.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
-from engram_crdt import DocumentError, EngramDocument, digest, elements_of_one, hlc
+from engram_crdt import DocumentError, EngramDocument, digest, elements_of_one
 from engram_sync.conflicts import bits
 from engram_sync.errors import CorruptError
 from engram_sync.store import EngramRow, Reader, RunRow, ScopeRow, Transaction
@@ -39,10 +39,6 @@ class Swept(NamedTuple):
     """Ids of the engrams whose rows were added or changed."""
 
 
-def _no_horizon() -> int:
-    return hlc.HLC_MAX
-
-
 class Materialiser:
     """Keeps the engram rows of a store equal to what its records say.
 
@@ -51,12 +47,10 @@ class Materialiser:
 
     Args:
         authors: Shared with whoever shows engrams.
-        latest: The largest clock that is not from the future; asked once for each batch.
     """
 
-    def __init__(self, authors: Authors, *, latest: Callable[[], int] = _no_horizon) -> None:
+    def __init__(self, authors: Authors) -> None:
         self._authors = authors
-        self._latest = latest
 
     def sweep(self, tx: Transaction, scope: int, *, limit: int = SLICE_RECORDS) -> Swept:
         """Apply the next runs of a scope in the order in which they arrived.
@@ -111,12 +105,12 @@ class Materialiser:
         self, tx: Transaction, scope: int, engrams: Iterable[bytes]
     ) -> dict[bytes, Standing]:
         """What engrams count for now; for ``renamed`` after the names of logs have changed."""
-        row = self._begin(tx, scope)
+        self._begin(tx, scope)
         found: dict[bytes, Standing] = {}
         for engram in engrams:
             known = tx.engram(scope, engram)
             if known is not None:
-                found[engram] = standing_of(tx, self._authors, row, known)
+                found[engram] = standing_of(tx, self._authors, known)
         return found
 
     def renamed(
@@ -135,18 +129,18 @@ class Materialiser:
         Returns:
             Ids of the engrams whose rows were written.
         """
-        batch = _Batch(tx, self._begin(tx, scope), self._latest())
+        batch = _Batch(tx, self._begin(tx, scope))
         for engram, was in before.items():
             row = tx.engram(scope, engram)
             if row is not None and row.state is None:
                 batch.tally.count(was, -1)
-                batch.tally.count(standing_of(tx, self._authors, batch.scope, row), 1)
+                batch.tally.count(standing_of(tx, self._authors, row), 1)
             elif row is not None:
                 self._rebuild_one(batch, engram, row, was)
         return batch.tally.write(tx, batch.scope, direct=True)
 
     def rebuild(self, tx: Transaction, scope: int, engrams: Iterable[bytes]) -> tuple[bytes, ...]:
-        """Make the rows of engrams anew from their records: document, view, marks and index.
+        """Make rows of engrams anew from their records: document, view, index, and what is owed.
 
         Engrams that were not materialised yet are left for the sweep.
 
@@ -158,7 +152,7 @@ class Materialiser:
         Returns:
             Ids of the engrams whose rows were written.
         """
-        batch = _Batch(tx, self._begin(tx, scope), self._latest())
+        batch = _Batch(tx, self._begin(tx, scope))
         for engram in engrams:
             known = tx.engram(scope, engram)
             if known is not None:
@@ -184,8 +178,8 @@ class Materialiser:
         by_engram: dict[bytes, list[Stored]] = {}
         for stored in records:
             by_engram.setdefault(stored.record.engram, []).append(stored)
-        batch = _Batch(tx, scope, self._latest())
-        special = _Special.of(tx, scope.n, records, batch.latest)
+        batch = _Batch(tx, scope)
+        special = _Special.of(tx, scope.n, records)
         for engram, added in by_engram.items():
             row = tx.engram(scope.n, engram)
             if special.covers(engram, row):
@@ -199,19 +193,19 @@ class Materialiser:
     def _rebuild_one(
         self, batch: "_Batch", engram: bytes, row: EngramRow | None, before: Standing | None = None
     ) -> None:
-        tx, scope, latest, tally = batch.tx, batch.scope, batch.latest, batch.tally
-        made = rebuilt(tx, self._authors, scope, engram, row, latest)
+        tx, scope, tally = batch.tx, batch.scope, batch.tally
+        made = rebuilt(tx, self._authors, scope, engram, row)
         if made is None:
             return
         if row is None:
             tally.added.append(made.row)
             tally.added_texts.append(made.texts)
         else:
-            tally.count(before or standing_of(tx, self._authors, scope, row), -1)
+            tally.count(before or standing_of(tx, self._authors, row), -1)
             tally.updated.append(made.row)
             tally.updated_texts.append(made.texts)
         tally.count(made.standing, 1)
-        tally.marks[engram] = made.marks
+        tally.owed[engram] = made.owed
 
     def _add_one(self, scope: ScopeRow, stored: Stored, tally: Tally) -> None:
         """A new engram with one record: its row refers to the record and repeats nothing."""
@@ -308,8 +302,6 @@ class _Batch:
 
     tx: Transaction
     scope: ScopeRow
-    latest: int
-    """The largest clock that is not from the future."""
     tally: Tally = field(default_factory=Tally)
 
 
@@ -317,24 +309,18 @@ class _Special(NamedTuple):
     """The engrams of a batch that need more than their documents: they are made from records."""
 
     engrams: frozenset[bytes]
-    """Those with new records that must wait, or that came without their payload."""
+    """Those with new records that came without their payload."""
     marked: frozenset[int] | None
-    """Numbers of those of which something waits or is missing; None for too many to list."""
+    """Numbers of those of which something is missing; None for too many to list."""
 
     @classmethod
-    def of(cls, tx: Transaction, scope: int, records: Sequence[Stored], latest: int) -> Self:
-        special = [
-            s.record.engram for s in records if s.record.payload is None or s.record.hlc > latest
-        ]
-        waiting, missing = tx.quarantine_count(scope), tx.owed_count(scope)
-        if waiting + missing > _MARKED_MAX:
-            return cls(frozenset(special), None)
-        marked: list[int] = []
-        if waiting:
-            marked += [row.n for row in tx.quarantined(scope, hlc.HLC_MAX, waiting)]
-        if missing:
-            marked += [n for n, _, _ in tx.owed(scope, missing)]
-        return cls(frozenset(special), frozenset(marked))
+    def of(cls, tx: Transaction, scope: int, records: Sequence[Stored]) -> Self:
+        special = frozenset([s.record.engram for s in records if s.record.payload is None])
+        missing = tx.owed_count(scope)
+        if missing > _MARKED_MAX:
+            return cls(special, None)
+        marked = [n for n, _, _ in tx.owed(scope, missing)] if missing else []
+        return cls(special, frozenset(marked))
 
     def covers(self, engram: bytes, row: EngramRow | None) -> bool:
         if engram in self.engrams:

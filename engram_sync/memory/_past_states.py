@@ -1,7 +1,5 @@
 """What one engram was, as far as this node could know it at some time."""
 
-from engram_crdt import hlc
-from engram_sync.log import HLC_SKEW_MS
 from engram_sync.store import Reader, ScopeRow
 
 from ._authors import Authors
@@ -10,11 +8,6 @@ from ._rebuild import missing_of
 from ._state import EngramState
 from ._stored import stored_of
 from ._views import life_number
-
-
-def latest_at(at_ms: int) -> int:
-    """The largest clock that did not count as from the future at that time."""
-    return min((at_ms + HLC_SKEW_MS + 1 << hlc.COUNTER_BITS) - 1, hlc.HLC_MAX)
 
 
 def state_at(
@@ -30,13 +23,11 @@ def state_at(
     row = reader.engram(scope.n, engram)
     if row is None:
         return None
-    latest = latest_at(at_ms)
-    arrived = reader.records_at(scope.n, engram, at_ms)
-    records = stored_of(reader, authors, scope.id, [r for r in arrived if r[1].hlc <= latest])
+    records = stored_of(reader, authors, scope.id, reader.records_at(scope.n, engram, at_ms))
     made = OpenEngram.of(engram, records)
     if not made.records:
         return None
-    missing, made.erased = missing_of(reader, [made.document], records)
+    missing, made.erased = missing_of(reader, made.document, records)
     shown = made.shown()
     then = row._replace(
         log=made.first[0],

@@ -113,7 +113,7 @@ def resolve(reader: Reader, authors: Authors, ref: str) -> EngramState:
         NotFoundError: No id begins with it.
     """
     digits = parse_ref(ref)
-    rows = [row for row in reader.find(digits, limit=4) if row.life < len(LIVES)]
+    rows = reader.find(digits, limit=4)
     scopes = {scope.n: scope for scope in reader.scopes()}
     if len({row.engram for row in rows}) > 1:
         shown = ", ".join(engram_text(row.engram) for row in rows[:3])
@@ -135,8 +135,8 @@ def find_exact(
 ) -> EngramState | None:
     """The engram with this id in this scope, if it is there."""
     row = reader.engram(scope.n, engram)
-    if row is None or row.life >= len(LIVES):
-        return None  # Beyond the states of life: its records are all from the future.
+    if row is None:
+        return None
     return load_state(reader, authors, scope, row)
 
 

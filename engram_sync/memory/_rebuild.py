@@ -1,13 +1,9 @@
-"""The row of an engram from its records alone: what must wait is hidden, what is missing is owed.
+"""The row of an engram from its records alone: what is missing is owed."""
 
-The document and the digest hold every record, so that nodes agree whatever their clocks say.  What
-readers see leaves out records from the future, until their time comes.
-"""
-
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from engram_crdt import DocumentError, EngramDocument, digest, elements_of_one
+from engram_crdt import EngramDocument, digest, elements_of_one
 from engram_sync.errors import CorruptError
 from engram_sync.store import EngramRow, Reader, ScopeRow
 from engram_wire import Record
@@ -18,7 +14,7 @@ from ._open_engram import OpenEngram
 from ._shapes import Texts, plain_digest, plain_texts
 from ._state import encode_view
 from ._stored import Stored, stored_of
-from ._tally import HIDDEN, Marks, Standing
+from ._tally import Owed, Standing
 from ._views import life_number
 
 
@@ -27,7 +23,7 @@ class Rebuilt(NamedTuple):
 
     row: EngramRow
     texts: Texts
-    marks: Marks
+    owed: Owed
     standing: Standing
 
 
@@ -39,19 +35,15 @@ def damaged(engram: bytes, error: Exception) -> CorruptError:
     )
 
 
-def standing_of(reader: Reader, authors: Authors, scope: ScopeRow, row: EngramRow) -> Standing:
+def standing_of(reader: Reader, authors: Authors, row: EngramRow) -> Standing:
     """What the row of an engram was counted for when it was written."""
     try:
         if row.state is not None and row.digest is not None:
-            if row.life != HIDDEN and not reader.quarantine_count(scope.n):
-                return Standing(int.from_bytes(row.digest, "big"), row.life)
-            document = EngramDocument.load(row.engram, row.state)
-        else:
-            log_id = authors.log_id(reader, row.log)
-            return standing_of_one(log_id, reader.records(row.log, row.seq, row.seq)[0])
-    except (DocumentError, IndexError) as error:
+            return Standing(int.from_bytes(row.digest, "big"), row.life)
+        log_id = authors.log_id(reader, row.log)
+        return standing_of_one(log_id, reader.records(row.log, row.seq, row.seq)[0])
+    except IndexError as error:
         raise damaged(row.engram, error) from error
-    return _standing(document)
 
 
 def standing_of_one(log_id: bytes, record: Record) -> Standing:
@@ -62,17 +54,12 @@ def standing_of_one(log_id: bytes, record: Record) -> Standing:
     return Standing(digest(record.engram, elements), life_number(elements))
 
 
-def _standing(document: EngramDocument) -> Standing:
-    return Standing(document.digest(), life_number(document.elements()))
-
-
 def rebuilt(
     reader: Reader,
     authors: Authors,
     scope: ScopeRow,
     engram: bytes,
     row: EngramRow | None,
-    latest: int,
 ) -> Rebuilt | None:
     """An engram from its records; None when none of them can be applied.
 
@@ -82,54 +69,45 @@ def rebuilt(
         scope: The row of its scope.
         engram: Its id.
         row: Its row so far; None when it has none.
-        latest: The largest clock that may be shown.
     """
     records = stored_of(reader, authors, scope.id, reader.records_of(scope.n, engram))
-    whole = OpenEngram.of(engram, records)
-    if not whole.records:
+    open_ = OpenEngram.of(engram, records)
+    if not open_.records:
         return None
-    future = min((s.record.hlc for s in records if s.record.hlc > latest), default=0)
-    open_ = whole
-    if future:
-        open_ = OpenEngram.of(engram, [s for s in records if s.record.hlc <= latest])
-    owed, erased = missing_of(reader, {whole.document, open_.document}, records)
-    open_.erased = erased
+    owed, open_.erased = missing_of(reader, open_.document, records)
     shown = open_.shown()
-    first = whole.first if row is None else (row.log, row.seq)
-    plain = whole.records == 1 and whole.first == first
-    standing = _standing(whole.document)
+    first = open_.first if row is None else (row.log, row.seq)
+    plain = open_.records == 1 and open_.first == first
+    standing = Standing(open_.document.digest(), life_number(shown.elements))
     made = EngramRow(
         row.n if row else 0,
         scope.n,
         engram,
         *first,
-        whole.records,
-        open_.newest or whole.newest,
-        life_number(shown.elements) if open_.records else HIDDEN,
+        open_.records,
+        open_.newest,
+        standing.life,
         shown.bits(),
-        None if plain else whole.document.dump(),
+        None if plain else open_.document.dump(),
         None if plain else encode_view(open_.view(shown)),
         None if plain else standing.digest.to_bytes(32, "big"),
     )
-    return Rebuilt(made, shown.search_texts(), Marks(owed, future), standing)
+    return Rebuilt(made, shown.search_texts(), owed, standing)
 
 
 def missing_of(
-    reader: Reader, documents: Iterable[EngramDocument], records: Sequence[Stored]
-) -> tuple[tuple[tuple[int, int], ...], bool]:
+    reader: Reader, document: EngramDocument, records: Sequence[Stored]
+) -> tuple[Owed, bool]:
     """(log, seq) of the records whose payload is owed, and whether that of any was erased.
 
-    A payload is owed while a value of it is live in one of the documents, which are the engram with
-    and without the future: what nothing shows any more need not be fetched.
+    A payload is owed while a value of it is live: what nothing shows any more need not be fetched.
     """
     missing = [s for s in records if s.record.payload is None]
     if not missing:
         return (), False
     gone = {(s.log, s.record.seq) for s in missing if reader.erased(s.log, [s.record.seq])}
-    live: set[tuple[bytes, int]] = set()
-    for document in documents:
-        live |= {(element.dot.log, element.seq) for element in document.elements()}
-        live |= {(span.dot.log, span.seq) for span in document.spans()}
+    live = {(element.dot.log, element.seq) for element in document.elements()}
+    live |= {(span.dot.log, span.seq) for span in document.spans()}
     owed = [
         (s.log, s.record.seq)
         for s in missing

@@ -64,10 +64,6 @@ class EngramState:
     missing: int = 0
     """Of how many records values are live and not held here, though nobody erased them."""
 
-    def shows(self, record_hlc: int) -> bool:
-        """Whether a record of it with that clock is shown, and not from the future."""
-        return record_hlc <= self.row.hlc
-
     @property
     def engram(self) -> bytes:
         """The 16 bytes of its id."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from engram_sync.log import Draft
 from engram_sync.store import Reader
 from engram_wire import NO_SUPERSEDED, Record
 
@@ -40,3 +41,14 @@ def stored_of(
 ) -> list[Stored]:
     """The applied ones among records of one engram, in their order."""
     return [s for log, record in records for s in stored_in(reader, authors, scope, log, [record])]
+
+
+def clocks_seen(reader: Reader, scope: int, drafts: Iterable[Draft]) -> dict[bytes, int]:
+    """The largest clock that is shown here of each engram that the drafts change.
+
+    What is shown is what their author has seen: the clock of a change lies above that of every
+    record it can name.
+    """
+    engrams = {draft.engram for draft in drafts}
+    rows = (reader.engram(scope, engram) for engram in engrams)
+    return {row.engram: row.hlc for row in rows if row is not None}

@@ -10,19 +10,12 @@ from ._shapes import Texts
 from ._state import LIVES
 
 DELETED = LIVES.index("deleted")
-HIDDEN = len(LIVES)
-"""Number of the life of an engram of which nothing may be shown yet."""
 
 _DIGESTS = 1 << 256
 
 
-class Marks(NamedTuple):
-    """What of an engram is missing or must wait."""
-
-    owed: tuple[tuple[int, int], ...] = ()
-    """(log, seq) of the records whose payload is owed."""
-    hidden_until: int = 0
-    """The clock of its oldest record from the future; 0 when there is none."""
+Owed = tuple[tuple[int, int], ...]
+"""(log, seq) of the records of an engram whose payload is owed."""
 
 
 class Standing(NamedTuple):
@@ -43,8 +36,8 @@ class Tally:
     added_texts: list[Texts] = field(default_factory=list[Texts])
     updated: list[EngramRow] = field(default_factory=list[EngramRow])
     updated_texts: list[Texts] = field(default_factory=list[Texts])
-    marks: dict[bytes, Marks] = field(default_factory=dict[bytes, Marks])
-    """By engram, what replaces all that was marked of it; nobody's marks change by default."""
+    owed: dict[bytes, Owed] = field(default_factory=dict[bytes, Owed])
+    """By engram, what replaces all that was owed of it; nothing changes by default."""
 
     def count(self, standing: Standing, step: int) -> None:
         """Count an engram once more (1) or once less (-1)."""
@@ -55,7 +48,7 @@ class Tally:
             self.live += step
 
     def write(self, tx: Transaction, scope: ScopeRow, *, direct: bool) -> tuple[bytes, ...]:
-        """Write rows, marks, index and counts.
+        """Write rows, what is owed, index and counts.
 
         Args:
             tx: The transaction.
@@ -71,8 +64,8 @@ class Tally:
             tx.update_engrams(self.updated)
         ns = [*numbers, *[row.n for row in self.updated]]
         rows = [*self.added, *self.updated]
-        if self.marks:
-            self._mark(tx, ns, rows)
+        if self.owed:
+            self._owe(tx, ns, rows)
         if rows:
             self._index(tx, ns, rows, direct=direct)
         tx.update_scope(
@@ -84,17 +77,14 @@ class Tally:
         )
         return tuple([row.engram for row in rows])
 
-    def _mark(self, tx: Transaction, ns: Sequence[int], rows: Sequence[EngramRow]) -> None:
+    def _owe(self, tx: Transaction, ns: Sequence[int], rows: Sequence[EngramRow]) -> None:
         for n, row in zip(ns, rows, strict=True):
-            marks = self.marks.get(row.engram)
-            if marks is None:
+            owed = self.owed.get(row.engram)
+            if owed is None:
                 continue
             tx.clear_owed(n)
-            tx.clear_quarantine(n)
-            if marks.owed:
-                tx.put_owed(n, marks.owed)
-            if marks.hidden_until:
-                tx.put_quarantine(n, marks.hidden_until)
+            if owed:
+                tx.put_owed(n, owed)
 
     def _index(
         self, tx: Transaction, ns: Sequence[int], rows: Sequence[EngramRow], *, direct: bool

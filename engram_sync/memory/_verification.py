@@ -12,15 +12,15 @@ from ._rebuild import rebuilt, standing_of
 
 
 def compare_rows(
-    reader: Reader, authors: Authors, scope: ScopeRow, rows: Iterable[EngramRow], latest: int
+    reader: Reader, authors: Authors, scope: ScopeRow, rows: Iterable[EngramRow]
 ) -> list[str]:
     """Replay engrams from their records; what differs from their rows, a sentence each."""
     problems: list[str] = []
     for row in rows:
         text = engram_text(row.engram)
         try:
-            made = rebuilt(reader, authors, scope, row.engram, row, latest)
-            stands = standing_of(reader, authors, scope, row)
+            made = rebuilt(reader, authors, scope, row.engram, row)
+            stands = standing_of(reader, authors, row)
         except (CorruptError, WireError) as error:
             problems.append(f"memory {text} cannot be replayed: {error}")
             continue

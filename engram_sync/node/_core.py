@@ -19,11 +19,9 @@ from engram_sync.node._limits import (
     PURGE_GAP_S,
     SWEEP_PATIENCE_S,
     SWEEP_RECORDS,
-    TIME_CHECK_S,
 )
 from engram_sync.node._machine import Machine
 from engram_sync.node._quotas import Quotas
-from engram_sync.node._upkeep import keep_time, retell
 from engram_sync.node._write_path import WritePath
 from engram_sync.observe import Log, printable
 from engram_sync.replication import ScopeView
@@ -74,13 +72,10 @@ class Core:
     """Of each scope that an earlier run left behind its records: the newest arrival at opening."""
     _told_forks: frozenset[tuple[bytes, int, int]] = frozenset()
     """Root, last common position and number of branches of each fork that was known at opening."""
-    _now_ms: int = 0
-    """Wall time when it was last looked at."""
     _purged: float = -math.inf
     """When the files were purged last of what this run erased."""
     _unpurged: trio.Event = field(default_factory=trio.Event)
     _lagging: trio.Event = field(default_factory=trio.Event)
-    _waiting: trio.Event = field(default_factory=trio.Event)
     _unindexed: trio.Event = field(default_factory=trio.Event)
     _changed: trio.Event = field(default_factory=trio.Event)
 
@@ -161,8 +156,6 @@ class Core:
         self.scopes[view.scope] = view
         if view.state_digest is None:
             self._lagging.set()
-        if self.quarantined(view.scope) or view.scope in self.path.ahead:
-            self._waiting.set()
         self._tell_forks(view.scope)
         self._unindexed.set()
         for listener in tuple(self.listeners):
@@ -195,10 +188,6 @@ class Core:
                 " somebody lies"
             )
 
-    def quarantined(self, scope: bytes) -> int:
-        """How many memories of a scope have records from the future, as of its newest view."""
-        return self.path.quarantined.get(scope, 0)
-
     # -- waiting for change ------------------------------------------------------------------
 
     def announce_change(self) -> None:
@@ -222,9 +211,8 @@ class Core:
     # -- background work ---------------------------------------------------------------------
 
     async def materialise_forever(self) -> None:
-        """Keep the documents up with the records and with the time, in slices."""
+        """Keep the documents up with the records, in slices."""
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._keep_time_forever)
             await self.purge()
             nursery.start_soon(self._purge_forever)
             await self._sweep_forever()
@@ -260,40 +248,11 @@ class Core:
         else:
             self.problems.pop("materialise", None)
 
-    async def _keep_time_forever(self) -> None:
-        """Show what waits for its time when that comes."""
-        while True:
-            await self._waiting.wait()
-            self._waiting = trio.Event()
-            await trio.sleep(TIME_CHECK_S)
-            for scope in tuple(self.scopes):
-                await self._keep_time(scope)
-                if self.quarantined(scope):
-                    self._waiting.set()
-
-    async def _keep_time(self, scope: bytes) -> None:
-        try:
-            if scope in self.path.ahead:
-                self.path.ahead.discard(scope)
-                await self.write(lambda tx: retell(self.path, tx, scope))
-            while await self.write(lambda tx: keep_time(self.path, tx, scope)):
-                pass
-        except LocalError as error:
-            self.problems["time"] = error.message
-            log.error("what waits for its time cannot be shown", reason=error.message)
-        else:
-            self.problems.pop("time", None)
-
     async def settle(self) -> None:
         """Materialise what was durable when the node opened; reads find all of it afterwards.
 
-        Whoever opens a node to ask one question must not be told less than is stored.  When the
-        clock went back, what is in the future now is hidden again.
+        Whoever opens a node to ask one question must not be told less than is stored.
         """
-        before_ms, self._now_ms = self._now_ms, self.machine.clock.now_ms()
-        if self._now_ms < before_ms:
-            for scope in tuple(self.scopes):
-                await self._keep_time(scope)
         while self._left_over:
             scope = min(self._left_over)
             if await self.write(partial(self._advance, scope), weight=SWEEP_RECORDS):

@@ -38,9 +38,8 @@ def erasing(
     reached: dict[int, int] = {}
     names: list[Superseded] = []
     strangers: set[bytes] = set()
-    latest = path.latest()
     for n, record in reader.records_of(scope.n, seen.state.engram):
-        if not is_applied(record) or record.hlc > latest:
+        if not is_applied(record):
             continue
         log = logs[n]
         reached[n] = reached.get(n, 0) + _clocks(record)

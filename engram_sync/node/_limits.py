@@ -54,12 +54,6 @@ SWEEP_PATIENCE_S = 0.25
 """How long a slice waits for a backlog to become durable first; four slices a second keep going."""
 SWEEP_INLINE_RECORDS = 64
 """Up to this many received records are materialised in the commit that stores them."""
-RELEASE_ENGRAMS = 256
-"""Engrams shown or hidden in one commit, because their time has come or a clock went back."""
-TIME_CHECK_S = 15.0
-"""How often the clock is looked at while something waits for its time."""
-RETELL_AHEAD_MS = 3_600_000
-"""An own log further ahead than this is said again; what is less far is soon released."""
 PURGE_GAP_S = 10.0
 """From one purge to the next that received erasures ask for: each rewrites the index of words, and
 whoever may write could ask for one with every record.  One's own erasures do not wait."""

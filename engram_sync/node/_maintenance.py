@@ -240,7 +240,7 @@ async def _checked_page(core: Core, scope: bytes, after: EngramRow | None) -> _P
         if row.materialised < reader.last_arrival(row.n):
             return None
         rows = list(rows_of(reader, row.n, after, CHECK_ROWS))
-        problems = compare_rows(reader, core.path.authors, row, rows, core.path.latest())
+        problems = compare_rows(reader, core.path.authors, row, rows)
         return _Page(len(rows), problems, rows[-1] if len(rows) == CHECK_ROWS else None)
 
     while True:
@@ -255,7 +255,6 @@ async def _checked_page(core: Core, scope: bytes, after: EngramRow | None) -> _P
 async def _shortcomings(core: Core) -> list[Check]:
     """What is stored as it should be, and yet not all that somebody would wish."""
     forks = [fork for found in core.path.forks.values() for fork in found]
-    hidden = sum(core.quarantined(scope) for scope in core.scopes)
     owed = sum(view.owed for view in core.scopes.values())
     sealed = sum(len(view.seals) for view in core.scopes.values())
     waiting = await core.read(lambda reader: erasures(core, reader))
@@ -268,13 +267,6 @@ async def _shortcomings(core: Core) -> list[Check]:
             detail=f"{len(forks)} logs go on in several ways, and all of it is kept; see status"
             if forks
             else "no log goes on in several ways",
-        ),
-        Check(
-            "clocks",
-            ok=not hidden,
-            detail=f"{hidden:,} memories wait for a clock that is ahead"
-            if hidden
-            else "nothing is from the future",
         ),
         Check(
             "values",

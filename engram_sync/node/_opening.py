@@ -9,7 +9,7 @@ from pathlib import Path
 import trio
 
 from engram_sync.config import Config, load_config, resolve_home
-from engram_sync.errors import EngramError, LocalError
+from engram_sync.errors import EngramError
 from engram_sync.log import decode_witnesses, encode_witnesses
 from engram_sync.memory import InstantMemories
 from engram_sync.node._core import Core
@@ -17,7 +17,6 @@ from engram_sync.node._founding import checked_label, facts_of, found_node, stor
 from engram_sync.node._home import Home, NodeKey
 from engram_sync.node._machine import HomePremises, Machine, Premises
 from engram_sync.node._quotas import Quotas
-from engram_sync.node._upkeep import keep_time, retell
 from engram_sync.node._write_path import WritePath
 from engram_sync.observe import printable
 from engram_sync.store import Store, Transaction
@@ -78,9 +77,6 @@ async def _core(
             with path.within(tx):
                 name = checked_label(label or default_label())
                 found_node(tx, path, key, name, machine.clock, machine.entropy)
-        else:
-            with path.within(tx):
-                _mind_the_time(path, tx)
         facts = facts_of(tx, key)
         instant = InstantMemories(node=key.node_id, label=facts.label)
         quotas = Quotas(key.public)
@@ -91,16 +87,6 @@ async def _core(
     core = await store.submit(begin)
     core.resume()
     return core
-
-
-def _mind_the_time(path: WritePath, tx: Transaction) -> None:
-    """Show whatever has waited until now, and say again what a wrong clock put into the future."""
-    for row in tx.scopes():
-        with suppress(LocalError):
-            # A member that may not write any more can still read.
-            retell(path, tx, row.id)
-        while keep_time(path, tx, row.id):
-            pass
 
 
 async def _leave_witness(premises: Premises, core: Core) -> None:

@@ -62,18 +62,14 @@ class OwnLogs:
             self._live[scope, domain] = log
         return log
 
-    def seals(self, scope: bytes, latest: int) -> list[Draft]:
+    def seals(self, scope: bytes) -> list[Draft]:
         """What a new incarnation says first: that the data logs before it go no further.
 
         Args:
             scope: The scope.
-            latest: The largest clock that is not from the future.  A log that ends beyond it
-                cannot be in the past of the seal, and is left as it is.
         """
         ended = [
-            log
-            for log in self.data_logs(scope)
-            if log.seq > log.sealed and log.hlc <= latest and not self.is_live(log)
+            log for log in self.data_logs(scope) if log.seq > log.sealed and not self.is_live(log)
         ]
         named = [Superseded(0, log.id, log.seq) for log in ended]
         starts = range(0, len(named), SEALS_PER_RECORD)

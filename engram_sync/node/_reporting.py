@@ -128,7 +128,6 @@ async def status(core: Core, sharing: Sharing, *, running: bool) -> Status:
         peers=tuple(known[:PEERS_TOLD_MAX]),
         earlier_memories=before,
         forks=tuple(islice(_forks(core), FORKS_TOLD_MAX)),
-        quarantined=sum(core.quarantined(scope) for scope in core.scopes),
         owed=sum(view.owed for view in core.scopes.values()),
         erasures=tuple(waiting.told),
         writers=tuple(_writers(core, sharing)),
@@ -208,7 +207,6 @@ def _scope(
         synced_peers=synced,
         peers=len(others),
         owed=view.owed,
-        quarantined=core.quarantined(row.id),
         sealed=len(view.seals),
         forks=len(core.path.forks.get(row.id, ())),
     )

@@ -1,4 +1,4 @@
-"""Work on what is stored beyond taking it in: receipts, time, space.
+"""Work on what is stored beyond taking it in: receipts and space.
 
 Each function is a job, or a slice of one, for the store's writer; see ``WritePath``.
 """
@@ -6,14 +6,10 @@ Each function is a job, or a slice of one, for the store's writer; see ``WritePa
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from engram_crdt import hlc
-from engram_sync.memory import Compacted, compact_one, dead_in, retold, rows_of, shown_early
-from engram_sync.node._limits import COMPACT_ROWS, RELEASE_ENGRAMS, RETELL_AHEAD_MS
+from engram_sync.memory import Compacted, compact_one, dead_in, rows_of
+from engram_sync.node._limits import COMPACT_ROWS
 from engram_sync.node._write_path import WritePath
 from engram_sync.store import EngramRow, Reader, ScopeRow, Transaction
-
-_RETOLD = "retold "
-"""Prefix of what the store remembers of own logs that were said again: the seq they ended at."""
 
 
 def note_receipts(
@@ -50,56 +46,6 @@ def note_receipts(
     return len(news)
 
 
-def keep_time(path: WritePath, tx: Transaction, scope: bytes) -> bool:
-    """Show what has waited for its time, and hide what a clock set back shows too early.
-
-    Returns:
-        Whether there may be more to do at once.
-    """
-    number = path.ledger.scope_number(scope)
-    latest = path.latest()
-    rows = tx.quarantined(number, latest, RELEASE_ENGRAMS)
-    early: list[EngramRow] = []
-    for row in shown_early(tx, number, latest):
-        early.append(row)
-        if len(early) == RELEASE_ENGRAMS:
-            break
-    if rows or early:
-        path.rebuild(tx, scope, [row.engram for row in (*rows, *early)])
-    return RELEASE_ENGRAMS in (len(rows), len(early))
-
-
-def retell(path: WritePath, tx: Transaction, scope: bytes) -> bool:
-    """Say again, in a new incarnation, what own logs say from far in the future.
-
-    Returns:
-        Whether an own log was far ahead and not said again before.
-
-    Raises:
-        LocalError: This node may not write to the scope.
-    """
-    latest = path.latest()
-    limit = latest + (RETELL_AHEAD_MS << hlc.COUNTER_BITS)
-    ahead = [
-        log
-        for log in path.own.data_logs(scope)
-        if log.hlc > limit and tx.meta(_RETOLD + log.id.hex()) != log.seq.to_bytes(8, "big")
-    ]
-    if not ahead:
-        return False
-    path.catch_up(tx, scope)
-    row = _scope(path, tx, scope)
-    for log in ahead:
-        path.own.end(log)
-    numbers = frozenset(log.n for log in ahead)
-    drafts = retold(tx, path.authors, row, numbers, latest, path.own_log(scope).id)
-    if drafts:
-        path.write(tx, scope, drafts)
-    for log in ahead:
-        tx.put_meta(_RETOLD + log.id.hex(), log.seq.to_bytes(8, "big"))
-    return True
-
-
 def _scope(path: WritePath, reader: Reader, scope: bytes) -> ScopeRow:
     row = reader.scope(path.ledger.scope_number(scope))
     assert row is not None, "the ledger knows only scopes that are stored"
@@ -120,8 +66,7 @@ def plan_slice(
     """What compacting the next engrams of a scope would do; see ``compact_slice``."""
     row = _scope(path, reader, scope)
     page = list(rows_of(reader, row.n, after, COMPACT_ROWS))
-    latest = path.latest()
-    dead = [dead_in(reader, path.authors, row, each, before_ms, latest) for each in page]
+    dead = [dead_in(reader, path.authors, row, each, before_ms) for each in page]
     done = tuple(Compacted(each, same=True) for each in dead if each is not None)
     return CompactedSlice(done, page[-1] if len(page) == COMPACT_ROWS else None)
 

@@ -7,11 +7,9 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from engram_crdt import hlc
 from engram_sync.errors import CorruptError
 from engram_sync.host import Clock, Entropy
 from engram_sync.log import (
-    HLC_SKEW_MS,
     AuthoredBatch,
     Batch,
     Draft,
@@ -21,7 +19,7 @@ from engram_sync.log import (
     Witness,
     continues,
 )
-from engram_sync.memory import RULES, Authors, Materialiser, Naming
+from engram_sync.memory import RULES, Authors, Materialiser, Naming, clocks_seen
 from engram_sync.node._arrivals import Arrival as Arrival
 from engram_sync.node._arrivals import Intake as Intake
 from engram_sync.node._arrivals import Taken as Taken
@@ -74,24 +72,16 @@ class WritePath:
         """Whether something was erased that is still in the files."""
         self.erased_here = False
         """Whether any of that was erased by this node itself."""
-        self.ahead: set[bytes] = set()
-        """Scopes in which an own log ended because it was in the future; see ``retell``."""
-        self.quarantined: dict[bytes, int] = {}
-        """By scope, as of its newest view: engrams with records from the future."""
         self.forks: dict[bytes, tuple[Fork, ...]] = {}
         """By scope, as of its newest view: logs that were continued in two ways."""
         self.watchers: list[set[bytes]] = []
         """Sets that collect the ids of engrams that received records changed."""
-        self.materialiser = Materialiser(self.authors, latest=self.latest)
+        self.materialiser = Materialiser(self.authors)
         self._storing = Storing(self.ledger, self.materialiser, clock, key.public)
         self.own = OwnLogs(self.ledger, key.public, entropy)
         self._members: dict[bytes, _Members] = {}
         self._touched: set[bytes] = set()
         self._generation = 0
-
-    def latest(self) -> int:
-        """The largest clock that does not count as from the future now."""
-        return (self._clock.now_ms() + HLC_SKEW_MS + 1 << hlc.COUNTER_BITS) - 1
 
     # -- opening and closing -----------------------------------------------------------------
 
@@ -147,7 +137,6 @@ class WritePath:
         arrival = reader.last_arrival(number)
         members = self._members_of(scope)
         self._generation += 1
-        self.quarantined[scope] = reader.quarantine_count(number)
         self.forks[scope] = tuple(self.ledger.forks(scope))
         return ScopeView(
             scope=scope,
@@ -225,15 +214,9 @@ class WritePath:
     def own_log(self, scope: bytes, domain: int = LogDomain.DATA) -> LogState:
         """The log that the next own record of ``scope`` goes to; a new incarnation if need be.
 
-        Drafts are made for this log and no other: they call it their own.  A data log that is in
-        the future, because the clock was wrong when it was written, ends here; see ``retell``.
+        Drafts are made for this log and no other: they call it their own.
         """
-        log = self.own.current(scope, domain)
-        if domain == LogDomain.DATA and log.hlc > self.latest():
-            self.own.end(log)
-            self.ahead.add(scope)
-            log = self.own.current(scope, domain)
-        return log
+        return self.own.current(scope, domain)
 
     def end_own(self, scope: bytes, log: bytes) -> None:
         """Never continue an own log: a peer knows more of it than is held here."""
@@ -279,7 +262,7 @@ class WritePath:
     def _author(self, tx: Transaction, log: LogState, drafts: Sequence[Draft]) -> AuthoredBatch:
         data = log.domain == LogDomain.DATA
         if data and not log.n:
-            drafts = [*self.own.seals(log.scope, self.latest()), *drafts]
+            drafts = [*self.own.seals(log.scope), *drafts]
         salt = self._entropy(SALT_BYTES * len(drafts))
         return self.ledger.author(
             log,
@@ -288,6 +271,7 @@ class WritePath:
             salts=[salt[i : i + SALT_BYTES] for i in range(0, len(salt), SALT_BYTES)],
             secret_key=self._key.secret,
             auth=self.charters.of(log.scope).auth(self._key.public) if data else (),
+            clocks=clocks_seen(tx, self.ledger.scope_number(log.scope), drafts) if data else {},
             history=StoredHistory(tx, self.ledger),
         )
 

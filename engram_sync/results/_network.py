@@ -85,8 +85,6 @@ class ScopeStatus:
     peers: int
     owed: int = 0
     """Live values known by their hash whose payload has not arrived; see ``Status.missing``."""
-    quarantined: int = 0
-    """Memories with records from the future, which are not shown before their time."""
     sealed: int = 0
     """Finished logs, held to their end and no longer compared one by one."""
     forks: int = 0
@@ -193,8 +191,6 @@ class Status:
     earlier_memories: int = 0
     """Memories of an agent this node belonged to before it joined the current one."""
     forks: tuple[Fork, ...] = ()
-    quarantined: int = 0
-    """Memories with records from the future, over all scopes."""
     owed: int = 0
     """Payloads that have not arrived, over all scopes."""
     erasures: tuple[ErasureStatus, ...] = ()

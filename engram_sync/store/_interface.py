@@ -167,14 +167,6 @@ class Transaction(Reader, Protocol):
         """Engram ``n`` lacks nothing."""
         ...
 
-    def put_quarantine(self, n: int, hlc: int) -> None:
-        """Engram ``n`` holds something that must not be shown before the clock ``hlc``."""
-        ...
-
-    def clear_quarantine(self, n: int) -> None:
-        """Engram ``n`` hides nothing."""
-        ...
-
     def put_receipt(self, scope: int, log: int, seq: int, key: bytes, at: int) -> None:
         """Remember a receipt; of equal ones the first time stays."""
         ...

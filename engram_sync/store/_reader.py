@@ -97,7 +97,7 @@ class Reader(Protocol):
         """The newest causal-past snapshot of ``log`` itself at or before ``seq``."""
         ...
 
-    # What is missing, hidden or gone
+    # What is missing or gone
 
     def erased(self, log: int, seqs: Iterable[int]) -> set[int]:
         """Those of ``seqs`` whose payload was erased for good."""
@@ -113,14 +113,6 @@ class Reader(Protocol):
 
     def owed_count(self, scope: int) -> int:
         """How many records of ``scope`` wait for their payload."""
-        ...
-
-    def quarantined(self, scope: int, until_hlc: int, limit: int) -> list[EngramRow]:
-        """Up to ``limit`` engrams quarantined until a clock <= ``until_hlc``, earliest first."""
-        ...
-
-    def quarantine_count(self, scope: int) -> int:
-        """How many engrams of ``scope`` are in quarantine."""
         ...
 
     def receipts(self, scope: int) -> list[ReceiptRow]:

@@ -102,6 +102,7 @@ _THIRD = (
     """CREATE TABLE mark (
         id INTEGER PRIMARY KEY, scope INTEGER NOT NULL REFERENCES scope(n), head BLOB NOT NULL)""",
     "CREATE INDEX mark_head ON mark(substr(head, 1, 8))",
+    "DROP TABLE quarantine",
 )
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _THIRD)

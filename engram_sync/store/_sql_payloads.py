@@ -55,14 +55,6 @@ class SqlPayloads(SqlReader):
     def clear_owed(self, n: int) -> None:
         self._sql.run("DELETE FROM owed WHERE n = ?", (n,))
 
-    def put_quarantine(self, n: int, hlc: int) -> None:
-        sql = """INSERT INTO quarantine (n, scope, hlc) SELECT n, scope, ? FROM eng WHERE n = ?
-            ON CONFLICT DO UPDATE SET hlc = excluded.hlc"""
-        self._sql.run(sql, (hlc, n))
-
-    def clear_quarantine(self, n: int) -> None:
-        self._sql.run("DELETE FROM quarantine WHERE n = ?", (n,))
-
     def put_receipt(self, scope: int, log: int, seq: int, key: bytes, at: int) -> None:
         sql = """INSERT INTO receipt (scope, log, seq, key, at) VALUES (?, ?, ?, ?, ?)
             ON CONFLICT DO NOTHING"""

@@ -23,9 +23,6 @@ _ENGRAM = (
     "SELECT n, scope, eid, log, seq, records, hlc, life, conflict, state, view, digest FROM eng"
 )
 _UNINDEXED = " WHERE n IN (SELECT n FROM unindexed ORDER BY n LIMIT ?) ORDER BY n"
-_QUARANTINED = """ WHERE n IN (
-    SELECT n FROM quarantine WHERE scope = ?1 AND hlc <= ?2 ORDER BY hlc, n LIMIT ?3)
-    ORDER BY (SELECT quarantine.hlc FROM quarantine WHERE quarantine.n = eng.n), n"""
 _PEER = "SELECT key, label, address, via, last_success, failures, error FROM peer"
 _ID_HEX_DIGITS = 32
 
@@ -169,7 +166,7 @@ class SqlReader(SqlRecords):
     def unindexed_engrams(self, limit: int) -> list[EngramRow]:
         return [EngramRow(*row) for row in self._sql.all(_ENGRAM + _UNINDEXED, (limit,))]
 
-    # What is missing, hidden or gone
+    # What is missing or gone
 
     def erased(self, log: int, seqs: Iterable[int]) -> set[int]:
         sql = "SELECT 1 FROM erased WHERE id = ?"
@@ -187,13 +184,6 @@ class SqlReader(SqlRecords):
 
     def owed_count(self, scope: int) -> int:
         return self._sql.number("SELECT count(*) FROM owed WHERE scope = ?", (scope,))
-
-    def quarantined(self, scope: int, until_hlc: int, limit: int) -> list[EngramRow]:
-        rows = self._sql.all(_ENGRAM + _QUARANTINED, (scope, until_hlc, limit))
-        return [EngramRow(*row) for row in rows]
-
-    def quarantine_count(self, scope: int) -> int:
-        return self._sql.number("SELECT count(*) FROM quarantine WHERE scope = ?", (scope,))
 
     def receipts(self, scope: int) -> list[ReceiptRow]:
         sql = "SELECT scope, log, seq, key, at FROM receipt WHERE scope = ? ORDER BY log, seq, key"

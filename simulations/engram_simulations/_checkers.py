@@ -108,7 +108,6 @@ class StatusIsTrue(Watcher):
         for what, how_many in (
             ("a sealed log", scope.sealed),
             ("an owed payload", scope.owed),
-            ("a memory from the future", scope.quarantined),
         ):
             if how_many:
                 world.trace.sometimes(what)
@@ -242,7 +241,7 @@ class NothingReturns(Watcher):
             # A write that was cut off has no id to be known by; its text says whose it is.
             if not any(value in w.puts for w in world.account.unplaced):
                 raise self.objects(f"{where} {value!r}, which nobody wrote")
-        for value in returned(writes, values) if world.plan.clocks_agree else []:
+        for value in returned(writes, values):
             raise self.objects(f"{where} {value!r}, which was replaced by somebody who saw it")
         if must_be_deleted(writes) and not is_deleted(view):
             raise self.objects(f"{where} life again, and nobody brought it back")

@@ -33,7 +33,6 @@ SOMETIMES = (
     "a forked log",
     "a log ended because a copy wrote it",
     "a sealed log",
-    "a memory from the future",
     "an erasure",
     "an erasure refused",
     "an erasure that all confirmed",

@@ -14,7 +14,6 @@ from engram_simulations._trace import Trace
 from engram_simulations._verdict import LivenessError
 from engram_simulations._writes import Account
 from engram_sync.errors import EngramError
-from engram_sync.log import HLC_SKEW_MS
 from engram_sync.node import Node
 from engram_sync.results import ScopeStatus, Status
 from engram_sync.transport import MemoryNetwork, NetworkFaults
@@ -234,15 +233,11 @@ class World:
         return self._not_synced(statuses)
 
     def _lacking(self, scopes: dict[str, ScopeStatus]) -> str:
-        clocks = [host.clock.now_ms() for host in self.hosts]
-        alike = max(clocks) - min(clocks) < HLC_SKEW_MS
         for name, scope in scopes.items():
             if not scope.digest:
                 return f"{name} has not materialised everything"
             if scope.owed:
                 return f"{name} still lacks {scope.owed} payloads"
-            if scope.quarantined and alike:
-                return f"{name} still hides {scope.quarantined} memories, and all clocks agree"
         return ""
 
     def _not_synced(self, statuses: dict[str, Status]) -> str:

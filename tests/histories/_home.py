@@ -10,11 +10,10 @@ import trio
 from engram_crdt import Element, superseded_by_put
 from engram_sync.log import Draft, Witness
 from engram_sync.memory import EngramState, load_state
-from engram_sync.memory._tally import HIDDEN
 from engram_sync.node._founding import add_scope, found_scope
 from engram_sync.node._home import NodeKey
 from engram_sync.node._payloads import owed_of, payloads_of, take_payloads
-from engram_sync.node._upkeep import compact_slice, keep_time
+from engram_sync.node._upkeep import compact_slice
 from engram_sync.node._write_path import WritePath, arrival_untrusted
 from engram_sync.results import Scope
 from engram_sync.store import InlineExecutor, MemoryStore, Reader, RunRow, Transaction
@@ -162,19 +161,17 @@ class Home:
         row = reader.engram(self.scope, engram)
         scope = reader.scope(self.scope)
         assert scope is not None
-        if row is None or row.life == HIDDEN:
+        if row is None:
             return None
         return load_state(reader, self.path.authors, scope, row)
 
-    def visible(self, reader: Reader, engram: bytes) -> list[Record]:
-        """Every record held of an engram that is not from the future."""
-        limit = (self.world.now_ms + self.skew_ms + self.world.tolerance_ms + 1) << 16
-        held = reader.records_of(self.scope, engram)
-        return [record for _, record in held if record.hlc < limit]
+    def records(self, reader: Reader, engram: bytes) -> list[Record]:
+        """Every record held of an engram."""
+        return [record for _, record in reader.records_of(self.scope, engram)]
 
     def seen(self, reader: Reader, engram: bytes) -> int:
-        """The events of an engram whose records are held and not from the future, as a mask."""
-        events = [self.world.events_of.get(r.payload_hash) for r in self.visible(reader, engram)]
+        """The events of an engram whose records are held, as a mask."""
+        events = [self.world.events_of.get(r.payload_hash) for r in self.records(reader, engram)]
         mask = 0
         for event in events:
             if event is not None:
@@ -197,7 +194,6 @@ class Home:
         """Make one record of what the user did to what this home shows."""
 
         def work(tx: Transaction) -> None:
-            self.keep_time(tx)
             seen = self.seen(tx, engram)
             ops = self.possible(tx, engram, wanted)
             if not ops:
@@ -264,7 +260,7 @@ class Home:
             logs = {row.n: row for row in tx.logs()}
             gone = self.erased(tx, engram)
             leads = self.owner == FOUNDER
-            shown = {record.payload_hash for record in self.visible(tx, engram)}
+            shown = {record.payload_hash for record in self.records(tx, engram)}
             candidates = [
                 (logs[n], record)
                 for n, record in tx.records_of(self.scope, engram)
@@ -359,15 +355,6 @@ class Home:
 
         await self.job(work)
 
-    async def release(self) -> None:
-        """Show what has waited for its time, and nothing before it."""
-        await self.job(self.keep_time)
-
-    def keep_time(self, tx: Transaction) -> None:
-        """``release`` within a job."""
-        while keep_time(self.path, tx, self.world.scope):
-            pass
-
     # -- judging -----------------------------------------------------------------------------
 
     async def look(self, engram: bytes) -> Look:
@@ -381,7 +368,7 @@ class Home:
                 [self.world.name(e) for e in elements],
                 self.seen(reader, engram),
                 self.erased(reader, engram),
-                {r.payload_hash for r in self.visible(reader, engram) if r.payload is None},
+                {r.payload_hash for r in self.records(reader, engram) if r.payload is None},
             )
 
         return await self.store.read(work)

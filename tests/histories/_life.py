@@ -218,7 +218,6 @@ async def check(village: Village, home: Home) -> None:
     Raises:
         Disagreement: It shows something else.
     """
-    await home.release()
     world = village.world
     for engram in ENGRAMS:
         look = await home.look(engram)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from engram_crdt import hlc
 from engram_sync.log import Witness
 from engram_sync.memory import Materialiser
 from engram_sync.store import Transaction
@@ -28,7 +27,7 @@ class ForgetsToRename(Home):
 
     async def open(self, witnesses: dict[bytes, Witness] | None = None) -> None:
         await super().open(witnesses)
-        self.path._storing._materialiser = _Forgetful(self.path.authors, latest=self.path.latest)
+        self.path._storing._materialiser = _Forgetful(self.path.authors)
 
 
 class ExcludesForks(Home):
@@ -46,30 +45,6 @@ class ExcludesForks(Home):
             if (parcel.announcement.author, parcel.announcement.incarnation) not in names
         ]
         await super().receive(taken)
-
-
-class ShowsTheFuture(Home):
-    """What claims to be of tomorrow is shown today."""
-
-    async def open(self, witnesses: dict[bytes, Witness] | None = None) -> None:
-        await super().open(witnesses)
-        self.path.materialiser._latest = lambda: hlc.HLC_MAX
-
-    async def release(self) -> None:
-        return
-
-    def keep_time(self, tx: Transaction) -> None:
-        return
-
-
-class NeverReleases(Home):
-    """What had to wait waits for ever."""
-
-    async def release(self) -> None:
-        return
-
-    def keep_time(self, tx: Transaction) -> None:
-        return
 
 
 class ErasesNothing(Home):
@@ -108,6 +83,4 @@ LIFE_DEFECTS: tuple[type[Home], ...] = (
     ForgetsToRename,
     NamesByArrival,
     NeverAsks,
-    NeverReleases,
-    ShowsTheFuture,
 )

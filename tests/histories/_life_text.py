@@ -65,7 +65,6 @@ class SharedText:
         """Insert or delete somewhere in what this home shows."""
 
         def work(tx: Transaction) -> None:
-            home.keep_time(tx)
             state = home.state(tx, TEXT)
             if state is None:
                 return
@@ -107,7 +106,7 @@ class SharedText:
         def read(reader: Reader) -> tuple[str, list[Record]]:
             if home.state(reader, TEXT) is None:
                 return "", []
-            return self.shown(home, reader), home.visible(reader, TEXT)
+            return self.shown(home, reader), home.records(reader, TEXT)
 
         content, records = await home.store.read(read)
         edits = [self.edits[r.payload_hash] for r in records if r.payload_hash in self.edits]

@@ -33,7 +33,6 @@ class LifeWorld:
     """Time, keys, and the oracle of each engram."""
 
     seed: int
-    tolerance_ms: int = 60_000
     now_ms: int = START_MS
     scope: bytes = b""
     oracles: dict[bytes, Oracle] = field(default_factory=dict[bytes, Oracle])

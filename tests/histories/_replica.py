@@ -144,7 +144,7 @@ class Replica:
         is_new = self._last(record.change.log) < record.change.seq
         assert self.merge(record.change) is is_new
         if is_new:
-            self.clock = hlc.observe(self.clock, record.change.hlc)
+            self.clock = max(self.clock, record.change.hlc)
             self.records.setdefault(record.change.log, []).append(record)
             self.seen |= 1 << record.event
 

@@ -172,6 +172,7 @@ class Replica:
         self.ledger = Ledger(self.charters)
         self.shelf = Shelf()
         self.now_ms = NOW_MS
+        self.clocks: dict[bytes, int] = {}
 
     def open(self, scope: bytes, domain: int = LogDomain.DATA) -> LogState:
         self.ledger.add_scope(scope)
@@ -191,6 +192,7 @@ class Replica:
             salts=[self.random.randbytes(16) for _ in drafts],
             secret_key=self.secret,
             auth=heads,
+            clocks=self.clocks,
             history=self.shelf,
         )
         self.shelf.put(batch)

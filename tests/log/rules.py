@@ -91,13 +91,6 @@ def sealed(w: World, dots: Sequence[Superseded], engram: bytes = bytes(16)) -> F
     return w.forger().add(kind=SEAL, engram=engram, dots=named, deps=deps, hlc=hlc)
 
 
-def stood_still(w: World) -> Forger:
-    """Within a frame clocks ascend by its form, so the last record comes in one of its own."""
-    forger = w.forger().add("r/content")
-    assert w.take(forger).rejection is None
-    return forger.add("r/content", hlc=forger.records[0].hlc)
-
-
 def unstated(w: World) -> Forger:
     forger = w.forger()
     forger.auth = b"\xf6"
@@ -155,10 +148,6 @@ NOT_IN_PAST = "is not in the record's past"
 NOT_HERE = "is not in this engram"
 RULES: dict[str, Rule] = {
     # -- place ---------------------------------------------------------------------------------
-    "clocks ascend from frame to frame": Rule("does not follow", stood_still, 2),
-    "clocks are above those of the dependencies": Rule(
-        "is not above that of", lambda w: w.forger().add(deps=[w.data], hlc=w.log.hlc)
-    ),
     # -- membership ----------------------------------------------------------------------------
     "the first record of a data log states membership heads": Rule(
         "states no membership heads", unstated

@@ -136,6 +136,7 @@ class Desk:
                 salts=[next(self._counter).to_bytes(16, "big") for _ in drafts],
                 secret_key=self.secret,
                 auth=self.ledger.membership_heads(SCOPE),
+                clocks=memory.clocks_seen(tx, self.ledger.scope_number(SCOPE), drafts),
                 history=StoredHistory(tx, self.ledger),
             )
             arrivals = self._store_batch(tx, batch)

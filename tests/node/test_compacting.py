@@ -11,25 +11,6 @@ from .village import Village, agreement
 HOUR_MS = 3_600_000
 
 
-async def test_what_is_shown_until_the_future_comes_is_kept(
-    village: Village, autojump_clock: MockClock
-) -> None:
-    """The update counts, but nobody sees it yet: what it replaces is what readers have."""
-    async with village.pair() as (a, b):
-        e = await a.remember("shown now", tags=["now"])
-        text = await a.remember("a text", collaborative=True)
-        await agreement(a, b)
-        village.clocks["b"].offset_ms = HOUR_MS
-        await b.update(e.id, content="shown in an hour", title="T")
-        await b.update(text.id, content="another text")
-        await agreement(a, b)
-        village.clocks["a"].offset_ms = 60_000
-        before = await a.get(e.id), await a.get(text.id)
-        await a.compact(keep_days=0)
-        assert (await a.get(e.id), await a.get(text.id)) == before
-        assert before[0].content == "shown now"
-
-
 @pytest.mark.parametrize("key", [None, "a key"])
 async def test_a_deleted_text_whose_characters_are_gone_is_not_restored_without_them(
     village: Village, autojump_clock: MockClock, key: str | None

@@ -25,7 +25,7 @@ from engram_wire import (
     sign_head,
 )
 
-from .village import Village, agreement, contents, until
+from .village import Village, contents, until
 
 DAY_MS = 86_400_000
 
@@ -131,59 +131,3 @@ async def test_a_text_replaced_after_the_clock_was_set_back_is_the_text(
         assert (await a.get(e.id)).content == "second text"
         await a.update(e.id, edits=[Insert(0, "the ")])
         assert (await a.get(e.id)).content == "the second text"
-
-
-async def test_a_text_begun_in_the_future_is_said_again_and_is_no_conflict_when_its_time_comes(
-    village: Village, autojump_clock: MockClock
-) -> None:
-    async with village.open("a", online=False) as a:
-        village.clocks["a"].offset_ms = DAY_MS
-        begun = await a.remember("a text from tomorrow", collaborative=True, counters={"n": 2})
-        await a.update(begun.id, edits=[Insert(6, " edited")])
-        village.clocks["a"].offset_ms = 0
-    async with village.open("a", online=False) as a:
-        for ahead_ms in (0, 2 * DAY_MS):
-            village.clocks["a"].offset_ms = ahead_ms
-            shown = await a.get(begun.id)
-            assert (shown.content, shown.counters) == ("a text edited from tomorrow", {"n": 2})
-            assert not shown.siblings
-            assert not await a.conflicts()
-
-
-async def test_a_text_replaced_in_the_future_is_replaced_now_and_leaves_nothing_behind(
-    village: Village, autojump_clock: MockClock
-) -> None:
-    async with village.pair() as (a, b):
-        e = await a.remember("first text", collaborative=True, tags=["old"], title="T")
-        await agreement(a, b)
-        village.clocks["a"].offset_ms = DAY_MS
-        await a.update(e.id, content="second text", title="U", remove_tags=["old"])
-    village.clocks["a"].offset_ms = 0
-    async with village.open("a") as a, village.open("b", peers=["a"]) as b:
-        await agreement(a, b)
-        for node in (a, b):
-            shown = await node.get(e.id)
-            assert (shown.content, shown.title, shown.tags) == ("second text", "U", ())
-            assert not await node.conflicts()
-        village.clocks["a"].offset_ms = village.clocks["b"].offset_ms = 2 * DAY_MS
-        await agreement(a, b)
-        for node in (a, b):
-            assert (await node.get(e.id)).content == "second text"
-            assert not await node.conflicts()
-
-
-async def test_a_delete_from_the_future_takes_nothing_that_was_written_since(
-    village: Village, autojump_clock: MockClock
-) -> None:
-    async with village.open("a", online=False) as a:
-        e = await a.remember("before", title="T")
-        village.clocks["a"].offset_ms = DAY_MS
-        await a.forget(e.id)
-        ahead = await a.remember("a day ahead")
-        village.clocks["a"].offset_ms = 0
-        await a.update(e.id, content="written since")
-    async with village.open("a", online=False) as a:
-        assert ahead.content in await contents(a)
-        shown = await a.get(e.id)
-        assert shown.content == "written since"
-        assert [conflict.kind for conflict in await a.conflicts()] == ["lifecycle"]

@@ -28,7 +28,7 @@ async def differences(node: Node) -> list[str]:
         row = tx.scope(core.scopes[scope].number)
         assert row is not None
         rows = list(rows_of(tx, row.n, None, 10_000))
-        found = compare_rows(tx, core.path.authors, row, rows, core.path.latest())
+        found = compare_rows(tx, core.path.authors, row, rows)
         standings = core.path.materialiser.standing(tx, row.n, [r.engram for r in rows]).values()
         digest = sum(standing.digest for standing in standings) % (1 << 256)
         deleted = sum(standing.life == 2 for standing in standings)

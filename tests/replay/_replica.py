@@ -17,7 +17,14 @@ from engram_sync.log import (
     Draft,
     Ledger,
 )
-from engram_sync.memory import SLICE_RECORDS, Authors, EngramState, Materialiser, load_state
+from engram_sync.memory import (
+    SLICE_RECORDS,
+    Authors,
+    EngramState,
+    Materialiser,
+    clocks_seen,
+    load_state,
+)
 from engram_sync.node._rules import StoredHistory
 from engram_sync.store import InlineExecutor, Reader, RunRow, SqliteStore, Transaction
 from engram_wire import (
@@ -167,12 +174,12 @@ class Replica:
             batch = self.ledger.author(
                 log,
                 drafts,
-                # Clocks of the machines behind the file went wrong by days.  A node's own never
-                # lags behind what it has seen.
-                now_ms=max(time_ms, *(held.hlc >> 16 for held in self.ledger.logs(SCOPE))),
+                # Clocks of the machines behind the file went wrong by days.
+                now_ms=time_ms,
                 salts=[next(self._salts).to_bytes(16, "big") for _ in drafts],
                 secret_key=secret,
                 auth=self.ledger.membership_heads(SCOPE),
+                clocks=clocks_seen(tx, 1, drafts),
                 history=StoredHistory(tx, self.ledger),
             )
             arrivals = self._put(tx, batch)

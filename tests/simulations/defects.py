@@ -8,7 +8,7 @@ import pytest
 
 from engram_crdt import Change, EngramDocument
 from engram_sync.log import Batch, IngestBatch, LogState, Witness
-from engram_sync.node import _core, _opening, _reporting, _write_path
+from engram_sync.node import _reporting, _write_path
 from engram_sync.node._core import Core
 from engram_sync.node._memories import Memories
 from engram_sync.node._sharing import Sharing
@@ -187,14 +187,6 @@ def loses_what_others_insert(patch: pytest.MonkeyPatch) -> None:
         return apply(self, change)
 
     patch.setattr(EngramDocument, "apply", deaf)
-
-
-def never_shows_what_was_from_the_future(patch: pytest.MonkeyPatch) -> None:
-    def never(path: WritePath, tx: Transaction, scope: bytes) -> bool:
-        return False
-
-    patch.setattr(_core, "keep_time", never)
-    patch.setattr(_opening, "keep_time", never)
 
 
 def never_calls_again(patch: pytest.MonkeyPatch) -> None:

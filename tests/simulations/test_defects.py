@@ -33,7 +33,6 @@ STEPS = 40
         (defects.tells_of_forks_on_one_node_only, Verdict.CORRECTNESS, {"ForksAreTold"}),
         (defects.loses_what_others_insert, Verdict.CORRECTNESS, {"NothingIsLost", "OwnWritesShow"}),
         (defects.never_asks_for_what_it_lacks, Verdict.LIVENESS, {""}),
-        (defects.never_shows_what_was_from_the_future, Verdict.LIVENESS, {""}),
         (defects.never_calls_again, Verdict.LIVENESS, {""}),
         (defects.falls_over_when_a_peer_is_silent, Verdict.CRASH, {""}),
     ],

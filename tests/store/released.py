@@ -58,7 +58,6 @@ def newest(tx: Transaction) -> None:
     tx.seal_log(left, 3)
     tx.erase(left, [3])
     tx.put_owed(n, [(1, 2)])
-    tx.put_quarantine(n, 1 << 50)
     tx.put_receipt(scope, left, 3, b"k" * 32, 1_700_000_000_001)
 
 

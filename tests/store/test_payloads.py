@@ -1,7 +1,5 @@
 """What every store does with payloads that come late, go, or are waited for."""
 
-import pytest
-
 from engram_sync.store import ReceiptRow, Store, Transaction
 from engram_wire import payload_hash
 
@@ -90,24 +88,6 @@ async def test_owed_payloads_are_counted_until_they_come_or_nobody_wants_them(
     await store.submit(job)
 
 
-async def test_quarantine_yields_who_may_be_shown_earliest_first(store: Store) -> None:
-    def job(tx: Transaction) -> None:
-        scope, other = add_scope(tx), add_scope(tx, "other")
-        rows = [engram_row(scope, id_of(name)[:16], 1) for name in "abc"]
-        a, b, c, foreign = tx.put_engrams([*rows, engram_row(other, b"e" * 16, 1)])
-        for n, hlc in ((a, 30), (b, 20), (c, 99), (c, 10), (foreign, 5)):
-            tx.put_quarantine(n, hlc)
-        assert [row.n for row in tx.quarantined(scope, 20, 9)] == [c, b]
-        assert [row.n for row in tx.quarantined(scope, 99, 2)] == [c, b]
-        assert tx.quarantined(scope, 9, 9) == []
-        assert (tx.quarantine_count(scope), tx.quarantine_count(other)) == (3, 1)
-        tx.clear_quarantine(c)
-        tx.clear_quarantine(c)
-        assert [row.n for row in tx.quarantined(scope, 99, 9)] == [b, a]
-
-    await store.submit(job)
-
-
 async def test_the_first_of_equal_receipts_stays(store: Store) -> None:
     def job(tx: Transaction) -> None:
         log = three(tx)
@@ -122,12 +102,3 @@ async def test_the_first_of_equal_receipts_stays(store: Store) -> None:
         assert tx.receipts(2) == []
 
     await store.submit(job)
-
-
-@pytest.mark.parametrize("life", [0, 3])
-async def test_an_engram_that_hides_everything_is_in_no_list(store: Store, life: int) -> None:
-    def job(tx: Transaction) -> int:
-        tx.put_engrams([engram_row(add_scope(tx), b"e" * 16, 1, life=life)])
-        return len(tx.engrams(limit=9))
-
-    assert await store.submit(job) == (life == 0)

@@ -74,7 +74,7 @@ def test_a_migrated_store_has_the_schema_of_a_new_one(tmp_path: Path, version: i
 
 _TABLES = (
     *("meta", "scope", "log", "shape", "rec", "run", "past", "eng", "peer"),
-    *("erased", "owed", "quarantine", "receipt"),
+    *("erased", "owed", "receipt"),
 )
 
 
@@ -88,7 +88,6 @@ def rewrite(tx: Transaction) -> None:
     tx.put_meta("key", b"value")
     tx.put_past(1, 3, b"past")
     tx.put_peer(peer)
-    tx.put_quarantine(1, 7)
     tx.put_receipt(2, 3, 3, b"k" * 32, 1)
     tx.put_owed(1, [(1, 2)])
     tx.erase(3, [3])

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from engram_wire import (
     AUTH_UNCHANGED,
+    HLC_MAX,
+    HLC_MIN,
     NO_IDS,
     Frame,
     InvalidRecordError,
@@ -61,10 +63,9 @@ VARIED_FRAME = frame_of(VARIED, at=[2, 5])
 @st.composite
 def batches(draw: st.DrawFn) -> list[Record]:
     first = draw(st.integers(1, 5))
-    hlc = draw(st.integers(NOW_MS << 16, (NOW_MS << 16) + 9))
     found: list[Record] = []
     for seq in range(first, first + draw(st.integers(1, 12))):
-        hlc += draw(st.integers(1, 1 << 18))
+        hlc = draw(st.integers(NOW_MS << 16, (NOW_MS << 16) + 9) | st.integers(HLC_MIN, HLC_MAX))
         ids = st.lists(st.binary(min_size=32, max_size=32), min_size=1, max_size=3)
         found.append(
             record(
@@ -248,10 +249,9 @@ SHAPE = VARIED[0].shape
         (7, 65535),
         (8, []),
         (8, [1, 1, 1]),
-        (8, [1, 1, 1, -1]),
+        (8, [1, 1, 1, -NOW_MS - 9]),
         (8, [1, 1, 1, True]),
         (8, [1, 1, 1, 1 << 47]),
-        (8, [0, 0, 0, 0]),
         (8, 0),
         (9, [0, 0, 0, 0, 0]),
         (9, [0, 0, 7, 0]),
@@ -348,6 +348,20 @@ def test_a_frame_above_the_size_of_a_message_is_refused_unread() -> None:
         decode_frame_untrusted(bytes(1 << 20))
 
 
+def test_clocks_of_a_log_may_go_back_and_stand_still() -> None:
+    clocks = [HLC_MAX, HLC_MIN, HLC_MIN, NOW_MS << 16 | 7]
+    records = [record(seq, hlc=hlc) for seq, hlc in enumerate(clocks, 1)]
+    assert decode_frame_untrusted(frame_of(records)).records == records
+
+
+@pytest.mark.parametrize("step", [1, -NOW_MS, -(1 << 47), 1 << 47])
+def test_clocks_that_step_outside_their_range_are_refused(step: int) -> None:
+    edge = HLC_MAX if step > 0 else NOW_MS << 16
+    records = [record(1, hlc=edge & ~0xFFFF), record(2, hlc=edge & ~0xFFFF)]
+    with pytest.raises((InvalidRecordError, ProtocolError)):
+        decode_frame_untrusted(spliced(8, [step], frame_of(records)))
+
+
 @pytest.mark.parametrize("hlc", [(1 << 32) - 1, 1 << 63])
 def test_clocks_outside_their_range_are_refused(hlc: int) -> None:
     with pytest.raises((InvalidRecordError, ProtocolError)):
@@ -363,7 +377,8 @@ BROKEN: list[tuple[Sequence[Record], Sequence[tuple[int, bytes]]]] = [
     ([record(1), record(2)], [(1, bytes(64))]),
     ([record(2)], [(1, bytes(64)), (2, bytes(64))]),
     ([record(1), record(2)], [(2, bytes(64)), (2, bytes(64))]),
-    ([record(1), record(2, hlc=record(1).hlc)], [(2, bytes(64))]),
+    ([record(1), record(2, hlc=HLC_MIN - 1)], [(2, bytes(64))]),
+    ([record(1), record(2, hlc=HLC_MAX + 1)], [(2, bytes(64))]),
 ]
 
 

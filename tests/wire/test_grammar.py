@@ -76,7 +76,7 @@ BEYOND_GRAMMAR = {
     "an id twice",
     "context entries out of order",
     "marks out of order",
-    "clocks that stand still",
+    "a clock that steps below its range",
     # one part of a message against another
     "an op above the number of puts",
     "an edit with an insert too few",

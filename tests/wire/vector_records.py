@@ -152,11 +152,13 @@ def data_records() -> list[Record]:
             superseded=encode_superseded(until, kind=RecordKind.DELETE),
             hlc=(NOW_MS + 5) << 16 | 3,
         ),
+        # The author's wall clock has been set back since the record before.
         _record(
             6,
             shape_of(RecordKind.EXTENSION | OPTIONAL, ["r/mood"]),
             ["calm"],
             superseded=cbor.encode(["example/mood", [1, {"future": True}]]),
+            hlc=(NOW_MS - 3_600_000) << 16,
         ),
         *_text_records(),
         _record(

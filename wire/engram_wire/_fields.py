@@ -77,11 +77,13 @@ def byte_column_untrusted(value: object, count: int, what: str) -> list[bytes]:
     return column
 
 
-def integer_column_untrusted(value: object, count: int, most: int, what: str) -> list[int]:
-    """``value``, an array of ``count`` integers from 0 to ``most``."""
+def integer_column_untrusted(
+    value: object, count: int, most: int, what: str, *, least: int = 0
+) -> list[int]:
+    """``value``, an array of ``count`` integers from ``least`` to ``most``."""
     column = tuple_untrusted(value, count, what)
-    if not _all_integers(column) or (column and not 0 <= min(column) <= max(column) <= most):
-        raise ProtocolError(f"{what} does not hold integers from 0 to {most}")
+    if not _all_integers(column) or (column and not least <= min(column) <= max(column) <= most):
+        raise ProtocolError(f"{what} does not hold integers from {least} to {most}")
     return column
 
 
