@@ -13,7 +13,7 @@ from engram_sync.node._home import NodeKey
 from engram_sync.node._limits import CONNECTIONS_MAX, STRANGERS_MAX
 from engram_sync.node._network_parts import NetworkParts, Opened, PeerMemory, Way, stays
 from engram_sync.observe import Log
-from engram_sync.replication import Accord, Contact, Exchange, PeerTable, ScopeView
+from engram_sync.replication import Contact, Exchange, PeerTable, ScopeView
 from engram_sync.transport import Address, CertificateError, Link, Transport
 from engram_wire import CloseCode, Established, Identity, Role, Session
 
@@ -380,16 +380,16 @@ class Network:
         }
         if self.connections.get(connection.peer) is connection:
             del self.connections[connection.peer]
-            exchange = connection.exchange
-            failed = ended is not None and ended.code not in ORDERLY
-            failed = failed and bool(exchange.shared()) and not exchange.synced_scopes
-            self.table.disconnected(connection.peer, now=trio.current_time(), failed=failed)
-            if exchange.accord() is Accord.SYNCED:
-                # However short it was: both sides held the same when it ended.
-                memory.last_success_ms = self._parts.clock.now_ms()
-                memory.failures, memory.last_error = 0, ""
-            elif ended is not None and ended.code not in ORDERLY:
-                memory.last_error = ended.reason
+            exchange, now = connection.exchange, trio.current_time()
+            bad = ended is not None and ended.code not in ORDERLY
+            failed = bad and bool(exchange.shared()) and not exchange.synced_scopes
+            # It is not this node that has a newer one.
+            taken = ended is not None and ended.code is CloseCode.DUPLICATE
+            if taken:
+                memory.take(now)
+            self.table.disconnected(connection.peer, now=now, failed=failed, taken=taken)
+            error = ended.reason if ended is not None and bad else ""
+            memory.end(exchange, now_ms=self._parts.clock.now_ms(), error=error)
         if connection.peer not in self.connections and not self._knows(connection.peer):
             # Keys cost nothing: whoever is no member leaves no trace.
             del self.memory[connection.peer]

@@ -1,5 +1,6 @@
 """What a network is made of, and what it remembers between connections."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -8,8 +9,15 @@ import trio
 from engram_sync.discovery import Discovery
 from engram_sync.host import Clock, Entropy
 from engram_sync.node._connection import Connection
-from engram_sync.replication import Intervals
+from engram_sync.replication import Accord, Exchange, Intervals
 from engram_sync.transport import Transport
+
+CROSSING_S = 5.0
+"""Of two calls in opposite directions, the later one can have begun so long after the earlier one
+was answered without knowing of it: several round trips."""
+TAKEN_TOLD_S = 120.0
+"""How long it is told that a copy took a connection over: a few turns of the two."""
+TAKEN_TELLS = 2
 
 
 @dataclass(slots=True)
@@ -37,6 +45,30 @@ class PeerMemory:
     failures: int = 0
     last_error: str = ""
     clock_digests: dict[bytes, bytes] = field(default_factory=dict[bytes, bytes])
+    taken: int = 0
+    """How often in a row the peer ended a connection for one with the same key as this node's."""
+    taken_at: float = -math.inf
+    """When it did so last."""
+
+    def end(self, exchange: Exchange, *, now_ms: int, error: str) -> None:
+        """A connection ended, by an error if there is one."""
+        if exchange.accord() is Accord.SYNCED:
+            # However short it was: both sides held the same when it ended.
+            self.last_success_ms, self.failures, self.last_error = now_ms, 0, ""
+        elif error:
+            self.last_error = error
+
+    def take(self, now: float) -> None:
+        """A copy of this node took the connection over."""
+        self.taken = self.taken + 1 if now < self.taken_at + TAKEN_TOLD_S else 1
+        self.taken_at = now
+
+    def by_a_copy(self, now: float) -> bool:
+        """Whether a copy of this node is connected to the peer in turn with this node.
+
+        Once may be two calls that crossed.
+        """
+        return self.taken >= TAKEN_TELLS and now < self.taken_at + TAKEN_TOLD_S
 
 
 @dataclass(slots=True)
@@ -69,8 +101,8 @@ def stays(rival: Connection, newcomer: Way, *, dialled: bool, own_key: bytes) ->
 
     Of two dials of this node that overlapped, the one that was proven first stays: the peer never
     hears who dialled the other one.  So a peer sees a second connection of ours only when we have
-    given up the first, and takes it.  When both sides dialled, both keep the one that the lower
-    key opened.
+    given up the first, and takes it.  When both sides dialled at a time, both keep the one that the
+    lower key opened.
 
     Args:
         rival: The older one.
@@ -78,6 +110,8 @@ def stays(rival: Connection, newcomer: Way, *, dialled: bool, own_key: bytes) ->
         dialled: Whether this node dialled the newer one.
         own_key: This node's key.
     """
+    if not dialled and newcomer.since > rival.since + CROSSING_S:
+        return False  # Whoever dials now has no other connection: it gave it up, or is a copy.
     if rival.initiator != dialled:
         return rival.initiator == (own_key < rival.peer)
     return dialled and newcomer.since <= rival.since

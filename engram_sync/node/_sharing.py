@@ -11,8 +11,8 @@ from engram_sync.errors import DegradedError, EngramError
 from engram_sync.node._answering import Answering
 from engram_sync.node._budget import Budget
 from engram_sync.node._connection import Services
+from engram_sync.node._contradictions import copies, divergences
 from engram_sync.node._core import Core
-from engram_sync.node._divergence import divergences
 from engram_sync.node._machine import Machine, capabilities
 from engram_sync.node._network import Network
 from engram_sync.node._network_parts import NetworkParts, PeerMemory
@@ -50,7 +50,10 @@ class Sharing:
         self.network = self._new_network(core.machine)
         core.listeners.append(self._on_view)
         core.receiving = self._receiving
-        core.contradictions = lambda: divergences(core, self.network)
+        core.contradictions = lambda: [
+            *divergences(core, self.network),
+            *copies(core, self.network),
+        ]
 
     def _new_network(self, machine: Machine) -> Network:
         sync, network = self._core.config.sync, self._core.config.network

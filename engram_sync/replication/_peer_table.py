@@ -10,6 +10,7 @@ from engram_sync.replication._limits import (
     CONTACTS_MAX,
     DIALS_MAX,
     SIGHTING_FAILURES_MAX,
+    TAKEN_BACKOFF_S,
     Intervals,
 )
 
@@ -100,18 +101,24 @@ class PeerTable:
             contact.key, contact.dialing, contact.stranger = key, False, False
             contact.last_error = ""
 
-    def disconnected(self, key: bytes, *, now: float, failed: bool = False) -> None:
+    def disconnected(
+        self, key: bytes, *, now: float, failed: bool = False, taken: bool = False
+    ) -> None:
         """The last connection to ``key`` ended; its contacts are due after a short pause.
 
         Args:
             failed: It ended by an error before both sides agreed: the pause grows, or two nodes
                 that cannot work together would call each other for ever.
+            taken: The peer has another connection with a node of this node's key, a copy.  The
+                pause grows, or the two would take it from each other for ever; not so far that
+                either waits long for its turn.
         """
         self._connected.discard(key)
         for contact in self._contacts.values():
             if contact.key == key and not contact.dialing:
-                contact.failures = contact.failures + 1 if failed else 0
-                contact.due_at = now + self._backoff(max(1, contact.failures))
+                contact.failures = contact.failures + 1 if failed or taken else 0
+                pause = self._backoff(max(1, contact.failures))
+                contact.due_at = now + (min(pause, TAKEN_BACKOFF_S) if taken else pause)
 
     def failed(self, address: str, *, now: float, error: str, stranger: bool = False) -> None:
         """Dialling ended without a useful session; strangers wait for the longest time."""

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterable
 
+import pytest
 import trio
 from trio.testing import MockClock
 
 from engram_sync.node import Node
+from engram_sync.transport import Link, Transport
 from engram_wire import LogDomain
 
 from .village import MemoryPremises, Village, agreement, contents
+from .wrapping import WrappedTransport
 
 
 def own_logs(node: Node) -> dict[bytes, int]:
@@ -135,3 +138,40 @@ async def test_two_live_nodes_with_one_key_never_talk_to_each_other(
         await trio.sleep(30)
         assert not a._sharing.network.connections
         assert not copy._sharing.network.connections
+
+
+@pytest.mark.parametrize("dialler", ["copies", "peer"])
+async def test_two_copies_that_run_at_once_take_turns_are_told_and_get_everything(
+    village: Village, autojump_clock: MockClock, dialler: str
+) -> None:
+    async with village.pair() as (a, b):
+        await agreement(a, b)
+    village.clone("copy", of="b")
+    calls: list[str] = []
+
+    def counted(name: str, transport: Transport) -> Transport:
+        def count(link: Link) -> Link:
+            calls.append(name)
+            return link
+
+        return WrappedTransport(transport, dialled=count)
+
+    village.tap = counted
+    of_a, of_b = (["b"], []) if dialler == "peer" else ([], ["a"])
+    async with (
+        village.open("a", peers=of_a) as a,
+        village.open("b", peers=of_b) as b,
+        village.open("copy", peers=["a"]) as copy,
+    ):
+        for number in range(5):
+            for name, node in (("a", a), ("b", b), ("copy", copy)):
+                await node.remember(f"{number} by {name}")
+            await trio.sleep(2)
+        await agreement(a, b, copy)
+        assert len(await contents(a)) == 15
+        for node in (b, copy) if dialler == "copies" else (copy,):
+            assert (await node.status()).health == "degraded"
+            assert any("a copy of this home" in text for text in (await node.status()).problems)
+        calls.clear()
+        await trio.sleep(600)
+        assert len(calls) < 100

@@ -195,3 +195,17 @@ def test_intervals_can_be_chosen() -> None:
     )
     peers.sighted(HOME, via="static", now=0.0)
     assert failures(peers, 3) == [2.0, 3.0, 3.0]
+
+
+def test_a_node_whose_copy_takes_its_connection_waits_longer_each_time_but_for_its_turn() -> None:
+    peers = table()
+    peers.sighted(HOME, via="static", now=0.0)
+    pauses: list[float] = []
+    for _ in range(8):
+        peers.due(only(peers).due_at)
+        peers.connected(PEER, address=HOME)
+        peers.disconnected(PEER, now=0.0, taken=True)
+        pauses.append(only(peers).due_at)
+    assert pauses == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 20.0, 20.0]
+    peers.disconnected(PEER, now=0.0)
+    assert only(peers).due_at == 0.5

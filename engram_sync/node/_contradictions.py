@@ -1,4 +1,8 @@
-"""Members that hold the same records as this node and show something else."""
+"""What others say that contradicts this node: another state, or another node with its key."""
+
+from collections.abc import Sequence
+
+import trio
 
 from engram_sync.node._core import Core
 from engram_sync.node._network import Network
@@ -6,7 +10,18 @@ from engram_sync.observe import printable
 from engram_sync.replication import ScopeView
 
 NAMED_MAX = 3
-"""Members of one scope that are named."""
+"""Members that one problem names."""
+
+
+def copies(core: Core, network: Network) -> list[str]:
+    """A problem in words when a copy of this node is connected to its peers in turn with it."""
+    now = trio.current_time()
+    keys = [key for key, memory in tuple(network.memory.items()) if memory.by_a_copy(now)]
+    if not keys:
+        return []
+    named = _named(core, core.facts.agent_scope, keys)
+    told = f"another node with this node's key takes turns with it at {named}: a copy of this home"
+    return [f"{told} runs; nothing is lost, and a second node needs init and join"]
 
 
 def divergences(core: Core, network: Network) -> list[str]:
@@ -27,7 +42,11 @@ def _divergence(core: Core, network: Network, view: ScopeView) -> str:
     same = [word for word in words if word and word.state_digest == view.state_digest]
     if not others or len(same) >= len(others):
         return ""
-    names = [printable(core.path.label(view.scope, key)) or key.hex()[:16] for key in others]
+    named = _named(core, view.scope, others)
+    return f"scope {view.scope.hex()[:16]} has the same clock and another state at {named}"
+
+
+def _named(core: Core, scope: bytes, keys: Sequence[bytes]) -> str:
+    names = [printable(core.path.label(scope, key)) or key.hex()[:16] for key in keys]
     more = f" and {len(names) - NAMED_MAX} more" if len(names) > NAMED_MAX else ""
-    named = ", ".join(sorted(names)[:NAMED_MAX])
-    return f"scope {view.scope.hex()[:16]} has the same clock and another state at {named}{more}"
+    return ", ".join(sorted(names)[:NAMED_MAX]) + more
