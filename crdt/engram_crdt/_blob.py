@@ -17,7 +17,7 @@ clocks, so the size follows what is live; equal states have equal blobs.  The Yj
 derived again on load, so that not even a damaged disk can feed foreign bytes to pycrdt.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from hashlib import blake2b
 from itertools import groupby
 from typing import NamedTuple
@@ -53,7 +53,7 @@ class State(NamedTuple):
     """Removals of what the document has not seen yet: clocks that are dead on arrival."""
     elements: list[Element]
     """Live elements, sorted."""
-    texts: dict[Dot, Text]
+    texts: Mapping[Dot, Text]
     """Text by generation."""
 
 
@@ -139,12 +139,10 @@ class _Reader(Cursor):
             awaited[log] = self._awaited_1(seen) if first_version else self._awaited(seen)
         texts: dict[Dot, Text] = {}
         if not first_version:
-            texts = decode_texts(self, {log: position.clock for log, position in logs.items()})
+            texts = decode_texts(self)
         self.expect_end()
         if len({element.dot for element in elements}) != len(elements):
             raise DocumentError("two elements of the document share a dot")
-        if texts and any(text.at(e.dot) for text in texts.values() for e in elements):
-            raise DocumentError("an element and a text of the document share a dot")
         elements.sort()
         return State(logs, awaited, elements, texts)
 

@@ -15,9 +15,8 @@ from ._editing import Deletion, Insertion, clearing, edit_of
 from ._entry import decode_entry
 from ._errors import DocumentError
 from ._export import element_structs, export_update
-from ._limits import CLOCK_MAX, ENGRAM_BYTES
+from ._limits import BODY, CLOCK_MAX, ENGRAM_BYTES
 from ._spans import Spans, clip, union
-from ._text import Text
 from ._texts import Texts
 from ._yjs import Block, decode_update, encode_update
 
@@ -72,7 +71,10 @@ class EngramDocument:
         document._logs = state.logs
         document._awaited = state.awaited
         document._fill(document._doc, state.elements, state.logs)
-        document._texts.restore(state.texts, state.elements)
+        bodies = [element.dot for element in state.elements if element.collection == BODY]
+        document._texts.restore(state.texts, bodies)
+        if state.texts and any(element.dot in document._texts for element in state.elements):
+            raise DocumentError("an element and a text of the document share a dot")
         return document
 
     def dump(self) -> bytes:
@@ -130,10 +132,7 @@ class EngramDocument:
 
         Characters whose payload is not held are missing; ``spans`` tells which.
         """
-        return {
-            dot: text.string() if (text := self._texts.by_generation.get(dot)) else ""
-            for dot in sorted(self._texts.bodies)
-        }
+        return self._texts.strings()
 
     def spans(self) -> list[TextSpan]:
         """Return all live text, that of generations that are gone included, sorted."""
@@ -141,7 +140,7 @@ class EngramDocument:
 
     def orphans(self) -> list[TextSpan]:
         """Return live text of what is no live generation: edits that its end did not know."""
-        return [span for span in self.spans() if self._texts.is_gone(span.generation)]
+        return self._texts.orphans()
 
     def edit_of(self, generation: Dot, ops: Iterable[Insertion | Deletion]) -> TextEdit:
         """Say by origins what operations do, one after the other, to a text as it is now.
@@ -157,7 +156,7 @@ class EngramDocument:
         Raises:
             ValueError: There is no such text, or an operation does not fit it.
         """
-        return edit_of(self._text(generation), ops)
+        return edit_of(self._texts.text(generation), ops)
 
     def clearing(self, generation: Dot) -> TextEdit:
         """Return the edit that deletes all of a text, as whoever replaces or drops it must do.
@@ -167,7 +166,7 @@ class EngramDocument:
         Raises:
             ValueError: There is no such text.
         """
-        return clearing(self._text(generation))
+        return clearing(self._texts.text(generation))
 
     def digest(self) -> int:
         """Return the digest of the engram, see ``engram_crdt.digest``."""
@@ -178,7 +177,7 @@ class EngramDocument:
 
         For export only: what other programs write into it cannot come back.
         """
-        if not self._texts.by_generation:
+        if not self._texts:
             return self._own_update()
         ends = {log: position.clock for log, position in self._logs.items()}
         doc = _empty_doc()
@@ -188,11 +187,6 @@ class EngramDocument:
 
     def _own_update(self) -> bytes:
         return cross(self._doc.get_update)
-
-    def _text(self, generation: Dot) -> Text:
-        if generation not in self._texts.bodies:
-            raise ValueError(f"{generation.log.hex()[:8]}:{generation.clock} has no live text")
-        return self._texts.by_generation.get(generation) or Text(generation)
 
     def _knows(self, dot: Dot) -> bool:
         return dot.clock < self._logs.get(dot.log, _UNREAD).clock

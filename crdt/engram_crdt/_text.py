@@ -14,6 +14,9 @@ from typing import Final, NamedTuple
 
 from ._dots import Dot, TextInsert, TextSpan
 from ._errors import DocumentError
+from ._intervals import NO_CHANGE, IntervalChange, Intervals, Source
+from ._spans import union
+from ._stems import Stems
 
 PAD: Final = "\udc00"
 """Stands for the second unit of a character beyond U+FFFF, whose first unit carries all of it.
@@ -30,14 +33,6 @@ WAITING: Final = 2
 """A piece hangs nowhere yet: one of its origins has not arrived."""
 LOOSE: Final = 3
 """A piece hangs nowhere any more: its generation is gone, and only what nobody deleted is left."""
-
-
-class Source(NamedTuple):
-    """The record that wrote a piece."""
-
-    seq: int
-    hlc: int
-    payload_hash: bytes
 
 
 class Piece(NamedTuple):
@@ -92,10 +87,20 @@ class Text:
         self.generation = generation
         self.loose = loose
         self._logs: dict[bytes, list[Piece]] = {}
-        self._waiting = 0
+        self._live: dict[bytes, Intervals] = {}
+        """Made of a log's pieces once something of it changes."""
+        self._stems: Stems | None = None
+        """Made of all pieces once somebody asks which unit hangs on which."""
+        self._waiting: set[Dot] = set()
+        """First units of the inserts that hang nowhere yet."""
 
     def __bool__(self) -> bool:
         return any(self._logs.values())
+
+    @property
+    def waits(self) -> bool:
+        """Whether something hangs nowhere yet."""
+        return bool(self._waiting)
 
     def restore(self, pieces: list[Piece]) -> None:
         """Take over stored pieces, sorted by log and clock.
@@ -108,7 +113,8 @@ class Text:
             if held and held[-1].end > piece.clock:
                 raise DocumentError(f"unit {piece.clock} of a text occurs twice")
             held.append(piece)
-            self._waiting += piece.side == WAITING
+            if piece.side == WAITING:
+                self._waiting.add(Dot(piece.log, piece.clock))
 
     def add(
         self,
@@ -117,7 +123,7 @@ class Text:
         insert: TextInsert,
         source: Source,
         known: Callable[[Dot], bool],
-    ) -> None:
+    ) -> IntervalChange:
         """Take in one insert, the next one of its log.
 
         Args:
@@ -137,27 +143,33 @@ class Text:
         if self.loose:
             left = right = None
         piece = Piece(log, clock, insert.length, side, left, right, source, units)
+        new = self._intervals(log).add(clock, piece.end, source)
         self._logs.setdefault(log, []).append(piece)
         if not self.loose:
-            self._waiting += 1
-            if self._waiting == 1 and self._attach(piece, known):
-                self._waiting = 0
+            if self._stems is not None:
+                self._stems.begin(Dot(log, clock))
+            self._waiting.add(Dot(log, clock))
+            self._attach(piece, known)
+        return new
 
-    def remove(self, log: bytes, first: int, end: int) -> None:
+    def remove(self, log: bytes, first: int, end: int) -> IntervalChange:
         """Delete the units of a span; those that are not here are not awaited."""
         held = self._logs.get(log)
         if not held or held[-1].end <= first:
-            return
+            return NO_CHANGE
+        change = self._intervals(log).remove(first, end)
         start, stop = self._cut(log, first), self._cut(log, end)
         if self.loose:
             del held[start:stop]
-            return
-        for place in range(start, stop):
-            held[place] = held[place]._replace(source=None, text=None)
+        else:
+            for place in range(start, stop):
+                held[place] = held[place]._replace(source=None, text=None)
+        return change
 
     def loosen(self) -> None:
         """Keep of a generation that is gone only what nobody deleted."""
-        self.loose, self._waiting = True, 0
+        self.loose, self._stems = True, None
+        self._waiting.clear()
         for log, held in self._logs.items():
             self._logs[log] = [
                 piece._replace(side=LOOSE, parent=None, right=None)
@@ -170,15 +182,22 @@ class Text:
         attached = True
         while self._waiting and attached:
             attached = False
-            for piece in [p for p in self.pieces() if p.side == WAITING]:
-                if self._attach(piece, known):
-                    self._waiting -= 1
-                    attached = True
+            for log, clock in sorted(self._waiting):
+                piece = self._logs[log][self._place(log, clock)]
+                attached |= self._attach(piece, known)
 
     def pieces(self) -> Iterator[Piece]:
         """Yield all pieces, sorted by log and clock."""
         for log in sorted(self._logs):
             yield from self._logs[log]
+
+    def ends(self) -> dict[bytes, int]:
+        """Return for each log the clock after all that it wrote here."""
+        return {log: held[-1].end for log, held in self._logs.items() if held}
+
+    def stretches(self, log: bytes) -> list[tuple[int, int]]:
+        """Return (first clock, end) of all that one log wrote here without a gap."""
+        return list(union((piece.clock, piece.end) for piece in self._logs.get(log, ())))
 
     def at(self, dot: Dot) -> Piece | None:
         """Return the piece that holds a unit, None when it is not of this text."""
@@ -258,7 +277,7 @@ class Text:
                     return False
                 # It is something else's: such an origin counts as absent.
                 origins[place] = None
-            elif not self._placed(origin):
+            elif len(self._waiting) > 1 and not self._grown().hangs(origin):
                 return False
         left, right = origins
         side, parent = RIGHT, left
@@ -267,57 +286,59 @@ class Text:
         if parent is not None:
             # Attachments stand at the bounds of pieces only.
             self._cut(parent.log, parent.clock + (side == RIGHT))
-        held = self._logs[piece.log]
-        place = bisect_right(held, piece.clock, key=_clock) - 1
+        held, first = self._logs[piece.log], Dot(piece.log, piece.clock)
+        place = self._place(*first)
         held[place] = held[place]._replace(side=side, parent=parent, right=None)
+        self._waiting.discard(first)
+        if self._stems is not None:
+            if _goes_on(held[place]):
+                self._stems.extend(first)
+            else:
+                self._stems.hang(first, parent)
         return True
 
-    def _placed(self, dot: Dot) -> bool:
-        """Tell whether a unit hangs on the root, through whatever."""
-        return self._waiting == 1 or all(piece.side != WAITING for piece in self._upwards(dot))
-
     def _hangs_on(self, lower: Dot, upper: Dot) -> bool:
-        """Tell whether ``upper`` is on the way from ``lower`` to the root.
+        """Tell whether ``upper`` is on the way from ``lower`` to the root."""
+        if lower.log == upper.log and self.at(lower) is self.at(upper):
+            return upper.clock < lower.clock
+        return self._grown().hangs_on(lower, upper)
 
-        Looks from both ends at once: two units that stood side by side hang one on the other, so
-        for what editors write one of the two ways is short.
-        """
-        if lower == upper:
-            return False
-        upwards, downwards = self._way(lower, upper), self._way(upper, lower)
-        while (answer := next(upwards)) is None:
-            if next(downwards, None):
-                return False
-        return answer
-
-    def _way(self, lower: Dot, upper: Dot) -> Iterator[bool | None]:
-        """Walk from a unit to the root: None for each step, then whether ``upper`` was met."""
-        unit = lower
-        for piece in self._upwards(lower):
-            met = piece.log == upper.log and piece.clock <= upper.clock <= unit.clock
-            yield True if met else None
-            unit = piece.parent or unit
-        yield False
-
-    def _upwards(self, dot: Dot) -> Iterator[Piece]:
-        """Yield the pieces from a unit to the root.
+    def _grown(self) -> Stems:
+        """Return the stems, which are made once somebody asks.
 
         Raises:
-            DocumentError: There is no root; only a document that nobody wrote is like that.
+            DocumentError: A piece hangs on what is not there.
         """
-        unit: Dot | None = dot
-        for _ in range(1 + sum(map(len, self._logs.values()))):
-            piece = None if unit is None else self.at(unit)
-            if piece is None:
-                return
-            yield piece
-            unit = piece.parent
-        raise DocumentError("a text hangs on itself")
+        if self._stems is not None:
+            return self._stems
+        stems = Stems()
+        for piece in self.pieces():
+            if piece.side <= LEFT and piece.parent is not None and self.at(piece.parent) is None:
+                raise DocumentError(f"unit {piece.clock} of a text hangs on what is not there")
+            if not _goes_on(piece):
+                stems.begin(Dot(piece.log, piece.clock))
+        for piece in self.pieces():
+            if piece.side <= LEFT and not _goes_on(piece):
+                stems.hang(Dot(piece.log, piece.clock), piece.parent)
+        self._stems = stems
+        return stems
+
+    def _intervals(self, log: bytes) -> Intervals:
+        """Return the intervals of a log, which are made before the first change of it."""
+        held = self._live.get(log)
+        if held is None:
+            pieces = self._logs.get(log, ())
+            live = ((p.clock, p.end, p.source) for p in pieces if p.source is not None)
+            held = self._live[log] = Intervals(log, live)
+        return held
+
+    def _place(self, log: bytes, clock: int) -> int:
+        """Return the place of the last piece that begins at a clock or before."""
+        return bisect_right(self._logs[log], clock, key=_clock) - 1
 
     def _cut(self, log: bytes, clock: int) -> int:
         """Make a piece begin at a clock, where one goes across it; returns its place."""
-        held = self._logs[log]
-        place = bisect_right(held, clock, key=_clock) - 1
+        held, place = self._logs[log], self._place(log, clock)
         if place < 0 or held[place].clock == clock:
             return max(place, 0)
         piece = held[place]
@@ -331,6 +352,11 @@ class Text:
         rest = Piece(log, clock, piece.length - size, side, parent, None, piece.source, right)
         held[place : place + 1] = [piece._replace(length=size, text=left), rest]
         return place + 1
+
+
+def _goes_on(piece: Piece) -> bool:
+    """Tell whether a piece hangs to the right of the unit before it."""
+    return piece.side == RIGHT and piece.parent == (piece.log, piece.clock - 1)
 
 
 def _joined(before: Piece, piece: Piece) -> Piece:

@@ -29,8 +29,9 @@ from typing import Final
 from ._cursor import Cursor
 from ._dots import Dot
 from ._errors import DocumentError
+from ._intervals import Source
 from ._limits import HASH_BYTES, LOG_BYTES
-from ._text import LOOSE, Piece, Source, Text
+from ._text import LOOSE, Piece, Text
 from ._yjs import varint
 
 _SIDE: Final = 3
@@ -111,12 +112,11 @@ def _encode_pieces(
         before, end = log, clock + length
 
 
-def decode_texts(cursor: Cursor, ends: Mapping[bytes, int]) -> dict[Dot, Text]:
+def decode_texts(cursor: Cursor) -> dict[Dot, Text]:
     """Decode what ``encode_texts`` returned.
 
     Args:
         cursor: Where it begins.
-        ends: Next clock of each log.
 
     Raises:
         DocumentError: It is malformed.
@@ -136,7 +136,7 @@ def decode_texts(cursor: Cursor, ends: Mapping[bytes, int]) -> dict[Dot, Text]:
     numbers = cursor.number()
     following = iter(struct.unpack(f">{numbers}I", cursor.take(4 * numbers)))
     chars = cursor.take(cursor.number()).decode("utf-8", "surrogatepass")
-    decoder = _Decoder(following, chars, logs, records, ends)
+    decoder = _Decoder(following, chars, logs, records)
     try:
         texts = decoder.texts(generations)
     except StopIteration as error:
@@ -155,13 +155,11 @@ class _Decoder:
         chars: str,
         logs: list[bytes],
         records: list[_Record],
-        ends: Mapping[bytes, int],
     ) -> None:
         self._numbers = numbers
         self._chars = chars
         self._taken = 0
         self._logs = logs
-        self._ends = ends
         self._records = records
 
     def texts(self, generations: int) -> dict[Dot, Text]:
@@ -196,8 +194,8 @@ class _Decoder:
                 clock += end
             log = logs[place]
             before, end = place, clock + length
-            if not length or end > self._ends.get(log, 0):
-                raise DocumentError(f"unit {clock} of a text is beyond its log's end")
+            if not length:
+                raise DocumentError(f"a piece of a text at unit {clock} holds none")
             parent = Dot(log, clock - 1) if form & _CHAINED else None
             if form & _PARENT:
                 parent = self._dot()

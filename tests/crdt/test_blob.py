@@ -216,9 +216,9 @@ def test_the_tests_texts_are_right_apart_from_what_they_show() -> None:
         (texts(2, 0, 1, 51, 0, 1, 2, 0), "does not fit its generation"),
         (texts(0, 0, 1, 48, 0, 1, 2, 0), "does not fit its generation"),
         (texts(2, 0, 1, 48, 0, 3, 2, 0), "beyond its log's end"),
-        (texts(2, 0, 1, 48, 0, 1, 0, 0, chars=b""), "beyond its log's end"),
+        (texts(2, 0, 1, 48, 0, 1, 0, 0, chars=b""), "holds none"),
         (texts(2, 0, 1, 48, 1, 0, 2, 0), "another log's record"),
-        (texts(2, 0, 1, 48, 2, 0, 2, 0), "beyond its log's end"),
+        (texts(2, 0, 1, 48, 2, 0, 2, 0), "another log's record"),
         (texts(2, 0, 2, 48, 0, 1, 1, 0, 0, 0, 2, 1, chars=b"a"), "beyond its log's end"),
         (texts(2, 0, 1, 32, 0, 1, 2), "deleted and held"),
         (texts(*GOOD, chars=b"abc"), "has 2 units"),
@@ -244,12 +244,18 @@ def test_an_element_inside_a_text_is_refused() -> None:
 
 
 def test_a_text_that_hangs_on_itself_is_refused_when_somebody_asks_for_its_root() -> None:
-    """A:0 hangs on A:1 and A:1 on A:0; two inserts of B wait beside A:0."""
-    loop = (4, 0, 0, 1, 0, 1), (64, 0, 0, 1)
-    waiting = (6, 1, 0, 1, 0, 0), (6, 1, 1, 1, 0, 0)
-    pieces = [number for piece in (*loop, *waiting) for number in piece]
-    made = EngramDocument.load(ENGRAM, sealed(texts(2, 0, 4, *pieces, chars=b"")))
+    """A:0 hangs on A:1 and A:1 on A:0; an insert of B waits between them."""
+    pieces = [5, 0, 0, 1, 0, 1, 5, 0, 0, 1, 0, 0, 14, 1, 0, 1, 0, 0, 0, 1]
+    made = EngramDocument.load(ENGRAM, sealed(texts(2, 0, 3, *pieces, chars=b"")))
     with pytest.raises(DocumentError, match="hangs on itself"):
+        made.apply(change(B, 10, ("s/tags", b"\x60")))
+
+
+def test_a_text_that_hangs_on_what_is_not_there_is_refused_when_somebody_asks() -> None:
+    """A:1 hangs on C:5; an insert of B waits between A:1 and A:3, which hang on it."""
+    pieces = [5, 0, 1, 1, 2, 5, 5, 0, 1, 1, 0, 1, 14, 1, 0, 1, 0, 1, 0, 3]
+    made = EngramDocument.load(ENGRAM, sealed(texts(2, 0, 3, *pieces, chars=b"")))
+    with pytest.raises(DocumentError, match="not there"):
         made.apply(change(B, 10, ("s/tags", b"\x60")))
 
 

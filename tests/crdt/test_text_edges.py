@@ -73,6 +73,28 @@ def test_a_deletion_that_comes_before_its_text_is_kept_for_it() -> None:
     assert text(made) == "ad"
 
 
+def test_a_deep_text_reads_the_same_however_often_it_was_stored() -> None:
+    """Every unit hangs before the one before it; then come inserts between any two."""
+    changes = [BODY, *(insert(A, 2 + n, "x", None, Dot(A, n) if n else None) for n in range(40))]
+    pairs = [(1, 40), (40, 1), (20, 40), (40, 20), (7, 8), (8, 7), (7, 7)]
+    changes += [insert(B, 1 + n, "y", Dot(A, x), Dot(A, y)) for n, (x, y) in enumerate(pairs)]
+    straight, stored = EngramDocument(ENGRAM), EngramDocument(ENGRAM)
+    for one in changes:
+        straight.apply(one)
+        stored.apply(one)
+        stored = EngramDocument.load(ENGRAM, stored.dump())
+    assert text(stored) == text(straight)
+    assert stored.dump() == straight.dump()
+
+
+def test_a_stored_text_that_hangs_on_later_logs_reads_the_same() -> None:
+    changes = [BODY, insert(C, 1, "c"), insert(B, 1, "b", None, Dot(C, 0))]
+    changes += [insert(A, 2, "a", None, Dot(B, 0)), insert(A, 3, "z", Dot(C, 0), Dot(A, 1))]
+    stored = EngramDocument.load(ENGRAM, document(*changes[:-1]).dump())
+    stored.apply(changes[-1])
+    assert text(stored) == text(document(*changes)) == "zabc"
+
+
 # -- generations -------------------------------------------------------------------------------
 
 
@@ -130,7 +152,7 @@ def test_a_generation_that_is_gone_takes_no_space() -> None:
     assert made.digest() == digest(ENGRAM, made.elements())
     assert made.spans() == []
     # Nor does it cost anything to look at.
-    assert not made._texts.by_generation
+    assert not made._texts
 
 
 def test_text_that_was_typed_and_deleted_again_takes_the_space_of_one_gap() -> None:

@@ -1,5 +1,6 @@
 """Texts against plain lists of characters: honest writers, hostile records, lost payloads."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engram_crdt import Change, Dot, EngramDocument, TextEdit, clocks_of
+from engram_crdt import Change, Dot, EngramDocument, TextEdit, TextSpan, clocks_of
 from engram_crdt._editing import Deletion, Insertion
 from tests.crdt.strategies import CHARS, ENGRAM, LOGS, A, change, claims, orders, yjs_text
 from tests.oracle import Inserted, NaiveText, Readers
@@ -214,3 +215,27 @@ def test_a_hostile_record_reads_as_the_plain_list_does(changes: list[Change]) ->
         assert "\udc00" not in text
     for generation, text in document.texts().items():
         assert yjs_text(document, generation) == text
+
+
+@pytest.mark.slow
+@given(claims(), st.data())
+def test_what_changes_tell_of_live_text_adds_up_to_it(
+    changes: list[Change], data: st.DataObject
+) -> None:
+    """A digest that follows the changes is the digest of what there is."""
+    document, held = EngramDocument(ENGRAM), Counter[TextSpan]()
+    for one in data.draw(orders(changes)):
+        document.apply(one)
+        if data.draw(st.booleans()):
+            held = _told(document, held)
+            document = EngramDocument.load(ENGRAM, document.dump())
+    assert _told(document, held) == Counter(s._replace(text=None) for s in document.spans())
+
+
+def _told(document: EngramDocument, held: Counter[TextSpan]) -> Counter[TextSpan]:
+    gone, new = document._texts.changed_spans()
+    told = held.copy()
+    told.update(new)
+    told.subtract(gone)
+    assert min(told.values(), default=0) >= 0
+    return +told
