@@ -17,6 +17,7 @@ from benchmarks.pair import pair
 from benchmarks.peer import fill, memory, peak_mib
 from engram_sync import Node
 from engram_sync.node._core import Core
+from engram_sync.replication import Accord
 
 Result = dict[str, Any]
 LIVE_MESSAGES = 200
@@ -150,7 +151,7 @@ async def resync(count: int, runs: int) -> Result:
 
 def _agreed(node: Node) -> bool:
     connections = node._sharing.network.connections.values()
-    return any(connection.exchange.settled() for connection in connections)
+    return any(connection.exchange.accord() is Accord.SYNCED for connection in connections)
 
 
 async def live(count: int, runs: int) -> Result:

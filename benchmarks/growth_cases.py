@@ -3,228 +3,40 @@
 import gc
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from contextlib import asynccontextmanager
 from functools import partial
 from itertools import count
 from typing import cast
-from uuid import UUID
 
 from nacl.bindings import crypto_sign_seed_keypair
 
-from benchmarks.growth import Curve, Measure, Step, typical_cpu
-from engram_crdt import Change, Dot, EngramDocument, TextEdit, TextInsert
+from benchmarks.growth import Curve, typical_cpu
+from benchmarks.growth_memories import (
+    counters,
+    counts,
+    received,
+    siblings,
+    tags,
+    text_depth,
+    text_edits,
+    versions,
+)
+from benchmarks.growth_subjects import (
+    TOGETHER,
+    Subject,
+    alone,
+    anew,
+    draft,
+    grown,
+    open_village,
+    two,
+)
 from engram_sync import Node
 from engram_sync.log import Draft
 from engram_sync.results import Engram, NewMemory
 from engram_sync.trust import Admit, MemberRole, admit_draft
-from engram_wire import LogDomain, RecordKind, cbor
+from engram_wire import LogDomain
 from tests.node.village import MemoryPremises, Village, agreement
-
-TOGETHER = 64
-"""Of what is only there to be held, this many are made at once where that is possible."""
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """Something that grows."""
-
-    grow: Callable[[int], Awaitable[object]]
-    """Add so many."""
-    step: Step
-    """The operation that is measured; it may add one more."""
-
-
-@asynccontextmanager
-async def _village() -> AsyncGenerator[Village]:
-    village = Village(1)
-    try:
-        yield village
-    finally:
-        village.close()
-
-
-@asynccontextmanager
-async def _alone() -> AsyncGenerator[Node]:
-    async with _village() as village, village.open("a", online=False) as node:
-        yield node
-
-
-@asynccontextmanager
-async def _two() -> AsyncGenerator[tuple[Node, Node]]:
-    async with _village() as village, village.pair() as (a, b):
-        yield a, b
-
-
-def _grown(subject: Callable[[], AbstractAsyncContextManager[Subject]]) -> Measure:
-    """Measure one subject at one size after the other."""
-
-    async def measure(sizes: Sequence[int]) -> list[float]:
-        costs, held = list[float](), 0
-        async with subject() as growing:
-            for size in sizes:
-                await growing.grow(size - held)
-                costs.append(await typical_cpu(growing.step))
-                held = size
-        return costs
-
-    return measure
-
-
-def _anew(cost: Callable[[int], Awaitable[float]]) -> Measure:
-    """Measure a world of its own for each size: what one of so many costs on average."""
-
-    async def measure(sizes: Sequence[int]) -> list[float]:
-        return [await cost(size) / size for size in sizes]
-
-    return measure
-
-
-def _repeated(step: Step) -> Callable[[int], Awaitable[None]]:
-    async def grow(times: int) -> None:
-        for _ in range(times):
-            await step()
-
-    return grow
-
-
-async def _draft(node: Node, *drafts: Draft, domain: int = LogDomain.DATA) -> None:
-    """Author records that no call of ``Node`` makes in one go."""
-    path, scope = node._core.path, node._core.facts.agent_scope
-    await node._core.write(lambda tx: path.write(tx, scope, list(drafts), domain))
-
-
-# -- one memory ------------------------------------------------------------------------------------
-
-
-@asynccontextmanager
-async def _versions() -> AsyncGenerator[Subject]:
-    async with _alone() as node:
-        memory, numbers = await node.remember("version"), count()
-
-        async def update() -> None:
-            await node.update(memory.id, content=f"version {next(numbers)}")
-
-        yield Subject(_repeated(update), update)
-
-
-@asynccontextmanager
-async def _received() -> AsyncGenerator[Subject]:
-    async with _two() as (a, b):
-        memory, numbers = await a.remember("version"), count()
-        await agreement(a, b)
-
-        async def update() -> None:
-            await a.update(memory.id, content=f"version {next(numbers)}")
-
-        async def shared() -> None:
-            for _ in range(5):
-                await update()
-            await agreement(a, b)
-
-        async def grow(times: int) -> None:
-            await _repeated(update)(times)
-            await agreement(a, b)
-
-        yield Subject(grow, shared)
-
-
-@asynccontextmanager
-async def _counts() -> AsyncGenerator[Subject]:
-    async with _alone() as node:
-        memory = await node.remember("tokens used", counters={"used": 0})
-
-        async def add() -> None:
-            await node.update(memory.id, count={"used": 1})
-
-        yield Subject(_repeated(add), add)
-
-
-@asynccontextmanager
-async def _counters() -> AsyncGenerator[Subject]:
-    async with _alone() as node:
-        memory, numbers = await node.remember("many counters"), count()
-
-        async def grow(times: int) -> None:
-            for start in range(0, times, TOGETHER):
-                some = range(min(TOGETHER, times - start))
-                await node.update(memory.id, count={f"c{next(numbers)}": 1 for _ in some})
-
-        yield Subject(grow, lambda: grow(1))
-
-
-@asynccontextmanager
-async def _tags() -> AsyncGenerator[Subject]:
-    async with _alone() as node:
-        memory, numbers = await node.remember("many tags"), count()
-
-        async def grow(times: int) -> None:
-            for start in range(0, times, TOGETHER):
-                some = range(min(TOGETHER, times - start))
-                await node.update(memory.id, add_tags=[f"tag {next(numbers)}" for _ in some])
-
-        yield Subject(grow, lambda: grow(1))
-
-
-@asynccontextmanager
-async def _siblings() -> AsyncGenerator[Subject]:
-    async with _alone() as node:
-        memory, numbers = await node.remember("said"), count()
-
-        async def grow(times: int) -> None:
-            for start in range(0, times, TOGETHER):
-                some = range(min(TOGETHER, times - start))
-                puts = tuple(("r/content", cbor.encode(f"or {next(numbers)}")) for _ in some)
-                await _draft(node, Draft(RecordKind.UPDATE, UUID(memory.id).bytes, puts))
-
-        yield Subject(grow, lambda: grow(1))
-
-
-@asynccontextmanager
-async def _text_edits() -> AsyncGenerator[Subject]:
-    async with _alone() as node:
-        memory = await node.remember("text", collaborative=True)
-
-        async def insert() -> None:
-            await node.update(memory.id, edits=[("insert", 2, "x")])
-
-        yield Subject(_repeated(insert), insert)
-
-
-@asynccontextmanager
-async def _text_depth() -> AsyncGenerator[Subject]:
-    """Every unit hangs before the one written last; an edit names the first and the last."""
-    document = EngramDocument(bytes(16))
-    log, seqs = bytes(32), count(1)
-    units = 0
-
-    def apply(puts: tuple[tuple[str, bytes], ...], inserts: Sequence[TextInsert] = ()) -> None:
-        seq = next(seqs)
-        edit = TextEdit(Dot(log, 0), tuple(inserts), ()) if inserts else None
-        document.apply(Change(log, seq, (1 << 40) + seq, puts, bytes(32), (), (), edit))
-
-    apply((("r/body", cbor.encode("")),))
-    units = 1
-
-    async def grow(times: int) -> None:
-        nonlocal units
-        end = units + times
-        while units < end:
-            inserts: list[TextInsert] = []
-            for _ in range(min(TOGETHER, end - units)):
-                right = Dot(log, units - 1) if units > 1 else None
-                inserts.append(TextInsert(None, right, 1, "x"))
-                units += 1
-            apply((), inserts)
-
-    async def far() -> None:
-        nonlocal units
-        deep = Dot(log, units - 1)
-        apply((), [TextInsert(Dot(log, 1), deep, 1, "y") for _ in range(8)])
-        units += 8
-
-    yield Subject(grow, far)
-
 
 # -- one node --------------------------------------------------------------------------------------
 
@@ -241,7 +53,7 @@ async def _reboot(village: Village, times: int) -> None:
 async def _incarnations(sizes: Sequence[int]) -> list[float]:
     """Two nodes take turns, so that each record has seen the other's newest."""
     costs, held = list[float](), 0
-    async with _village() as village:
+    async with open_village() as village:
         async with village.pair() as (a, b):
             await agreement(a, b)
         for size in sizes:
@@ -263,7 +75,7 @@ async def _turns(a: Node, b: Node, times: int) -> None:
 
 async def _openings(sizes: Sequence[int]) -> list[float]:
     costs, held = list[float](), 0
-    async with _village() as village:
+    async with open_village() as village:
         for size in sizes:
             await _reboot(village, size - held)
             held = size
@@ -278,7 +90,7 @@ async def _openings(sizes: Sequence[int]) -> list[float]:
 
 @asynccontextmanager
 async def _dependencies() -> AsyncGenerator[Subject]:
-    async with _two() as (a, b):
+    async with two() as (a, b):
         await agreement(a, b)
 
         async def grow(times: int) -> None:
@@ -289,7 +101,7 @@ async def _dependencies() -> AsyncGenerator[Subject]:
 
 @asynccontextmanager
 async def _erasures() -> AsyncGenerator[Subject]:
-    async with _two() as (a, b):
+    async with two() as (a, b):
         await agreement(a, b)
 
         async def erase(times: int) -> None:
@@ -310,7 +122,7 @@ async def _erasures() -> AsyncGenerator[Subject]:
 
 @asynccontextmanager
 async def _member_records() -> AsyncGenerator[tuple[Node, Callable[[int], Awaitable[None]]]]:
-    async with _alone() as node:
+    async with alone() as node:
         scope, numbers = node._core.facts.agent_scope, count(1)
 
         async def admit(times: int) -> None:
@@ -320,7 +132,7 @@ async def _member_records() -> AsyncGenerator[tuple[Node, Callable[[int], Awaita
                 drafts.append(admit_draft(Admit(key, MemberRole.MEMBER, scope), "member"))
             for start in range(0, times, TOGETHER):
                 some = drafts[start : start + TOGETHER]
-                await _draft(node, *some, domain=LogDomain.MEMBERS)
+                await draft(node, *some, domain=LogDomain.MEMBERS)
 
         yield node, admit
 
@@ -344,7 +156,7 @@ async def _remembered(node: Node, times: int) -> None:
 
 async def _forks(size: int) -> float:
     """A log continued in two ways, with ``size`` updates of one memory before and on each side."""
-    async with _village() as village:
+    async with open_village() as village:
         async with village.pair() as (a, b):
             memory = await a.remember("start")
             await _updated(a, memory, size)
@@ -369,7 +181,7 @@ async def _updated(node: Node, memory: Engram, times: int) -> None:
 
 async def _catch_up(size: int) -> float:
     """A newcomer takes one memory in which two nodes counted in turns."""
-    async with _village() as village, village.pair() as (a, b):
+    async with open_village() as village, village.pair() as (a, b):
         memory = await a.remember("tokens used", counters={"used": 0})
         await agreement(a, b)
         for _ in range(size // 2):
@@ -387,7 +199,7 @@ async def _catch_up(size: int) -> float:
 @asynccontextmanager
 async def _scopes() -> AsyncGenerator[Subject]:
     """One node that belongs to the agents of many others, one after the other."""
-    async with _village() as village, village.open("a") as node:
+    async with open_village() as village, village.open("a") as node:
         numbers = count()
 
         async def join(times: int) -> None:
@@ -399,21 +211,21 @@ async def _scopes() -> AsyncGenerator[Subject]:
 
 
 CURVES: dict[str, Curve] = {
-    "versions": Curve("updates of one memory", "one more", 100, 1_500, _grown(_versions)),
-    "received": Curve("updates of one memory", "five more, received", 100, 600, _grown(_received)),
-    "counts": Curve("counts of one counter", "one more", 100, 1_000, _grown(_counts)),
-    "catch-up": Curve("counts in turns", "one, as a newcomer", 40, 240, _anew(_catch_up)),
-    "counters": Curve("counters of one memory", "one more", 64, 1_024, _grown(_counters)),
-    "tags": Curve("tags of one memory", "one more", 64, 1_024, _grown(_tags)),
-    "siblings": Curve("siblings of one field", "one more", 64, 1_024, _grown(_siblings)),
-    "text-edits": Curve("edits of one text", "one more", 50, 400, _grown(_text_edits)),
-    "text-depth": Curve("units nested in a text", "eight more", 2_000, 16_000, _grown(_text_depth)),
+    "versions": Curve("updates of one memory", "one more", 100, 1_500, grown(versions)),
+    "received": Curve("updates of one memory", "five more, received", 100, 600, grown(received)),
+    "counts": Curve("counts of one counter", "one more", 100, 1_000, grown(counts)),
+    "catch-up": Curve("counts in turns", "one, as a newcomer", 40, 240, anew(_catch_up)),
+    "counters": Curve("counters of one memory", "one more", 64, 1_024, grown(counters)),
+    "tags": Curve("tags of one memory", "one more", 64, 1_024, grown(tags)),
+    "siblings": Curve("siblings of one field", "one more", 64, 1_024, grown(siblings)),
+    "text-edits": Curve("edits of one text", "one more", 50, 400, grown(text_edits)),
+    "text-depth": Curve("units nested in a text", "eight more", 2_000, 16_000, grown(text_depth)),
     "incarnations": Curve("sealed logs", "three turns", 10, 120, _incarnations),
     "openings": Curve("sealed logs", "opening", 10, 120, _openings),
-    "dependencies": Curve("turns of two nodes", "three more", 20, 300, _grown(_dependencies)),
-    "erasures": Curve("erased memories", "five received", 20, 320, _grown(_erasures)),
-    "admissions": Curve("members", "one more", 50, 800, _grown(_admissions)),
-    "members": Curve("members", "five memories", 50, 800, _grown(_members)),
-    "forks": Curve("updates around a fork", "joining, per update", 25, 150, _anew(_forks)),
-    "scopes": Curve("agents joined", "five memories", 4, 40, _grown(_scopes)),
+    "dependencies": Curve("turns of two nodes", "three more", 20, 300, grown(_dependencies)),
+    "erasures": Curve("erased memories", "five received", 20, 320, grown(_erasures)),
+    "admissions": Curve("members", "one more", 50, 800, grown(_admissions)),
+    "members": Curve("members", "five memories", 50, 800, grown(_members)),
+    "forks": Curve("updates around a fork", "joining, per update", 25, 150, anew(_forks)),
+    "scopes": Curve("agents joined", "five memories", 4, 40, grown(_scopes)),
 }
