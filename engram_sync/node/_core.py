@@ -12,6 +12,8 @@ import trio
 from engram_sync.config import Config
 from engram_sync.errors import DegradedError, EngramError, LocalError
 from engram_sync.memory import FLUSH_ROWS, InstantMemories, Planner, flush_index
+from engram_sync.node._brought import are_due
+from engram_sync.node._counterparts import erase_counterparts
 from engram_sync.node._home import NodeKey
 from engram_sync.node._limits import (
     FORKS_TOLD_MAX,
@@ -134,6 +136,8 @@ class Core:
             self._purged = trio.current_time()
         self.path.purge_due = self.path.erased_here = False
         try:
+            while await self.read(are_due):
+                await self.write(partial(erase_counterparts, self.path, self.key.public))
             await self.store.purge()
         except LocalError as error:
             self.problems["purge"] = f"erased values are still in the files: {error.message}"

@@ -11,6 +11,7 @@ from engram_sync.errors import (
 )
 from engram_sync.log import keyed_id
 from engram_sync.memory import LIVES, copied, engram_text, find_exact, load_state
+from engram_sync.node._brought import note_brought
 from engram_sync.node._connection import Connection
 from engram_sync.node._core import Core
 from engram_sync.node._pages import read_credentials
@@ -212,16 +213,18 @@ def _mark_brought(scope: bytes, tx: Transaction) -> None:
 def _recreate(core: Core, earlier: ScopeRow, page: Sequence[EngramRow], tx: Transaction) -> int:
     authors = core.path.authors
     row = _scope_row(tx, core, core.facts.agent_scope)
-    copies = [
-        copied(engram, load_state(tx, authors, earlier, old))
+    copies = {
+        engram: (old.engram, copied(engram, load_state(tx, authors, earlier, old)))
         for old in page
         # A deletion beside an edit that its author had not seen is an open conflict.
         if LIVES[old.life] is not Life.DELETED or old.conflict
         for engram in [keyed_id(row.secret, row.id, "bring", engram_text(old.engram).encode())]
         if find_exact(tx, authors, row, engram) is None
-    ]
+    }
     if copies:
-        core.path.write(tx, row.id, [draft for drafts in copies for draft in drafts])
+        core.path.write(tx, row.id, [draft for _, drafts in copies.values() for draft in drafts])
+    for engram, (original, _) in copies.items():
+        note_brought(tx, (earlier.id, original), (row.id, engram))
     return len(copies)
 
 

@@ -6,6 +6,7 @@ from engram_sync.errors import CorruptError
 from engram_sync.host import Clock
 from engram_sync.log import Batch, IngestBatch, Ledger, LogState, Split
 from engram_sync.memory import Materialiser
+from engram_sync.node._brought import note_erased
 from engram_sync.store import Transaction
 from engram_wire import Record, RecordKind
 
@@ -99,6 +100,7 @@ class Storing:
         for record in batch.records:
             if record.shape[0] == RecordKind.ERASE:
                 tx.put_receipt(scope, batch.log.n, record.seq, self._key, now_ms)
+                note_erased(tx, record.engram)
 
 
 def without_erased(

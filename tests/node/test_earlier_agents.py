@@ -1,6 +1,8 @@
 """What becomes of the memories of an agent that the node belonged to before it joined another."""
 
-from .village import Village, agent_scope, contents
+import pytest
+
+from .village import Village, agent_scope, agreement, contents, until
 
 BELIEF = {"subject": "deploys", "relation": "happen on", "object": "Tuesdays"}
 
@@ -64,3 +66,47 @@ async def test_bringing_again_changes_nothing(village: Village, autojump_clock: 
         assert (await b.join(token, bring=True)).brought == 0
         assert (await agent_scope(b)).digest == before.digest
         assert len(await contents(b)) == 600
+
+
+@pytest.mark.parametrize("eraser", ["by the one that brought it", "by another", "by its old id"])
+async def test_what_was_brought_is_erased_in_both_agents(
+    village: Village, autojump_clock: object, eraser: str
+) -> None:
+    async with village.open("a") as a, village.open("b") as b:
+        old = await b.remember("the door code is 4711")
+        await b.join(await a.invite(), bring=True)
+        (new,) = await b.list()
+        await agreement(a, b)
+        node, ref = (a if eraser == "by another" else b), new.id
+        if eraser == "by its old id":
+            ref = old.id
+        await node.forget(ref, erase=True)
+
+        async def gone() -> bool:
+            found = [(await b.get(old.id)).content, (await b.get(new.id)).content]
+            return found == ["", ""]
+
+        if node is b:
+            assert await gone()
+        await until(gone)
+        for ref in (old.id, new.id):
+            assert (await b.history(ref))[0].erased
+        await agreement(a, b)
+        assert (await a.get(new.id)).content == ""
+        assert not (await b.status()).problems
+
+
+async def test_a_counterpart_that_this_node_may_not_erase_is_named(
+    village: Village, autojump_clock: object
+) -> None:
+    async with village.open("a") as a, village.open("b") as b, village.open("c") as c:
+        await b.join(await c.invite())
+        shared = await c.remember("written by c in the agent that b was a member of")
+        await agreement(b, c)
+        await b.join(await a.invite(), bring=True)
+        (new,) = await b.list()
+        await b.forget(new.id, erase=True)
+        assert (await b.get(new.id)).content == ""
+        (problem,) = (await b.status()).problems
+        assert shared.id in problem
+        assert "only they or a leader may erase" in problem
