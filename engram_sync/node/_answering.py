@@ -36,7 +36,6 @@ from engram_sync.replication import (
     StorePayloads,
     Survey,
 )
-from engram_sync.trust import MemberRole
 from engram_wire import CloseCode, WireError
 
 log = Log("sharing")
@@ -150,9 +149,8 @@ class Answering:
                 return []
             case CollectCredentials(scope):
                 number = self._scopes[scope].number
-                members = self._core.path.members(scope)
-                leaders = frozenset(m.key for m in members if m.role is MemberRole.LEADER)
-                found = await self._core.read(lambda r: read_credentials(r, number, leaders))
+                authorities = self._core.path.authorities(scope)
+                found = await self._core.read(lambda r: read_credentials(r, number, authorities))
                 return exchange.on_credentials(scope, found)
             case Present(request):
                 with suppress(WireError):

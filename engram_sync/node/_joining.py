@@ -107,7 +107,7 @@ async def admit(core: Core, connection: Connection, request: JoinRequest) -> Joi
             draft = admit_draft(verdict.admit, shown_label(request.label))
             core.path.write(tx, scope, [draft], LogDomain.MEMBERS)
         row = _scope_row(tx, core, scope)
-        credentials = read_credentials(tx, row.n, core.path.charters.of(scope).leaders())
+        credentials = read_credentials(tx, row.n, core.path.charters.of(scope).authorities())
         return JoinResponse(accepted=True, secret=row.secret, credentials=credentials)
 
     return await core.write(job)

@@ -33,7 +33,7 @@ from engram_sync.node._storing import Storing
 from engram_sync.replication import ScopeView
 from engram_sync.results import Scope
 from engram_sync.store import Reader, Transaction
-from engram_sync.trust import Charters, Member, MemberRole, may_read
+from engram_sync.trust import Charters, Member, MemberRole, readers
 from engram_wire import LogDomain, Record, WireError
 
 SALT_BYTES = 16
@@ -42,9 +42,9 @@ SALT_BYTES = 16
 class _Members(NamedTuple):
     """The members of a scope at its newest heads, computed once per change."""
 
-    heads: tuple[bytes, ...]
-    members: tuple[Member, ...]
-    labels: dict[bytes, str]
+    version: int
+    by_key: dict[bytes, Member]
+    authorities: frozenset[bytes]
     readers: frozenset[bytes]
 
 
@@ -166,30 +166,38 @@ class WritePath:
         only looks at what the newest view of the scope was made of.
         """
         known = self._members.get(scope)
-        return known.labels.get(key, "") if known is not None else ""
+        member = None if known is None else known.by_key.get(key)
+        return "" if member is None else member.label
 
     def members(self, scope: bytes) -> tuple[Member, ...]:
-        """The members of ``scope`` as of the newest view; safe to ask from any thread.
+        """The members of ``scope`` as of the newest view, sorted; safe to ask from any thread.
 
         The charters themselves belong to the writer's thread.
         """
         known = self._members.get(scope)
-        return () if known is None else known.members
+        return () if known is None else tuple(sorted(known.by_key.values()))
+
+    def authorities(self, scope: bytes) -> frozenset[bytes]:
+        """Whose records decide about roles in ``scope``, as of the newest view."""
+        known = self._members.get(scope)
+        return frozenset() if known is None else known.authorities
 
     def role(self, scope: bytes, key: bytes) -> MemberRole | None:
         """The role of ``key`` as of the newest view; None for a stranger."""
-        return next((m.role for m in self.members(scope) if m.key == key), None)
+        known = self._members.get(scope)
+        member = None if known is None else known.by_key.get(key)
+        return None if member is None else member.role
 
     def _members_of(self, scope: bytes) -> _Members:
         membership = self.charters.of(scope)
         known = self._members.get(scope)
-        if known is None or known.heads != membership.heads:
-            members = membership.members()
+        if known is None or known.version != membership.version:
+            by_key = membership.by_key()
             known = self._members[scope] = _Members(
-                heads=membership.heads,
-                members=tuple(members),
-                labels={m.key: m.label for m in members},
-                readers=frozenset(m.key for m in members if may_read(membership, m.key)),
+                version=membership.version,
+                by_key=by_key,
+                authorities=membership.authorities(),
+                readers=readers(membership),
             )
         return known
 

@@ -9,6 +9,7 @@ from ._charter import Charter as Charter
 from ._charter import MemberRole as MemberRole
 from ._charter import admit_draft as admit_draft
 from ._charter import charter_draft as charter_draft
+from ._charter import commitment_to as commitment_to
 from ._charter import found as found
 from ._charter import label_draft as label_draft
 from ._charters import Charters as Charters
@@ -21,11 +22,19 @@ from ._join import NOT_HERE as NOT_HERE
 from ._join import Verdict as Verdict
 from ._join import judge_join_untrusted as judge_join_untrusted
 from ._limits import ADDRESSES_MAX as ADDRESSES_MAX
-from ._membership import Member as Member
+from ._member import Cut as Cut
+from ._member import Member as Member
 from ._membership import Membership as Membership
-from ._membership import may_read as may_read
+from ._membership import readers as readers
 from ._proof import make_proof as make_proof
 from ._proof import verify_proof_untrusted as verify_proof_untrusted
+from ._statements import Epoch as Epoch
+from ._statements import Revoke as Revoke
+from ._statements import SetRole as SetRole
+from ._statements import epoch_draft as epoch_draft
+from ._statements import leave_draft as leave_draft
+from ._statements import revoke_draft as revoke_draft
+from ._statements import set_role_draft as set_role_draft
 
 __all__ = [
     "ADDRESSES_MAX",
@@ -33,21 +42,30 @@ __all__ = [
     "Admit",
     "Charter",
     "Charters",
+    "Cut",
+    "Epoch",
     "Grant",
     "InviteToken",
     "Member",
     "MemberRole",
     "Membership",
+    "Revoke",
+    "SetRole",
     "SignedGrant",
     "Verdict",
     "admit_draft",
     "charter_draft",
+    "commitment_to",
+    "epoch_draft",
     "found",
     "judge_join_untrusted",
     "label_draft",
+    "leave_draft",
     "make_invite",
     "make_proof",
-    "may_read",
     "parse_token",
+    "readers",
+    "revoke_draft",
+    "set_role_draft",
     "verify_proof_untrusted",
 ]

@@ -12,19 +12,40 @@ from engram_wire import (
     SIGNATURE_BYTES,
     InvalidRecordError,
     RecordKind,
+    SignatureError,
     cbor,
+    check_key_untrusted,
+    is_printable,
     keyed_hash,
 )
 
-from ._limits import LEADERS_MAX, NONCE_BYTES, SCOPE_KIND_CHARS_MAX, USES_MAX
+from ._limits import (
+    LEADERS_MAX,
+    NONCE_BYTES,
+    OPTIONAL_TERM,
+    PROTOCOL,
+    SCOPE_KIND_CHARS_MAX,
+    TERMS_MAX,
+    USES_MAX,
+    VERSION_MAX,
+)
 
 PERSON_SCOPE: Final = b"engram scope"
-_VERSION = 1
+PERSON_SECRET: Final = b"engram secret"
+_VERSION = 2
+_COMMITMENT, _MINIMUM = "commitment", "minimum"
+
+
+def commitment_to(secret: bytes) -> bytes:
+    """What a charter or an epoch says of the secret, so that nobody is given another one."""
+    return keyed_hash(PERSON_SECRET, secret)
 
 
 class MemberRole(IntEnum):
     """What a key may do in a scope; each role includes the ones below it."""
 
+    RELAY = 0
+    """Passes on what it cannot read.  For a later version: who meets it now must upgrade."""
     OBSERVER = 1
     """Reads."""
     MEMBER = 2
@@ -49,13 +70,20 @@ class Charter:
     """A key kept offline that may appoint new leaders."""
     nonce: bytes
     """16 random bytes."""
+    commitment: bytes | None = None
+    """Of the secret of the first epoch."""
+    minimum: int = PROTOCOL
+    """Oldest version of the protocol whose nodes may take part."""
 
     def statement(self) -> list[object]:
         """The array that the charter's record carries."""
-        leaders = list(self.leaders)
-        return [
-            _VERSION, self.kind, self.founder, self.threshold, leaders, self.recovery, self.nonce
-        ]  # fmt: skip
+        leaders, terms = list(self.leaders), list[object]()
+        if self.commitment is not None:
+            terms += [_COMMITMENT, self.commitment]
+        if self.minimum != PROTOCOL:
+            terms += [_MINIMUM, self.minimum]
+        head = [_VERSION, self.kind, self.founder, self.threshold, leaders]
+        return [*head, self.recovery, self.nonce, terms]
 
     def scope_id(self) -> bytes:
         """The scope's id, 32 bytes."""
@@ -69,34 +97,56 @@ class Charter:
             InvalidRecordError: It is none, or asks for something this version cannot enforce.
         """
         match statement:
-            case [1, str() as kind, founder, int() as threshold, leaders, recovery, nonce]:
+            case [2, str() as kind, founder, int() as threshold, leaders, recovery, nonce, terms]:
                 pass
             case _:
                 raise InvalidRecordError("not the statement of a charter")
-        if not 0 < len(kind) <= SCOPE_KIND_CHARS_MAX:
+        if not 0 < len(kind) <= SCOPE_KIND_CHARS_MAX or not is_printable(kind):
             raise InvalidRecordError(f"a scope kind of {len(kind)} characters")
         if threshold != 1 or type(threshold) is not int:
             raise InvalidRecordError("leaders that decide together need a newer version")
-        if not _is_bytes(founder, KEY_BYTES) or not _is_bytes(nonce, NONCE_BYTES):
+        if not is_bytes(founder, KEY_BYTES) or not is_bytes(nonce, NONCE_BYTES):
             raise InvalidRecordError("a charter without a founder's key or a nonce")
-        if recovery is not None and not _is_bytes(recovery, KEY_BYTES):
+        if recovery is not None and not is_bytes(recovery, KEY_BYTES):
             raise InvalidRecordError("the recovery key of a charter is no key")
         keys = _keys_untrusted(leaders)
         if founder not in keys:
             raise InvalidRecordError("the founder of a charter is not among its leaders")
-        return cls(kind, founder, threshold, keys, recovery, nonce)
+        return cls(kind, founder, threshold, keys, recovery, nonce, *_terms_untrusted(terms))
+
+
+def _terms_untrusted(value: object) -> tuple[bytes | None, int]:
+    """Commitment and minimum version; a policy or another term cannot be enforced here."""
+    if not cbor.is_list(value) or len(value) % 2 or len(value) > 2 * TERMS_MAX:
+        raise InvalidRecordError(f"a charter has at most {TERMS_MAX} terms")
+    names = [name for name in value[::2] if isinstance(name, str)]
+    if len(names) * 2 != len(value) or names != sorted(set(names)):
+        raise InvalidRecordError("the terms of a charter are not sorted by their names")
+    terms = dict(zip(names, value[1::2], strict=True))
+    commitment, minimum = terms.pop(_COMMITMENT, None), terms.pop(_MINIMUM, PROTOCOL)
+    needed = [name for name in terms if not name.startswith(OPTIONAL_TERM)]
+    if needed:
+        raise InvalidRecordError(f"the charter's {needed[0]!r} needs a newer version")
+    if commitment is not None and not is_bytes(commitment, HASH_BYTES):
+        raise InvalidRecordError("the commitment of a charter is no hash")
+    if type(minimum) is not int or not 1 <= minimum <= VERSION_MAX:
+        raise InvalidRecordError("the minimum version of a charter is none")
+    if minimum > PROTOCOL:
+        raise InvalidRecordError(f"the charter needs version {minimum} of the protocol")
+    return commitment, minimum
 
 
 def _keys_untrusted(value: object) -> tuple[bytes, ...]:
     if not cbor.is_list(value) or not 0 < len(value) <= LEADERS_MAX:
         raise InvalidRecordError(f"a charter names 1 to {LEADERS_MAX} leaders")
-    keys = tuple(key for key in value if _is_bytes(key, KEY_BYTES))
+    keys = tuple(key for key in value if is_bytes(key, KEY_BYTES))
     if len(keys) != len(value) or list(keys) != sorted(set(keys)):
         raise InvalidRecordError("the leaders of a charter are not sorted keys")
     return keys
 
 
-def _is_bytes(value: object, size: int) -> TypeGuard[bytes]:
+def is_bytes(value: object, size: int) -> TypeGuard[bytes]:
+    """Whether a value is exactly so many bytes."""
     return type(value) is bytes and len(value) == size
 
 
@@ -107,6 +157,7 @@ def found(
     nonce: bytes,
     leaders: Sequence[bytes] = (),
     recovery: bytes | None = None,
+    commitment: bytes | None = None,
 ) -> Charter:
     """A new charter.
 
@@ -116,12 +167,13 @@ def found(
         nonce: 16 fresh bytes.
         leaders: Further leaders.
         recovery: A key kept offline.
+        commitment: What ``commitment_to`` says of the scope's secret.
 
     Raises:
         InvalidRecordError: No node would accept it.
     """
     keys = tuple(sorted({founder, *leaders}))
-    charter = Charter(kind, founder, 1, keys, recovery, nonce)
+    charter = Charter(kind, founder, 1, keys, recovery, nonce, commitment)
     return Charter.parse_untrusted(charter.statement())
 
 
@@ -160,17 +212,17 @@ class Admit:
                 pass
             case _:
                 raise InvalidRecordError("not the statement of an admission")
-        if not _is_bytes(key, KEY_BYTES) or not _is_bytes(agent, HASH_BYTES):
+        if not is_bytes(key, KEY_BYTES) or not is_bytes(agent, HASH_BYTES):
             raise InvalidRecordError("an admission without a key or an agent")
-        if type(role) is not int or role not in (1, 2, 3):
+        if type(role) is not int or role not in (0, 1, 2, 3):
             raise InvalidRecordError(f"an admission with role {role}")
         if invite is None and proof is None and session is None and uses == 0:
             return cls(key, MemberRole(role), agent)
         if type(uses) is not int or not 1 <= uses <= USES_MAX:
             raise InvalidRecordError(f"an admission by an invite for {uses} keys")
-        if not _is_bytes(invite, KEY_BYTES) or not _is_bytes(session, HASH_BYTES):
+        if not is_bytes(invite, KEY_BYTES) or not is_bytes(session, HASH_BYTES):
             raise InvalidRecordError("an admission by an invite without its key or session")
-        if not _is_bytes(proof, SIGNATURE_BYTES):
+        if not is_bytes(proof, SIGNATURE_BYTES):
             raise InvalidRecordError("an admission by an invite without a proof")
         return cls(key, MemberRole(role), agent, invite, uses, proof, session)
 
@@ -182,7 +234,7 @@ def charter_draft(charter: Charter, label: str) -> Draft:
         charter: The charter.
         label: What the founder's node is called; shown to people, never an identity.
     """
-    return _draft(RecordKind.CHARTER, charter.statement(), label)
+    return statement_draft(RecordKind.CHARTER, charter.statement(), label)
 
 
 def admit_draft(admit: Admit, label: str) -> Draft:
@@ -192,7 +244,7 @@ def admit_draft(admit: Admit, label: str) -> Draft:
         admit: The admission.
         label: What the admitted node is called.
     """
-    return _draft(RecordKind.ADMIT, admit.statement(), label)
+    return statement_draft(RecordKind.ADMIT, admit.statement(), label)
 
 
 def label_draft(key: bytes, label: str) -> Draft:
@@ -202,9 +254,23 @@ def label_draft(key: bytes, label: str) -> Draft:
         key: The member's own key.
         label: What it wants to be called; shown to people, never an identity.
     """
-    return _draft(RecordKind.LABEL, [key], label)
+    return statement_draft(RecordKind.LABEL, [key], label)
 
 
-def _draft(kind: RecordKind, statement: list[object], label: str) -> Draft:
+def check_keys_untrusted(*keys: bytes) -> None:
+    """Nobody is enrolled under a key of mixed order: the holder of one secret has eight of them.
+
+    Raises:
+        InvalidRecordError: One is no valid point.
+    """
+    for key in keys:
+        try:
+            check_key_untrusted(key)
+        except SignatureError as error:
+            raise InvalidRecordError("a member's key is no valid point") from error
+
+
+def statement_draft(kind: RecordKind, statement: list[object], label: str) -> Draft:
+    """The record of any statement, with what it calls whom it is about."""
     puts = (("label", cbor.encode(label)),)
     return Draft(kind, NO_ENGRAM, puts, statement=tuple(statement))

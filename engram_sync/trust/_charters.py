@@ -34,8 +34,8 @@ class Charters:
         return role is not None and role >= MemberRole.MEMBER
 
     def leads(self, scope: bytes, author: bytes) -> bool:
-        """Whether ``author`` is a leader, as far as is known now."""
-        return self.of(scope).role(author) is MemberRole.LEADER
+        """Whether what ``author`` writes about members counts, or counted once."""
+        return self.of(scope).is_authority(author)
 
     def leads_at(self, scope: bytes, heads: tuple[bytes, ...], author: bytes) -> bool:
         """Whether ``author`` is a leader at those heads."""

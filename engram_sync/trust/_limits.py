@@ -10,6 +10,27 @@ LEADERS_MAX: Final = 32
 SCOPE_KIND_CHARS_MAX: Final = 32
 """Length of a scope kind: ``instance``, ``agent``, ``collective``, ``universal`` today."""
 
+PROTOCOL: Final = 2
+"""Version of the protocol in which this program takes part."""
+
+VERSION_MAX: Final = 255
+"""Of a Hello, and so of what a charter may ask for."""
+
+TERMS_MAX: Final = 32
+"""Terms of one charter; two are known."""
+
+OPTIONAL_TERM: Final = "?"
+"""Begins the name of a charter's term that may be left alone by who does not know it."""
+
+CUTOFFS_MAX: Final = 176
+"""Logs one statement cuts off: what fits a statement.  Further ones stand in further statements."""
+
+BOXES_MAX: Final = 64
+"""Members to whom one statement gives the secret of an epoch; the others have their own."""
+
+EPOCH_MAX: Final = (1 << 32) - 1
+"""A new secret every second for a century."""
+
 NONCE_BYTES: Final = 16
 """Makes two charters with the same founder and leaders two scopes."""
 
@@ -18,6 +39,9 @@ USES_MAX: Final = 10_000
 
 EXPIRES_MS_MAX: Final = 1 << 48
 """The range of milliseconds that an HLC and a UUIDv7 hold: past the year 10,000."""
+
+BOX_BYTES: Final = 80
+"""A secret of 32 bytes in a sealed box of libsodium."""
 
 SEED_BYTES: Final = 32
 CHECKSUM_BYTES: Final = 4
@@ -32,6 +56,8 @@ ADDRESS_CHARS_MAX: Final = 262
 TOKEN_CHARS_MAX: Final = 8192
 """Longest token looked at; all addresses at their longest fit."""
 
-assert LEADERS_MAX * 34 + 200 <= SHAPE_BYTES_MAX
+assert LEADERS_MAX * 34 + 300 <= SHAPE_BYTES_MAX
+assert CUTOFFS_MAX * (34 + 9) + 100 <= SHAPE_BYTES_MAX
+assert BOXES_MAX * (34 + 2 + BOX_BYTES) + 100 <= SHAPE_BYTES_MAX
 assert 4 * (ADDRESSES_MAX * (ADDRESS_CHARS_MAX + 3) + 400) // 3 <= TOKEN_CHARS_MAX
 assert GRANT_BYTES_MAX >= 400

@@ -4,68 +4,33 @@ Every question is asked at a set of heads and answered from the records in their
 that relies on a role is judged the same on every node, whatever else has arrived there.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final, NamedTuple
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable
+from typing import Final
 
 from engram_sync.log import PlacedRecord
 from engram_wire import (
     NO_IDS,
     InvalidRecordError,
-    Record,
     RecordKind,
-    SignatureError,
-    WireError,
-    cbor,
-    check_key_untrusted,
     decode_ids_untrusted,
     keyed_hash,
+    newer_kind,
     parse_shape_untrusted,
-    split_payload_untrusted,
 )
 
-from ._charter import PERSON_SCOPE, Admit, Charter, MemberRole
-from ._proof import verify_proof_untrusted
+from ._charter import PERSON_SCOPE, Charter, MemberRole, check_keys_untrusted
+from ._epochs import Epochs
+from ._member import Cut, Member, label_of
+from ._places import Place, Vector, merged
+from ._roles import Roles, Statement
+from ._saying import Saying, said_untrusted
+from ._statements import Epoch
 
 ONE_AGENT_KINDS: Final = frozenset({"agent", "instance"})
 """Kinds of scopes whose members all write for the agent that the scope is."""
 
-
-class Member(NamedTuple):
-    """One key in a scope."""
-
-    key: bytes
-    role: MemberRole
-    agent: bytes
-    """Scope id of the agent it writes for; the key itself when no record names one."""
-    label: str
-    """What it is called; empty when that is not held."""
-    hlc: int
-    """Clock of the record that says so."""
-
-
-class _Place(NamedTuple):
-    chain: bytes
-    """Id of the record with which a stretch of records begins that each follow the one before.
-    Where a log forks, what comes second begins a chain of its own; so nothing said here depends
-    on what the branches of a log are called."""
-    seq: int
-    others: Mapping[bytes, int]
-    """How far the record has seen other chains."""
-
-    def vector(self) -> dict[bytes, int]:
-        return {**self.others, self.chain: self.seq}
-
-
-@dataclass(frozen=True, slots=True)
-class _Admission:
-    place: _Place
-    admit: Admit
-    label: str
-    hlc: int
-
-    def within(self, vector: Mapping[bytes, int]) -> bool:
-        return self.place.seq <= vector.get(self.place.chain, 0)
+Undo = Callable[[], None]
 
 
 class Membership:
@@ -79,15 +44,24 @@ class Membership:
         self.scope = scope
         self.charter: Charter | None = None
         """None until the founder's record is held."""
+        self.version = 0
+        """Another number whenever anything of it may have changed."""
         self._founded: tuple[str, int] = "", 0
         self._labels: dict[bytes, list[tuple[int, str]]] = {}
         """(clock, label) of the label records of each key."""
-        self._places: dict[bytes, _Place] = {}
+        self._places: dict[bytes, Place] = {}
         self._ends: dict[bytes, int] = {}
         """Last position of each chain."""
         self._heads: frozenset[bytes] = frozenset()
-        self._by_key: dict[bytes, list[_Admission]] = {}
-        self._by_invite: dict[bytes, list[_Admission]] = {}
+        self._roles = Roles()
+        self._left: dict[bytes, list[Place]] = {}
+        """Where each key has left."""
+        self._epochs = Epochs()
+        self._newer: list[str] = []
+        self._led: Counter[bytes] = Counter()
+        """Everybody who was ever made a leader, and how often."""
+        self._members: dict[bytes, Member] = {}
+        """Everybody with a role now."""
 
     # -- questions ---------------------------------------------------------------------------
 
@@ -96,13 +70,19 @@ class Membership:
         """Ids of the leaders' newest records, sorted: what a new data record relies on."""
         return tuple(sorted(self._heads))
 
+    @property
+    def newer(self) -> str | None:
+        """What this version would have to know to go on here, in words; None for nothing."""
+        return self._newer[0] if self._newer else None
+
     def knows(self, head: bytes) -> bool:
         """Whether ``head`` is a membership record held."""
         return head in self._places
 
     def role(self, key: bytes) -> MemberRole | None:
         """The role of ``key`` now; None for a stranger."""
-        return self.role_at(self._heads, key)
+        member = self._members.get(key)
+        return None if member is None else member.role
 
     def role_at(self, heads: Iterable[bytes], key: bytes) -> MemberRole | None:
         """The role of ``key`` by the records in the past of ``heads``.
@@ -133,61 +113,84 @@ class Membership:
         if self.charter is not None and self.charter.kind in ONE_AGENT_KINDS:
             return self.scope
         vector = self._vector(heads) or {}
-        known = [a for a in self._by_key.get(key, ()) if a.within(vector)]
-        return min((a.admit.agent for a in _newest(known)), default=key)
+        admitted = [s.admit.agent for s in self._roles.admissions(vector, key) if s.admit]
+        return min(admitted, default=key)
 
     def members(self) -> list[Member]:
         """Everybody with a role, sorted by key."""
-        if self.charter is None:
-            return []
-        keys = sorted({*self.charter.leaders, *self._by_key})
-        return [self._member(self.charter, key) for key in keys]
+        return sorted(self._members.values())
 
-    def leaders(self) -> frozenset[bytes]:
-        """Everybody who leads now; may be asked in any thread."""
-        named = () if self.charter is None else self.charter.leaders
-        keys = {*named, *tuple(self._by_key)}
-        return frozenset(key for key in keys if self.role(key) is MemberRole.LEADER)
+    def by_key(self) -> dict[bytes, Member]:
+        """Everybody with a role; a copy, for any thread to look at."""
+        return dict(self._members)
 
-    def used(self, invite: bytes) -> tuple[bytes, ...]:
-        """Sorted keys that the invite with this public key has admitted."""
-        return tuple(sorted({a.admit.key for a in self._by_invite.get(invite, ())}))
+    def readers(self) -> frozenset[bytes]:
+        """The keys of everybody with a role; see ``readers``."""
+        return frozenset(self._members)
 
-    def _member(self, charter: Charter, key: bytes) -> Member:
-        newest = max(self._by_key.get(key, ()), key=lambda a: a.hlc, default=None)
-        label, hlc = self._founded if key == charter.founder else ("", self._founded[1])
-        if newest is not None:
-            label, hlc = newest.label, newest.hlc
-        hlc, label = max([(hlc, label), *self._labels.get(key, ())])
+    def is_authority(self, key: bytes) -> bool:
+        """Whether what ``key`` writes about members counts, or counted once.
+
+        Their logs are all that decides about anybody's role, so these are named and shown.
+        """
+        return key in self._led or self._is_recovery(key)
+
+    def authorities(self) -> frozenset[bytes]:
+        """Everybody who leads or has led, and the recovery key."""
+        recovery = None if self.charter is None else self.charter.recovery
+        return frozenset({*self._led, *filter(None, (recovery,))})
+
+    def used(self, invite: bytes) -> Collection[bytes]:
+        """The keys that the invite with this public key has admitted."""
+        return self._roles.used(invite)
+
+    def let_go(self) -> dict[bytes, frozenset[bytes]]:
+        """By invite: keys that two leaders admitted at once, beyond its uses."""
+        return self._roles.let_go(self._vector(self._heads) or {})
+
+    def cut(self, key: bytes) -> Cut | None:
+        """Where the logs of ``key`` end; None while it may write, or if it left by itself."""
         role = self.role(key)
-        assert role is not None, "every key listed has a record held"
-        return Member(key, role, self.agent_of(key), label, hlc)
+        if role is not None and role >= MemberRole.MEMBER:
+            return None
+        lowered = list(self._roles.lowerings(key))
+        limits: dict[bytes, int] = {}
+        for statement in lowered:
+            for log, seq in statement.cutoffs:
+                limits[log] = max(seq, limits.get(log, 0))
+        newest = [s.place for s in lowered if not any(o.place.sees(s.place) for o in lowered)]
+        closed = any(self._epochs.sees(place) for place in newest)
+        return Cut(limits, closed) if lowered else None
+
+    def cut_keys(self) -> frozenset[bytes]:
+        """Everybody from whom something was taken away, whatever came of it since."""
+        return self._roles.lowered()
+
+    def _is_recovery(self, key: bytes) -> bool:
+        return self.charter is not None and key == self.charter.recovery
 
     def _vector(self, heads: Iterable[bytes]) -> dict[bytes, int] | None:
-        vector: dict[bytes, int] = {}
-        for head in heads:
-            place = self._places.get(head)
-            if place is None:
-                return None
-            for chain, seq in place.vector().items():
-                vector[chain] = max(seq, vector.get(chain, 0))
-        return vector
+        places = [self._places.get(head) for head in heads]
+        known = [place.vector() for place in places if place is not None]
+        return merged(known) if len(known) == len(places) else None
 
-    def _role(self, vector: Mapping[bytes, int], key: bytes) -> MemberRole | None:
+    def _role(self, vector: Vector, key: bytes) -> MemberRole | None:
+        left = [place for place in self._left.get(key, ()) if place.within(vector)]
+        return self._role_after(vector, key, left)
+
+    def _role_after(self, vector: Vector, key: bytes, left: list[Place]) -> MemberRole | None:
         if not vector or self.charter is None:
             return None
-        if key in self.charter.leaders:
-            return MemberRole.LEADER
-        known = [a for a in self._by_key.get(key, ()) if a.within(vector)]
-        # Concurrent leaders may disagree: the lower role wins.
-        return min((a.admit.role for a in _newest(known)), default=None)
+        named = key in self.charter.leaders
+        return self._roles.at(vector, key, named=named, left=left)
 
     # -- records -----------------------------------------------------------------------------
 
-    def apply_untrusted(self, placed: PlacedRecord) -> Callable[[], None]:
+    def apply_untrusted(self, placed: PlacedRecord) -> Undo:
         """Take one record whose predecessor and dependencies are held.
 
-        Kinds of a newer version take their place in the chain and do nothing else.
+        What a newer version must be asked about takes its place in the chain, and ``newer`` says
+        what it is; optional kinds that are not known do nothing.
 
         Returns:
             What undoes exactly this; undone in reverse order.
@@ -195,6 +198,7 @@ class Membership:
         Raises:
             WireError: The record is not valid at its place.
         """
+        self.version += 1
         record = placed.record
         shape = parse_shape_untrusted(record.shape)
         if shape.kind == RecordKind.CHARTER:
@@ -205,95 +209,121 @@ class Membership:
         if not vector:
             raise InvalidRecordError("a membership record without the charter in its past")
         role = self._role(vector, placed.author)
-        if role is None:
+        recovers = self._is_recovery(placed.author)
+        if role is None and not recovers:
             raise InvalidRecordError("a membership record by a stranger")
+        saying = said_untrusted(placed, shape, role, recovers=recovers)
         place = self._place_of(placed, vector)
-        if shape.kind == RecordKind.LABEL:
-            return self._relabel_untrusted(placed, place, before, shape.statement)
-        if shape.kind != RecordKind.ADMIT:
-            return self._place(placed, place, before, leads=role is MemberRole.LEADER)
-        if role is not MemberRole.LEADER:
-            raise InvalidRecordError("an admission by somebody who does not lead the scope")
-        admit = Admit.parse_untrusted(shape.statement)
-        _check_keys_untrusted(admit.key)
-        self._check_invite_untrusted(admit, vector)
-        return self._admit(placed, place, before, admit)
+        leads = role is MemberRole.LEADER or recovers
+        return self._say_untrusted(placed, place, before, saying, leads=leads)
 
-    def _relabel_untrusted(
+    def _say_untrusted(
         self,
         placed: PlacedRecord,
-        place: _Place,
+        place: Place,
         before: Iterable[bytes],
-        statement: Sequence[object] | None,
-    ) -> Callable[[], None]:
-        if statement != [placed.author]:
-            raise InvalidRecordError("a label for somebody else")
-        undo_place = self._place(placed, place, before)
-        labels = self._labels.setdefault(placed.author, [])
-        labels.append((placed.record.hlc, _label(placed.record)))
+        said: Saying,
+        *,
+        leads: bool,
+    ) -> Undo:
+        """Check what is said against what is in its past, and take it."""
+        vector = {**place.others, place.chain: place.seq - 1}
+        statement = self._statement_untrusted(placed, place, vector, said)
+        if said.epoch is not None:
+            self._epochs.check_untrusted(vector, said.epoch)
+        undo = [self._place(placed, place, before, leads=leads)]
+        needs = said.newer or newer_kind(placed.record.shape, placed.record.superseded)
+        if needs:
+            self._newer.append(needs)
+            undo.append(lambda: self._newer.remove(needs))
+        if said.epoch is not None:
+            undo.append(self._begin(place, said.epoch))
+        changed = {placed.author}
+        if said.leaves:
+            left = self._left.setdefault(placed.author, [])
+            left.append(place)
+            undo.append(lambda: _pop(left))
+        if said.label is not None:
+            labels = self._labels.setdefault(placed.author, [])
+            labels.append((placed.record.hlc, label_of(placed.record)))
+            undo.append(lambda: _pop(labels))
+        if statement is not None:
+            self._roles.add(statement)
+            undo.append(lambda: self._roles.drop(statement))
+            changed = self._roles.touched(statement)
+            if statement.role == MemberRole.LEADER:
+                undo.append(self._lead(statement.key))
+        undo.append(self._refresh(changed))
+        return self._undoing(undo)
 
+    def _undoing(self, steps: list[Undo]) -> Undo:
         def undo() -> None:
-            labels.pop()
-            undo_place()
+            self.version += 1
+            for step in reversed(steps):
+                step()
 
         return undo
 
-    def _found_untrusted(self, placed: PlacedRecord, charter: Charter) -> Callable[[], None]:
+    def _lead(self, *keys: bytes) -> Undo:
+        before = self._led
+        self._led = before + Counter(keys)
+        return lambda: setattr(self, "_led", before)
+
+    def _begin(self, place: Place, epoch: Epoch) -> Undo:
+        self._epochs.add(place, epoch)
+        return lambda: self._epochs.drop(place)
+
+    def _statement_untrusted(
+        self, placed: PlacedRecord, place: Place, vector: Vector, said: Saying
+    ) -> Statement | None:
+        if said.key is None:
+            return None
+        before = self._role(vector, said.key) or 0
+        role = said.role
+        if said.admit is not None:
+            role = max(role, before)
+            if said.admit.invite is not None and not self._roles.has_use(vector, said.admit):
+                raise InvalidRecordError(f"an invite for {said.admit.uses} admits one key more")
+        elif not before and not self._roles.was_lowered(vector, said.key):
+            raise InvalidRecordError("a role of somebody who has none")
+        return Statement(
+            place=place,
+            head=placed.head,
+            author=placed.author,
+            key=said.key,
+            role=role,
+            lowers=role < before or not role,
+            label=label_of(placed.record),
+            hlc=placed.record.hlc,
+            admit=said.admit,
+            cutoffs=said.cutoffs,
+        )
+
+    def _found_untrusted(self, placed: PlacedRecord, charter: Charter) -> Undo:
         record = placed.record
         # Over the bytes as sent, so that one charter has one spelling.
         if keyed_hash(PERSON_SCOPE, record.shape[1:]) != self.scope:
             raise InvalidRecordError("the charter of another scope")
         if placed.author != charter.founder:
             raise InvalidRecordError("a charter that its founder has not signed")
-        _check_keys_untrusted(*charter.leaders, *filter(None, (charter.recovery,)))
+        check_keys_untrusted(*charter.leaders, *filter(None, (charter.recovery,)))
         if record.seq != 1 or record.deps != NO_IDS:
             raise InvalidRecordError("a charter that does not begin a log")
-        undo_place = self._place(placed, _Place(placed.head, 1, {}), ())
+        undo_place = self._place(placed, Place(placed.head, 1, {}), (), leads=True)
         known, founded = self.charter, self._founded
         self.charter = charter
         # A founder with two faces has signed several; all nodes show the same one.
-        label = _label(record), record.hlc
+        label = label_of(record), record.hlc
         self._founded = label if known is None else min(founded, label)
+        unlead = self._lead(*charter.leaders)
+        undo_members = self._refresh(set(charter.leaders))
 
-        def undo() -> None:
+        def unfound() -> None:
             self.charter, self._founded = known, founded
-            undo_place()
 
-        return undo
+        return self._undoing([undo_place, unfound, unlead, undo_members])
 
-    def _check_invite_untrusted(self, admit: Admit, vector: Mapping[bytes, int]) -> None:
-        if admit.invite is None or admit.proof is None or admit.session is None:
-            return
-        verify_proof_untrusted(
-            admit.invite, admit.proof, scope=self.scope, key=admit.key, session=admit.session
-        )
-        earlier = [a for a in self._by_invite.get(admit.invite, ()) if a.within(vector)]
-        keys = {a.admit.key for a in earlier}
-        uses = min([admit.uses, *(a.admit.uses for a in earlier)])
-        if admit.key not in keys and len(keys) >= uses:
-            raise InvalidRecordError(f"an invite for {uses} admits one key more")
-
-    def _admit(
-        self, placed: PlacedRecord, place: _Place, before: Iterable[bytes], admit: Admit
-    ) -> Callable[[], None]:
-        undo_place = self._place(placed, place, before)
-        admission = _Admission(place, admit, _label(placed.record), placed.record.hlc)
-        lists = [self._by_key.setdefault(admit.key, [])]
-        if admit.invite is not None:
-            lists.append(self._by_invite.setdefault(admit.invite, []))
-        for admissions in lists:
-            admissions.append(admission)
-
-        def undo() -> None:
-            for admissions in lists:
-                admissions.pop()
-            if not self._by_key[admit.key]:
-                del self._by_key[admit.key]
-            undo_place()
-
-        return undo
-
-    def _place_of(self, placed: PlacedRecord, vector: Mapping[bytes, int]) -> _Place:
+    def _place_of(self, placed: PlacedRecord, vector: Vector) -> Place:
         """The place of a record with ``vector`` behind it: in its predecessor's chain, at the end.
 
         When another record is there already, the log forks here.
@@ -302,16 +332,11 @@ class Membership:
         before = self._places.get(placed.previous) if seq > 1 else None
         goes_on = before is not None and self._ends[before.chain] == before.seq
         chain = before.chain if before is not None and goes_on else placed.head
-        return _Place(chain, seq, {c: at for c, at in vector.items() if c != chain})
+        return Place(chain, seq, {c: at for c, at in vector.items() if c != chain})
 
     def _place(
-        self,
-        placed: PlacedRecord,
-        place: _Place,
-        before: Iterable[bytes],
-        *,
-        leads: bool = True,
-    ) -> Callable[[], None]:
+        self, placed: PlacedRecord, place: Place, before: Iterable[bytes], *, leads: bool
+    ) -> Undo:
         heads, end = self._heads, self._ends.get(place.chain)
         self._places[placed.head] = place
         self._ends[place.chain] = place.seq
@@ -330,37 +355,43 @@ class Membership:
 
         return undo
 
+    # -- members now -------------------------------------------------------------------------
 
-def _check_keys_untrusted(*keys: bytes) -> None:
-    """Nobody is enrolled under a key of mixed order: the holder of one secret has eight of them."""
-    for key in keys:
-        try:
-            check_key_untrusted(key)
-        except SignatureError as error:
-            raise InvalidRecordError("a member's key is no valid point") from error
+    def _refresh(self, keys: Iterable[bytes]) -> Undo:
+        """Compute anew who these are; nobody else can have become somebody else."""
+        vector = self._vector(self._heads) or {}
+        before = {key: self._members.pop(key, None) for key in keys}
+        for key in before:
+            role = self._role_after(vector, key, self._left.get(key, []))
+            if role is not None:
+                self._members[key] = self._member(key, role)
+
+        def undo() -> None:
+            for key, member in before.items():
+                self._members.pop(key, None)
+                if member is not None:
+                    self._members[key] = member
+
+        return undo
+
+    def _member(self, key: bytes, role: MemberRole) -> Member:
+        assert self.charter is not None, "without a charter nobody has a role"
+        label, hlc = self._founded if key == self.charter.founder else ("", self._founded[1])
+        told = max(self._roles.about(key), key=lambda s: (s.hlc, s.label), default=None)
+        if told is not None:
+            label, hlc = told.label, told.hlc
+        hlc, label = max([(hlc, label), *self._labels.get(key, ())])
+        return Member(key, role, self.agent_of(key), label, hlc)
 
 
-def _newest(admissions: Iterable[_Admission]) -> list[_Admission]:
-    """Those that no other one has in its past."""
-    found = list(admissions)
-    return [a for a in found if not any(b is not a and a.within(b.place.vector()) for b in found)]
+def _pop(items: list[Place] | list[tuple[int, str]]) -> None:
+    items.pop()
 
 
-def _label(record: Record) -> str:
-    """The label in a record's payload; empty when it is not held or not a text."""
-    if record.payload is None:
-        return ""
-    try:
-        values = split_payload_untrusted(record.payload)
-        label = cbor.decode_untrusted(values[0]) if values else ""
-    except WireError:
-        return ""
-    return label if isinstance(label, str) else ""
+def readers(membership: Membership) -> frozenset[bytes]:
+    """Everybody for whom anything that depends on the scope may leave.
 
-
-def may_read(membership: Membership, key: bytes) -> bool:
-    """Whether anything that depends on the scope may leave for ``key``.
-
-    This is the one place that decides visibility; it asks the newest membership state.
+    This is the one place that decides visibility; it asks the newest membership state.  Where that
+    says what this version does not know, it may be that somebody was put out: so nobody is left.
     """
-    return membership.role(key) is not None
+    return membership.readers() if membership.newer is None else frozenset()

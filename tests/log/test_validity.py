@@ -9,6 +9,7 @@ from engram_sync.log import Draft, MissingDependencyError
 from engram_wire import (
     HLC_MAX,
     HLC_MIN,
+    OPTIONAL,
     CloseCode,
     InvalidRecordError,
     LogDomain,
@@ -158,7 +159,7 @@ def test_unknown_kinds_are_kept_and_chained(world: World) -> None:
 
 def test_unknown_membership_kinds_are_kept_from_anybody_with_a_role(world: World) -> None:
     forger = world.forger(world.cay, LogDomain.MEMBERS)
-    forger.add(shape=statement_shape(20, ["leaving"]), deps=[world.members])
+    forger.add(shape=statement_shape(20 | OPTIONAL, ["leaving"]), deps=[world.members])
     assert world.take(forger).seq == 1
 
 

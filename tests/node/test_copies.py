@@ -206,7 +206,7 @@ async def test_copies_of_a_leader_that_both_write_its_charter_agree_on_it_after_
             core = node._core
             scope = core.facts.agent_scope
             assert len(core.path.ledger.forks(scope)) == 2, "of its data and of its charter"
-            founder = core.path.charters.of(scope).leaders()
+            founder = core.path.charters.of(scope).authorities()
             labels |= {core.path.label(scope, key) for key in founder}
             assert len(await contents(node)) == 3
     assert len(labels) == 1

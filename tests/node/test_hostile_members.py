@@ -14,6 +14,7 @@ from engram_sync.node._answering import REFUSED_LOGS_MAX
 from engram_sync.replication import Exchange
 from engram_sync.trust import NOT_HERE, MemberRole, make_invite, parse_token
 from engram_wire import (
+    OPTIONAL,
     ClockEntry,
     JoinRequest,
     JoinResponse,
@@ -77,7 +78,9 @@ async def test_an_observer_cannot_fill_the_answer_to_those_who_join(
     """What it may write into its membership log does not come along with an admission."""
     async with village.open("a") as a, village.open("b") as b, village.open("c") as c:
         await b.join(await a.invite(role="observer"))
-        noise = [Draft(20, NO_ENGRAM, statement=(n, bytes(8000))) for n in range(150)]
+        noise = [
+            Draft(22 | OPTIONAL, NO_ENGRAM, statement=("noise", bytes(8000))) for _ in range(150)
+        ]
         scope = b._core.facts.agent_scope
         await b._core.write(lambda tx: b._core.path.write(tx, scope, noise, LogDomain.MEMBERS))
         await agreement(a, b)

@@ -1,7 +1,7 @@
 """What members that do not lead write into the membership of a scope weighs on nobody."""
 
 from engram_sync.trust import MemberRole
-from engram_wire import LogDomain, decode_ids_untrusted, statement_shape
+from engram_wire import OPTIONAL, LogDomain, decode_ids_untrusted, statement_shape
 from tests.log.forger import Forger
 from tests.log.replica import Replica, create, engram_id
 
@@ -13,7 +13,7 @@ def test_nobody_comes_to_rely_on_what_they_write_there() -> None:
     heads = ann.charters.of(scope).heads
     for number in range(20):
         noise = Forger(cay, scope, LogDomain.MEMBERS, number)
-        noise.add(shape=statement_shape(20, [number]), deps=heads)
+        noise.add(shape=statement_shape(22 | OPTIONAL, ["noise", number]), deps=heads)
         batch = ann.ledger.ingest_untrusted(
             noise.announcement, scope, noise.frame(), history=ann.shelf
         )

@@ -30,7 +30,16 @@ from tests.wire.vector_values import ALICE, CHANNEL, NOW_MS, blob
 
 TEXT = (FOLDER.parent / "engram.cddl").read_text(encoding="utf-8")
 GRAMMAR = Grammar(TEXT)
-STATEMENTS = {16: "charter", 17: "admit", 23: "member-label"}
+STATEMENTS = {
+    16: "charter",
+    17: "admit",
+    18: "set-role",
+    19: "revoke",
+    20: "leave",
+    21: "epoch",
+    22: "record-extension",
+    23: "member-label",
+}
 RULES = {"hello": "hello", "hello ack": "hello-ack", "deps": "deps", "auth": "auth"} | {
     "payload": "payload",
     "frame": "frame",

@@ -3,7 +3,17 @@
 import hashlib
 from collections.abc import Sequence
 
-from engram_sync.trust import Admit, Charter, MemberRole, found, make_invite
+from engram_sync.trust import (
+    Admit,
+    Charter,
+    Epoch,
+    MemberRole,
+    Revoke,
+    SetRole,
+    commitment_to,
+    found,
+    make_invite,
+)
 from engram_wire import (
     AUTH_UNCHANGED,
     HLC_MIN,
@@ -53,7 +63,10 @@ from tests.wire.vector_values import (
     shown,
 )
 
-CHARTER: Charter = found("collective", ALICE.public_key, nonce=b"n" * 16)
+SECRET = hashlib.sha256(b"secret").digest()
+CHARTER: Charter = found(
+    "collective", ALICE.public_key, nonce=b"n" * 16, commitment=commitment_to(SECRET)
+)
 SCOPE = CHARTER.scope_id()
 MEMBERS = Announcement(2, 1, ALICE.public_key, INCARNATION)
 DATA = Announcement(1, 0, ALICE.public_key, INCARNATION)
@@ -108,7 +121,7 @@ def ids_of(name: Announcement, records: Sequence[Record]) -> list[bytes]:
 
 
 def members_records() -> list[Record]:
-    """A membership log: it founds the scope, admits Bob by an invite, and renames Alice."""
+    """A membership log: one record of each kind that has a statement."""
     none = bytes(16)
     proof = INVITE.proof(key=BOB.public_key, session=SESSION)
     invite = INVITE.grant.invite
@@ -117,10 +130,30 @@ def members_records() -> list[Record]:
         _record(1, statement_shape(16, CHARTER.statement()), ["Desk"], engram=none, hlc=HLC_MIN),
         _record(2, statement_shape(17, admit.statement()), ["Laptop"], engram=none),
         _record(3, statement_shape(23, [ALICE.public_key]), ["Desk 2"], engram=none),
+        *(
+            _record(seq, statement_shape(kind, statement), [label], engram=none)
+            for seq, (kind, statement, label) in enumerate(_taking_away(), 4)
+        ),
     ]
     return _marked(records)
 
 
+def _taking_away() -> list[tuple[int, list[object], str]]:
+    bob = BOB.public_key
+    ends = tuple(sorted([(OLDER, 300), (log_id(0, SCOPE, bob, INCARNATION), 9)]))
+    box = hashlib.sha512(b"box").digest() + hashlib.sha256(b"box").digest()[:16]
+    epoch = Epoch(1, commitment_to(AGENT), ((bob, box),))
+    return [
+        (18, SetRole(bob, MemberRole.OBSERVER, ends).statement(), "Laptop"),
+        (19, Revoke(bob, ends).statement(), "Laptop"),
+        (21, epoch.statement(), ""),
+        (22, ["example/quorum", {"of": 3}], ""),
+        (22 | OPTIONAL, ["example/colour", "red"], ""),
+        (20, [ALICE.public_key], "Desk 2"),
+    ]
+
+
+OLDER = log_id(0, SCOPE, ALICE.public_key, INCARNATION[::-1])
 MEMBER_RECORDS = members_records()
 
 
@@ -201,7 +234,6 @@ def _text_records() -> list[Record]:
     ]
 
 
-OLDER = log_id(0, SCOPE, ALICE.public_key, INCARNATION[::-1])
 DATA_RECORDS = _marked(data_records())
 
 

@@ -61,6 +61,7 @@ from tests.wire.vector_records import (
     MEMBER_RECORDS,
     MEMBERS,
     SCOPE,
+    SECRET,
     SESSION,
     clock_of,
     ids_of,
@@ -108,7 +109,6 @@ def messages() -> list[Message]:
     clock = tuple(sorted([entry, MEMBERS_ENTRY], key=lambda item: item.log))
     summary, lagging = _summary(list(clock), 3), Summary(CLOCK_EMPTY, None, 0)
     proof = INVITE.proof(key=BOB.public_key, session=SESSION)
-    secret = hashlib.sha256(b"secret").digest()
     return [
         SyncRequest(0, SCOPE, CLOCK_EMPTY, None),
         SyncRequest(4294967295, SCOPE, clock_digest(clock), clock, (CREDENTIAL,)),
@@ -123,7 +123,7 @@ def messages() -> list[Message]:
         SyncAck(1, ((DATA.ref, 3),), summary, (Refusal(DATA.ref, 4, CloseCode.INVALID_RECORD),)),
         JoinRequest(SCOPE, AGENT, INVITE.signed.encode(), proof, "Laptop"),
         JoinResponse(False, "the invite has expired"),
-        JoinResponse(True, None, secret, (CREDENTIAL,)),
+        JoinResponse(True, None, SECRET, (CREDENTIAL,)),
         Ping(18446744073709551615, ((SCOPE, summary),)),
         Ping(0),
         Pong(1, ((SCOPE, lagging),)),

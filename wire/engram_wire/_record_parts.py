@@ -215,8 +215,8 @@ def newer_kind(shape: bytes, superseded: bytes) -> str | None:
         return None
     if kind not in _EXTENSIONS:
         return f"records of kind {kind}"
-    items = decode_untrusted(shape[1:] if is_membership_kind(kind) else superseded)
-    assert is_list(items)
+    column = shape[1:] if is_membership_kind(kind) else superseded
+    items = decode_list_untrusted(column, _limits.SUPERSEDED_BYTES_MAX, "extension")
     return f"the extension {extension_of_untrusted(items).name!r}"
 
 
