@@ -5,11 +5,12 @@ each other's total in a common slot, and lose one of the two counts.
 
 An entry is the log's total, or ``[origin, up, down]``: what was counted up and down on behalf of
 ``origin`` (the first bytes of a log's id, None for the log itself), where a log has counted down
-or restates what others had counted before a delete.  Of one origin the largest numbers count, so
-that two nodes which restore one memory at the same time do not double it.
+or restates what others had counted before a delete.  What a log says of itself goes before what
+others say of it, so that nobody can count for somebody who counts.  Of the others the largest
+numbers count, so that two nodes which restore one memory at the same time do not double it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from engram_crdt import Element
@@ -19,7 +20,7 @@ from engram_wire.cbor import decode_untrusted, encode, is_list
 
 from ._draft_parts import DraftParts
 from ._fields import one_line
-from ._limits import COUNT_MAX
+from ._limits import CLAIMED_COUNT_MAX, COUNT_MAX
 from ._schema import COUNTER_PREFIX, ORIGIN_BYTES
 
 _NAME = "a lower-case word of up to 62 letters, digits, - and _"
@@ -31,11 +32,8 @@ class Count(NamedTuple):
     origin: bytes
     up: int
     down: int
-
-    @property
-    def total(self) -> int:
-        """What it adds to the sum."""
-        return self.up - self.down
+    own: bool
+    """Whether the log that counted says so itself."""
 
 
 def collection_of(name: str) -> str:
@@ -57,25 +55,27 @@ def count_of(element: Element) -> Count | None:
     value = decode_untrusted(element.value)
     own = element.dot.log[:ORIGIN_BYTES]
     if isinstance(value, int):
-        return Count(own, int(value), 0)
+        return Count(own, int(value), 0, own=True)
     if not is_list(value) or len(value) != 3:
         return None
     origin, up, down = value
     if not isinstance(up, int) or not isinstance(down, int):
         return None
-    return Count(origin if isinstance(origin, bytes) else own, up, down)
+    if not isinstance(origin, bytes) or origin == own:
+        return Count(own, up, down, own=True)
+    return Count(origin, min(up, CLAIMED_COUNT_MAX), min(down, CLAIMED_COUNT_MAX), own=False)
 
 
 def sums(elements: Iterable[Element]) -> dict[str, int]:
     """Each counter with the sum over everybody who counted, by name."""
-    found: dict[str, dict[bytes, Count]] = {}
+    found: dict[str, dict[bytes, list[Count]]] = {}
     for element in elements:
         if element.collection.startswith(COUNTER_PREFIX):
             slots = found.setdefault(element.collection[len(COUNTER_PREFIX) :], {})
             count = count_of(element)
             if count is not None:
-                slots[count.origin] = _larger(slots.get(count.origin), count)
-    return {name: sum(c.total for c in slots.values()) for name, slots in sorted(found.items())}
+                slots.setdefault(count.origin, []).append(count)
+    return {name: sum(map(_total, slots.values())) for name, slots in sorted(found.items())}
 
 
 def first_counts(counters: Mapping[str, int], source: bytes | None) -> list[tuple[str, bytes]]:
@@ -93,6 +93,8 @@ def first_counts(counters: Mapping[str, int], source: bytes | None) -> list[tupl
     for name, start in sorted(counters.items()):
         collection = collection_of(name)
         number = _number(name, start)
+        if source is not None and abs(number) > CLAIMED_COUNT_MAX:
+            raise UsageError(f"counter {name} cannot start beyond {CLAIMED_COUNT_MAX}")
         origin = None if source is None else part_id(source, collection.encode())
         puts.append((collection, _value(origin, max(number, 0), max(-number, 0))))
     return puts
@@ -115,36 +117,41 @@ def count(
         UsageError: A name or a number is malformed.
     """
     own = own_log[:ORIGIN_BYTES]
-    entries = list(live)
-    for name, by in sorted(counters.items()):
-        collection = collection_of(name)
-        number = _number(name, by)
-        mine = [
-            (e, said)
-            for e in entries
-            if e.collection == collection and (said := count_of(e)) is not None
-            if said.origin == own
-        ]
-        last = Count(own, 0, 0)
-        for _, said in mine:
-            last = _larger(last, said)
-        up, down = last.up + max(number, 0), last.down + max(-number, 0)
+    wanted = {collection_of(name): name for name in counters}
+    mine: dict[str, list[tuple[Element, Count]]] = {collection: [] for collection in wanted}
+    for element in live:
+        if element.collection in mine:
+            said = count_of(element)
+            if said is not None and said.origin == own:
+                mine[element.collection].append((element, said))
+    for collection, name in sorted(wanted.items()):
+        number = _number(name, counters[name])
+        last_up, last_down = _largest([said for _, said in mine[collection]])
+        up, down = last_up + max(number, 0), last_down + max(-number, 0)
         if max(up, down) > COUNT_MAX:
             raise PreconditionError(f"counter {name} cannot count beyond {COUNT_MAX}")
-        replaced = [e for e, _ in mine if e.dot.log == own_log]
+        replaced = [e for e, _ in mine[collection] if e.dot.log == own_log]
         parts.replace(collection, _value(None, up, down), replaced)
 
 
 def restated(element: Element) -> bytes | None:
-    """An entry as another log writes it again: on behalf of the log that counted."""
+    """An entry as another log writes it again: on behalf of the log that counted.
+
+    It counts while nothing that the log itself said is live.
+    """
     said = count_of(element)
     return None if said is None else encode([said.origin, said.up, said.down])
 
 
-def _larger(one: Count | None, other: Count) -> Count:
-    if one is None:
-        return other
-    return Count(one.origin, max(one.up, other.up), max(one.down, other.down))
+def _largest(said: Sequence[Count]) -> tuple[int, int]:
+    """How far one origin has counted up and down, from all that is said of it."""
+    heard = [count for count in said if count.own] or said
+    return max((c.up for c in heard), default=0), max((c.down for c in heard), default=0)
+
+
+def _total(said: Sequence[Count]) -> int:
+    up, down = _largest(said)
+    return up - down
 
 
 def _value(origin: bytes | None, up: int, down: int) -> bytes:

@@ -14,6 +14,7 @@ SKILL_BYTES_MAX = 64 << 10  # How something is done fits on some twenty pages.
 STEPS_MAX = 1000  # More steps than anybody follows.
 PARENTS_MAX = 64  # Heads that one refinement brings together; more meet in steps.
 COUNT_MAX = 1 << 53  # What a JavaScript number can count to.
+CLAIMED_COUNT_MAX = COUNT_MAX // 2  # So that whoever goes on from a claim has as far to go again.
 SOURCE_KEY_BYTES_MAX = 4096  # The longest path a file system gives us, with its section.
 PUTS_MAX = 64  # Puts of one record, fixed by the record format.
 SUPERSEDED_MAX = 4096  # Dots one record may supersede, fixed by the record format.

@@ -40,6 +40,7 @@ def test_the_limits_are_those_that_hold() -> None:
     assert numbers(schema.EVENTS) == [limits.ENTRY_BYTES_MAX]
     assert numbers(schema.SKILL) == [limits.SKILL_BYTES_MAX, limits.PARENTS_MAX]
     assert limits.COUNT_MAX == 2**53
+    assert limits.CLAIMED_COUNT_MAX == 2**52
 
 
 def test_an_event_is_named_as_documented() -> None:

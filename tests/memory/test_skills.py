@@ -1,13 +1,19 @@
 """Claims about skills and counters on real replicas."""
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from engram_sync.conflicts import SkillConflict
 from engram_sync.errors import NotFoundError, PreconditionError, UsageError
+from engram_sync.log import Draft
+from engram_sync.memory import created
+from engram_sync.results import Engram, NewMemory
+from engram_wire import RecordKind, log_id
+from engram_wire.cbor import encode
 
-from .desk import desks
+from .desk import SCOPE, Desk, desks
 from .meeting import agree, meet, the_conflict
 
 
@@ -143,6 +149,44 @@ async def test_settling_a_lifecycle_conflict_by_counting_goes_on_from_the_count(
         seen = await ann.get(e)
         assert (await ann.update(seen, count={"used": 1})).counters == {"used": 6}
         assert (await agree(ann, bob, e)).counters == {"used": 6}
+
+
+async def claim(desk: Desk, e: Engram, origin: Desk, up: int, down: int) -> None:
+    """Let a hostile program say what another desk's log has counted."""
+    log = log_id(0, SCOPE, origin.public, b"i" * 16)
+    put = "c/used", encode([log[:8], up, down])
+    await desk.write(lambda _tx, _log: [Draft(RecordKind.UPDATE, UUID(e.id).bytes, (put,))])
+
+
+async def test_what_others_say_a_log_has_counted_is_nothing_beside_what_it_says() -> None:
+    async with desks(2) as (ann, bob):
+        e = await ann.remember("x", counters={"used": 3})
+        await meet(ann, bob)
+        for up, down in ((2**53, 0), (0, 2**53), (2**53, 2**53)):
+            await claim(bob, e, ann, up, down)
+            assert (await agree(ann, bob, e)).counters == {"used": 3}
+        assert (await ann.update(await ann.get(e), count={"used": 1})).counters == {"used": 4}
+        assert (await ann.update(await ann.get(e), count={"used": -2})).counters == {"used": 2}
+        assert (await agree(ann, bob, e)).counters == {"used": 2}
+
+
+@pytest.mark.parametrize("up", [2**52 - 1, 2**52, 2**53])
+async def test_no_claim_keeps_a_log_from_counting_that_has_not_counted_yet(up: int) -> None:
+    async with desks(2) as (ann, bob):
+        e = await ann.remember("x")
+        await meet(ann, bob)
+        for _ in range(3):
+            await claim(bob, e, ann, up, up)
+            await meet(ann, bob)
+            await ann.update(await ann.get(e), count={"used": 2**40})
+            await ann.update(await ann.get(e), count={"used": -1})
+        assert (await agree(ann, bob, e)).counters == {"used": 3 * (2**40 - 1)}
+
+
+async def test_where_a_memory_of_a_source_starts_to_count_leaves_room_to_count() -> None:
+    new = NewMemory("x", key="k", counters={"used": 2**52 + 1})
+    with pytest.raises(UsageError, match="start"):
+        created(bytes(16), new)
 
 
 @pytest.mark.parametrize("counters", [{"Used": 1}, {"": 1}, {"a b": 1}, {"é": 1}, {"a" * 63: 1}])
