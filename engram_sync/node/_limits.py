@@ -81,3 +81,8 @@ SYNC_POLL_S = 5.0
 assert STRANGERS_MAX < CONNECTIONS_MAX
 assert HELD_PER_PEER_BYTES_MAX < HELD_BYTES_MAX
 assert OUTBOUND_ROOM_BYTES + PAGE_BYTES < OUTBOUND_BYTES_MAX
+CLOCK_AHEAD_MS = 60_000
+"""Up to this far a record may be dated ahead of this machine's clock without being talked about:
+machines without a time service drift by seconds a day, and a laptop resumes a minute late."""
+CLOCKS_TOLD_MAX = 3
+"""Members whose clocks are talked about at once, those that are furthest ahead first."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from engram_sync.memory import compare_rows, engram_text, rows_of
+from engram_sync.node._clock_checks import clock_problems
 from engram_sync.node._core import Core
 from engram_sync.node._erasures import erasures
 from engram_sync.node._limits import SWEEP_RECORDS
@@ -257,7 +258,9 @@ async def _shortcomings(core: Core) -> list[Check]:
     forks = [fork for found in core.path.forks.values() for fork in found]
     owed = sum(view.owed for view in core.scopes.values())
     sealed = sum(len(view.seals) for view in core.scopes.values())
-    waiting = await core.read(lambda reader: erasures(core, reader))
+    waiting, clocks = await core.read(
+        lambda reader: (erasures(core, reader), clock_problems(core, reader))
+    )
     problems = [text for name, text in core.problems.items() if not name.startswith("fork ")]
     problems += core.contradictions()
     return [
@@ -267,6 +270,11 @@ async def _shortcomings(core: Core) -> list[Check]:
             detail=f"{len(forks)} logs go on in several ways, and all of it is kept; see status"
             if forks
             else "no log goes on in several ways",
+        ),
+        Check(
+            "clocks",
+            ok=not clocks,
+            detail="; ".join(clocks) or "nothing is dated ahead of this machine's clock",
         ),
         Check(
             "values",

@@ -8,6 +8,7 @@ from itertools import islice
 import trio
 
 from engram_sync.memory import node_text
+from engram_sync.node._clock_checks import clock_problems
 from engram_sync.node._core import Core
 from engram_sync.node._erasures import Waiting, erasures
 from engram_sync.node._joining import earlier
@@ -94,7 +95,7 @@ def why_not(accord: Accord) -> str:
 
 async def status(core: Core, sharing: Sharing, *, running: bool) -> Status:
     """The truth about this node, now."""
-    scopes, before, lags, conflicts, waiting, lacking = await core.read(
+    scopes, before, lags, conflicts, waiting, lacking, clocks = await core.read(
         lambda reader: (
             reader.scopes(),
             earlier(reader).memories,
@@ -102,6 +103,7 @@ async def status(core: Core, sharing: Sharing, *, running: bool) -> Status:
             Counter(row.scope for row in reader.conflicted()),
             erasures(core, reader),
             missing(core, reader),
+            clock_problems(core, reader),
         )
     )
     known = peers(core, sharing)
@@ -109,6 +111,7 @@ async def status(core: Core, sharing: Sharing, *, running: bool) -> Status:
         *core.problems.values(),
         *sharing.network.problems.values(),
         *core.contradictions(),
+        *clocks,
     ]
     network = "online" if sharing.online else "offline" if sharing.offline else "off"
     return Status(

@@ -97,6 +97,10 @@ class Reader(Protocol):
         """The newest causal-past snapshot of ``log`` itself at or before ``seq``."""
         ...
 
+    def newest_clocks(self) -> list[tuple[int, bytes, int]]:
+        """(scope, author, clock of the newest record) of each author's newest open data log."""
+        ...
+
     # What is missing or gone
 
     def erased(self, log: int, seqs: Iterable[int]) -> set[int]:

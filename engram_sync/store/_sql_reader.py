@@ -166,6 +166,12 @@ class SqlReader(SqlRecords):
     def unindexed_engrams(self, limit: int) -> list[EngramRow]:
         return [EngramRow(*row) for row in self._sql.all(_ENGRAM + _UNINDEXED, (limit,))]
 
+    def newest_clocks(self) -> list[tuple[int, bytes, int]]:
+        # Of a bare column beside max(), SQLite takes the value of the row that has the largest.
+        sql = """SELECT scope, author, hlc, max(n) FROM log WHERE domain = 0 AND seq > sealed
+            GROUP BY scope, author ORDER BY scope, author"""
+        return [(scope, author, hlc) for scope, author, hlc, _ in self._sql.all(sql)]
+
     # What is missing or gone
 
     def erased(self, log: int, seqs: Iterable[int]) -> set[int]:

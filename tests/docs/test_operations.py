@@ -72,7 +72,7 @@ def test_the_words_of_status_are_the_words_that_are_documented() -> None:
         *("synced", "syncing", "behind", "never", "alone"),
         *("mdns: …", "no other node of the agent can be reached; working locally"),
         "another copy of this node writes, or this one was rolled back: …",
-        *("owed", "fork", "erasure"),
+        *("owed", "missing", "fork", "erasure", "writer", "more"),
     }
 
 

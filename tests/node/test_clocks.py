@@ -223,3 +223,38 @@ async def test_its_owner_can_always_act_on_a_memory_whose_clock_is_at_its_end(
         assert await same_for_all((a, b), mine.id) == {("active", "updated again", 0)}
         assert (await a.forget(gone.id, erase=True)).erased
         assert await same_for_all((a, b), gone.id) == {("deleted", "", 0)}
+
+
+async def test_status_and_doctor_say_that_this_clock_is_behind_what_was_written_here(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.open("a", online=False) as a:
+        await a.remember("under a right clock")
+        village.clocks["a"].offset_ms = -50 * SECOND_MS
+        assert (await a.status()).health == "ok"
+        village.clocks["a"].offset_ms = -3 * HOUR_MS
+        status = await a.status()
+        assert status.health == "degraded"
+        assert "clock is 3 h behind the newest memory written here" in status.problems[0]
+        clocks = next(c for c in (await a.doctor()).checks if c.name == "clocks")
+        assert not clocks.ok
+        assert "3 h behind" in clocks.detail
+        assert await contents(a) == ["under a right clock"]
+        await a.remember("the next one is dated as this clock says")
+        assert (await a.status()).health == "ok"
+
+
+async def test_status_names_the_member_whose_records_are_dated_ahead(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        village.clocks["b"].offset_ms = 2 * DAY_MS
+        await b.remember("the day after tomorrow")
+        await agreement(a, b)
+        (problem,) = (await a.status()).problems
+        assert "of b is dated 2 days ahead" in problem
+        assert not (await b.status()).problems
+        village.clocks["b"].offset_ms = 0
+        await b.remember("today")
+        await agreement(a, b)
+        assert not (await a.status()).problems
