@@ -59,7 +59,7 @@ class Answering:
         self._diverged: set[bytes] = set()
         """Scopes of which somebody said so."""
         self._refused: set[bytes] = set()
-        """Logs of which somebody takes no more, as far as they are listed one by one."""
+        """Logs of which nothing more is taken, as far as they are listed one by one."""
 
     async def ingest(self, connection: Connection, batch: Sequence[Received]) -> Ingested:
         """Store frames in one transaction and acknowledge them."""
@@ -221,14 +221,14 @@ class Answering:
         """A peer takes no more of a log that we hold."""
         name = self._core.path.label(effect.scope, connection.peer) or connection.peer.hex()[:16]
         for rejection in effect.rejected:
-            self._refusal(
-                rejection.log,
-                f"{printable(name)} refuses record {rejection.seq} of log "
-                f"{rejection.log.hex()[:16]} and all that follow",
-            )
+            if len(connection.refusals) < REFUSED_LOGS_MAX:
+                connection.refusals[rejection.log] = (
+                    f"{printable(name)} refuses record {rejection.seq} of log "
+                    f"{rejection.log.hex()[:16]} and all that follow"
+                )
 
     def _refusal(self, refused: bytes, text: str) -> None:
-        """Say of a log that somebody takes no more of it; of many, that they are many."""
+        """Say of a log that nothing more of it is taken here; of many, that they are many."""
         if refused in self._refused:
             return
         if len(self._refused) < REFUSED_LOGS_MAX:

@@ -89,6 +89,8 @@ class Connection:
     since: float
     """When the peer had proven its key."""
     join_response: JoinResponse | None = None
+    refusals: dict[bytes, str] = field(default_factory=dict[bytes, str])
+    """In words, by log: of which the peer said on this connection that it takes no more."""
     _outbound: deque[bytes] = field(default_factory=deque[bytes])
     _outbound_bytes: int = 0
     _inbox: Inbox = field(init=False)

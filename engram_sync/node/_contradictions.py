@@ -9,8 +9,17 @@ from engram_sync.node._network import Network
 from engram_sync.observe import printable
 from engram_sync.replication import ScopeView
 
+REFUSALS_MAX = 16
+"""Logs that are listed one by one; a member can refuse any number."""
 NAMED_MAX = 3
 """Members that one problem names."""
+
+
+def refusals(network: Network) -> list[str]:
+    """What members that are connected say that they do not take: of many the first."""
+    said = [text for c in network.connections.values() for text in c.refusals.values()]
+    more = len(said) - REFUSALS_MAX
+    return [*said[:REFUSALS_MAX], *([f"{more} more logs are refused"] if more > 0 else [])]
 
 
 def copies(core: Core, network: Network) -> list[str]:

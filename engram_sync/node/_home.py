@@ -155,6 +155,17 @@ def runtime_directory() -> Path:
     return resolve_runtime(os.environ)
 
 
+def runtime_problem() -> str:
+    """Why no witness can be left there, in words; empty when one can."""
+    directory = runtime_directory()
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private = _is_private(directory)
+    except OSError as error:
+        return f"{directory} cannot be used: {error.strerror}"
+    return "" if private else f"{directory} is not a directory that only this user can write to"
+
+
 def boot_id() -> str:
     """A value that differs after a reboot.
 

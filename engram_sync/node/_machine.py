@@ -14,7 +14,14 @@ from engram_sync.config import NetworkConfig
 from engram_sync.discovery import Discovery, MdnsDiscovery, StaticDiscovery
 from engram_sync.errors import CorruptError, DegradedError, UsageError
 from engram_sync.host import Clock, Entropy
-from engram_sync.node._home import Home, NodeKey, WitnessFile, boot_id, runtime_directory
+from engram_sync.node._home import (
+    Home,
+    NodeKey,
+    WitnessFile,
+    boot_id,
+    runtime_directory,
+    runtime_problem,
+)
 from engram_sync.store import HomeLock, SqliteStore, Store
 from engram_sync.transport import Address, Authority, TcpTransport, Transport
 from engram_wire import ZSTD, available_capabilities
@@ -61,6 +68,10 @@ class Premises(Protocol):
 
     def leave_witness(self, store_id: bytes, data: bytes) -> None:
         """Leave a witness for the next opening."""
+        ...
+
+    def witness_problem(self) -> str:
+        """Why no witness can be left, in words; empty when one can."""
         ...
 
 
@@ -121,6 +132,10 @@ class HomePremises:
     def leave_witness(self, store_id: bytes, data: bytes) -> None:
         """See ``Premises.leave_witness``."""
         WitnessFile(runtime_directory(), store_id).leave(data)
+
+    def witness_problem(self) -> str:
+        """See ``Premises.witness_problem``."""
+        return runtime_problem()
 
 
 class SystemClock:

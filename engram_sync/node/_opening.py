@@ -8,7 +8,7 @@ from pathlib import Path
 
 import trio
 
-from engram_sync.config import Config, load_config, resolve_home
+from engram_sync.config import ENV_RUNTIME, Config, load_config, resolve_home
 from engram_sync.errors import EngramError
 from engram_sync.log import decode_witnesses, encode_witnesses
 from engram_sync.memory import InstantMemories
@@ -82,6 +82,10 @@ async def _core(
         quotas = Quotas(key.public)
         core = Core(premises.path, key, config, machine, store, path, facts, instant, quotas)
         core.scopes.update({row.id: path.view(tx, row.id) for row in tx.scopes()})
+        if problem := premises.witness_problem():
+            core.problems["witness"] = (
+                f"every start begins new logs, because {problem}: set {ENV_RUNTIME}"
+            )
         return core
 
     core = await store.submit(begin)

@@ -11,7 +11,7 @@ from engram_sync.errors import DegradedError, EngramError
 from engram_sync.node._answering import Answering
 from engram_sync.node._budget import Budget
 from engram_sync.node._connection import Services
-from engram_sync.node._contradictions import copies, divergences
+from engram_sync.node._contradictions import copies, divergences, refusals
 from engram_sync.node._core import Core
 from engram_sync.node._machine import Machine, capabilities
 from engram_sync.node._network import Network
@@ -50,10 +50,7 @@ class Sharing:
         self.network = self._new_network(core.machine)
         core.listeners.append(self._on_view)
         core.receiving = self._receiving
-        core.contradictions = lambda: [
-            *divergences(core, self.network),
-            *copies(core, self.network),
-        ]
+        core.contradictions = self._contradictions
 
     def _new_network(self, machine: Machine) -> Network:
         sync, network = self._core.config.sync, self._core.config.network
@@ -138,7 +135,11 @@ class Sharing:
 
     def _alone(self) -> bool:
         others = self._core.scopes[self._core.facts.agent_scope].readers - {self._core.key.public}
-        return bool(others) and not self.network.connections
+        return bool(others) and others.isdisjoint(self.network.connections)
+
+    def _contradictions(self) -> list[str]:
+        core, network = self._core, self.network
+        return [*divergences(core, network), *copies(core, network), *refusals(network)]
 
     async def stop(self) -> None:
         """Close every connection and listener; returns when all are closed."""

@@ -129,6 +129,10 @@ class SimulatedPremises:
         if not self._without_power:
             self._witnesses[store_id] = data
 
+    def witness_problem(self) -> str:
+        """See ``Premises.witness_problem``."""
+        return ""
+
     @property
     def proven(self) -> bool:
         """Whether a witness says that the store is the newest."""

@@ -65,3 +65,16 @@ async def test_a_node_whose_store_is_gone_says_so_by_itself_and_stores_nothing(
         await until(recovered)
         await a.remember("written after")
         assert await contents(a) == ["written after", "written before"]
+
+
+async def test_a_member_of_another_agent_does_not_count_as_somebody_reached(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.open("a") as a, village.open("b") as b, village.open("c") as c:
+        await b.join(await a.invite())
+        await a.join(await c.invite())
+        await agreement(a, c)
+        village.network.partition("a", "c")
+        await until(lambda: degraded(a))
+        assert any("working locally" in problem for problem in (await a.status()).problems)
+        assert a._sharing.network.connections

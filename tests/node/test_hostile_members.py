@@ -23,6 +23,7 @@ from engram_wire import (
     Ping,
     Pong,
     Probe,
+    Refusal,
     Summary,
     SyncAck,
     SyncRequest,
@@ -292,3 +293,25 @@ async def test_nobody_fills_the_status_with_forks(
         assert len(status.forks) == 6
         assert len(status.problems) == 3 + 1
         assert "at 6 places" in " ".join(status.problems)
+
+
+async def test_what_a_member_says_it_refuses_is_a_problem_while_it_says_so(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.open("a") as a:
+        rogue = await admitted(village, a)
+        engram = await a.remember("fine, and refused all the same")
+        await rogue.say(SyncRequest(1, a._core.facts.agent_scope, bytes(32), ()))
+        (announced, *_) = (await rogue.hear(SyncResponse)).announcements
+        await rogue.say(SyncAck(1, (), None, (Refusal(announced.ref, 1, 1),)))
+
+        async def told() -> bool:
+            return any("rogue refuses" in text for text in (await a.status()).problems)
+
+        async def untold() -> bool:
+            return not await told()
+
+        await until(told)
+        await rogue.link.aclose()
+        await until(untold)
+        assert (await a.get(engram.id)).content

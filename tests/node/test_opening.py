@@ -282,3 +282,21 @@ async def test_a_node_without_a_network_syncs_for_the_time_of_the_call(tmp_path:
         assert peer.last_success_ms is not None
         assert (await b.sync(timeout_s=30)).state == "failed"
         assert (await b.peers())[0].state == "unreachable"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="permissions work differently there")
+async def test_a_place_where_no_witness_can_be_left_is_a_problem(
+    tmp_path: Path, runtime: Path
+) -> None:
+    """Otherwise every start would begin new logs, and nobody would know why they grow."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir(mode=0o700)
+    await trio.Path(runtime).symlink_to(elsewhere)
+    async with Node.open(tmp_path / "home", config=CONFIG, services=()) as node:
+        (problem,) = (await node.status()).problems
+        assert "only this user can write to" in problem
+        assert "ENGRAM_SYNC_RUNTIME_DIR" in problem
+    assert not list(elsewhere.iterdir())
+    await trio.Path(runtime).unlink()
+    async with Node.open(tmp_path / "home", config=CONFIG, services=()) as node:
+        assert not (await node.status()).problems

@@ -73,6 +73,9 @@ class MemoryPremises:
     def leave_witness(self, store_id: bytes, data: bytes) -> None:
         self.witness[store_id] = data
 
+    def witness_problem(self) -> str:
+        return ""
+
     def copy(self, name: str) -> "MemoryPremises":
         """Another home with the same content, as a clone or a restored backup has it.
 
