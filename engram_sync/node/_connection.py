@@ -235,14 +235,16 @@ class Connection:
         receiving.cancel()
 
     async def _drain_events(self) -> None:
-        while self._took_event():
-            # So that what is slow to read is read slowly, on whichever connection it comes.
-            await trio.sleep_until(self.services.quotas.read_at(self.peer, trio.current_time()))
+        while True:
+            # What is slow to read is read slowly, on whichever connection it comes.  And a receive
+            # loop that never yields would stall every other connection.
+            now = trio.current_time()
+            await trio.sleep_until(self.services.quotas.read_at(self.peer, now))
+            if not self._took_event():
+                return
             while self._behind():
                 # Not reading is the back-pressure: the peer's own buffers fill next.
                 await self._waited("done")
-            # A receive loop that never yields would stall every other connection.
-            await trio.lowlevel.checkpoint()
 
     def _took_event(self) -> bool:
         """Deal with the next message that has arrived; False when there is none."""

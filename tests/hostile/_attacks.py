@@ -1,0 +1,418 @@
+"""What a member does to harm: one function each, which yields the logs that it pushes.
+
+Every one is valid by itself, or looks so until it is checked.  ``size`` is how much of it.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import count
+
+from engram_wire import (
+    Edit,
+    Insert,
+    RecordKind,
+    Reference,
+    Superseded,
+)
+
+from ._forge import HLC_LAST, Forged, new_engram
+from ._member import Member
+
+Attack = Callable[[Member, bytes, int], Iterator[Forged]]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One attack with its sizes."""
+
+    name: str
+    attack: Attack
+    small: int
+    full: int
+    row: str = ""
+    """The row of the list of faults that it repeats, if any."""
+    payloads: bool = True
+    """Whether the values travel along."""
+
+
+CASES: list[Case] = []
+
+
+def case(
+    small: int, full: int, row: str = "", *, payloads: bool = True
+) -> Callable[[Attack], Attack]:
+    """Enter a function into the table."""
+
+    def enter(attack: Attack) -> Attack:
+        CASES.append(Case(attack.__name__, attack, small, full, row, payloads))
+        return attack
+
+    return enter
+
+
+def _life(state: str) -> tuple[str, list[str]]:
+    return "r/life", [state, ""]
+
+
+# -- one memory ------------------------------------------------------------------------------------
+
+
+@case(300, 4_000, "X1")
+def deletes_of_one_memory(member: Member, target: bytes, size: int) -> Iterator[Forged]:
+    log = member.log()
+    for clock in range(size):
+        seen = [Superseded(0, None, clock)] if clock else []
+        log.add(target, [_life("deleted")], kind=RecordKind.DELETE, superseded=seen)
+    yield log
+
+
+@case(300, 4_000)
+def archives_beside_each_other(member: Member, target: bytes, size: int) -> Iterator[Forged]:
+    log = member.log()
+    for _ in range(size):
+        log.add(target, [_life("archived")], kind=RecordKind.ARCHIVE)
+    yield log
+
+
+@case(300, 4_000, "X8")
+def values_beside_each_other(member: Member, target: bytes, size: int) -> Iterator[Forged]:
+    log = member.log()
+    for number in range(size):
+        log.add(target, [("r/content", f"sibling {number}")])
+    yield log
+
+
+@case(60, 1_000, "X7")
+def large_values_beside_each_other(member: Member, target: bytes, size: int) -> Iterator[Forged]:
+    log = member.log()
+    for number in range(size):
+        log.add(target, [("r/content", f"{number} " + "x" * 200_000)])
+    yield log
+
+
+@case(200, 5_000, "X7")
+def large_metadata(member: Member, target: bytes, size: int) -> Iterator[Forged]:
+    log = member.log()
+    for number in range(size):
+        log.add(target, [("m/meta", [f"key {number}", "x" * 15_000])])
+    yield log
+
+
+@case(30, 2_000, "X8")
+def logs_on_one_memory(member: Member, target: bytes, size: int) -> Iterator[Forged]:
+    for number in range(size):
+        yield member.log().add(target, [("s/tags", f"tag {number}")])
+
+
+@case(1, 1, "X8")
+def a_clock_at_the_very_end(member: Member, target: bytes, size: int) -> Iterator[Forged]:
+    yield member.log().add(target, [("r/content", "from the end of time")], hlc=HLC_LAST)
+
+
+def _many(
+    member: Member, target: bytes, size: int, put: Callable[[int], tuple[str, object]]
+) -> Forged:
+    log = member.log()
+    numbers = count()
+    for _ in range(size):
+        puts = [put(next(numbers)) for _ in range(64)]
+        log.add(target, puts)  # type: ignore[arg-type]
+    return log
+
+
+@case(30, 1_000, "X4")
+def tags(member: Member, target: bytes, size: int) -> Iterator[Forged]:
+    yield _many(member, target, size, lambda n: ("s/tags", f"tag {n}"))
+
+
+@case(30, 1_000, "X4")
+def metadata_keys(member: Member, target: bytes, size: int) -> Iterator[Forged]:
+    yield _many(member, target, size, lambda n: ("m/meta", [f"key {n}", n]))
+
+
+@case(30, 1_000, "X4")
+def counters(member: Member, target: bytes, size: int) -> Iterator[Forged]:
+    yield _many(member, target, size, lambda n: (f"c/count{n}", n))
+
+
+@case(30, 1_000, "X4")
+def collections_that_nobody_knows(member: Member, target: bytes, size: int) -> Iterator[Forged]:
+    yield _many(member, target, size, lambda n: (f"s/unknown{n}", n))
+
+
+@case(30, 1_000, "D6")
+def beliefs(member: Member, target: bytes, size: int) -> Iterator[Forged]:
+    yield _many(member, target, size, lambda n: ("b/belief", ["it", f"is {n}", "so", True, 1.0]))
+
+
+@case(30, 1_000)
+def opinions_that_contradict_each_other(
+    member: Member, target: bytes, size: int
+) -> Iterator[Forged]:
+    yield _many(member, target, size, lambda n: ("b/belief", ["it", "is", f"{n}", True, 1.0]))
+
+
+@case(30, 1_000)
+def events(member: Member, target: bytes, size: int) -> Iterator[Forged]:
+    yield _many(member, target, size, lambda n: ("l/events", f"event {n}"))
+
+
+@case(10, 200)
+def heads_of_a_skill(member: Member, target: bytes, size: int) -> Iterator[Forged]:
+    def head(n: int) -> tuple[str, object]:
+        return "k/skill", [n.to_bytes(8, "big"), [], {"name": "s", "text": f"{n}"}]
+
+    yield _many(member, target, size, head)
+
+
+@case(20, 300)
+def values_that_fit_no_schema(member: Member, target: bytes, size: int) -> Iterator[Forged]:
+    yield _many(member, target, size, lambda n: ("r/content", n))
+
+
+@case(20, 200, "D6")
+def a_record_that_supersedes_as_much_as_it_may(
+    member: Member, target: bytes, size: int
+) -> Iterator[Forged]:
+    log = _many(member, target, 64, lambda n: ("s/tags", f"tag {n}"))
+    clock = 64 * 64
+    for _ in range(size):
+        seen = [Superseded(0, None, number) for number in range(clock - 4_096, clock)]
+        log.add(target, [("s/tags", f"tag {clock}")], superseded=seen)
+        clock += 1
+    yield log
+
+
+@case(200, 4_000, "D1")
+def versions_of_one_memory(member: Member, target: bytes, size: int) -> Iterator[Forged]:
+    log = member.log().add(target, [("r/content", "0")])
+    for number in range(size):
+        log.add(target, [("r/content", f"{number}")], superseded=[Superseded(0, None, number)])
+    yield log
+
+
+@case(100, 4_000, "D7")
+def a_text_nested_deep(member: Member, target: bytes, size: int) -> Iterator[Forged]:
+    engram = new_engram()
+    log = member.log().add(engram, [("r/body", "text")], kind=RecordKind.CREATE)
+    left: Reference | None = None
+    for number in range(size):
+        edit = Edit(Reference(None, 0), (Insert(left, None, 1),), ())
+        log.add(engram, [("x/body", "x")], kind=RecordKind.EDIT, edit=edit)
+        left = Reference(None, number + 1)
+    yield log
+
+
+@case(100, 4_000)
+def text_inserted_at_the_front(member: Member, target: bytes, size: int) -> Iterator[Forged]:
+    engram = new_engram()
+    log = member.log().add(engram, [("r/body", "text")], kind=RecordKind.CREATE)
+    for number in range(size):
+        right = Reference(None, number) if number else None
+        edit = Edit(Reference(None, 0), (Insert(None, right, 1),), ())
+        log.add(engram, [("x/body", "x")], kind=RecordKind.EDIT, edit=edit)
+    yield log
+
+
+# -- many memories ---------------------------------------------------------------------------------
+
+
+@case(3_000, 200_000, "X6")
+def tiny_memories(member: Member, target: bytes, size: int) -> Iterator[Forged]:
+    log = member.log()
+    for number in range(size):
+        puts = [("r/content", f"{number}")]
+        log.add(
+            new_engram(),
+            puts,
+            kind=RecordKind.CREATE,
+            marked=number % 128 == 127 or number == size - 1,
+        )
+    yield log
+
+
+@case(100, 2_000, "X6")
+def large_memories(member: Member, target: bytes, size: int) -> Iterator[Forged]:
+    log = member.log()
+    for number in range(size):
+        log.add(new_engram(), [("r/content", f"{number} " + "x" * 100_000)], kind=RecordKind.CREATE)
+    yield log
+
+
+@case(1_000, 50_000)
+def memories_of_logs_of_their_own(member: Member, target: bytes, size: int) -> Iterator[Forged]:
+    for number in range(size // 10):
+        yield member.log().add(new_engram(), [("r/content", f"{number}")], kind=RecordKind.CREATE)
+
+
+@case(200, 2_000, "X9", payloads=False)
+def values_that_are_withheld(member: Member, target: bytes, size: int) -> Iterator[Forged]:
+    log = member.log()
+    for number in range(size):
+        log.add(new_engram(), [("r/content", f"{number}")], kind=RecordKind.CREATE)
+    yield log
+
+
+@case(100, 4_000)
+def a_memory_deleted_before_anybody_wrote_it(
+    member: Member, target: bytes, size: int
+) -> Iterator[Forged]:
+    log = member.log()
+    for _ in range(size):
+        log.add(new_engram(), [_life("deleted")], kind=RecordKind.DELETE)
+    yield log
+
+
+# -- dependencies, logs and forks ------------------------------------------------------------------
+
+
+@case(12, 300, "X2")
+def ancestors_without_number(member: Member, target: bytes, size: int) -> Iterator[Forged]:
+    """Each log depends on the newest position of all before it."""
+    logs = [member.log().add(new_engram(), [("s/tags", "x")]) for _ in range(size)]
+    yield from logs
+    last = member.log()
+    for _ in range(size):
+        last.add(target, [("s/tags", "y")], deps=[log.head for log in logs[:64]])
+        logs = [*logs[1:], logs[0]]
+    yield last
+
+
+@case(40, 1_000, "X3")
+def wide_dependencies(member: Member, target: bytes, size: int) -> Iterator[Forged]:
+    heads: list[bytes] = []
+    for _ in range(size):
+        log = member.log().add(new_engram(), [("s/tags", "x")], deps=heads[-64:])
+        heads.append(log.head)
+        yield log
+
+
+@case(300, 5_000, "D2")
+def dependencies_that_nobody_signed(member: Member, target: bytes, size: int) -> Iterator[Forged]:
+    long = member.log()
+    for number in range(size):
+        long.add(new_engram(), [("s/tags", "x")], marked=number % 100 == 99 or number == size - 1)
+    yield long
+    deps = [head for n, head in enumerate(long.heads) if n > 0 and n % 100 != 0][:60]
+    yield member.log().add(target, [("s/tags", "y")], deps=deps)
+
+
+@case(100, 2_000)
+def joins_of_everything(member: Member, target: bytes, size: int) -> Iterator[Forged]:
+    other = member.log()
+    for _ in range(size):
+        other.add(new_engram(), [("s/tags", "x")])
+    yield other
+    log = member.log()
+    for number in range(1, size):
+        log.add(bytes(16), kind=RecordKind.JOIN, deps=[other.heads[number]])
+    yield log
+
+
+@case(3, 100, "X10")
+def dependencies_on_membership(member: Member, target: bytes, size: int) -> Iterator[Forged]:
+    for _ in range(size):
+        yield member.log().add(new_engram(), [("s/tags", "x")], deps=member.membership)
+
+
+@case(20, 300, "G1")
+def finished_logs(member: Member, target: bytes, size: int) -> Iterator[Forged]:
+    """Each log ends the one before it."""
+    before: Forged | None = None
+    for number in range(size):
+        log = member.log()
+        if before is not None:
+            ends = [Superseded(0, before.id, len(before.records))]
+            log.add(bytes(16), kind=RecordKind.SEAL, superseded=ends, deps=[before.head])
+        yield log.add(new_engram(), [("r/content", f"{number}")], kind=RecordKind.CREATE)
+        before = log
+
+
+def _fork(log: Forged, at: int, target: bytes, records: int) -> Forged:
+    """The same log, continued in another way after position ``at``."""
+    other = Forged.__new__(Forged)
+    other.scope, other.author, other.incarnation = log.scope, log.author, log.incarnation
+    other.id, other._auth = log.id, log._auth
+    other.heads, other.records = log.heads[: at + 1], log.records[:at]
+    for number in range(records):
+        other.add(target, [("r/content", f"of another branch {number}")])
+    return other
+
+
+@case(50, 500, "D4")
+def a_log_told_in_two_ways(member: Member, target: bytes, size: int) -> Iterator[Forged]:
+    log = member.log()
+    for number in range(2 * size):
+        log.add(target, [("r/content", f"{number}")])
+    yield log
+    yield _fork(log, size, target, size)
+
+
+@case(15, 200)
+def branches_at_one_place(member: Member, target: bytes, size: int) -> Iterator[Forged]:
+    log = member.log().add(target, [("r/content", "the trunk")])
+    for number in range(size):
+        yield _fork(log, 1, new_engram(), number % 3 + 1)
+
+
+@case(15, 200)
+def branches_at_many_places(member: Member, target: bytes, size: int) -> Iterator[Forged]:
+    log = member.log()
+    for number in range(size):
+        log.add(target, [("r/content", f"{number}")])
+    yield log
+    for number in range(1, size):
+        yield _fork(log, number, target, 1)
+
+
+# -- what others own -------------------------------------------------------------------------------
+
+
+@case(20, 500)
+def erasures_of_what_others_wrote(member: Member, target: bytes, size: int) -> Iterator[Forged]:
+    for log, head in member.others[:size]:
+        ends = [Superseded(0, log, 1)]
+        yield member.log().add(target, kind=RecordKind.ERASE, superseded=ends, deps=[head])
+
+
+@case(60, 2_000, "D5")
+def erasures_of_its_own(member: Member, target: bytes, size: int) -> Iterator[Forged]:
+    log = member.log()
+    for number in range(size):
+        engram = new_engram()
+        log.add(engram, [("r/content", f"{number}")], kind=RecordKind.CREATE)
+        log.add(engram, kind=RecordKind.ERASE, superseded=[Superseded(0, None, 2 * number + 1)])
+    yield log
+
+
+@case(5, 50)
+def ends_of_the_logs_of_others(member: Member, target: bytes, size: int) -> Iterator[Forged]:
+    for log, head in member.others[:size]:
+        ends = [Superseded(0, log, 1)]
+        yield member.log().add(bytes(16), kind=RecordKind.SEAL, superseded=ends, deps=[head])
+
+
+@case(5, 50, "P1")
+def a_count_for_somebody_else(member: Member, target: bytes, size: int) -> Iterator[Forged]:
+    log = member.log()
+    for number in range(size):
+        log.add(target, [("c/done", [number.to_bytes(8, "big"), 1 << 53, 0])])
+    yield log
+
+
+@case(20, 500, "F1")
+def kinds_of_tomorrow(member: Member, target: bytes, size: int) -> Iterator[Forged]:
+    """Optional ones: what must be understood stops the scope, and says so."""
+    log = member.log()
+    for number in range(size):
+        log.add(target, [("r/content", f"{number}")], kind=0x20 | 9)
+    yield log
+
+
+@case(20, 200)
+def records_that_supersede_what_never_was(
+    member: Member, target: bytes, size: int
+) -> Iterator[Forged]:
+    for number in range(size):
+        never = [Superseded(0, None, 99)]
+        yield member.log().add(target, [("r/content", f"{number}")], superseded=never)
