@@ -15,6 +15,7 @@ from engram_wire import (
     Identity,
     JoinRequest,
     JoinResponse,
+    LocalProtocolError,
     LogDomain,
     Message,
     Role,
@@ -130,7 +131,10 @@ class Member:
     async def say(self, *messages: Message) -> None:
         """Send messages, one after the other."""
         for message in messages:
-            data = self._session.send(message, timestamp_ms=0)
+            try:
+                data = self._session.send(message, timestamp_ms=0)
+            except LocalProtocolError as error:
+                raise Ended from error  # The node has said goodbye.
             await self.raw(data)
 
     async def raw(self, data: bytes) -> None:
