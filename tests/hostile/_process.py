@@ -77,4 +77,5 @@ async def node(home: Path, label: str, peer: str = "") -> AsyncGenerator[Process
             with trio.CancelScope(shield=True, deadline=trio.current_time() + 20):
                 await trio.to_thread.run_sync(running.wait, abandon_on_cancel=True)
             running.kill()
+            running.stdout.close()
             nursery.cancel_scope.cancel()
