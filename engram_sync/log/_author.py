@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import islice
 
 from engram_crdt import hlc
 from engram_sync.errors import DeniedError, UsageError
@@ -31,11 +30,11 @@ from ._batches import AuthoredBatch, Draft, Run
 from ._check import RunCheck
 from ._commit import commit, set_live
 from ._limits import JOIN_SALT, NO_ENGRAM
+from ._lineage import Reach, joined
 from ._logs import LogState
-from ._past import merged
 from ._references import written
 from ._registry import Advance, Registry
-from ._resolve import follow, path_seen
+from ._resolve import follow
 from ._views import History, Rules
 
 _JOIN = Draft(RecordKind.JOIN, NO_ENGRAM)
@@ -113,12 +112,19 @@ def author(
     stated = _stated(rules, log, auth)
     heads = _heads(registry, rules, log)
     rows = _Rows(log.seq, now_ms, dict(clocks))
-    for names in _chunks(heads, keep=DEPS_MAX):
+    forked = registry.scope(log.scope).branches > 0
+    rest = list(zip(drafts, salts, strict=True))
+    if len(heads) > DEPS_MAX and drafts[0].kind == RecordKind.SEAL and not forked:
+        # First of all: a log continues what its first record seals.
+        (seal, salt), *rest = rest
+        rows.add(seal, salt, encode_ids(_ends(registry, log.scope, seal)), stated)
+        stated = AUTH_UNCHANGED
+    *joins, last = _chunks(heads, DEPS_MAX)
+    for names in joins:
         rows.add(_JOIN, JOIN_SALT, encode_ids(names), stated)
         stated = AUTH_UNCHANGED
-    deps = encode_ids(heads[len(rows.records) * DEPS_MAX :])
-    forked = registry.scope(log.scope).branches > 0
-    for draft, salt in zip(drafts, salts, strict=True):
+    deps = encode_ids(last)
+    for draft, salt in rest:
         named = written(registry, log, draft, history) if forked else draft
         rows.add(named, salt, deps, stated)
         deps, stated = NO_IDS, AUTH_UNCHANGED
@@ -156,17 +162,24 @@ def _heads(registry: Registry, rules: Rules, log: LogState) -> list[bytes]:
             and other.domain == log.domain
             and rules.leads(log.scope, other.author)
         ]
-        behind = ({**other.past.seen, **path_seen(other)} for other in wanted)
-        seen = merged(log.past.seen, *behind)
-        tips = [other for other in wanted if seen.get(other.n, 0) < other.seq]
+        vectors = [other.past.seen for other in wanted]
+        vectors += [{o.before[0].n: o.before[1]} for o in wanted if o.before is not None]
+        seen = Reach(joined(registry.by_number, log.past.seen, *vectors), registry.by_number)
+        tips = [other for other in wanted if seen.in_log(other) < other.seq]
     return sorted(tip.head for tip in tips)
 
 
-def _chunks(heads: list[bytes], *, keep: int) -> Iterator[list[bytes]]:
-    """Groups of ``keep`` heads for join records, until no more than ``keep`` are left."""
-    rest = iter(heads)
-    for _ in range((len(heads) - 1) // keep):
-        yield list(islice(rest, keep))
+def _chunks(heads: list[bytes], size: int) -> list[list[bytes]]:
+    """Groups of heads, all but the last for join records; at least one, which may be empty."""
+    return [heads[at : at + size] for at in range(0, max(len(heads), 1), size)]
+
+
+def _ends(registry: Registry, scope: bytes, seal: Draft) -> Iterator[bytes]:
+    """The heads of the logs that a seal names."""
+    for item in seal.superseded:
+        sealed = None if item.log is None else registry.log(item.log, scope)
+        if sealed is not None:
+            yield sealed.head
 
 
 def _sign(

@@ -30,9 +30,10 @@ from engram_wire import (
 from ._dots import Context, check_dots_untrusted
 from ._edits import check_edit_untrusted
 from ._endings import check_erase_untrusted, check_seal_untrusted
+from ._lineage import depth_of, joined
 from ._logs import LogState
 from ._names import Named, named_at
-from ._past import Past, encode_past, merged
+from ._past import Past, encode_past
 from ._puts import Put, PutIndex
 from ._registry import Registry
 from ._resolve import Place, follow, past_at, place_of_untrusted
@@ -63,6 +64,8 @@ class RunCheck:
     """(log, seq) of each record that the accepted ones erase."""
     sealed: list[tuple[LogState, int]] = field(default_factory=list[tuple[LogState, int]])
     """(log, seq) of each log that they end."""
+    continues: tuple[LogState, int] | None = None
+    """The newest log that the first record of this one seals, and where."""
     newer: set[str] = field(default_factory=set[str])
     """What they need that this version does not know, and must not go on without; in words."""
     _undo: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
@@ -154,10 +157,10 @@ class RunCheck:
             place = self._place_untrusted(record, head)
             if members and place.log.domain != LogDomain.MEMBERS:
                 raise InvalidRecordError("a membership record depends on data")
-            seen.append(place.seen(self.history))
+            seen += ({place.log.n: place.seq}, place.past(self.history))
         auth = self._auth_untrusted(record, seen)
         if seen:
-            self.past = Past(merged(self.past.seen, *seen), auth)
+            self.past = Past(joined(self.registry.by_number, self.past.seen, *seen), auth)
             self.pasts.append((record.seq, encode_past(self.past)))
 
     def _auth_untrusted(self, record: Record, seen: list[Mapping[int, int]]) -> bytes:
@@ -174,7 +177,7 @@ class RunCheck:
             place = self._place_untrusted(record, head)
             if place.log.domain != LogDomain.MEMBERS:
                 raise InvalidRecordError("auth names a position of a data log")
-            seen.append(place.seen(self.history))
+            seen += ({place.log.n: place.seq}, place.past(self.history))
         if not self.rules.may_write(self.log.scope, heads, self.log.author):
             raise InvalidRecordError("the author may not write at the membership heads it names")
         return record.auth
@@ -213,7 +216,10 @@ class RunCheck:
     def _references_untrusted(self, record: Record, shape: Shape) -> None:
         own, named = self.log, self._named_by(record)
         if shape.kind == RecordKind.SEAL:
-            self.sealed += check_seal_untrusted(record, own, named)
+            sealed = check_seal_untrusted(record, own, named)
+            if record.seq == 1 and sealed:
+                self.continues = max(sealed, key=lambda end: (depth_of(end[0]), end[1], end[0].id))
+            self.sealed += sealed
             return
         context = Context(named, self._puts_before(record), self._log_of)
         if shape.kind == RecordKind.ERASE:

@@ -28,6 +28,8 @@ def commit(
     """Make the outcome of a walk the new state of its log."""
     for undo in check.take_undo():
         registry.journal.record(undo)
+    if check.continues is not None:
+        registry.continues(log, *check.continues)
     new = registry.advance(log, to)
     sealed = [] if split is None else [part for part in (split.trunk, split.moved) if part]
     sealed = [part for part in sealed if part.sealed]

@@ -87,6 +87,10 @@ class Ledger:
         self._registry.add(log, parent)
         return log
 
+    def link(self, n: int, follows: int, until: int) -> None:
+        """Say what the first record of log ``n`` seals, once all logs are registered."""
+        self._registry.by_number(n).continues(self._registry.by_number(follows), until)
+
     def claim(self, log: LogState) -> None:
         """Say that this node continues ``log``, because the witness has proven that it may.
 

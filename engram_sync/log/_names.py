@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from engram_crdt import Dot
 from engram_wire import InvalidRecordError, Record
 
+from ._lineage import Reach
 from ._logs import LogState
 from ._past import Past
 from ._puts import PutIndex
@@ -47,7 +48,7 @@ class Named:
             path = own.path()
             self._path = {log.id for log in path}
             self._next = {log.parent.id: log for log in path if log.parent is not None}
-        self._past = seen
+        self._past = None if seen is None else Reach(seen, registry.by_number)
         self._load = puts
         self._puts: PutIndex | None = None
 
@@ -109,7 +110,7 @@ class Named:
 
     def seen(self, log: LogState) -> int:
         """How far the record's past reaches in ``log``, which is not on its path."""
-        return log.seq if self._past is None else self._past.get(log.n, 0)
+        return log.seq if self._past is None else self._past.in_log(log)
 
     def ends(self, log: LogState) -> int:
         """The last position of ``log`` in the record's past; 0 when its branches are there too."""

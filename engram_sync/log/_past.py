@@ -1,4 +1,4 @@
-"""The causal past of a position as a vector: how far it has seen each other log of its scope."""
+"""The causal past of a position as a vector: how far it has seen each lineage of its scope."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -14,19 +14,10 @@ class Past(NamedTuple):
     """What a position of a log has behind it, outside its own log."""
 
     seen: Mapping[int, int] = NOTHING
-    """Local log number to the newest seq seen.  Never changed in place."""
+    """Local log number to the newest seq seen, without what lineages tell.  Never changed in
+    place."""
     auth: bytes = AUTH_UNCHANGED
     """Encoded membership heads in force; ``AUTH_UNCHANGED`` when none were ever stated."""
-
-
-def merged(*vectors: Mapping[int, int]) -> dict[int, int]:
-    """The smallest vector that covers all of ``vectors``."""
-    result: dict[int, int] = {}
-    for vector in vectors:
-        for log, seq in vector.items():
-            if seq > result.get(log, 0):
-                result[log] = seq
-    return result
 
 
 def encode_past(past: Past) -> bytes:

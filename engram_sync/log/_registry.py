@@ -163,12 +163,12 @@ class Registry:
         seen = dict(past.seen)
         while beyond:
             log = self._by_number[beyond.pop()]
-            seq, seen[log.n] = seen[log.n], log.seq
+            seq = seen.pop(log.n)  # Its branches have the trunk behind them.
             heir = log.heir()
             seen[heir.n] = max(seq, seen.get(heir.n, 0))
             if self._ends_before(heir.n, seen[heir.n]):
                 beyond.append(heir.n)
-        return Past({n: seq for n, seq in seen.items() if seq}, past.auth)
+        return Past(seen, past.auth)
 
     def settle(self, trunk: LogState) -> list[tuple[LogState, Past]]:
         """Let every past in memory name the branches of ``trunk`` for what lies beyond its end.
@@ -233,6 +233,11 @@ class Registry:
         self.journal.record(undo)
         self.journal.record(undo_tips)
         return new
+
+    def continues(self, log: LogState, follows: LogState, until: int) -> None:
+        """Note that the first record of ``log`` seals ``follows`` at ``until``."""
+        log.continues(follows, until)
+        self.journal.record(lambda: log.continues(None, 0))
 
     def seal(self, log: LogState, seq: int) -> list[LogState]:
         """Note that the author ends the path of ``log`` at ``seq``.
@@ -338,7 +343,8 @@ def _tips_of(logs: Iterable[LogState], domain: int) -> set[int]:
     seen: dict[int, int] = {}
     own = [log for log in logs if log.domain == domain]
     for log in own:
-        for n, seq in log.past.seen.items():
+        before = () if log.before is None else ((log.before[0].n, log.before[1]),)
+        for n, seq in (*log.past.seen.items(), *before):
             if seq > seen.get(n, 0):
                 seen[n] = seq
     # A log's past never lists its own path, so whatever is seen was seen by another one.  What

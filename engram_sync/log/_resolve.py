@@ -7,7 +7,7 @@ from engram_wire import Record, extend
 
 from ._errors import MissingDependencyError
 from ._logs import LogState
-from ._past import NOTHING, Past, decode_past
+from ._past import Past, decode_past
 from ._registry import Registry
 from ._views import History
 
@@ -21,21 +21,8 @@ class Place(NamedTuple):
     seq: int
 
     def past(self, history: History) -> Mapping[int, int]:
-        """How far the position has seen other logs, those of its path included."""
-        past = past_at(self.registry, self.log, self.seq, history).seen
-        path = path_seen(self.log)
-        return {**past, **path} if path else past
-
-    def seen(self, history: History) -> Mapping[int, int]:
-        """The same as a vector that includes the position itself."""
-        return {**self.past(history), self.log.n: self.seq}
-
-
-def path_seen(log: LogState) -> Mapping[int, int]:
-    """What every position of ``log`` has behind it because it is a branch."""
-    if log.parent is None:
-        return NOTHING
-    return {trunk.n: trunk.seq for trunk in log.path()[:-1] if trunk.seq}
+        """How far the position has seen other logs, but for those of its lineage."""
+        return past_at(self.registry, self.log, self.seq, history).seen
 
 
 def past_at(registry: Registry, log: LogState, seq: int, history: History) -> Past:

@@ -45,6 +45,7 @@ def split(
         child.parent = moved
     registry.set_head(moved)
     registry.set_head(trunk)
+    heirs = _divide_lineage(registry, trunk, moved)
     rewritten = registry.settle(trunk)
     scope.tips.clear()
     scope.clocks = scope.closed = None
@@ -54,6 +55,7 @@ def split(
             log.past = past
         for child in moved.children.values():
             child.parent = trunk
+        _rejoin_lineage(registry, trunk, moved, heirs)
         registry.forget_head(trunk)
         registry.unregister(moved)
         trunk.seq, trunk.head, trunk.hlc, trunk.past, trunk.sealed, trunk.children = before
@@ -63,6 +65,33 @@ def split(
 
     told = Split(trunk, base, head, hlc, encode_past(past), moved)
     return told, undo, _Renamed(history, trunk, moved)
+
+
+def _divide_lineage(registry: Registry, trunk: LogState, moved: LogState) -> list[LogState]:
+    """Let whoever continued the end of ``trunk`` continue ``moved``; returns those."""
+    if not moved.base:
+        moved.continues(trunk.follows, trunk.until)
+        trunk.continues(None, 0)
+    heirs: list[LogState] = []
+    for log in registry.scope(trunk.scope).logs.values():
+        if log.author == trunk.author:
+            log.depth = -1
+            if log.follows is trunk and log.until > moved.base:
+                log.continues(moved, log.until)
+                heirs.append(log)
+    return heirs
+
+
+def _rejoin_lineage(
+    registry: Registry, trunk: LogState, moved: LogState, heirs: Sequence[LogState]
+) -> None:
+    if not moved.base:
+        trunk.continues(moved.follows, moved.until)
+    for log in registry.scope(trunk.scope).logs.values():
+        if log.author == trunk.author:
+            log.depth = -1
+    for log in heirs:
+        log.continues(trunk, log.until)
 
 
 class _Renamed:

@@ -1,6 +1,6 @@
 """Whose key wrote which log: what views need to name the author of a value."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from engram_sync.errors import CorruptError
@@ -19,10 +19,12 @@ class _Log(NamedTuple):
     author: bytes
     parent: int | None
     base: int
+    follows: int | None
+    until: int
 
 
 def _log_of(row: LogRow) -> _Log:
-    return _Log(row.n, row.id, row.author, row.parent, row.base)
+    return _Log(row.n, row.id, row.author, row.parent, row.base, row.follows, row.until)
 
 
 def _no_label(_scope: bytes, _key: bytes) -> str:
@@ -80,13 +82,6 @@ class Authors:
         self._by_n: dict[int, _Log] = {}
         self._by_id: dict[bytes, _Log] = {}
 
-    def learn(self, rows: Iterable[LogRow]) -> None:
-        """Remember these logs."""
-        for row in rows:
-            log = _log_of(row)
-            self._by_n[row.n] = log
-            self._by_id[row.id] = log
-
     def forget(self) -> None:
         """Forget all logs; they are learnt again from the store when somebody asks."""
         self._by_n = {}
@@ -109,17 +104,29 @@ class Authors:
             n = log.parent
         return [(n, first, last), *reversed(found)]
 
+    def before(self, reader: Reader, n: int) -> tuple[int, int] | None:
+        """(log, position) that every position of log ``n`` has behind it; None for the first of a
+        lineage.
+        """
+        log = self._numbered(reader, n)
+        if log.parent is not None and log.base:
+            return log.parent, log.base
+        return None if log.follows is None else (log.follows, log.until)
+
     def naming(self, reader: Reader, scope: bytes, log: int) -> Callable[[Record], Naming] | None:
         """What the references of each record of a log mean; None where no log was forked."""
         return self._naming(reader, scope, log)
 
     def seen(self, reader: Reader, scope: bytes, log: int, seq: int) -> Mapping[int, int]:
-        """By number, how far a position has seen each log of its scope that is not on its path."""
+        """By number, how far a position has seen other logs of its scope.
+
+        What these have ``before`` them, and what its own path has, goes without saying.
+        """
         seen = self._seen(reader, scope, log, seq)
         return decode_past(reader.past(log, seq)).seen if seen is None else seen
 
     def _numbered(self, reader: Reader, n: int) -> _Log:
-        log = self._by_n.get(n) or self._asked(reader, lambda row: row.n == n)
+        log = self._by_n.get(n) or self._learnt(reader.log(n))
         if log is None:
             raise CorruptError(
                 f"the store names a log {n} that it does not hold",
@@ -127,11 +134,12 @@ class Authors:
             )
         return log
 
-    def _asked(self, reader: Reader, wanted: Callable[[LogRow], bool]) -> _Log | None:
+    def _learnt(self, row: LogRow | None) -> _Log | None:
         """The log in the store's own words: another thread may forget what this one learns."""
-        rows = reader.logs()
-        self.learn(rows)
-        return next((_log_of(row) for row in rows if wanted(row)), None)
+        if row is None:
+            return None
+        log = self._by_n[row.n] = self._by_id[row.id] = _log_of(row)
+        return log
 
     def log_number(self, reader: Reader, log: bytes) -> int:
         """The number in the store of the log with this id."""
@@ -142,7 +150,7 @@ class Authors:
         return self._log(reader, log).author
 
     def _log(self, reader: Reader, log: bytes) -> _Log:
-        known = self._by_id.get(log) or self._asked(reader, lambda row: row.id == log)
+        known = self._by_id.get(log) or self._learnt(reader.log_by_id(log))
         if known is None:
             raise CorruptError(
                 f"the store names a log {log.hex()[:16]} that it does not hold",

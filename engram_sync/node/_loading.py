@@ -15,7 +15,7 @@ def load_logs(
 ) -> list[LogState]:
     """Register stored logs, which come in the order of their numbers."""
     pasts = _pasts(reader, rows)
-    return [
+    logs = [
         ledger.add_log(
             row.n,
             scopes[row.scope].id,
@@ -30,6 +30,10 @@ def load_logs(
         )
         for row in rows
     ]
+    for row in rows:
+        if row.follows is not None:
+            ledger.link(row.n, row.follows, row.until)
+    return logs
 
 
 def _pasts(reader: Reader, rows: Sequence[LogRow]) -> dict[int, bytes | None]:

@@ -2,7 +2,7 @@
 
 from engram_sync.host import Entropy
 from engram_sync.log import NO_ENGRAM, Draft, Ledger, LogState
-from engram_wire import LogDomain, RecordKind, Superseded
+from engram_wire import DEPS_MAX, LogDomain, RecordKind, Superseded
 
 INCARNATION_BYTES = 16
 SEALS_PER_RECORD = 1_000
@@ -72,8 +72,12 @@ class OwnLogs:
             log for log in self.data_logs(scope) if log.seq > log.sealed and not self.is_live(log)
         ]
         named = [Superseded(0, log.id, log.seq) for log in ended]
-        starts = range(0, len(named), SEALS_PER_RECORD)
-        parts = [tuple(named[start : start + SEALS_PER_RECORD]) for start in starts]
+        # The newest ones first: the log continues what its first record seals, which depends on
+        # each of them by name.
+        first, rest = named[-DEPS_MAX:], named[:-DEPS_MAX]
+        starts = range(0, len(rest), SEALS_PER_RECORD)
+        parts = [tuple(first)] if first else []
+        parts += [tuple(rest[start : start + SEALS_PER_RECORD]) for start in starts]
         return [Draft(RecordKind.SEAL, NO_ENGRAM, (), part) for part in parts]
 
     def data_logs(self, scope: bytes) -> list[LogState]:

@@ -66,6 +66,8 @@ class Storing:
             parent=None if log.parent is None else log.parent.n,
             base=log.base,
             branch=log.branch,
+            follows=None if log.follows is None else log.follows.n,
+            until=log.until,
         )
         if number != log.n:
             raise CorruptError(f"log {number} of the store is log {log.n} of the ledger")

@@ -95,7 +95,6 @@ class WritePath:
         for scope in scopes.values():
             self.ledger.add_scope(scope.id, scope.n)
         rows = reader.logs()
-        self.authors.learn(rows)
         for log in load_logs(reader, self.ledger, rows, scopes):
             proven = continues(witnesses.get(log.id), log, boot_id)
             if proven and log.author == self._key.public and log.seq > log.sealed:

@@ -17,6 +17,8 @@ _REFERENCES = (
     "UPDATE eng SET log = ?3 WHERE log = ?1 AND seq > ?2",
     "UPDATE receipt SET log = ?3 WHERE log = ?1 AND seq > ?2",
     "UPDATE log SET parent = ?3 WHERE parent = ?1 AND base > ?2",
+    "UPDATE log SET follows = ?3 WHERE follows = ?1 AND until > ?2",
+    "UPDATE log SET follows = NULL, until = 0 WHERE n = ?1 AND ?2 = 0 AND ?3",
     """UPDATE log SET (seq, head, hlc, sealed) = (
         SELECT seq, head, hlc, iif(sealed > ?2, sealed, 0) FROM log WHERE n = ?1
     ) WHERE n = ?3""",

@@ -66,6 +66,8 @@ class Transaction(Reader, Protocol):
         parent: int | None = None,
         base: int = 0,
         branch: bytes | None = None,
+        follows: int | None = None,
+        until: int = 0,
     ) -> int:
         """Add an empty log (seq ``base``, head ``log_id``, hlc 0) and return its number."""
         ...

@@ -50,6 +50,10 @@ class LogRow(NamedTuple):
     """Chain id of the first record of a branch; None for a root."""
     sealed: int = 0
     """Where its author ended the log; 0 while it did not."""
+    follows: int | None = None
+    """Number of the newest log that its first record seals; None when that seals none."""
+    until: int = 0
+    """Where it seals that log."""
 
 
 class RunRow(NamedTuple):

@@ -103,6 +103,9 @@ _THIRD = (
         id INTEGER PRIMARY KEY, scope INTEGER NOT NULL REFERENCES scope(n), head BLOB NOT NULL)""",
     "CREATE INDEX mark_head ON mark(substr(head, 1, 8))",
     "DROP TABLE quarantine",
+    # What the first record of a log seals.
+    "ALTER TABLE log ADD COLUMN follows INTEGER REFERENCES log(n)",
+    "ALTER TABLE log ADD COLUMN until INTEGER NOT NULL DEFAULT 0",
 )
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _THIRD)

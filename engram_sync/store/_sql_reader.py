@@ -16,8 +16,8 @@ _SCOPE = (
     "SELECT n, id, kind, secret, current, materialised, digest, live, deleted, records FROM scope"
 )
 _LOG = (
-    "SELECT n, id, scope, domain, author, incarnation, seq, head, hlc, parent, base, branch, sealed"
-    " FROM log"
+    "SELECT n, id, scope, domain, author, incarnation, seq, head, hlc, parent, base, branch, "
+    "sealed, follows, until FROM log"
 )
 _ENGRAM = (
     "SELECT n, scope, eid, log, seq, records, hlc, life, conflict, state, view, digest FROM eng"

@@ -99,13 +99,14 @@ class SqlTransaction(SqlPayloads):
         parent: int | None = None,
         base: int = 0,
         branch: bytes | None = None,
+        follows: int | None = None,
+        until: int = 0,
     ) -> int:
         sql = """INSERT INTO log
-            (id, scope, domain, author, incarnation, seq, head, hlc, parent, base, branch)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?7, ?1, 0, ?6, ?7, ?8) RETURNING n"""
-        return self._sql.number(
-            sql, (log_id, scope, domain, author, incarnation, parent, base, branch)
-        )
+            (id, scope, domain, author, incarnation, seq, head, hlc, parent, base, branch, follows,
+            until) VALUES (?1, ?2, ?3, ?4, ?5, ?7, ?1, 0, ?6, ?7, ?8, ?9, ?10) RETURNING n"""
+        named = (log_id, scope, domain, author, incarnation, parent, base, branch, follows, until)
+        return self._sql.number(sql, named)
 
     def split_log(self, log: int, base: int, moved: int) -> None:
         split_log(self._sql, log, base, moved)

@@ -275,6 +275,7 @@ class Replica:
             (
                 *(log.id, log.n, log.seq, log.head, log.hlc, dict(log.past.seen), log.past.auth),
                 *(log.root, log.base, log.parent.n if log.parent else 0, log.sealed, log.live),
+                *(log.follows.n if log.follows else 0, log.until),
                 sorted(child.n for child in log.children.values()),
             )
             for log in ledger.logs(scope)
@@ -358,6 +359,10 @@ class Replica:
             )
             if log.live:
                 other.ledger.claim(other.shelf.logs[n])
+        for n, log in other.shelf.logs.items():
+            follows = self.shelf.logs[n].follows
+            if follows is not None:
+                other.ledger.link(log.n, follows.n, self.shelf.logs[n].until)
         other.restore_charters()
         return other
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from engram_sync.log import GapError, MissingDependencyError
+from engram_sync.log._lineage import Reach
 from engram_wire import (
     CloseCode,
     SignatureError,
@@ -251,12 +252,15 @@ def test_pasts_stored_before_a_fork_are_understood_after_it(fork: Fork) -> None:
     assert batch.split is not None
     assert batch.split.moved is not None
     seen = fork.ann.open(fork.scope).past.seen
-    assert (seen[n], seen[batch.split.moved.n]) == (3, 6)
+    registry = fork.ann.ledger._registry
+    reach = Reach(seen, registry.by_number)
+    assert (reach.in_log(registry.by_number(n)), seen[batch.split.moved.n]) == (3, 6)
     own = fork.ann.open(fork.scope)
     fork.ann.write(fork.scope, create(engram_id(8)))
     assert fork.ann.shelf.past(own.n, seq) == stored, "it was not rewritten"
     then = fork.ann.ledger.seen_at(own.n, seq, fork.ann.shelf)
-    assert (then[n], then[batch.split.moved.n]) == (3, 6)
+    reach = Reach(then, registry.by_number)
+    assert (reach.in_log(registry.by_number(n)), then[batch.split.moved.n]) == (3, 6)
     assert fork.ann.reopened().state(fork.scope) == fork.ann.state(fork.scope)
 
 

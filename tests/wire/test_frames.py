@@ -124,7 +124,8 @@ def test_a_relay_can_drop_a_signature_and_not_the_mark_under_it() -> None:
     proven = verify_frame_untrusted(frame, ALICE.public_key, ALICE_LOG)
     heads = heads_of(VARIED)
     assert [(at.seq, at.head) for at in proven] == [(n, heads[n - 1]) for n in (2, 3, 5)]
-    for marks in (0, [1], [2], [1, 2, 3]):
+    others: list[cbor.Value] = [0, [1], [2], [1, 2, 3]]
+    for marks in others:
         changed = decode_frame_untrusted(spliced(13, marks, frame_of(VARIED, at=[5])))
         if changed != frame:
             with pytest.raises(SignatureError):

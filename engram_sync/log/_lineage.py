@@ -1,0 +1,114 @@
+"""Lineages: what a position has behind it because of where its log stands.
+
+A log whose first record is a seal continues the newest of the logs that it seals, and a branch
+continues its trunk.  So a causal past names one position of a lineage, and all that lies before it
+in the logs of its author goes without saying: a node that was started a thousand times costs as
+much as one that was started once.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from ._logs import LogState
+
+ByNumber = Callable[[int], LogState]
+
+
+def behind(log: LogState, other: LogState) -> int:
+    """How far every position of ``log`` has ``other`` behind it by its lineage; else 0."""
+    if log.author != other.author or depth_of(log) <= depth_of(other):
+        return 0
+    before = _at_depth(log, other.depth + 1).before
+    return before[1] if before is not None and before[0] is other else 0
+
+
+def depth_of(log: LogState) -> int:
+    """How many logs ``log`` continues, one after the other."""
+    waiting = [log] if log.depth < 0 else []
+    while waiting:
+        at = waiting[-1]
+        before = at.before
+        if before is not None and before[0].depth < 0:
+            waiting.append(before[0])
+            continue
+        at.depth, at.jump = (0, None) if before is None else _placed_behind(before[0])
+        waiting.pop()
+    return log.depth
+
+
+def _placed_behind(before: LogState) -> tuple[int, LogState]:
+    """Depth and jump of a log that continues ``before``: any log of a lineage is few jumps away."""
+    near = before.jump
+    far = None if near is None else near.jump
+    # As far as the two jumps before it together, if those are equally long.
+    if near and far and before.depth - near.depth == near.depth - far.depth:
+        return before.depth + 1, far
+    return before.depth + 1, before
+
+
+def _at_depth(log: LogState, depth: int) -> LogState:
+    """The log of a lineage with so many before it; a logarithmic number of steps."""
+    while log.depth > depth:
+        jump, before = log.jump, log.before
+        assert before is not None, "what has a depth continues something"
+        log = jump if jump is not None and jump.depth >= depth else before[0]
+    return log
+
+
+class Reach:
+    """How far a causal past reaches in any log.
+
+    Args:
+        seen: The past: local numbers to positions, as ``joined`` writes it.
+        by_number: The log of a number.
+    """
+
+    def __init__(self, seen: Mapping[int, int], by_number: ByNumber) -> None:
+        self._seen = seen
+        self._by_number = by_number
+        self._of_author: dict[bytes, list[LogState]] | None = None
+
+    def in_log(self, log: LogState) -> int:
+        """The newest position of ``log`` in that past; 0 for none."""
+        if self._of_author is None:
+            self._of_author = _by_author(map(self._by_number, self._seen))
+        related = self._of_author.get(log.author, ())
+        return max([self._seen.get(log.n, 0), *(behind(other, log) for other in related)])
+
+
+def joined(by_number: ByNumber, *vectors: Mapping[int, int]) -> dict[int, int]:
+    """The smallest vector that covers all of ``vectors``, without what goes without saying."""
+    first, *others = vectors
+    result, raised = dict(first), set[int]()
+    for vector in others:
+        for n, seq in vector.items():
+            if seq > result.get(n, 0):
+                result[n] = seq
+                raised.add(n)
+    authors = {log.author for log in map(by_number, raised)}
+    if len(result) > 1 and raised:
+        groups = _by_author(log for log in map(by_number, result) if log.author in authors)
+        for group in groups.values():
+            if len(group) > 1:
+                _reduce(result, group, raised)
+    return result
+
+
+def _reduce(result: dict[int, int], group: Iterable[LogState], raised: set[int]) -> None:
+    """Leave out the positions of one author that others, of which one is new, have behind them."""
+    logs = {log.n: log for log in group}
+    for n in raised & logs.keys():
+        if n not in logs:
+            continue
+        for other in [log for log in logs.values() if log.n != n]:
+            if behind(logs[n], other) >= result[other.n]:
+                del result[other.n], logs[other.n]
+            elif behind(other, logs[n]) >= result[n]:
+                del result[n], logs[n]
+                break
+
+
+def _by_author(logs: Iterable[LogState]) -> dict[bytes, list[LogState]]:
+    groups: dict[bytes, list[LogState]] = {}
+    for log in logs:
+        groups.setdefault(log.author, []).append(log)
+    return groups

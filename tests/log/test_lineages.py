@@ -1,0 +1,148 @@
+"""What a causal past says of logs that were sealed, and what it costs."""
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engram_sync.log import Draft, LogState, MissingDependencyError
+from engram_sync.log._lineage import Reach, behind
+from engram_sync.log._resolve import past_at
+from engram_wire import decode_auth_untrusted, decode_ids_untrusted, extend
+from tests.log.replica import Replica, create, engram_id, update
+from tests.log.test_seals import seal
+from tests.log.world import E, World
+
+
+def restarted(replica: Replica, scope: bytes, *drafts: Draft) -> LogState:
+    """A new incarnation: it seals what it wrote before, and writes on."""
+    before = replica.open(scope)
+    replica.incarnation = replica.random.randbytes(16)
+    sealed = [seal(before)] if before.seq and not before.children else []
+    return replica.write(scope, *sealed, *drafts).log
+
+
+def test_a_record_s_causal_past_takes_the_same_room_after_any_number_of_restarts() -> None:
+    """Else each start of a node costs every record after it, on every node, for ever."""
+    world = World()
+    sizes: dict[int, int] = {}
+    for number in range(1, 101):
+        restarted(world.ann, world.scope, create(engram_id(100 + number)))
+        world.bob.take_all(world.ann, world.scope)
+        batch = world.bob.write(world.scope, create(engram_id(500 + number)))
+        world.ann.take_all(world.bob, world.scope)
+        sizes[number] = len(batch.pasts[0][1])
+        assert len(batch.log.past.seen) <= 4
+    assert sizes[100] <= sizes[10] + 4
+
+
+def test_what_was_sealed_long_ago_is_in_the_past_of_whoever_names_the_newest_log() -> None:
+    world = World()
+    first = world.log
+    for number in range(30):
+        restarted(world.ann, world.scope, create(engram_id(100 + number)))
+    world.bob.take_all(world.ann, world.scope)
+    world.bob.write(world.scope, update(E, world.dot(0)))
+    world.cay.take_all(world.bob, world.scope)
+    assert not list(world.cay.ledger.refused())
+    newest = world.ann.open(world.scope)
+    assert behind(newest, first) == first.seq
+    assert behind(first, newest) == 0
+
+
+def test_more_open_logs_than_a_record_can_name_are_sealed_first_and_continued() -> None:
+    world = World()
+    for number in range(70):
+        world.ann.incarnation = number.to_bytes(16, "big")
+        log = world.ann.open(world.scope)
+        world.ann.author(log, [create(engram_id(number))])
+    assert len(world.ann.ledger.frontier(world.ann.open(world.scope))) <= 1
+    others = [Replica(f"node {number}") for number in range(70)]
+    for other in others:
+        world.ann.admit(world.scope, other.key)
+    for other in others:
+        other.take_all(world.cay, world.scope)
+    before = world.ann.open(world.scope)
+    log = restarted(world.ann, world.scope, create(engram_id(999)))
+    assert log.before == (before, before.seq)
+
+
+class Oracle:
+    """The whole past of each position, found by walking over every record."""
+
+    def __init__(self, replica: Replica, scope: bytes) -> None:
+        self._replica = replica
+        self._scope = scope
+        self.places: dict[bytes, tuple[LogState, int]] = {}
+        self._pasts: dict[tuple[int, int], dict[int, int]] = {}
+        logs = replica.ledger.logs(scope)
+        for log in logs:
+            head = log.id if log.parent is None else log.parent.head
+            for record in replica.shelf.rows[log.n]:
+                head = extend(head, record)
+                self.places[head] = log, record.seq
+
+    def past(self, log: LogState, seq: int) -> dict[int, int]:
+        """By number, the newest position of each log at or behind a position, itself included."""
+        if seq == log.base:
+            return {} if log.parent is None else self.past(log.parent, seq)
+        found = self._pasts.get((log.n, seq))
+        if found is None:
+            found = dict(self.past(log, seq - 1))
+            record = self._replica.record(log, seq)
+            named = decode_ids_untrusted(record.deps)
+            for head in (*named, *(decode_auth_untrusted(record.auth) or ())):
+                for n, at in self.past(*self.places[head]).items():
+                    found[n] = max(at, found.get(n, 0))
+            found[log.n] = seq
+            self._pasts[log.n, seq] = found
+        return found
+
+
+@pytest.mark.slow
+@settings(max_examples=30)
+@given(st.integers(0, 2**32))
+def test_a_past_reaches_exactly_as_far_as_the_records_behind_it(seed: int) -> None:
+    """Against an oracle that walks over all records, with restarts, copies and forks."""
+    rng = random.Random(seed)
+    world = World()
+    replicas = [world.ann, world.bob]
+    for number in range(25):
+        who, other = rng.sample(replicas, 2)
+        match rng.randrange(5):
+            case 0:
+                restarted(who, world.scope, create(engram_id(50 + number)))
+            case 1 if len(replicas) < 5:
+                replicas.append(who.reopened())  # A copied home: both go on in one log.
+            case 2:
+                transfer(other, who, world.scope)
+            case _:
+                log = who.open(world.scope)
+                if log.children or log.parent is not None:
+                    who.incarnation = rng.randbytes(16)
+                who.write(world.scope, create(engram_id(50 + number)))
+    for replica in replicas:
+        for other in replicas:
+            transfer(other, replica, world.scope)
+        check(replica, world.scope)
+        check(replica.reopened(), world.scope)
+
+
+def transfer(source: Replica, sink: Replica, scope: bytes) -> None:
+    try:
+        sink.take_all(source, scope)
+    except MissingDependencyError:
+        pytest.fail("what is sent in order of arrival lacks nothing")
+
+
+def check(replica: Replica, scope: bytes) -> None:
+    oracle = Oracle(replica, scope)
+    logs = replica.ledger.logs(scope)
+    registry = replica.ledger._registry
+    for log in logs:
+        for seq in range(log.base + 1, log.seq + 1):
+            whole = oracle.past(log, seq)
+            past = past_at(registry, log, seq, replica.shelf)
+            reach = Reach({**past.seen, log.n: seq}, registry.by_number)
+            assert {o.n: reach.in_log(o) for o in logs} == {o.n: whole.get(o.n, 0) for o in logs}
