@@ -54,14 +54,13 @@ class Look(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class HomeClock:
-    """The wall clock of one home: the world's, wrong by a constant."""
+    """The wall clock of one home: the world's, as wrong as the home's is now."""
 
-    world: LifeWorld
-    skew_ms: int
+    home: "Home"
 
     def now_ms(self) -> int:
         """Milliseconds since 1970."""
-        return self.world.now_ms + self.skew_ms
+        return max(0, self.home.world.now_ms + self.home.skew_ms)
 
 
 @dataclass(eq=False)
@@ -86,7 +85,7 @@ class Home:
         self.store = await MemoryStore.open(f"{self.world.run}-{self.name}", InlineExecutor())
         await self.nursery.start(self.store.serve)
         key = NodeKey(*keys_of(self.owner))
-        self.path = WritePath(key, HomeClock(self.world, self.skew_ms), self.world.entropy)
+        self.path = WritePath(key, HomeClock(self), self.world.entropy)
         await self.store.submit(lambda tx: self.path.load(tx, witnesses or {}, BOOT))
 
     async def close(self) -> dict[bytes, Witness]:
