@@ -1,0 +1,1 @@
+TWIN_DEFECTS=()
