@@ -73,6 +73,8 @@ class Village:
     retired: list[Home] = field(default_factory=list[Home])
     text: SharedText = field(default_factory=SharedText)
     outcome: LifeOutcome = field(default_factory=LifeOutcome)
+    sizes: tuple[int, int] = (3, 5)
+    """The fewest and the most homes that it begins with."""
     _names: int = 0
 
     def _home(self, owner: str) -> Home:
@@ -82,7 +84,7 @@ class Village:
 
     async def found(self) -> None:
         """Open the first homes; the first one admits everybody, late joiners too."""
-        count = self.rng.randint(3, 5)
+        count = self.rng.randint(*self.sizes)
         owners = [f"home{n}" for n in range(count)]
         late = ["late0", "late1"]
         # The last two may be devices of one agent.

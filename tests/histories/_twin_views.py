@@ -10,14 +10,11 @@ from typing import NamedTuple
 
 from engram_crdt import Element
 from engram_sync.conflicts import account_of, version_of
-from engram_sync.memory import EngramState, conflicts_of, show
+from engram_sync.memory import EngramState
 from engram_sync.memory._counters import count_of
 from engram_sync.memory._episodes import shown_events
 from engram_sync.memory._fields import EVENTS, LIFE, SKILL
 from engram_sync.results import Conflict, Engram
-from engram_sync.store import Reader
-
-from ._home import Home
 
 Step = tuple[int, int]
 """The step of a history in which a record was written, and its place among that step's records."""
@@ -49,20 +46,17 @@ class Shown(NamedTuple):
 NOTHING = Shown()
 
 
-def shown(home: Home, reader: Reader, engram: bytes, steps: Mapping[bytes, Step]) -> Shown:
+def shown(
+    state: EngramState, view: Engram, found: Iterable[Conflict], steps: Mapping[bytes, Step]
+) -> Shown:
     """What a home shows of one memory.
 
     Args:
-        home: The home.
-        reader: Its store.
-        engram: Id of the memory.
+        state: The memory.
+        view: The same, as people see it.
+        found: Its open conflicts.
         steps: By payload hash: which step of the history wrote it.
     """
-    state = home.state(reader, engram)
-    if state is None:
-        return NOTHING
-    view = show(reader, home.path.authors, state)
-    found = conflicts_of(reader, home.path.authors, state)
     lives = {said(e) for e in state.live(LIFE)}
     return Shown(
         elements=tuple(

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import trio
 
 from engram_sync.errors import EngramError
-from engram_sync.memory import show
+from engram_sync.memory import conflicts_of, show
 from engram_sync.node._single_error import single_error
 from engram_sync.results import Engram
 from engram_sync.store import Reader, Transaction
@@ -27,7 +27,7 @@ from ._life_world import START_MS, LifeWorld
 from ._twin_acts import ENGRAMS, TEXT, Acting, begun_text, drafts_of
 from ._twin_views import NOTHING, Shown, Step, shown
 
-STEPS = (25, 50)
+STEPS = (20, 40)
 NO_ENGRAM = bytes(16)
 DAY_MS = 86_400_000
 AHEAD_MAX_MS = 400 * 365 * DAY_MS
@@ -115,6 +115,7 @@ class TwinOutcome:
 class TwinVillage(Village):
     """The homes of one run."""
 
+    sizes: tuple[int, int] = (2, 4)
     clocks: Clocks = field(default_factory=Clocks)
     told: list[Told] = field(default_factory=list[Told])
     steps: dict[bytes, Step] = field(default_factory=dict[bytes, Step])
@@ -188,12 +189,13 @@ class TwinVillage(Village):
     def _look(self, home: Home, reader: Reader, engram: bytes) -> Shown:
         """What a home shows, after checking that it is shown in an order that can be."""
         state = home.state(reader, engram)
-        if state is not None:
-            view = show(reader, home.path.authors, state)
-            if view.collaborative:
-                self.text.readers.read([(b"", ord(char)) for char in view.content])
-            self._check_order(home, view)
-        return shown(home, reader, engram, self.steps)
+        if state is None:
+            return NOTHING
+        view = show(reader, home.path.authors, state)
+        if view.collaborative:
+            self.text.readers.read([(b"", ord(char)) for char in view.content])
+        self._check_order(home, view)
+        return shown(state, view, conflicts_of(reader, home.path.authors, state), self.steps)
 
     def _check_order(self, home: Home, view: Engram) -> None:
         for event in view.events:
