@@ -129,13 +129,16 @@ class Home:
                 tx, self.path, self.path_key, Scope.AGENT, self.name, self.world.entropy
             )
             admits = [
-                admit_draft(Admit(keys_of(owner)[0], MemberRole.MEMBER, agent), owner)
+                admit_draft(Admit(keys_of(owner)[0], self._role_of(owner), agent), owner)
                 for owner, agent in self.world.agents_of(scope, members)
             ]
             self.path.write(tx, scope, admits, LogDomain.MEMBERS)
             return scope
 
         return await self.job(work)
+
+    def _role_of(self, owner: str) -> MemberRole:
+        return MemberRole.LEADER if owner in self.world.leaders else MemberRole.MEMBER
 
     async def enter(self, scope: bytes) -> None:
         """Hold the scope, with nothing in it."""

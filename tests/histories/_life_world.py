@@ -41,6 +41,8 @@ class LifeWorld:
     erasures: dict[bytes, set[bytes]] = field(default_factory=dict[bytes, set[bytes]])
     """By the payload hash of an erasure: those of what it erases."""
     agents: dict[str, int] = field(default_factory=dict[str, int])
+    leaders: frozenset[str] = frozenset()
+    """Owners besides the founder who are admitted as leaders."""
     run: str = ""
 
     def __post_init__(self) -> None:

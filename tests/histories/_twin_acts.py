@@ -162,7 +162,9 @@ def _event(acting: Acting) -> list[Draft]:
 def _events(state: EngramState) -> Mapping[str, str]:
     """The ids of the events shown, by all that is told of each."""
     return {
-        as_text(sorted(as_text(one.account.value) for one in accounts)): accounts[0].account.id.hex()
+        as_text(sorted(as_text(one.account.value) for one in accounts)): accounts[
+            0
+        ].account.id.hex()
         for accounts in shown_events(state.live(EVENTS))
     }
 
@@ -210,6 +212,5 @@ _ACTS: dict[Act, float] = {
     _forget: 8,
     _archive: 4,
     _restore: 7,
-    _erase: 3,
+    _erase: 9,
 }
-

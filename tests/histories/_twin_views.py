@@ -41,13 +41,19 @@ class Shown(NamedTuple):
     conflicts: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
     erased: bool = False
     missing: int = 0
+    held: tuple[Step, ...] = ()
+    """The records of it whose payload is held: of an erased memory none."""
 
 
 NOTHING = Shown()
 
 
 def shown(
-    state: EngramState, view: Engram, found: Iterable[Conflict], steps: Mapping[bytes, Step]
+    state: EngramState,
+    view: Engram,
+    found: Iterable[Conflict],
+    held: Iterable[Step],
+    steps: Mapping[bytes, Step],
 ) -> Shown:
     """What a home shows of one memory.
 
@@ -55,6 +61,7 @@ def shown(
         state: The memory.
         view: The same, as people see it.
         found: Its open conflicts.
+        held: The records of it whose payload is held.
         steps: By payload hash: which step of the history wrote it.
     """
     lives = {said(e) for e in state.live(LIFE)}
@@ -73,6 +80,7 @@ def shown(
         conflicts=tuple(sorted(map(opened, found))),
         erased=view.erased,
         missing=state.missing,
+        held=tuple(sorted(held)),
     )
 
 
@@ -129,4 +137,3 @@ def said(element: Element) -> str:
 def as_text(value: object) -> str:
     """Anything as one text that can be compared."""
     return json.dumps(value, sort_keys=True, ensure_ascii=True, default=repr)
-
