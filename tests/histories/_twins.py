@@ -5,9 +5,11 @@ did not know of each other, and dates; so all else that any home shows must be t
 step to the user who acts, and to everybody in the end.
 """
 
+import math
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 import trio
@@ -60,7 +62,7 @@ class WildClocks(Clocks):
             return None
         if self._luck.random() < STAYS:
             return 0
-        far = round(1_000 * (self._far_ms / 1_000) ** self._luck.random())
+        far = round(1_000 * math.pow(self._far_ms / 1_000, self._luck.random()))
         return min(far, AHEAD_MAX_MS) if self._luck.random() < 0.5 else -min(far, START_MS)
 
 
@@ -192,11 +194,14 @@ class TwinVillage(Village):
         for _, record in tx.records_of(home.scope, engram):
             yield self.steps[record.payload_hash][0]
 
-    def _note(self, records: list[Record], step: int, past: frozenset[int]) -> None:
+    def _note(self, records: Sequence[Record], step: int, past: frozenset[int]) -> None:
         written = [record for record in records if record.engram != NO_ENGRAM]
         for place, record in enumerate(written):
             self.steps[record.payload_hash] = (step, place)
         self.pasts[step] = past
+
+    def _look_of(self, home: Home, engram: bytes, reader: Reader) -> Shown:
+        return self._look(home, reader, engram)
 
     def _look(self, home: Home, reader: Reader, engram: bytes) -> Shown:
         """What a home shows, after checking that it is shown in an order that can be."""
@@ -277,9 +282,7 @@ class TwinVillage(Village):
         self.rng = random.Random(self.world.seed)
         await self.join_late()
         found = {
-            (home.name, engram): await home.store.read(
-                lambda reader, home=home, engram=engram: self._look(home, reader, engram)
-            )
+            (home.name, engram): await home.store.read(partial(self._look_of, home, engram))
             for home in self.homes
             for engram in (*ENGRAMS, TEXT)
         }

@@ -11,6 +11,7 @@ from tests.histories._defects import DEFECTS
 from tests.histories._home import Home
 from tests.histories._life import LifeOutcome, run_life
 from tests.histories._life_defects import LIFE_DEFECTS
+from tests.histories._twins import TwinOutcome
 from tests.oracle import Disagreement
 
 HISTORIES = 500
@@ -78,4 +79,5 @@ def test_the_command_line_says_what_its_histories_held(
     assert told == [
         *(("documents", name) for name in asdict(Outcome())),
         *(("homes", name) for name in asdict(LifeOutcome())),
+        *(("twins", name) for name in asdict(TwinOutcome())),
     ]
