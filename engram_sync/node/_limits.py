@@ -73,6 +73,9 @@ FORKS_TOLD_MAX = 64
 """Forks of one scope that are problems of their own; whoever holds a key can make any number."""
 REACH_GRACE_S = 10.0
 """Time without any peer before the node calls itself degraded; a reconnect takes less."""
+FRESH_S = 3.0
+"""How long ago a peer may have been heard to count as synced without being asked: with the time
+it gets to answer, what is said of it is never older than five seconds."""
 STORE_CHECK_S = 2.0
 """How often an idle node looks whether its store is still in its place."""
 SYNC_POLL_S = 5.0

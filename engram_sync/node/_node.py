@@ -219,7 +219,7 @@ class Node(MemoryCalls):
 
     async def peers(self) -> Sequence[PeerStatus]:
         """Every other member of this agent."""
-        return peers(self._core, self._sharing)
+        return await peers(self._core, self._sharing)
 
     async def status(self) -> Status:
         """The truth about this node, now."""

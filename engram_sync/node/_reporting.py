@@ -11,6 +11,7 @@ from engram_sync.memory import node_text
 from engram_sync.node._clock_checks import clock_problems
 from engram_sync.node._core import Core
 from engram_sync.node._erasures import Waiting, erasures
+from engram_sync.node._hearing import hear
 from engram_sync.node._joining import earlier
 from engram_sync.node._limits import FORKS_TOLD_MAX, PEERS_TOLD_MAX, WRITERS_TOLD_MAX
 from engram_sync.node._missing import missing
@@ -34,8 +35,13 @@ def identity(core: Core) -> Identity:
     )
 
 
-def peers(core: Core, sharing: Sharing) -> list[PeerStatus]:
+async def peers(core: Core, sharing: Sharing) -> list[PeerStatus]:
     """Every other member of the current agent, sorted by node id."""
+    await hear(core, sharing.network)
+    return _peers(core, sharing)
+
+
+def _peers(core: Core, sharing: Sharing) -> list[PeerStatus]:
     members = core.path.members(core.facts.agent_scope)
     found = [
         _peer(core, sharing, member.key, member.role.name.lower())
@@ -78,7 +84,9 @@ def _peer_state(sharing: Sharing, key: bytes) -> str:
     connection = sharing.network.connections.get(key)
     memory = sharing.network.memory.get(key)
     if connection is not None:
-        return connection.exchange.accord().value
+        accord = connection.exchange.accord()
+        silent = accord is Accord.SYNCED and connection.exchange.silent(trio.current_time())
+        return "silent" if silent else accord.value
     if memory is None or memory.last_success_ms is None:
         return "never"
     return "unreachable" if memory.failures else "waiting"
@@ -95,6 +103,7 @@ def why_not(accord: Accord) -> str:
 
 async def status(core: Core, sharing: Sharing, *, running: bool) -> Status:
     """The truth about this node, now."""
+    await hear(core, sharing.network)
     scopes, before, lags, conflicts, waiting, lacking, clocks = await core.read(
         lambda reader: (
             reader.scopes(),
@@ -106,7 +115,7 @@ async def status(core: Core, sharing: Sharing, *, running: bool) -> Status:
             clock_problems(core, reader),
         )
     )
-    known = peers(core, sharing)
+    known = _peers(core, sharing)
     problems = [
         *core.problems.values(),
         *sharing.network.problems.values(),
@@ -193,7 +202,8 @@ def _scope(
     core: Core, sharing: Sharing, row: ScopeRow, view: ScopeView, lag: int, conflicts: int
 ) -> ScopeStatus:
     connections = sharing.network.connections.values()
-    synced = sum(connection.exchange.synced(row.id) for connection in connections)
+    now, exchanges = trio.current_time(), [connection.exchange for connection in connections]
+    synced = sum(e.synced(row.id) and not e.silent(now) for e in exchanges)
     others = view.readers - {core.key.public}
     return ScopeStatus(
         id=row.id.hex(),

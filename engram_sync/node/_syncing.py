@@ -7,15 +7,13 @@ import trio
 from engram_sync.memory import node_text, open_conflicts
 from engram_sync.node._connection import Connection
 from engram_sync.node._core import Core
+from engram_sync.node._hearing import new_nonce
 from engram_sync.node._limits import SYNC_POLL_S
 from engram_sync.node._network import Network
 from engram_sync.node._reporting import why_not
 from engram_sync.observe import printable
 from engram_sync.replication import Accord, Contact
 from engram_sync.results import PeerSync, SyncResult, SyncState
-
-NONCE_BYTES = 7
-"""A nonce fits a CBOR integer, and 0 is that of the keep-alive."""
 
 
 @dataclass(slots=True)
@@ -105,7 +103,7 @@ class Sync:
                 peer.sent = connection.exchange.sent_records() - peer.sent_before
 
     def _ask(self, peer: _Peer, connection: Connection) -> None:
-        peer.nonce = int.from_bytes(self.core.machine.entropy(NONCE_BYTES), "big") | 1
+        peer.nonce = new_nonce(self.core)
         connection.perform(connection.exchange.probe(peer.nonce, trio.current_time()))
 
     def _ask_again(self) -> None:

@@ -63,6 +63,7 @@ from engram_sync.replication._effects import (
 from engram_sync.replication._exchange import Exchange as Exchange
 from engram_sync.replication._feed import PageEntry as PageEntry
 from engram_sync.replication._limits import POSITIONS_PER_TURN as POSITIONS_PER_TURN
+from engram_sync.replication._limits import SILENT_S as SILENT_S
 from engram_sync.replication._limits import Intervals as Intervals
 from engram_sync.replication._peer_table import Contact as Contact
 from engram_sync.replication._peer_table import PeerTable as PeerTable
@@ -71,6 +72,7 @@ from engram_sync.replication._view import ScopeView as ScopeView
 
 __all__ = [
     "POSITIONS_PER_TURN",
+    "SILENT_S",
     "Accord",
     "Admit",
     "Close",

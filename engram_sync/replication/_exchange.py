@@ -23,7 +23,7 @@ from engram_sync.replication._effects import (
     Survey,
 )
 from engram_sync.replication._feed import PageEntry
-from engram_sync.replication._limits import PAYLOADS_BYTES, STRANGER_S, Intervals
+from engram_sync.replication._limits import PAYLOADS_BYTES, SILENT_S, STRANGER_S, Intervals
 from engram_sync.replication._pull import Stored
 from engram_sync.replication._serving import Serving
 from engram_sync.replication._view import ScopeView
@@ -84,7 +84,8 @@ class Exchange:
         self._serving = Serving(self._known)
         self._joining = False
         self._opened_at = now
-        self._heard_at = now
+        self.heard_at = now
+        """When the last bytes arrived."""
         self._pinged_at = now
         self._pings: list[int] = []
         self.pongs: set[int] = set()
@@ -145,6 +146,10 @@ class Exchange:
         if not all(self._asking.refused(scope) for scope in unsettled):
             return Accord.SYNCING
         return Accord.REFUSED if unsettled or not scopes else Accord.SYNCED
+
+    def silent(self, now: float) -> bool:
+        """Whether the peer was asked, and nothing was heard since."""
+        return self._pinged_at > self.heard_at and now >= self._pinged_at + SILENT_S
 
     def diverged(self, scope: bytes) -> bool:
         """Whether the peer's last word is that the same records of ``scope`` show other things."""
@@ -271,7 +276,7 @@ class Exchange:
         # Compared as ``next_deadline`` computes them: by how floats round, the time since may stay
         # below a wait that is over, and the driver would call again and again.
         dead_s = self._intervals.dead_s
-        if now >= self._heard_at + dead_s:
+        if now >= self.heard_at + dead_s:
             return [Close(CloseCode.TIMEOUT, f"nothing heard for {dead_s:g} s")]
         if not self.shared() and not self._joining and now >= self._opened_at + STRANGER_S:
             return [Close(CloseCode.STRANGER, "no scope in common")]
@@ -279,19 +284,19 @@ class Exchange:
 
     def next_deadline(self) -> float:
         """When ``on_tick`` must be called at the latest."""
-        deadline = min(self._probe_at(), self._heard_at + self._intervals.dead_s)
+        deadline = min(self._probe_at(), self.heard_at + self._intervals.dead_s)
         if not self.shared() and not self._joining:
             deadline = min(deadline, self._opened_at + STRANGER_S)
         return deadline
 
     def _probe_at(self) -> float:
         # A silent peer is asked whether it lives; a talking one, at leisure, whether it agrees.
-        idle = max(self._heard_at, self._pinged_at) + self._intervals.ping_s
+        idle = max(self.heard_at, self._pinged_at) + self._intervals.ping_s
         return min(idle, self._pinged_at + self._intervals.compare_s)
 
     def on_bytes(self, now: float) -> None:
         """Bytes arrived, if not a whole message yet: the peer lives, however slow the link."""
-        self._heard_at = now
+        self.heard_at = now
 
     # -- what the peer said ------------------------------------------------------------------
 

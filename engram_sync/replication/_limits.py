@@ -62,6 +62,8 @@ take.  A second of work here, for a megabyte from the peer."""
 POSITIONS_MAX = 1 << 18
 """Positions that a peer may name in answer to them, for all requests together: 50 MB of memory
 here, and as many logs as can be compared."""
+SILENT_S = 2.0
+"""A peer that was asked and says nothing for this time is not known to agree any more."""
 TAKEN_BACKOFF_S = 20.0
 """The longest wait of a node whose copy has the connection, until it takes its turn."""
 OWED_READ_MAX = 65_536

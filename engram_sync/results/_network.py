@@ -54,7 +54,7 @@ class PeerStatus:
     """How the address was learned: token, static, mdns or inbound; empty before first contact."""
     address: str
     state: str
-    """synced, syncing, refused, diverged, waiting, unreachable or never."""
+    """synced, silent, syncing, refused, diverged, waiting, unreachable or never."""
     last_success_ms: int | None
     """When clocks and digests last agreed; None means never."""
     failures: int

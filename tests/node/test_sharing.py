@@ -1,12 +1,13 @@
 """Two and more nodes of one agent remember the same things."""
 
+import trio
 from trio.testing import MockClock
 
 from engram_sync.results import NewMemory, SyncState
 from engram_sync.trust import Admit, MemberRole, admit_draft
 from engram_wire import LogDomain
 
-from .village import Village, agree, agreement, all_synced, contents, peer_of, until
+from .village import Village, agent_scope, agree, agreement, all_synced, contents, peer_of, until
 
 
 async def test_what_one_node_remembers_the_other_recalls(
@@ -124,3 +125,28 @@ async def test_a_member_that_does_not_hold_the_agent_is_not_synced_by_what_else_
         result = await a.sync(timeout_s=20)
         assert {p.label: p.state for p in result.peers} == {"b": "partial", "c": "clean"}
         assert result.state == SyncState.PARTIAL
+
+
+async def test_a_peer_that_went_silent_is_not_called_synced_five_seconds_later(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        await all_synced(a, b)
+        village.network.clog("b", "a")
+        await trio.sleep(3.5)
+        assert (await a.status()).sync == "behind"
+        peer = await peer_of(a, b)
+        assert (peer.connected, peer.state) == (True, "silent")
+        assert (await agent_scope(a)).synced_peers == 0
+        village.network.heal()
+        await all_synced(a, b)
+
+
+async def test_an_idle_peer_is_asked_and_called_synced_however_long_nothing_was_said(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        await all_synced(a, b)
+        await trio.sleep(14.0)
+        assert (await a.status()).sync == "synced"
+        assert (await peer_of(a, b)).state == "synced"
