@@ -77,10 +77,15 @@ class Kept:
         place = bisect_right(self.pasts[log], seq, key=lambda past: past[0])
         return self.pasts[log][place - 1][1] if place else None
 
-    def records_of(self, scope: bytes, engram: bytes) -> Sequence[tuple[bytes, Record]]:
+    def clocks(self, engram: bytes, log: int, until: int | None = None) -> int:
+        """See ``History``; every record puts one value."""
+        del until
+        return sum(n == log for n, _ in self.engrams[engram])
+
+    def taker(self, engram: bytes, log: int, clock: int) -> tuple[int, Record] | None:
         """See ``History``."""
-        del scope
-        return [(self.names(n).id, record) for n, record in self.engrams[engram]]
+        taken = [record for n, record in self.engrams[engram] if n == log]
+        return (clock, taken[clock]) if clock < len(taken) else None
 
 
 def _seq(position: SignedPosition) -> int:

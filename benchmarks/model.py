@@ -22,7 +22,6 @@ import trio
 
 from benchmarks.bare_model import bare_model
 from benchmarks.peer import DIALING, LOOPBACK, fill, resident_mib
-from engram_crdt import EngramDocument
 from engram_sync import Config, Node
 from engram_sync.log import Draft
 from engram_sync.memory import Changes, Observed, find_exact, observe, update
@@ -95,7 +94,7 @@ def _seen(core: Core, tx: Transaction, engram: bytes) -> Observed:
     assert row is not None
     state = find_exact(tx, core.path.authors, row, engram)
     assert state is not None
-    return observe(state, None)
+    return observe(tx, core.path.authors, state, None)
 
 
 def _change(core: Core, engram: bytes, value: float) -> Callable[[Transaction], None]:
@@ -201,7 +200,7 @@ def _change_often(core: Core, engram: bytes, count: int, tx: Transaction) -> Non
 
 
 async def _open_compacted(node: Node) -> float:
-    """Milliseconds to open a document with many superseded writes after compaction."""
+    """Milliseconds to read a memory with many superseded writes after compaction."""
     core = node._core
     name = await node.remember("how often can one change one's mind", confidence=0.5)
     engram = bytes.fromhex(name.id.replace("-", ""))
@@ -210,13 +209,16 @@ async def _open_compacted(node: Node) -> float:
         await trio.lowlevel.checkpoint()
     await node.compact(keep_days=0)
     scope = core.path.ledger.scope_number(core.facts.agent_scope)
-    row = await core.store.read(lambda reader: reader.engram(scope, engram))
-    assert row is not None
-    assert row.state is not None
+
+    def load(reader: Reader) -> None:
+        row = reader.scope(scope)
+        assert row is not None
+        assert find_exact(reader, core.path.authors, row, engram) is not None
+
     waits: list[float] = []
     for _ in range(ROUNDS):
         start = time.process_time()
-        EngramDocument.load(engram, row.state).elements()
+        await core.store.read(load)
         waits.append((time.process_time() - start) * 1e3)
     return statistics.median(waits)
 

@@ -16,7 +16,10 @@ from ._collections import rule_of as rule_of
 from ._collections import superseded_by_put as superseded_by_put
 from ._derive import derive_update as derive_update
 from ._derive import elements_of_one as elements_of_one
+from ._derive import removals_of as removals_of
+from ._digest import DIGEST_MODULUS as DIGEST_MODULUS
 from ._digest import digest as digest
+from ._digest import element_hash as element_hash
 from ._document import EngramDocument as EngramDocument
 from ._dots import Change as Change
 from ._dots import Dot as Dot
@@ -26,11 +29,13 @@ from ._dots import TextInsert as TextInsert
 from ._dots import TextSpan as TextSpan
 from ._dots import client_id as client_id
 from ._dots import clocks_of as clocks_of
+from ._engram_texts import EngramTexts as EngramTexts
 from ._errors import DocumentError as DocumentError
 from ._laws import CounterExample as CounterExample
 from ._laws import Law as Law
 from ._laws import Merge as Merge
 from ._laws import check_merge as check_merge
+from ._limits import CLOCK_MAX as CLOCK_MAX
 from ._registry import StrategyRegistry as StrategyRegistry
 from ._resolvers import Group as Group
 from ._resolvers import Refinement as Refinement
@@ -50,6 +55,8 @@ from ._strategies import Resolution as Resolution
 from ._strategies import Resolver as Resolver
 
 __all__ = [
+    "CLOCK_MAX",
+    "DIGEST_MODULUS",
     "Change",
     "Context",
     "CounterExample",
@@ -57,6 +64,7 @@ __all__ = [
     "Dot",
     "Element",
     "EngramDocument",
+    "EngramTexts",
     "Group",
     "Law",
     "Merge",
@@ -79,6 +87,7 @@ __all__ = [
     "counter_total",
     "derive_update",
     "digest",
+    "element_hash",
     "elements_of_one",
     "event_key",
     "events",
@@ -87,6 +96,7 @@ __all__ = [
     "in_collection",
     "latest",
     "refinements",
+    "removals_of",
     "rule_of",
     "siblings",
     "superseded_by_put",

@@ -1,28 +1,58 @@
-"""Digest of an engram: equal on two replicas if and only if they hold the same elements."""
+"""Digest of an engram: equal on two replicas if and only if they hold the same elements.
+
+It is a sum with one hash for each live element, so whoever adds or removes one adds or subtracts
+that hash and looks at nothing else.
+"""
 
 from collections.abc import Iterable
 from hashlib import blake2b
+from typing import Final
 
-from ._dots import Element, TextSpan
+from ._dots import Dot, Element, TextSpan
+
+DIGEST_MODULUS: Final = 1 << 256
+
+
+def element_hash(engram: bytes, collection: str, dot: Dot, payload_hash: bytes) -> int:
+    """What one live element adds to the digest of its engram.
+
+    It covers the name and the payload hash, not the value: a payload that is owed, erased or
+    compacted away does not change it.
+
+    Args:
+        engram: Engram id, 16 bytes.
+        collection: Where the element was put.
+        dot: Its name.
+        payload_hash: Hash of the payload of the record that put it.
+    """
+    data = engram + collection.encode() + b"\0" + dot.log + dot.clock.to_bytes(8) + payload_hash
+    return int.from_bytes(blake2b(data, digest_size=32, person=b"engram element").digest())
+
+
+def span_hash(engram: bytes, span: TextSpan) -> int:
+    """What one span of live text adds to the digest of its engram."""
+    generation, dot, length, _, _, payload_hash, _ = span
+    data = b"".join(
+        (
+            engram,
+            generation.log,
+            generation.clock.to_bytes(8),
+            dot.log,
+            dot.clock.to_bytes(8),
+            length.to_bytes(8),
+            payload_hash,
+        )
+    )
+    return int.from_bytes(blake2b(data, digest_size=32, person=b"engram span").digest())
 
 
 def digest(engram: bytes, elements: Iterable[Element], spans: Iterable[TextSpan] = ()) -> int:
     """Return the digest of one engram, to be summed mod 2**256 over a scope.
 
-    It covers names and payload hashes, not values: a payload that is owed, erased or compacted
-    away does not change it.
-
     Args:
         engram: Engram id, 16 bytes.
-        elements: All live elements, sorted, as documents return them.
-        spans: All live text, sorted likewise.
+        elements: All live elements, in any order.
+        spans: All live text, likewise.
     """
-    parts = [engram]
-    for collection, (log, clock), _, _, payload_hash, _ in elements:
-        parts += (collection.encode(), b"\0", log, clock.to_bytes(8), payload_hash)
-    for generation, dot, length, _, _, payload_hash, _ in spans:
-        # No collection's name begins with a zero byte.
-        parts += (b"\0", generation.log, generation.clock.to_bytes(8))
-        parts += (dot.log, dot.clock.to_bytes(8), length.to_bytes(8), payload_hash)
-    data = b"".join(parts)
-    return int.from_bytes(blake2b(data, digest_size=32, person=b"engram digest").digest())
+    total = sum(element_hash(engram, e.collection, e.dot, e.payload_hash) for e in elements)
+    return (total + sum(span_hash(engram, span) for span in spans)) % DIGEST_MODULUS

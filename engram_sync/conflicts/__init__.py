@@ -4,6 +4,12 @@ Holds pure decisions over live elements.  Must never contain a write, a read of 
 clock, or the running of a handler: the node does those.
 """
 
+from ._claims import Claims as Claims
+from ._claims import body_claims as body_claims
+from ._claims import claims_of as claims_of
+from ._claims import conflict_bits as conflict_bits
+from ._claims import is_tombstone as is_tombstone
+from ._claims import life_from as life_from
 from ._found import ConflictBits as ConflictBits
 from ._found import ConflictClass as ConflictClass
 from ._found import Found as Found
@@ -60,6 +66,7 @@ __all__ = [
     "SOURCE_KEY",
     "Account",
     "BeliefConflict",
+    "Claims",
     "ConflictBits",
     "ConflictClass",
     "ConflictType",
@@ -74,6 +81,9 @@ __all__ = [
     "account_parts",
     "as_seen_by",
     "bits",
+    "body_claims",
+    "claims_of",
+    "conflict_bits",
     "conflict_id",
     "conflict_version",
     "decode_conflict_untrusted",
@@ -85,7 +95,9 @@ __all__ = [
     "fields",
     "find",
     "from_plain",
+    "is_tombstone",
     "key_names",
+    "life_from",
     "life_of",
     "metadata_key",
     "opinion_of",

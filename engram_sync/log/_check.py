@@ -5,6 +5,7 @@ record of a bulk transfer declares no dependencies and supersedes nothing; those
 columns, without a look at the single record.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
@@ -71,8 +72,10 @@ class RunCheck:
     _undo: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
     _fresh: list[Record] = field(default_factory=list[Record])
     """Records of this walk, which the store does not hold yet."""
-    _fresh_of: dict[bytes, list[Record]] | None = None
-    """The same by engram, once a record that supersedes something asks for them."""
+    _fresh_of: dict[bytes, list[Record]] = field(default_factory=dict[bytes, list[Record]])
+    """By engram, those of ``_fresh`` that were sorted and not given to ``_puts`` yet."""
+    _sorted: int = 0
+    """How many of ``_fresh`` were sorted."""
     _puts: dict[bytes, PutIndex] = field(default_factory=dict[bytes, PutIndex])
     _generations: dict[tuple[bytes, int], Dot] = field(default_factory=dict[tuple[bytes, int], Dot])
     """By log id and position of an edit, the generation that it edits, as it is called here."""
@@ -94,7 +97,6 @@ class RunCheck:
         past, applied = self.past, len(self._undo)
         pasts, erased, sealed = len(self.pasts), len(self.erased), len(self.sealed)
         self._fresh += records
-        self._fresh_of = None
         self.failed_at = records[0].seq
         try:
             if self.log.domain == LogDomain.MEMBERS:
@@ -227,7 +229,7 @@ class RunCheck:
         elif shape.kind == RecordKind.EDIT:
             self._generations[own.id, record.seq] = check_edit_untrusted(
                 record,
-                own.id,
+                own,
                 len(shape.collections),
                 context,
                 lambda log, put: self._generation_of(log, put, context.puts),
@@ -278,16 +280,15 @@ class RunCheck:
 
     def _puts_before(self, record: Record) -> PutIndex:
         """The puts of the record's engram, all that is stored and what this walk adds before it."""
-        if self._fresh_of is None:
-            self._fresh_of = {}
-            for fresh in self._fresh:
-                self._fresh_of.setdefault(fresh.engram, []).append(fresh)
+        for fresh in self._fresh[self._sorted :]:
+            self._fresh_of.setdefault(fresh.engram, []).append(fresh)
+        self._sorted = len(self._fresh)
         puts = self._puts.get(record.engram)
         if puts is None:
-            puts = PutIndex(self.history.records_of(self.log.scope, record.engram))
-            self._puts[record.engram] = puts
-        for fresh in self._fresh_of[record.engram]:
-            if fresh.seq == record.seq:
-                break
-            puts.add(self.log.id, fresh)
+            puts = self._puts[record.engram] = PutIndex(self.history, record.engram)
+        waiting = self._fresh_of.get(record.engram, [])
+        before = bisect_left(waiting, record.seq, key=lambda fresh: fresh.seq)
+        for fresh in waiting[:before]:
+            puts.add(self.log, fresh)
+        del waiting[:before]
         return puts

@@ -31,7 +31,7 @@ class Context(NamedTuple):
 
     named: Named
     puts: PutIndex
-    """All records before it."""
+    """Those of its engram before it."""
     log_of: Callable[[bytes], LogState]
     """The log of an id that ``named`` has returned; the record's own too."""
 
@@ -41,8 +41,8 @@ class Context(NamedTuple):
         Raises:
             InvalidRecordError: Nothing in the record's past and engram did.
         """
-        put = self.puts.find(dot.log, dot.clock)
         log = self.log_of(dot.log)
+        put = self.puts.find(log, dot.clock)
         if not self.named.own(log) and put.seq > self.named.seen(log):
             raise InvalidRecordError(
                 f"dot {dot.clock} of log {dot.log.hex()[:16]} is not in the record's past"

@@ -7,6 +7,7 @@ from engram_wire import InvalidRecordError, Record, Reference, Span, decode_edit
 
 from ._dots import Context
 from ._limits import EDITED_CLOCKS_MAX
+from ._logs import LogState
 from ._puts import Put
 
 GENERATION_COLLECTION = "r/body"
@@ -15,7 +16,7 @@ GENERATION_COLLECTION = "r/body"
 
 def check_edit_untrusted(
     record: Record,
-    own: bytes,
+    own: LogState,
     puts: int,
     context: Context,
     generation_of: Callable[[bytes, Put], Dot],
@@ -24,7 +25,7 @@ def check_edit_untrusted(
 
     Args:
         record: A record of kind EDIT.
-        own: Id of its log.
+        own: Its log.
         puts: How many it has: one per insert.
         context: What its references mean.
         generation_of: The generation of inserted text, by its log.
@@ -41,7 +42,7 @@ def check_edit_untrusted(
     if found.collection != GENERATION_COLLECTION:
         raise InvalidRecordError(f"an edit of a {found.collection}")
     first = context.puts.count(own)
-    text = _Text(context, generation, generation_of, own, first)
+    text = _Text(context, generation, generation_of, own.id, first)
     for insert in edit.inserts:
         for origin in (insert.left, insert.right):
             if origin is not None:

@@ -37,7 +37,7 @@ def check_erase_untrusted(
     for item in decode_superseded_untrusted(record.superseded, kind=RecordKind.ERASE, puts=0):
         part = context.named.part(item.log, item.clock)
         seen = record.seq - 1 if context.named.own(part) else context.named.seen(part)
-        if item.clock > seen or not context.puts.holds(part.id, item.clock):
+        if item.clock > seen or not context.puts.holds(part, item.clock):
             raise InvalidRecordError(
                 f"record {item.clock} of log {part.id.hex()[:16]} is not in the past and engram "
                 "of its erasure"

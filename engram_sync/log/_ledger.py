@@ -182,7 +182,7 @@ class Ledger:
         """
         if not self._registry.scope(scope).branches:
             return None
-        return Names(self._registry, scope)
+        return Names(self._registry)
 
     def seen_at(self, n: int, seq: int, history: History) -> Mapping[int, int]:
         """How far a position has seen each log that is not on its path, by local number.

@@ -149,7 +149,7 @@ class Named:
     def _count(self, log: LogState) -> int:
         if self._puts is None:
             self._puts = self._load()
-        return self._puts.count(log.id)
+        return self._puts.count(log)
 
     # -- writing -----------------------------------------------------------------------------
 
@@ -182,16 +182,14 @@ class Named:
 
 
 class Names:
-    """What records of one scope mean by their references; only of records that are held.
+    """What records mean by their references; only of records that are held.
 
     Args:
         registry: All logs.
-        scope: The scope.
     """
 
-    def __init__(self, registry: Registry, scope: bytes) -> None:
+    def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self._scope = scope
 
     def resolve(self, log: int, record: Record, history: History) -> Named:
         """The references of ``record``, which is in the log of that number.
@@ -203,10 +201,7 @@ class Names:
         """
         own = self._registry.by_number(log)
         past = past_at(self._registry, own, record.seq, history)
-        return named_at(self._registry, own, past, lambda: self._puts(record.engram, history))
-
-    def _puts(self, engram: bytes, history: History) -> PutIndex:
-        return PutIndex(history.records_of(self._scope, engram))
+        return named_at(self._registry, own, past, lambda: PutIndex(history, record.engram))
 
 
 def named_at(registry: Registry, own: LogState, past: Past, puts: Callable[[], PutIndex]) -> Named:

@@ -1,13 +1,10 @@
-"""What took each clock of one engram."""
+"""What took each clock of one engram, asked of the store one clock at a time."""
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
-from functools import lru_cache
+from bisect import bisect_right
 from typing import NamedTuple
 
 from engram_wire import (
     INSERTED_TEXT,
-    NO_SUPERSEDED,
     InvalidRecordError,
     Record,
     RecordKind,
@@ -16,6 +13,9 @@ from engram_wire import (
     decode_edit_untrusted,
     parse_shape_untrusted,
 )
+
+from ._logs import LogState
+from ._views import History
 
 
 class Put(NamedTuple):
@@ -31,83 +31,72 @@ class Put(NamedTuple):
     """Of inserted text: the generation, the way its record wrote it."""
 
 
-class _Row(NamedTuple):
-    """What one record took."""
-
-    seq: int
-    collections: tuple[str, ...]
-    edit: bytes | None
-    """The superseded column of an edit; None for every other kind."""
-
-
-@lru_cache(maxsize=1024)
-def _taken(shape: bytes) -> tuple[tuple[str, ...], int]:
-    """(collections, clocks) of records of this shape; -1 where each has to be asked for itself."""
-    parsed = parse_shape_untrusted(shape)
-    if parsed.kind == RecordKind.EDIT:
-        return parsed.collections, -1
-    return parsed.collections, clocks_taken(parsed, NO_SUPERSEDED)
-
-
 class PutIndex:
-    """The records of one engram, and what took each clock of each log."""
+    """What took each clock of one engram: what is stored, and what one walk adds to it.
 
-    def __init__(self, records: Iterable[tuple[bytes, Record]]) -> None:
-        self._seqs: dict[bytes, list[int]] = {}
-        self._rows: dict[bytes, list[_Row]] = {}
-        self._clocks: dict[bytes, list[int]] = {}
-        """The first clock of each row, and at the end the first that is not taken."""
-        for log, record in records:
-            self.add(log, record)
+    Args:
+        history: What is stored.
+        engram: Id of the engram.
+    """
 
-    def add(self, log: bytes, record: Record) -> None:
-        """Take one more record; those of one log come in order, and again is no harm."""
-        seqs = self._seqs.get(log)
-        if seqs is None:
-            seqs, self._rows[log], self._clocks[log] = [], [], [0]
-            self._seqs[log] = seqs
-        elif record.seq <= seqs[-1]:
+    def __init__(self, history: History, engram: bytes) -> None:
+        self._history = history
+        self._engram = engram
+        self._log: LogState | None = None
+        """The log that the walk adds to."""
+        self._fresh: list[Record] = []
+        self._firsts: list[int] = []
+        """The first clock of each of ``_fresh``, and at the end the first that is not taken."""
+
+    def add(self, log: LogState, record: Record) -> None:
+        """Take one more record, which is not stored; they come in order, and again is no harm."""
+        if self._log is None:
+            self._log, self._firsts = log, [self._stored(log)]
+        elif record.seq <= self._fresh[-1].seq:
             return
-        seqs.append(record.seq)
-        collections, length = _taken(record.shape)
-        edit = None
-        if length < 0:
-            edit = record.superseded
-            length = clocks_taken(parse_shape_untrusted(record.shape), edit)
-        if length:
-            self._rows[log].append(_Row(record.seq, collections, edit))
-            clocks = self._clocks[log]
-            clocks.append(clocks[-1] + length)
+        self._fresh.append(record)
+        self._firsts.append(self._firsts[-1] + _taken(record))
 
-    def holds(self, log: bytes, seq: int) -> bool:
+    def holds(self, log: LogState, seq: int) -> bool:
         """Whether record ``seq`` of ``log`` is one of this engram."""
-        seqs = self._seqs.get(log, [])
-        at = bisect_left(seqs, seq)
-        return at < len(seqs) and seqs[at] == seq
+        if log is self._log and self._fresh and seq >= self._fresh[0].seq:
+            return any(record.seq == seq for record in self._fresh)
+        found = self._history.records(log.n, seq, seq) if log.base < seq <= log.seq else ()
+        return bool(found) and found[0].engram == self._engram
 
-    def count(self, log: bytes) -> int:
+    def count(self, log: LogState) -> int:
         """How many clocks ``log`` has taken."""
-        clocks = self._clocks.get(log)
-        return clocks[-1] if clocks else 0
+        return self._firsts[-1] if log is self._log else self._stored(log)
 
-    def find(self, log: bytes, clock: int) -> Put:
+    def find(self, log: LogState, clock: int) -> Put:
         """What took a clock.
 
         Raises:
             InvalidRecordError: No record held puts it in this engram.
         """
-        if not 0 <= clock < self.count(log):
-            raise InvalidRecordError(f"dot {clock} of log {log.hex()[:16]} is not in this engram")
-        clocks = self._clocks[log]
-        at = bisect_right(clocks, clock) - 1
-        seq, collections, column = self._rows[log][at]
-        if column is None:
-            return Put(clock, 1, seq, collections[clock - clocks[at]], None)
-        edit = decode_edit_untrusted(column, len(collections))
-        length = clocks[at + 1] - clocks[at]
-        return Put(clocks[at], length, seq, INSERTED_TEXT, edit.generation)
+        found = self._taker(log, clock) if clock >= 0 else None
+        if found is None:
+            raise InvalidRecordError(
+                f"dot {clock} of log {log.id.hex()[:16]} is not in this engram"
+            )
+        first, record = found
+        shape = parse_shape_untrusted(record.shape)
+        if shape.kind != RecordKind.EDIT:
+            return Put(clock, 1, record.seq, shape.collections[clock - first], None)
+        edit = decode_edit_untrusted(record.superseded, len(shape.collections))
+        return Put(first, _taken(record), record.seq, INSERTED_TEXT, edit.generation)
 
-    def clocks_until(self, log: bytes, seq: int) -> int:
-        """How many clocks the records of ``log`` up to position ``seq`` have taken."""
-        rows = self._rows.get(log, [])
-        return self._clocks[log][bisect_right(rows, seq, key=lambda row: row.seq)] if rows else 0
+    def _taker(self, log: LogState, clock: int) -> tuple[int, Record] | None:
+        if log is self._log and clock >= self._firsts[0]:
+            if clock >= self._firsts[-1]:
+                return None
+            at = bisect_right(self._firsts, clock) - 1
+            return self._firsts[at], self._fresh[at]
+        return self._history.taker(self._engram, log.n, clock) if log.n else None
+
+    def _stored(self, log: LogState) -> int:
+        return self._history.clocks(self._engram, log.n) if log.n else 0
+
+
+def _taken(record: Record) -> int:
+    return clocks_taken(parse_shape_untrusted(record.shape), record.superseded)

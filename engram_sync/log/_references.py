@@ -33,7 +33,7 @@ def written(
         return draft
 
     def puts() -> PutIndex:
-        return PutIndex(history.records_of(log.scope, draft.engram))
+        return PutIndex(history, draft.engram)
 
     named = Named(registry, log, None, puts)
     if draft.edit is not None:

@@ -126,10 +126,24 @@ class _Renamed:
         """See ``History.past``."""
         return self._history.past(self._stored(log), seq)
 
-    def records_of(self, scope: bytes, engram: bytes) -> Sequence[tuple[bytes, Record]]:
-        """See ``History.records_of``."""
-        trunk, moved, base = self._trunk.id, self._moved.id, self._base
-        return [
-            (moved if log == trunk and record.seq > base else log, record)
-            for log, record in self._history.records_of(scope, engram)
-        ]
+    def clocks(self, engram: bytes, log: int, until: int | None = None) -> int:
+        """See ``History.clocks``."""
+        if log == self._trunk.n:
+            return self._before(engram)
+        if log == self._moved.n:
+            return self._history.clocks(engram, self._trunk.n) - self._before(engram)
+        return self._history.clocks(engram, log, until)
+
+    def taker(self, engram: bytes, log: int, clock: int) -> tuple[int, Record] | None:
+        """See ``History.taker``."""
+        if log == self._moved.n:
+            before = self._before(engram)
+            found = self._history.taker(engram, self._trunk.n, before + clock)
+            return None if found is None else (found[0] - before, found[1])
+        if log == self._trunk.n and clock >= self._before(engram):
+            return None
+        return self._history.taker(engram, log, clock)
+
+    def _before(self, engram: bytes) -> int:
+        """How many clocks the trunk has taken up to where the logs divide."""
+        return self._history.clocks(engram, self._trunk.n, self._base)

@@ -35,11 +35,12 @@ class History(Protocol):
         """
         ...
 
-    def records_of(self, scope: bytes, engram: bytes) -> Sequence[tuple[bytes, Record]]:
-        """(log id, record) of every record of ``engram``, those of one log in order.
+    def clocks(self, engram: bytes, log: int, until: int | None = None) -> int:
+        """How many clocks of ``engram`` the records of ``log`` up to ``until`` have taken."""
+        ...
 
-        Called only for records that supersede or delete.
-        """
+    def taker(self, engram: bytes, log: int, clock: int) -> tuple[int, Record] | None:
+        """The record of ``log`` that took a clock of ``engram``, and the first clock it took."""
         ...
 
 

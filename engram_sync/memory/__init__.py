@@ -8,9 +8,7 @@ SQL, a clock, entropy, a signature, or a decision about who may read.
 from ._answers import Room as Room
 from ._authors import Authors as Authors
 from ._changes import is_applied as is_applied
-from ._compaction import Compacted as Compacted
 from ._compaction import Dead as Dead
-from ._compaction import compact_one as compact_one
 from ._compaction import dead_in as dead_in
 from ._compaction import rows_of as rows_of
 from ._creation import created as created
@@ -55,7 +53,6 @@ from ._stored import clocks_seen as clocks_seen
 from ._strategies import Strategies as Strategies
 from ._texts import flush_index as flush_index
 from ._verification import compare_rows as compare_rows
-from ._versions import version_token as version_token
 from ._views import show as show
 from ._wishes import Changes as Changes
 
@@ -67,7 +64,6 @@ __all__ = [
     "SLICE_RECORDS",
     "Authors",
     "Changes",
-    "Compacted",
     "Dead",
     "EngramState",
     "Filters",
@@ -83,7 +79,6 @@ __all__ = [
     "archive",
     "check_source_key",
     "clocks_seen",
-    "compact_one",
     "compare_rows",
     "conflicts_of",
     "copied",
@@ -112,5 +107,4 @@ __all__ = [
     "show",
     "state_at",
     "update",
-    "version_token",
 ]

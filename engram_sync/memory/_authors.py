@@ -63,6 +63,7 @@ class Authors:
             path; None while no log of the scope is forked, and it stands in the store.
         own_agent: Whether a key writes for the same agent as this node, in a scope.  By default
             everybody does, as in the scope of one agent.
+        version_key: A secret of this node, of at most 64 bytes.
     """
 
     def __init__(
@@ -73,7 +74,10 @@ class Authors:
         naming: Callable[[Reader, bytes, int], Callable[[Record], Naming] | None] = _unforked,
         seen: Callable[[Reader, bytes, int, int], Mapping[int, int] | None] = _as_stored,
         own_agent: Callable[[bytes, bytes], bool] = _one_agent,
+        version_key: bytes = b"",
     ) -> None:
+        self.version_key = version_key
+        """What this node proves by that a version was given out by it."""
         self._seen = seen
         self._own_agent = own_agent
         self._label = label

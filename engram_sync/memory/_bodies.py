@@ -8,7 +8,7 @@ would be strung together.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from hashlib import blake2b
 
-from engram_crdt import Dot, EngramDocument, TextEdit, clocks_of
+from engram_crdt import Dot, EngramDocument, EngramTexts, TextEdit
 from engram_sync.errors import PreconditionError, UsageError
 from engram_sync.log import Draft
 from engram_sync.results import Delete, Edit, Insert
@@ -22,15 +22,12 @@ from ._authors import Authors
 from ._changes import change_of, units_of
 from ._fields import BODY, TEXT, content_value
 from ._limits import EDITS_MAX, PUTS_MAX, SUPERSEDED_MAX
-from ._observed import Observed
-from ._open_engram import OpenEngram
-from ._state import EngramState
-from ._stored import Stored, stored_of
+from ._live_texts import load_texts
+from ._observed import Observed, document_at
+from ._stored import stored_of
 from ._values import NOT_HELD_HINT
-from ._versions import view_check
 
 _Op = tuple[str, int, str] | tuple[str, int, int]
-_DOUBTS_MAX = 64  # Removals of one log that share a clock; more are not told apart.
 
 
 def body_label(text: str) -> bytes:
@@ -113,7 +110,7 @@ def delete_text(
 
 
 def clear_orphans(
-    document: EngramDocument,
+    document: EngramTexts | EngramDocument,
     observed: Observed,
     own_log: bytes,
     *,
@@ -138,26 +135,15 @@ def clear_orphans(
     ]
 
 
-def as_seen(reader: Reader, authors: Authors, observed: Observed) -> EngramDocument:
-    """The document as it was in the caller's view."""
-    state, check = observed.state, observed.check
-    if state.row.state is not None:
-        document = EngramDocument.load(state.engram, state.row.state)
-        if _matches(document, observed, check):
-            return document
-    stored = _stored(reader, authors, state)
-    certain, doubtful = _split(stored, observed.clock)
-    for count in range(len(doubtful[:_DOUBTS_MAX])):
-        document = OpenEngram.of(state.engram, [*certain, *doubtful[:count]]).document
-        if _matches(document, observed, check):
-            return document
-    return OpenEngram.of(state.engram, [*certain, *doubtful]).document
-
-
-def _stored(reader: Reader, authors: Authors, state: EngramState) -> list[Stored]:
-    """The records of an engram."""
-    records = reader.records_of(state.scope.n, state.engram)
-    return stored_of(reader, authors, state.scope.id, records)
+def as_seen(reader: Reader, authors: Authors, observed: Observed) -> EngramTexts | EngramDocument:
+    """The texts as they were in the caller's view."""
+    state, row = observed.state, observed.state.row
+    if observed.name:
+        # Whoever observed it has found it once.
+        then = document_at(reader, authors, state, observed.name)
+        return EngramTexts((), {}) if then is None else then
+    stored = reader.text(row.n)
+    return load_texts(reader, authors, row, b"\0" if stored is None else stored.state)
 
 
 def texts_taken(
@@ -174,7 +160,8 @@ def texts_taken(
     state = observed.state
     seen = {(e.dot.log, e.seq) for e in observed.tombstones()}
     document = EngramDocument(state.engram)
-    for stored in _stored(reader, authors, state):
+    records = reader.records_of(state.scope.n, state.engram)
+    for stored in stored_of(reader, authors, state.scope.id, records):
         change = change_of(stored.log_id, stored.record, stored.naming)
         unseen = document.clock().get(change.log, 0) >= observed.clock.get(change.log, 0)
         if change.until and (unseen or (change.log, change.seq) in seen):
@@ -199,31 +186,6 @@ def _refuse_gaps(
                     f"a part of the text of memory {observed.text} is not held here",
                     hint=NOT_HELD_HINT,
                 )
-
-
-def _matches(document: EngramDocument, observed: Observed, check: bytes | None) -> bool:
-    if dict(document.clock()) != {log: n for log, n in observed.clock.items() if n}:
-        return False
-    return check in (None, view_check(document.elements(), document.texts()))
-
-
-def _split(
-    records: Iterable[Stored], clock: Mapping[bytes, int]
-) -> tuple[list[Stored], list[Stored]]:
-    """The records below a clock, and those that may be: they took no clock themselves."""
-    certain: list[Stored] = []
-    doubtful: list[Stored] = []
-    counted: dict[bytes, int] = {}
-    for stored in records:
-        taken = clocks_of(change_of(stored.log_id, stored.record, stored.naming))
-        end = counted.get(stored.log_id, 0) + taken
-        counted[stored.log_id] = end
-        limit = clock.get(stored.log_id, 0)
-        if end < limit or (taken and end == limit):
-            certain.append(stored)
-        elif not taken and end == limit:
-            doubtful.append(stored)
-    return certain, sorted(doubtful, key=lambda stored: stored.record.hlc)
 
 
 def _generation(observed: Observed) -> Dot:

@@ -60,10 +60,24 @@ def change_of(log: bytes, record: Record, naming: Naming | None = None) -> Chang
     shape = parse_shape_untrusted(record.shape)
     if shape.kind == RecordKind.EDIT:
         return _edit_of(log, record, naming or PlainNaming(log))
-    puts = len(shape.collections)
-    names = decode_superseded_untrusted(record.superseded, kind=shape.kind, puts=puts)
+    count = len(shape.collections)
+    names = decode_superseded_untrusted(record.superseded, kind=shape.kind, puts=count)
     meant = naming or PlainNaming(log)
     deletes = shape.kind == RecordKind.DELETE
+    return Change(
+        log=log,
+        seq=record.seq,
+        hlc=record.hlc,
+        puts=puts_of(record),
+        payload_hash=record.payload_hash,
+        removed=() if deletes else tuple([meant.dot(n.log, n.clock) for n in names]),
+        until=tuple([p for n in names for p in meant.until(n.log, n.clock)]) if deletes else (),
+    )
+
+
+def puts_of(record: Record) -> tuple[tuple[str, bytes | None], ...]:
+    """What an applied record puts, as far as its payload is held; an edit puts nothing."""
+    shape = parse_shape_untrusted(record.shape)
     held = read_payload(record.payload, shape.collections)
     values: Sequence[bytes | None]
     if held is None:
@@ -71,15 +85,7 @@ def change_of(log: bytes, record: Record, naming: Naming | None = None) -> Chang
     else:
         # The payload is the canonical form of these values, so each one's is its part of it.
         values = [dump_canonical(value) for value in held]
-    return Change(
-        log=log,
-        seq=record.seq,
-        hlc=record.hlc,
-        puts=tuple(zip(shape.collections, values, strict=True)),
-        payload_hash=record.payload_hash,
-        removed=() if deletes else tuple([meant.dot(n.log, n.clock) for n in names]),
-        until=tuple([p for n in names for p in meant.until(n.log, n.clock)]) if deletes else (),
-    )
+    return tuple(zip(shape.collections, values, strict=True))
 
 
 def _edit_of(log: bytes, record: Record, meant: Naming) -> Change:

@@ -22,7 +22,7 @@ PAYLOAD_BYTES_MAX = 512 << 10  # The wire refuses a larger payload.
 
 EDITS_MAX = 1024  # Edits of one text in one call; each costs a walk over the text.
 
-VERSION_CHARS_MAX = 64 << 10  # Some 4,000 logs wrote to this one engram; beyond is no version.
+VERSION_CHARS_MAX = 60  # A version has 43; what is longer was not given out by any node.
 
 QUERY_CHARS_MAX = 10_000  # A question may quote a page; a book is a mistake.
 QUERY_TERMS_MAX = 64  # Each distinct term costs a dictionary look-up.

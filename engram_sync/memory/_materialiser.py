@@ -6,28 +6,29 @@ writes can be computed again from the records.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
-from engram_crdt import DocumentError, EngramDocument, digest, elements_of_one
+from engram_crdt import digest, elements_of_one
 from engram_sync.conflicts import bits
 from engram_sync.errors import CorruptError
 from engram_sync.store import EngramRow, Reader, RunRow, ScopeRow, Transaction
-from engram_wire import Record
+from engram_wire import NO_SUPERSEDED, Record, RecordKind
 
 from ._authors import Authors
-from ._changes import change_of
+from ._changes import APPLIED_KINDS, change_of
 from ._limits import DIRECT_INDEX_RECORDS_MIN, SLICE_RECORDS
-from ._open_engram import OpenEngram
-from ._rebuild import damaged, rebuilt, standing_of
+from ._live import LiveEngram
+from ._rebuild import expanded, remade, renamed, standing_of
+from ._rules import RULES
 from ._shapes import plain_digest, plain_texts
-from ._state import created_of, encode_view, erased_of
 from ._stored import Stored, stored_in
 from ._tally import Standing, Tally
-from ._texts import texts_of
+from ._texts import index_rows, texts_of
 from ._views import life_number
 
-_MARKED_MAX = 1_000  # With more of something missing, engrams are not told apart: all are remade.
 _RUNS_PER_READ = 32  # In bulk four runs make a slice; live ones hold a record each.
+
+_META = "materialiser"
 
 
 class Swept(NamedTuple):
@@ -51,6 +52,20 @@ class Materialiser:
 
     def __init__(self, authors: Authors) -> None:
         self._authors = authors
+
+    def begin(self, tx: Transaction) -> bool:
+        """Drop all that was derived by other rules than today's: sweeps make it anew.
+
+        Returns:
+            Whether there was something to drop.
+        """
+        rules = RULES.to_bytes(4, "big") + bytes(sorted(APPLIED_KINDS))
+        known = tx.meta(_META)
+        if known == rules:
+            return False
+        tx.put_meta(_META, rules)
+        tx.reset()
+        return known is not None
 
     def sweep(self, tx: Transaction, scope: int, *, limit: int = SLICE_RECORDS) -> Swept:
         """Apply the next runs of a scope in the order in which they arrived.
@@ -99,13 +114,21 @@ class Materialiser:
         if waiting and arrivals and waiting[0].arrival == arrivals[0]:
             # Nothing arrived before these: the sweep need not look at them again.
             row = row._replace(materialised=arrivals[-1])
+        elif any(record.superseded != NO_SUPERSEDED for record in records):
+            # What they refer to may wait: it goes first, and these with it.
+            return self._sweep_all(tx, scope)
         return self._apply(tx, row, stored_in(tx, self._authors, row.id, log, records))
+
+    def _sweep_all(self, tx: Transaction, scope: int) -> tuple[bytes, ...]:
+        changed: list[bytes] = []
+        while (swept := self.sweep(tx, scope)).records:
+            changed += swept.changed
+        return tuple(dict.fromkeys(changed))
 
     def standing(
         self, tx: Transaction, scope: int, engrams: Iterable[bytes]
     ) -> dict[bytes, Standing]:
         """What engrams count for now; for ``renamed`` after the names of logs have changed."""
-        self._begin(tx, scope)
         found: dict[bytes, Standing] = {}
         for engram in engrams:
             known = tx.engram(scope, engram)
@@ -114,17 +137,23 @@ class Materialiser:
         return found
 
     def renamed(
-        self, tx: Transaction, scope: int, before: Mapping[bytes, Standing]
+        self,
+        tx: Transaction,
+        scope: int,
+        before: Mapping[bytes, Standing],
+        trunk: int,
+        moved: int,
     ) -> tuple[bytes, ...]:
-        """Follow new names of logs in the rows of engrams.
+        """Follow a log that was divided: what was beyond the fork is called by its branch now.
 
-        A row that only refers to its record has no name in it, so all that changes is its digest:
-        whoever forks a long log makes nobody rewrite as many rows.
+        Costs what was beyond the fork, in elements that are still live.
 
         Args:
             tx: The transaction of the writer's job.
             scope: Number of the scope.
             before: By engram, what ``standing`` said under the old names.
+            trunk: Number of the log that ends where it forks.
+            moved: Number of the branch.
 
         Returns:
             Ids of the engrams whose rows were written.
@@ -132,17 +161,18 @@ class Materialiser:
         batch = _Batch(tx, self._begin(tx, scope))
         for engram, was in before.items():
             row = tx.engram(scope, engram)
-            if row is not None and row.state is None:
-                batch.tally.count(was, -1)
-                batch.tally.count(standing_of(tx, self._authors, row), 1)
-            elif row is not None:
-                self._rebuild_one(batch, engram, row, was)
-        return batch.tally.write(tx, batch.scope, direct=True)
+            assert row is not None, "its standing was asked for"
+            if row.digest is not None:
+                row = renamed(tx, self._authors, batch.scope, row, trunk, moved)
+                batch.tally.updated.append(row)
+            batch.tally.count(was, -1)
+            batch.tally.count(standing_of(tx, self._authors, row), 1)
+        return batch.tally.write(tx, batch.scope, direct=False)
 
     def rebuild(self, tx: Transaction, scope: int, engrams: Iterable[bytes]) -> tuple[bytes, ...]:
-        """Make rows of engrams anew from their records: document, view, index, and what is owed.
+        """Make the rows of engrams anew from their records, and index them.
 
-        Engrams that were not materialised yet are left for the sweep.
+        Costs the history of each.  Engrams that were not materialised yet are left for the sweep.
 
         Args:
             tx: The transaction of the writer's job.
@@ -156,8 +186,46 @@ class Materialiser:
         for engram in engrams:
             known = tx.engram(scope, engram)
             if known is not None:
-                self._rebuild_one(batch, engram, known)
-        return batch.tally.write(tx, batch.scope, direct=True)
+                batch.tally.count(standing_of(tx, self._authors, known), -1)
+                row = remade(tx, self._authors, batch.scope, known, batch.change)
+                self._keep(batch, known, row)
+        return self._indexed(batch)
+
+    def refill(
+        self, tx: Transaction, scope: int, positions: Iterable[tuple[int, int]]
+    ) -> tuple[bytes, ...]:
+        """Follow payloads that came or went, in what their records put and is still live.
+
+        Args:
+            tx: The transaction of the writer's job, which has changed the payloads.
+            scope: Number of the scope.
+            positions: (log, seq) of their records.
+
+        Returns:
+            Ids of the engrams whose rows were written.
+        """
+        batch = _Batch(tx, self._begin(tx, scope))
+        by_engram: dict[bytes, list[Stored]] = {}
+        for log, seq in positions:
+            found = tx.records(log, seq, seq)
+            for stored in stored_in(tx, self._authors, batch.scope.id, log, found):
+                by_engram.setdefault(stored.record.engram, []).append(stored)
+        for engram, changed in by_engram.items():
+            known = tx.engram(scope, engram)
+            if known is None:
+                continue
+            batch.tally.count(standing_of(tx, self._authors, known), -1)
+            if known.digest is None:
+                row: EngramRow | None = self._plain_row(known, changed[-1])
+            elif any(s.record.shape[0] == RecordKind.EDIT for s in changed):
+                row = remade(tx, self._authors, batch.scope, known, batch.change)
+            else:
+                live = LiveEngram(tx, self._authors, known, batch.change)
+                for stored in changed:
+                    live.refill(stored)
+                row = live.finish()
+            self._keep(batch, known, row)
+        return self._indexed(batch)
 
     # -- parts -------------------------------------------------------------------------------
 
@@ -179,37 +247,33 @@ class Materialiser:
         for stored in records:
             by_engram.setdefault(stored.record.engram, []).append(stored)
         batch = _Batch(tx, scope)
-        special = _Special.of(tx, scope.n, records)
         for engram, added in by_engram.items():
             row = tx.engram(scope.n, engram)
-            if special.covers(engram, row):
-                self._rebuild_one(batch, engram, row)
-            elif row is None and len(added) == 1:
-                self._add_one(scope, added[0], batch.tally)
+            if row is None and len(added) == 1:
+                self._add_one(batch, added[0])
             else:
-                self._merge(batch, engram, row, added)
+                self._merge(batch, row, added)
         return batch.tally.write(tx, scope, direct=len(records) >= DIRECT_INDEX_RECORDS_MIN)
 
-    def _rebuild_one(
-        self, batch: "_Batch", engram: bytes, row: EngramRow | None, before: Standing | None = None
-    ) -> None:
-        tx, scope, tally = batch.tx, batch.scope, batch.tally
-        made = rebuilt(tx, self._authors, scope, engram, row)
-        if made is None:
-            return
+    def _keep(self, batch: "_Batch", known: EngramRow, row: EngramRow | None) -> None:
+        """Count the new row of an engram, or forget one that nothing is left of."""
         if row is None:
-            tally.added.append(made.row)
-            tally.added_texts.append(made.texts)
-        else:
-            tally.count(before or standing_of(tx, self._authors, row), -1)
-            tally.updated.append(made.row)
-            tally.updated_texts.append(made.texts)
-        tally.count(made.standing, 1)
-        tally.owed[engram] = made.owed
+            batch.tx.drop_engram(known.n)
+            batch.tally.dropped.append(known.engram)
+            return
+        batch.tally.count(standing_of(batch.tx, self._authors, row), 1)
+        batch.tally.updated.append(row)
 
-    def _add_one(self, scope: ScopeRow, stored: Stored, tally: Tally) -> None:
+    def _indexed(self, batch: "_Batch") -> tuple[bytes, ...]:
+        """Write the rows, and their words at once: those of an erased value must go now."""
+        written = batch.tally.write(batch.tx, batch.scope, direct=False)
+        index_rows(batch.tx, self._authors, batch.tally.updated)
+        return written
+
+    def _add_one(self, batch: "_Batch", stored: Stored) -> None:
         """A new engram with one record: its row refers to the record and repeats nothing."""
         log, log_id, record, _ = stored
+        tally = batch.tally
         texts = plain_texts(record)
         life = conflict = 0
         if texts is not None:
@@ -219,81 +283,76 @@ class Materialiser:
             elements = elements_of_one(record.engram, change_of(log_id, record))
             texts, life, conflict = texts_of(elements), life_number(elements), bits(elements)
             tally.count(Standing(digest(record.engram, elements), life), 1)
-        tally.added.append(
-            EngramRow(
-                0,
-                scope.n,
-                record.engram,
-                log,
-                record.seq,
-                1,
-                record.hlc,
-                life,
-                int(conflict),
-                None,
-                None,
-                None,
-            )
+        row = EngramRow(
+            0,
+            batch.scope.n,
+            record.engram,
+            log,
+            record.seq,
+            1,
+            record.hlc,
+            record.hlc,
+            batch.change,
+            batch.change,
+            life,
+            int(conflict),
         )
+        tally.added.append(row)
         tally.added_texts.append(texts)
+        if record.payload is None and not batch.tx.erased(log, [record.seq]):
+            tally.owed[record.engram] = log, record.seq
 
-    def _merge(
-        self, batch: "_Batch", engram: bytes, row: EngramRow | None, added: Sequence[Stored]
-    ) -> None:
-        """An engram with several records, through its document."""
-        scope, tally = batch.scope, batch.tally
-        open_ = self._open(batch.tx, engram, row)
-        before = open_.records
-        for stored in added:
-            open_.apply(stored)
-        if open_.records == before:
+    def _plain_row(self, row: EngramRow, stored: Stored) -> EngramRow:
+        """The row of an engram with one record, after its payload came or went."""
+        change = change_of(stored.log_id, stored.record)
+        elements = elements_of_one(row.engram, change)
+        return row._replace(life=life_number(elements), conflict=int(bits(elements)))
+
+    def _merge(self, batch: "_Batch", row: EngramRow | None, added: Sequence[Stored]) -> None:
+        """An engram with several records."""
+        tx, tally = batch.tx, batch.tally
+        if row is not None and row.digest is None:
+            added = [s for s in added if (s.log, s.record.seq) != (row.log, row.seq)]
+            if not added:
+                return
+        was = None if row is None else standing_of(tx, self._authors, row)
+        live = self._opened(batch, row, added[0])
+        if not sum([live.apply(stored) for stored in added]):
+            if row is None:
+                tx.drop_engram(live.row.n)
             return
-        shown = open_.shown()
-        standing = Standing(open_.document.digest(), life_number(shown.elements))
-        merged = EngramRow(
-            row.n if row else 0,
-            scope.n,
-            engram,
-            *open_.first,
-            open_.records,
-            open_.newest,
-            standing.life,
-            shown.bits(),
-            open_.document.dump(),
-            encode_view(open_.view(shown)),
-            standing.digest.to_bytes(32, "big"),
-        )
-        if row is None:
-            tally.added.append(merged)
-            tally.added_texts.append(shown.search_texts())
-        else:
-            tally.count(Standing(open_.digest_before, row.life), -1)
-            tally.updated.append(merged)
-            tally.updated_texts.append(shown.search_texts())
-        tally.count(standing, 1)
+        made = live.finish()
+        if was is not None:
+            tally.count(was, -1)
+        tally.count(standing_of(tx, self._authors, made), 1)
+        tally.updated.append(made)
+        if not live.searched and row is not None and row.life == made.life:
+            tally.unsearched.add(made.n)
 
-    def _open(self, tx: Transaction, engram: bytes, row: EngramRow | None) -> OpenEngram:
+    def _opened(self, batch: "_Batch", row: EngramRow | None, first: Stored) -> LiveEngram:
+        tx = batch.tx
         if row is None:
-            return OpenEngram(EngramDocument(engram))
-        log_id = self._authors.log_id(tx, row.log)
-        try:
-            if row.state is not None and row.view is not None and row.digest is not None:
-                return OpenEngram(
-                    EngramDocument.load(engram, row.state),
-                    (row.log, row.seq),
-                    row.records,
-                    created_of(row.view),
-                    row.hlc,
-                    int.from_bytes(row.digest, "big"),
-                    erased_of(row.view),
-                )
-            record = tx.records(row.log, row.seq, row.seq)[0]
-        except (DocumentError, IndexError) as error:
-            raise damaged(engram, error) from error
-        open_ = OpenEngram.of(engram, [Stored(row.log, log_id, record)])
-        open_.digest_before = open_.document.digest()
-        open_.erased = record.payload is None and bool(tx.erased(row.log, [row.seq]))
-        return open_
+            record = first.record
+            place = first.log, record.seq
+            blank = EngramRow(
+                0,
+                batch.scope.n,
+                record.engram,
+                *place,
+                0,
+                0,
+                0,
+                batch.change,
+                0,
+                0,
+                0,
+                digest=b"\0",
+            )
+            n = tx.put_engrams([blank])[0]
+            return LiveEngram(tx, self._authors, blank._replace(n=n), batch.change)
+        if row.digest is None:
+            row = expanded(tx, self._authors, batch.scope, row)
+        return LiveEngram(tx, self._authors, row, batch.change)
 
 
 @dataclass(slots=True)
@@ -304,28 +363,10 @@ class _Batch:
     scope: ScopeRow
     tally: Tally = field(default_factory=Tally)
 
-
-class _Special(NamedTuple):
-    """The engrams of a batch that need more than their documents: they are made from records."""
-
-    engrams: frozenset[bytes]
-    """Those with new records that came without their payload."""
-    marked: frozenset[int] | None
-    """Numbers of those of which something is missing; None for too many to list."""
-
-    @classmethod
-    def of(cls, tx: Transaction, scope: int, records: Sequence[Stored]) -> Self:
-        special = frozenset([s.record.engram for s in records if s.record.payload is None])
-        missing = tx.owed_count(scope)
-        if missing > _MARKED_MAX:
-            return cls(special, None)
-        marked = [n for n, _, _ in tx.owed(scope, missing)] if missing else []
-        return cls(special, frozenset(marked))
-
-    def covers(self, engram: bytes, row: EngramRow | None) -> bool:
-        if engram in self.engrams:
-            return True
-        return row is not None and (self.marked is None or row.n in self.marked)
+    @property
+    def change(self) -> int:
+        """The number of the change that this is."""
+        return self.scope.changes + 1
 
 
 def _next_runs(reader: Reader, scope: ScopeRow, limit: int) -> list[RunRow]:

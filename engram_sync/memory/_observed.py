@@ -3,16 +3,20 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from engram_crdt import Element
+from engram_crdt import Element, EngramDocument
 from engram_sync.conflicts import find, life_of, tombstones
 from engram_sync.errors import PreconditionError
 from engram_sync.results import Life
+from engram_sync.store import Reader
 
+from ._authors import Authors
 from ._fields import LIFE
 from ._ids import engram_text
+from ._open_engram import OpenEngram
 from ._state import EngramState
+from ._stored import stored_of
 from ._strategies import Strategies
-from ._versions import resolve_version
+from ._versions import Named, is_ours, parse_version, state_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +31,8 @@ class Observed:
     """The live elements that the caller has seen."""
     by_version: bool
     """Whether the caller named a version; without one the current state was meant."""
-    check: bytes | None = None
-    """What the version says of the live part of its view; None where it says nothing."""
+    name: bytes = b""
+    """What the version calls its view, when that is not the current state any more."""
 
     @property
     def text(self) -> str:
@@ -58,21 +62,79 @@ class Observed:
         return any(life_of(e)[0] == Life.ARCHIVED for e in self.live(LIFE))
 
 
-def observe(state: EngramState, if_version: str | None) -> Observed:
+def observe(
+    reader: Reader, authors: Authors, state: EngramState, if_version: str | None
+) -> Observed:
     """What the view named by ``if_version`` contained; the current state without one.
 
     An element that was seen but has been superseded since is not live any more and needs no
     second superseding.
 
+    Args:
+        reader: The store.
+        authors: Who wrote which log.
+        state: The engram as it is now.
+        if_version: What the caller looked at.
+
     Raises:
         UsageError: ``if_version`` is not a version.
-        PreconditionError: It names changes this node does not have.
+        PreconditionError: It is not the current one, and this node cannot tell what it showed.
     """
     if if_version is None:
         return Observed(state, state.clock, state.elements, by_version=False)
-    clock, check = resolve_version(if_version, state.clock)
-    seen = [e for e in state.elements if e.dot.clock < clock.get(e.dot.log, 0)]
-    return Observed(state, clock, seen, by_version=True, check=check)
+    named = parse_version(if_version)
+    if named.state == state_name(state):
+        return Observed(state, state.clock, state.elements, by_version=True)
+    if not is_ours(named, state, authors.version_key):
+        raise _unknown(state)
+    if state.texts or state.orphans:
+        # Of each character nobody keeps when it appeared: the records tell.
+        document = document_at(reader, authors, state, named.state)
+        if document is None:
+            raise _unknown(state)
+        clock: dict[bytes, int] = dict(document.clock())
+        seen = [e for e in state.elements if e.dot.clock < clock.get(e.dot.log, 0)]
+        return Observed(state, clock, seen, by_version=True, name=named.state)
+    return _as_of(state, named)
+
+
+def _as_of(state: EngramState, named: Named) -> Observed:
+    """What is live and had appeared when the version was given out."""
+    clock = dict(state.clock)
+    seen: list[Element] = []
+    for element in state.elements:
+        log, at = element.dot
+        if state.born.get(element.dot, state.row.born) <= named.change:
+            seen.append(element)
+        else:
+            # A log is read in its own order, so nothing behind this was seen either.
+            clock[log] = min(clock.get(log, 0), at)
+    clock = {log: count for log, count in clock.items() if count}
+    return Observed(state, clock, seen, by_version=True, name=named.state)
+
+
+def document_at(
+    reader: Reader, authors: Authors, state: EngramState, name: bytes
+) -> EngramDocument | None:
+    """The document when its state had that name; None when it never did here.
+
+    Replays the records in the order in which they arrived, until the digest is the one wanted.
+    """
+    made = OpenEngram.of(state.engram, ())
+    records = reader.records_of(state.scope.n, state.engram)
+    for stored in stored_of(reader, authors, state.scope.id, records):
+        made.apply(stored)
+        if made.document.digest().to_bytes(32, "big").startswith(name):
+            return made.document
+    return None
+
+
+def _unknown(state: EngramState) -> PreconditionError:
+    text = engram_text(state.engram)
+    return PreconditionError(
+        f"memory {text} has changed since, and what this version showed is not known here",
+        hint=f"engram-sync sync, then look at it again with `engram-sync get {text}`",
+    )
 
 
 def refuse_open_conflicts(observed: Observed, strategies: Strategies | None = None) -> None:

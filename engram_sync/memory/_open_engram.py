@@ -1,17 +1,15 @@
-"""A document being made from records, with what its row will say about it."""
+"""An engram made from records as a document: what it was, and a second opinion on what it is."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from engram_crdt import DocumentError, Dot, Element, EngramDocument, TextSpan
+from engram_crdt import DocumentError, Dot, Element, EngramDocument
 from engram_sync.conflicts import bits
-from engram_wire import INSERTED_TEXT
-from engram_wire.cbor import encode
 
 from ._changes import change_of
 from ._shapes import Texts
-from ._state import View
+from ._shown_texts import orphan_element
 from ._stored import Stored
 from ._texts import texts_of
 
@@ -34,14 +32,9 @@ class Shown(NamedTuple):
         return texts_of(self.elements, self.texts)
 
 
-def _orphan(span: TextSpan) -> Element:
-    value = None if span.text is None else encode(span.text)
-    return Element(INSERTED_TEXT, span.dot, span.hlc, value, span.payload_hash, span.seq)
-
-
 @dataclass(slots=True)
 class OpenEngram:
-    """A document being changed, with what its row will say about it."""
+    """A document being made, with what a row would say about it."""
 
     document: EngramDocument
     first: tuple[int, int] = (0, 0)
@@ -49,7 +42,6 @@ class OpenEngram:
     records: int = 0
     created: int = 0
     newest: int = 0
-    digest_before: int = 0
     erased: bool = False
     """Whether the payload of a record of it was erased for good."""
 
@@ -80,9 +72,5 @@ class OpenEngram:
     def shown(self) -> Shown:
         """What the document shows."""
         document = self.document
-        orphans = [_orphan(span) for span in document.orphans()]
+        orphans = [orphan_element(span) for span in document.orphans()]
         return Shown(document.elements(), document.texts(), orphans)
-
-    def view(self, shown: Shown) -> View:
-        """What readers see of it."""
-        return View(self.created, self.document.clock(), shown.elements, self.erased, *shown[1:])

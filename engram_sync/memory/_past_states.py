@@ -1,12 +1,14 @@
 """What one engram was, as far as this node could know it at some time."""
 
+from collections.abc import Sequence
+
+from engram_crdt import EngramDocument
 from engram_sync.store import Reader, ScopeRow
 
 from ._authors import Authors
 from ._open_engram import OpenEngram
-from ._rebuild import missing_of
-from ._state import EngramState
-from ._stored import stored_of
+from ._state import EngramState, load_state
+from ._stored import Stored, stored_of
 from ._views import life_number
 
 
@@ -27,8 +29,11 @@ def state_at(
     made = OpenEngram.of(engram, records)
     if not made.records:
         return None
-    missing, made.erased = missing_of(reader, made.document, records)
+    missing, erased = _missing(reader, made.document, records)
     shown = made.shown()
+    now = load_state(reader, authors, scope, row)
+    seen = {e.dot for e in shown.elements}
+    unseen = [now.born.get(e.dot, row.born) for e in now.elements if e.dot not in seen]
     then = row._replace(
         log=made.first[0],
         seq=made.first[1],
@@ -36,8 +41,34 @@ def state_at(
         hlc=made.newest,
         life=life_number(shown.elements),
         conflict=shown.bits(),
-        state=None,
-        view=None,
-        digest=None,
+        # Whoever writes by the version of this view replaces nothing that it does not show.
+        changed=min([row.changed, *(change - 1 for change in unseen)]),
+        digest=made.document.digest().to_bytes(32, "big"),
     )
-    return EngramState(then, scope, *made.view(shown), missing=len(missing))
+    return EngramState(
+        then,
+        scope,
+        made.created,
+        dict(made.document.clock()),
+        shown.elements,
+        erased,
+        shown.texts,
+        shown.orphans,
+        missing,
+    )
+
+
+def _missing(
+    reader: Reader, document: EngramDocument, records: Sequence[Stored]
+) -> tuple[int, bool]:
+    """Of how many records values are shown and not held, and whether any was erased."""
+    missing = [s for s in records if s.record.payload is None]
+    if not missing:
+        return 0, False
+    gone = {(s.log, s.record.seq) for s in missing if reader.erased(s.log, [s.record.seq])}
+    live = {(element.dot.log, element.seq) for element in document.elements()}
+    live |= {(span.dot.log, span.seq) for span in document.spans()}
+    owed = [
+        s for s in missing if (s.log, s.record.seq) not in gone and (s.log_id, s.record.seq) in live
+    ]
+    return len(owed), bool(gone)

@@ -1,49 +1,32 @@
-"""The row of an engram from its records alone: what is missing is owed."""
+"""The rows of an engram from its records, and after its logs were given other names."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
-
-from engram_crdt import EngramDocument, digest, elements_of_one
-from engram_sync.errors import CorruptError
-from engram_sync.store import EngramRow, Reader, ScopeRow
+from engram_crdt import DIGEST_MODULUS, Dot, Element, digest, element_hash, elements_of_one
+from engram_sync.conflicts import claims_of
+from engram_sync.store import ElementRow, EngramRow, PartRow, Reader, ScopeRow, Transaction
 from engram_wire import Record
 
 from ._authors import Authors
-from ._changes import change_of
-from ._open_engram import OpenEngram
-from ._shapes import Texts, plain_digest, plain_texts
-from ._state import encode_view
-from ._stored import Stored, stored_of
-from ._tally import Owed, Standing
+from ._changes import change_of, puts_of
+from ._damage import damaged
+from ._live import LiveEngram
+from ._shapes import plain_digest, plain_texts
+from ._state import elements_of
+from ._stored import stored_in, stored_of
+from ._tally import Standing
 from ._views import life_number
 
-
-class Rebuilt(NamedTuple):
-    """An engram as its records make it."""
-
-    row: EngramRow
-    texts: Texts
-    owed: Owed
-    standing: Standing
-
-
-def damaged(engram: bytes, error: Exception) -> CorruptError:
-    """What a row or a record that cannot be read back means."""
-    return CorruptError(
-        f"memory {engram.hex()} cannot be read back: {error}",
-        hint="copy the home aside, then restore it from a backup",
-    )
+_NOTHING = bytes(32)
 
 
 def standing_of(reader: Reader, authors: Authors, row: EngramRow) -> Standing:
-    """What the row of an engram was counted for when it was written."""
+    """What the row of an engram counts for."""
+    if row.digest is not None:
+        return Standing(int.from_bytes(row.digest, "big"), row.life)
     try:
-        if row.state is not None and row.digest is not None:
-            return Standing(int.from_bytes(row.digest, "big"), row.life)
-        log_id = authors.log_id(reader, row.log)
-        return standing_of_one(log_id, reader.records(row.log, row.seq, row.seq)[0])
+        record = reader.records(row.log, row.seq, row.seq)[0]
     except IndexError as error:
         raise damaged(row.engram, error) from error
+    return standing_of_one(authors.log_id(reader, row.log), record)
 
 
 def standing_of_one(log_id: bytes, record: Record) -> Standing:
@@ -54,63 +37,91 @@ def standing_of_one(log_id: bytes, record: Record) -> Standing:
     return Standing(digest(record.engram, elements), life_number(elements))
 
 
-def rebuilt(
-    reader: Reader,
-    authors: Authors,
-    scope: ScopeRow,
-    engram: bytes,
-    row: EngramRow | None,
-) -> Rebuilt | None:
-    """An engram from its records; None when none of them can be applied.
+def _blank(row: EngramRow) -> EngramRow:
+    """The row before its first record."""
+    return row._replace(
+        records=0, hlc=0, created=0, conflict=0, live=0, dead=0, erased=False, digest=_NOTHING
+    )
+
+
+def expanded(tx: Transaction, authors: Authors, scope: ScopeRow, row: EngramRow) -> EngramRow:
+    """Give an engram with one record rows of its own, because the next one comes."""
+    live = LiveEngram(tx, authors, _blank(row), row.born)
+    found = tx.records(row.log, row.seq, row.seq)
+    tx.clear_owed(row.n)
+    for stored in stored_in(tx, authors, scope.id, row.log, found):
+        live.apply(stored)
+    return live.finish()
+
+
+def remade(
+    tx: Transaction, authors: Authors, scope: ScopeRow, row: EngramRow, change: int
+) -> EngramRow | None:
+    """Make the rows of an engram anew from its records.
 
     Args:
-        reader: The store.
+        tx: The transaction.
         authors: Who wrote which log.
         scope: The row of its scope.
-        engram: Its id.
-        row: Its row so far; None when it has none.
+        row: Its row so far.
+        change: Number of the change of the scope.
+
+    Returns:
+        Its row; None when none of its records counts.
     """
-    records = stored_of(reader, authors, scope.id, reader.records_of(scope.n, engram))
-    open_ = OpenEngram.of(engram, records)
-    if not open_.records:
-        return None
-    owed, open_.erased = missing_of(reader, open_.document, records)
-    shown = open_.shown()
-    first = open_.first if row is None else (row.log, row.seq)
-    plain = open_.records == 1 and open_.first == first
-    standing = Standing(open_.document.digest(), life_number(shown.elements))
-    made = EngramRow(
-        row.n if row else 0,
-        scope.n,
-        engram,
-        *first,
-        open_.records,
-        open_.newest,
-        standing.life,
-        shown.bits(),
-        None if plain else open_.document.dump(),
-        None if plain else encode_view(open_.view(shown)),
-        None if plain else standing.digest.to_bytes(32, "big"),
+    known = {} if row.digest is None else elements_of(tx, authors, row.n)[1]
+    tx.clear_engram(row.n)
+    live = LiveEngram(tx, authors, _blank(row), change, known)
+    for stored in stored_of(tx, authors, scope.id, tx.records_of(scope.n, row.engram)):
+        live.apply(stored)
+    made = live.finish()
+    return made if made.records else None
+
+
+def renamed(
+    tx: Transaction, authors: Authors, scope: ScopeRow, row: EngramRow, trunk: int, moved: int
+) -> EngramRow:
+    """Follow a log that was divided in the rows of an engram with several records."""
+    if tx.text(row.n) is not None:
+        # Every unit of a text has a name, and so have its places.
+        made = remade(tx, authors, scope, row, scope.changes + 1)
+        assert made is not None, "other names make no record invalid"
+        return made
+    begins = tx.clocks(row.engram, trunk)
+    rows = tx.elements_between(row.n, trunk, begins)
+    if rows:
+        tx.drop_elements(row.n, trunk, begins, rows[-1].clock + 1)
+    total = int.from_bytes(row.digest or b"", "big")
+    named: list[ElementRow] = []
+    for each in rows:
+        new = _moved(tx, authors, row, each, begins, moved)
+        total += int.from_bytes(new.digest, "big") - int.from_bytes(each.digest, "big")
+        named.append(new)
+    tx.put_elements(row.n, named)
+    part, fork = tx.part(row.n, trunk), tx.log(moved)
+    if part is not None and fork is not None and part.seq > fork.base:
+        tx.put_part(row.n, PartRow(moved, part.clock - begins, part.seq))
+        tx.put_part(row.n, PartRow(trunk, begins, fork.base))
+    return row._replace(
+        digest=(total % DIGEST_MODULUS).to_bytes(32, "big"), changed=scope.changes + 1
     )
-    return Rebuilt(made, shown.search_texts(), owed, standing)
 
 
-def missing_of(
-    reader: Reader, document: EngramDocument, records: Sequence[Stored]
-) -> tuple[Owed, bool]:
-    """(log, seq) of the records whose payload is owed, and whether that of any was erased.
-
-    A payload is owed while a value of it is live: what nothing shows any more need not be fetched.
-    """
-    missing = [s for s in records if s.record.payload is None]
-    if not missing:
-        return (), False
-    gone = {(s.log, s.record.seq) for s in missing if reader.erased(s.log, [s.record.seq])}
-    live = {(element.dot.log, element.seq) for element in document.elements()}
-    live |= {(span.dot.log, span.seq) for span in document.spans()}
-    owed = [
-        (s.log, s.record.seq)
-        for s in missing
-        if (s.log, s.record.seq) not in gone and (s.log_id, s.record.seq) in live
-    ]
-    return tuple(owed), bool(gone)
+def _moved(
+    tx: Transaction, authors: Authors, row: EngramRow, each: ElementRow, begins: int, moved: int
+) -> ElementRow:
+    """A live element under its new name."""
+    record = tx.records(moved, each.seq, each.seq)[0]
+    dot = Dot(authors.log_id(tx, moved), each.clock - begins)
+    value = puts_of(record)[dot.clock - tx.first_clock(moved, each.seq)][1]
+    made = Element(each.collection, dot, record.hlc, value, record.payload_hash, record.seq)
+    hashed = element_hash(row.engram, made.collection, dot, made.payload_hash)
+    return ElementRow(
+        moved,
+        dot.clock,
+        each.seq,
+        each.collection,
+        each.born,
+        hashed.to_bytes(32, "big"),
+        *claims_of(made),
+    )

@@ -8,6 +8,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple, cast
 
+from engram_crdt import DIGEST_MODULUS
 from engram_sync.conflicts import SOURCE_KEY, account_parts
 from engram_wire import NO_SUPERSEDED, Record, RecordKind, parse_shape_untrusted
 from engram_wire.cbor import is_dict
@@ -49,8 +50,6 @@ class Plan(NamedTuple):
     plain: bool
     """Whether its engram is active and without conflict whatever its values are, as long as no
     two metadata entries share a key and no two events a name."""
-    order: tuple[int, ...]
-    """The clocks of its elements in the order of a document: by collection, then clock."""
     title: tuple[int, ...]
     content: tuple[int, ...]
     tags: tuple[int, ...]
@@ -75,7 +74,6 @@ def plan_of(shape: bytes) -> Plan:
             and _PLAIN.issuperset(set(collections) - counters)
             and len(set(single)) == len(single)
         ),
-        order=tuple(sorted(range(len(collections)), key=lambda i: (collections[i], i))),
         title=places(fields.TITLE),
         content=places(fields.CONTENT),
         tags=places(fields.TAGS),
@@ -88,19 +86,23 @@ def plan_of(shape: bytes) -> Plan:
 def _digest_parts(shape: bytes, log: bytes) -> tuple[bytes, ...]:
     plan = plan_of(shape)
     return tuple(
-        plan.collections[i].encode() + b"\0" + log + i.to_bytes(8, "big") for i in plan.order
+        collection.encode() + b"\0" + log + clock.to_bytes(8)
+        for clock, collection in enumerate(plan.collections)
     )
 
 
 def plain_digest(log: bytes, record: Record) -> int:
     """The digest of an engram whose only record is a plain create.
 
-    The same number as ``engram_crdt.digest`` of its elements, an eighth of the work.
+    The same number as ``engram_crdt.digest`` of its elements, without making any.
     """
-    payload_hash = record.payload_hash
-    parts = _digest_parts(record.shape, log)
-    data = record.engram + payload_hash.join(parts) + (payload_hash if parts else b"")
-    return int.from_bytes(blake2b(data, digest_size=32, person=b"engram digest").digest(), "big")
+    engram, payload_hash = record.engram, record.payload_hash
+    total = 0
+    for name in _digest_parts(record.shape, log):
+        data = engram + name + payload_hash
+        hashed = blake2b(data, digest_size=32, person=b"engram element").digest()
+        total += int.from_bytes(hashed)
+    return total % DIGEST_MODULUS
 
 
 def plain_texts(record: Record) -> Texts | None:

@@ -77,7 +77,7 @@ def conflicts_of(
 
     A field that ``strategies`` settle is no conflict to who reads by them.
     """
-    version = token_of(state)
+    version = token_of(state, authors.version_key)
     found = found_in(state)
     if found and strategies is not None:
         found = strategies.unsettled(state, found)

@@ -1,6 +1,6 @@
 """What of an engram is searched, and how many of them are made searchable at once."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from engram_crdt import Dot, Element
 from engram_sync.store import EngramRow, Reader, Transaction
@@ -12,7 +12,7 @@ from ._shapes import Texts, plain_texts
 from ._state import load_state
 from ._values import plain, unique
 
-_DELETED = 2  # Beyond it only that of which nothing may be shown yet.
+_DELETED = 2
 
 
 def texts_of(elements: Iterable[Element], bodies: Mapping[Dot, str] | None = None) -> Texts:
@@ -37,8 +37,14 @@ def flush_index(tx: Transaction, authors: Authors, *, limit: int = FLUSH_ROWS) -
     Returns:
         How many were done; fewer than ``limit`` means that none wait any more.
     """
-    scopes = {scope.n: scope for scope in tx.scopes()}
     rows = tx.unindexed_engrams(limit)
+    index_rows(tx, authors, rows)
+    return len(rows)
+
+
+def index_rows(tx: Transaction, authors: Authors, rows: Sequence[EngramRow]) -> None:
+    """Make engrams findable by what is live of them now, and by nothing else."""
+    scopes = {scope.n: scope for scope in tx.scopes()}
     wanted: list[tuple[int, str, str, str]] = []
     for row in rows:
         if row.life >= _DELETED:
@@ -48,13 +54,12 @@ def flush_index(tx: Transaction, authors: Authors, *, limit: int = FLUSH_ROWS) -
         if texts is None:
             state = load_state(tx, authors, scopes[row.scope], row)
             texts = texts_of(state.elements, state.texts)
-        wanted.append((row.n, texts.title, texts.content, texts.tags))
+        wanted.append((row.n, *texts))
     tx.index_many(wanted)
-    return len(rows)
 
 
 def _texts_of_one(reader: Reader, row: EngramRow) -> Texts | None:
-    if row.view is not None:
+    if row.digest is not None:
         return None
     records = reader.records(row.log, row.seq, row.seq)
     return plain_texts(records[0]) if records else None

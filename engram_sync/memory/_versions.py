@@ -1,124 +1,96 @@
 """Version tokens: the name of exactly what a view contained.
 
-A token lists, for each log that wrote to the engram, how many of its puts the view had seen, and
-has a check over what of them was live: ``v2.`` + base64url of the canonical CBOR
-``[check (4 bytes), [first 8 bytes of the log id, next clock], ...]``.  What a token names, its
-clocks say; the check makes two views differ where one only lacks what the other shows.  Tokens
-``v1.``, which earlier versions gave out and which have no check, are still understood.
+``v3.`` + base64url of 16 bytes of the engram's state digest, 6 bytes of the number of its newest
+change, counted in its scope, and 8 bytes that only the node can make which gave the token out.  So
+a token has 43 characters whatever the history.  On any node it names the current state, as long as
+that is the current state.  The node that gave it out also knows what of its view is still live
+later on: what is live and had appeared by that change.
 
 A token holds no content, so it may be printed, stored and passed around.
 """
 
 import base64
 import binascii
-from collections.abc import Iterable, Mapping
 from hashlib import blake2b
+from hmac import compare_digest
 from typing import NamedTuple
 
-from engram_crdt import Dot, Element
-from engram_sync.errors import PreconditionError, UsageError
-from engram_wire import WireError
-from engram_wire.cbor import decode_untrusted, encode, is_list
+from engram_crdt import digest
+from engram_sync.errors import UsageError
 
 from ._limits import VERSION_CHARS_MAX
 from ._state import EngramState
 
-_PREFIX = "v2."
-_PREFIX_WITHOUT_CHECK = "v1."
-_LOG_BYTES = 8  # 64 bits: no two logs of one engram share them by accident.
-_CHECK_BYTES = 4  # It tells apart the few views of one engram that have equal clocks.
+_PREFIX = "v3."
+_STATE_BYTES = 16  # Nobody finds two states of one engram that share these by accident.
+_CHANGE_BYTES = 6
+_CHECK_BYTES = 8  # Whoever forges a token deceives nobody but itself: it may name any view.
 
 
 class Named(NamedTuple):
-    """What a token names."""
+    """What a token says; none of it is proven."""
 
-    clock: dict[bytes, int]
-    """Of each log, how many puts the view had seen."""
-    check: bytes | None
-    """The check over what was live; None in a token that has none."""
-
-
-def version_token(clock: Mapping[bytes, int], check: bytes) -> str:
-    """The token of a view that contained, of each log, every put below its clock."""
-    entries = sorted((log[:_LOG_BYTES], clock[log]) for log in clock if clock[log])
-    data = encode([check, *entries])
-    return _PREFIX + base64.urlsafe_b64encode(data).decode().rstrip("=")
+    state: bytes
+    """The beginning of the digest of the state that was shown."""
+    change: int
+    """Number of the engram's newest change then, counted by the node that gave it out."""
+    check: bytes
 
 
-def token_of(state: EngramState) -> str:
-    """The token of a view of everything that a state holds."""
-    return version_token(state.clock, view_check(state.elements, state.texts))
+def state_name(state: EngramState) -> bytes:
+    """What names the state of an engram in tokens: the beginning of its digest."""
+    row = state.row
+    if row.digest is not None:
+        return row.digest[:_STATE_BYTES]
+    return digest(row.engram, state.elements).to_bytes(32, "big")[:_STATE_BYTES]
 
 
-def view_check(elements: Iterable[Element], texts: Mapping[Dot, str]) -> bytes:
-    """The check of a view: over the names of what is live and the lengths of its texts.
+def token_of(state: EngramState, key: bytes) -> str:
+    """The token of a view of everything that a state holds.
 
-    Deleting from a text takes no clock and always makes it shorter, so a length will do.
+    Args:
+        state: The state.
+        key: What this node proves its own tokens by.
     """
-    parts = [e.dot.log + e.dot.clock.to_bytes(8, "big") for e in elements]
-    parts += [
-        dot.log + dot.clock.to_bytes(8, "big") + len(text).to_bytes(8, "big")
-        for dot, text in sorted(texts.items())
-    ]
-    data = b"".join(parts)
-    return blake2b(data, digest_size=_CHECK_BYTES, person=b"engram version").digest()
+    name, change = state_name(state), state.row.changed
+    data = name + change.to_bytes(_CHANGE_BYTES, "big")
+    data += _check(key, state, data)
+    return _PREFIX + base64.urlsafe_b64encode(data).decode()
 
 
-def resolve_version(token: str, clock: Mapping[bytes, int]) -> Named:
-    """What a token names, in terms of the logs that this node knows for the engram.
+def is_ours(named: Named, state: EngramState, key: bytes) -> bool:
+    """Whether this node gave out the token, of the same engram."""
+    data = named.state + named.change.to_bytes(_CHANGE_BYTES, "big")
+    return compare_digest(named.check, _check(key, state, data))
+
+
+def _check(key: bytes, state: EngramState, data: bytes) -> bytes:
+    return blake2b(
+        state.scope.id + state.engram + data,
+        key=key,
+        digest_size=_CHECK_BYTES,
+        person=b"engram version",
+    ).digest()
+
+
+def parse_version(token: str) -> Named:
+    """What a token says.
 
     Raises:
         UsageError: ``token`` is not a version.
-        PreconditionError: It names changes this node does not have.
     """
-    check, entries = _parse(token)
-    seen: dict[bytes, int] = {}
-    for prefix, count in entries:
-        logs = [log for log in clock if log.startswith(prefix)]
-        if len(logs) != 1 or clock[logs[0]] < count:
-            raise PreconditionError(
-                "this version contains changes that this node does not have",
-                hint="engram-sync sync, then try again; or leave the version out",
-            )
-        seen[logs[0]] = count
-    return Named(seen, check)
-
-
-def _parse(token: str) -> tuple[bytes | None, list[tuple[bytes, int]]]:
     text = token.strip()
-    entries = _decode(token, text)
-    if not is_list(entries):
+    body = text.removeprefix(_PREFIX)
+    if body == text or len(text) > VERSION_CHARS_MAX or not text.isascii():
         raise _not_a_version(token)
-    check: object = None
-    if text.startswith(_PREFIX):
-        check, *entries = entries or [None]
-        if type(check) is not bytes or len(check) != _CHECK_BYTES:
-            raise _not_a_version(token)
-    parsed: list[tuple[bytes, int]] = []
-    for entry in entries:
-        if not is_list(entry) or len(entry) != 2:
-            raise _not_a_version(token)
-        prefix, count = entry
-        if type(prefix) is not bytes or len(prefix) != _LOG_BYTES:
-            raise _not_a_version(token)
-        if type(count) is not int or count < 1:
-            raise _not_a_version(token)
-        parsed.append((prefix, count))
-    if [p for p, _ in parsed] != sorted({p for p, _ in parsed}):
-        raise _not_a_version(token)
-    return check if isinstance(check, bytes) else None, parsed
-
-
-def _decode(token: str, text: str) -> object:
-    prefix = next((p for p in (_PREFIX, _PREFIX_WITHOUT_CHECK) if text.startswith(p)), None)
-    if prefix is None or len(text) > VERSION_CHARS_MAX or not text.isascii():
-        raise _not_a_version(token)
-    body = text.removeprefix(prefix)
     try:
-        data = base64.b64decode(body + "=" * (-len(body) % 4), altchars=b"-_", validate=True)
-        return decode_untrusted(data)
-    except (binascii.Error, ValueError, WireError):
+        data = base64.b64decode(body, altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
         raise _not_a_version(token) from None
+    if len(data) != _STATE_BYTES + _CHANGE_BYTES + _CHECK_BYTES:
+        raise _not_a_version(token)
+    change = int.from_bytes(data[_STATE_BYTES:-_CHECK_BYTES], "big")
+    return Named(data[:_STATE_BYTES], change, data[-_CHECK_BYTES:])
 
 
 def _not_a_version(token: str) -> UsageError:

@@ -62,7 +62,7 @@ def show(
     siblings, unseen = siblings_of(reader, authors, state)
     engram = Engram(
         id=engram_text(state.engram),
-        version=token_of(state),
+        version=token_of(state, authors.version_key),
         type=read.text(fields.TYPE),
         scope=state.scope.kind,
         content=read.content(),

@@ -35,7 +35,7 @@ def _erase(path: WritePath, key: bytes, tx: Transaction, scope: bytes, engram: b
     held, state = tx.engram(row.n, engram), find_exact(tx, path.authors, row, engram)
     if held is None or state is None or tx.erased(held.log, [held.seq]):
         return  # Its beginning is erased: so is the rest, or this node may not.
-    seen = observe(state, None)
+    seen = observe(tx, path.authors, state, None)
     own = path.own_log(scope).id
     drafts = erasing(tx, path, key, seen, own)
     if not seen.is_deleted():

@@ -4,10 +4,10 @@ Both work in slices, so that memories are read and written meanwhile.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
-from engram_sync.memory import compare_rows, engram_text, rows_of
+from engram_sync.memory import compare_rows, rows_of
 from engram_sync.node._clock_checks import clock_problems
 from engram_sync.node._core import Core
 from engram_sync.node._erasures import erasures
@@ -70,7 +70,7 @@ async def compact(core: Core, *, keep_days: float, dry_run: bool) -> Compaction:
     )
     if not dry_run:
         await core.store.compact()
-    return Compaction(saving.total(), before, await _store_bytes(core), tuple(saving.failed))
+    return Compaction(saving.total(), before, await _store_bytes(core))
 
 
 @dataclass(slots=True)
@@ -79,28 +79,17 @@ class Savings:
 
     payloads: int = 0
     payload_bytes: int = 0
-    documents: int = 0
-    document_bytes: int = 0
     runs: int = 0
-    failed: list[str] = field(default_factory=list[str])
-    """Memories that were left alone."""
 
     def add(self, done: CompactedSlice) -> None:
         """Count what one slice did."""
-        for each in done.done:
-            if not each.same:
-                self.failed.append(engram_text(each.dead.row.engram))
-                continue
-            self.payloads += len(each.dead.positions)
-            self.payload_bytes += each.dead.payload_bytes
-            self.documents += each.dead.document_bytes > 0
-            self.document_bytes += each.dead.document_bytes
+        for dead in done.done:
+            self.payloads += len(dead.positions)
+            self.payload_bytes += dead.payload_bytes
 
     def total(self) -> Saving:
         """The sum."""
-        return Saving(
-            self.payloads, self.payload_bytes, self.documents, self.document_bytes, self.runs
-        )
+        return Saving(self.payloads, self.payload_bytes, self.runs)
 
 
 def _days_ago(core: Core, days: float) -> int:

@@ -212,7 +212,7 @@ class Memories:
             # What arrived and waits to be materialised belongs to the current state too.
             if core.path.catch_up(tx, state.scope.id):
                 state = self._resolve(tx, ref)
-            seen = observe(state, _version_of(ref, if_version))
+            seen = observe(tx, core.path.authors, state, _version_of(ref, if_version))
             own = core.path.own_log(state.scope.id).id
             drafts = drafts_of(tx, seen, own)
             if drafts:

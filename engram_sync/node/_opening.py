@@ -73,6 +73,7 @@ async def _core(
         known = store_id(tx)
         witness = premises.take_witness(known) if known is not None else None
         path.load(tx, decode_witnesses(witness), premises.boot_id)
+        path.begin(tx)
         if known is None:
             with path.within(tx):
                 name = checked_label(label or default_label())

@@ -46,10 +46,10 @@ def take_payloads(
     One that is not what the record's author signed, or that was erased meanwhile, is dropped: it
     stays owed, or is not owed any more.
     """
-    engrams: set[bytes] = set()
+    came: list[tuple[int, int]] = []
     for log, seq, payload in payloads:
         state = path.ledger.log_by_id(scope, log)
         if state is not None and tx.set_payload(state.n, seq, payload):
-            engrams |= {record.engram for record in tx.records(state.n, seq, seq)}
-    if engrams:
-        path.rebuild(tx, scope, sorted(engrams))
+            came.append((state.n, seq))
+    if came:
+        path.refill(tx, scope, came)

@@ -30,13 +30,13 @@ class StoredHistory:
         """See ``History.past``."""
         return self._reader.past(log, seq)
 
-    def records_of(self, scope: bytes, engram: bytes) -> Sequence[tuple[bytes, Record]]:
-        """See ``History.records_of``."""
-        number = self._ledger.scope_number(scope)
-        return [
-            (self._ledger.log_by_number(log).id, record)
-            for log, record in self._reader.records_of(number, engram)
-        ]
+    def clocks(self, engram: bytes, log: int, until: int | None = None) -> int:
+        """See ``History.clocks``."""
+        return self._reader.clocks(engram, log, until)
+
+    def taker(self, engram: bytes, log: int, clock: int) -> tuple[int, Record] | None:
+        """See ``History.taker``."""
+        return self._reader.taker(engram, log, clock)
 
 
 def _position(run: RunRow | None) -> SignedPosition | None:

@@ -39,7 +39,7 @@ class Storing:
         if batch.new_log:
             self._put_log(tx, scope, log)
         if isinstance(batch, IngestBatch):
-            records = without_erased(tx, scope, log.n, records)
+            records = without_erased(tx, log.n, records)
         now_ms = self._clock.now_ms()
         tx.put_records(log.n, records)
         arrivals = [tx.put_run(log.n, *run, at=now_ms) for run in batch.runs]
@@ -75,8 +75,8 @@ class Storing:
     def split(self, tx: Transaction, split: Split) -> None:
         """End a log where it forks, and let what was held beyond be called by its branch.
 
-        The engrams that those records wrote to are made anew, because the names of their values
-        have changed: whatever the order in which the branches came, the state is the same.
+        The values of those records have other names from then on: whatever the order in which the
+        branches came, the state is the same.
         """
         trunk, moved = split.trunk, split.moved
         if moved is None:
@@ -90,26 +90,22 @@ class Storing:
         self._put_log(tx, scope, moved)
         tx.split_log(trunk.n, split.base, moved.n)
         tx.set_head(trunk.n, split.base, split.head, split.hlc)
-        self._materialiser.renamed(tx, scope, before)
+        self._materialiser.renamed(tx, scope, before, trunk.n, moved.n)
 
     def _erase(self, tx: Transaction, scope: int, batch: Batch, now_ms: int) -> None:
         """Purge what the batch erases, here and now: the payloads and all that shows them."""
-        engrams: set[bytes] = set()
         for number, seq in batch.erased:
-            engrams |= {record.engram for record in tx.records(number, seq, seq)}
             tx.erase(number, [seq])
-        self._materialiser.rebuild(tx, scope, engrams)
+        self._materialiser.refill(tx, scope, batch.erased)
         for record in batch.records:
             if record.shape[0] == RecordKind.ERASE:
                 tx.put_receipt(scope, batch.log.n, record.seq, self._key, now_ms)
                 note_erased(tx, record.engram)
 
 
-def without_erased(
-    tx: Transaction, scope: int, log: int, records: Sequence[Record]
-) -> Sequence[Record]:
-    """Records as they may be kept: a payload that was erased does not come back."""
-    if not tx.receipts(scope):
-        return records  # Every erasure held has a receipt, that of this node itself.
-    erased = tx.erased(log, [record.seq for record in records])
+def without_erased(tx: Transaction, log: int, records: Sequence[Record]) -> Sequence[Record]:
+    """Records of one log, in order, as they may be kept: what was erased does not come back."""
+    if not records:
+        return records
+    erased = tx.erased_between(log, records[0].seq, records[-1].seq)
     return [r._replace(payload=None) if r.seq in erased else r for r in records]

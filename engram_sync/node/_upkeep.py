@@ -6,7 +6,7 @@ Each function is a job, or a slice of one, for the store's writer; see ``WritePa
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from engram_sync.memory import Compacted, compact_one, dead_in, rows_of
+from engram_sync.memory import Dead, dead_in, rows_of
 from engram_sync.node._limits import COMPACT_ROWS
 from engram_sync.node._write_path import WritePath
 from engram_sync.store import EngramRow, Reader, ScopeRow, Transaction
@@ -31,19 +31,17 @@ def note_receipts(
         now_ms: Wall time.
     """
     number = path.ledger.scope_number(scope)
-    receipts = tx.receipts(number)
-    if not receipts:
-        return 0
     held: dict[int, int] = {}
     for log, seq in positions:
         state = path.ledger.log_by_id(scope, log)
         for part in state.path() if state is not None else ():
             held[part.n] = max(held.get(part.n, 0), min(seq, part.seq))
-    known = {(row.log, row.seq) for row in receipts if row.key == key}
-    news = {(row.log, row.seq) for row in receipts if row.seq <= held.get(row.log, 0)} - known
-    for number_of_log, seq in news:
-        tx.put_receipt(number, number_of_log, seq, key, now_ms)
-    return len(news)
+    own, news = path.key, 0
+    for log_number, upto in held.items():
+        for seq in tx.unconfirmed(number, log_number, upto, key, own):
+            tx.put_receipt(number, log_number, seq, key, now_ms)
+            news += 1
+    return news
 
 
 def _scope(path: WritePath, reader: Reader, scope: bytes) -> ScopeRow:
@@ -55,7 +53,7 @@ def _scope(path: WritePath, reader: Reader, scope: bytes) -> ScopeRow:
 class CompactedSlice(NamedTuple):
     """What one slice of a compaction did, or would do."""
 
-    done: tuple[Compacted, ...]
+    done: tuple[Dead, ...]
     after: EngramRow | None
     """Where the next slice begins; None at the end."""
 
@@ -67,14 +65,14 @@ def plan_slice(
     row = _scope(path, reader, scope)
     page = list(rows_of(reader, row.n, after, COMPACT_ROWS))
     dead = [dead_in(reader, path.authors, row, each, before_ms) for each in page]
-    done = tuple(Compacted(each, same=True) for each in dead if each is not None)
+    done = tuple(each for each in dead if each is not None)
     return CompactedSlice(done, page[-1] if len(page) == COMPACT_ROWS else None)
 
 
 def compact_slice(
     path: WritePath, tx: Transaction, scope: bytes, after: EngramRow | None, before_ms: int
 ) -> CompactedSlice:
-    """Let go of dead payloads of the next engrams of a scope, and make their documents anew.
+    """Let go of dead payloads of the next engrams of a scope; what is live stays as it is.
 
     Args:
         path: The write path.
@@ -84,6 +82,6 @@ def compact_slice(
         before_ms: Only engrams of which nothing arrived at or after this time.
     """
     plan = plan_slice(path, tx, scope, after, before_ms)
-    row = _scope(path, tx, scope)
-    done = [compact_one(tx, path.materialiser, row, each.dead) for each in plan.done]
-    return CompactedSlice(tuple(done), plan.after)
+    for dead in plan.done:
+        tx.drop_payloads(dead.positions)
+    return plan

@@ -5,6 +5,7 @@ Runs inside the store's writer jobs: synchronous, one thread, one transaction at
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
+from hashlib import blake2b
 from typing import NamedTuple
 
 from engram_sync.errors import CorruptError
@@ -37,6 +38,8 @@ from engram_sync.trust import Charters, Member, MemberRole, readers
 from engram_wire import LogDomain, Record, WireError
 
 SALT_BYTES = 16
+_VERSIONS = "versions"
+"""In meta: what the versions that this node gives out are salted with."""
 
 
 class _Members(NamedTuple):
@@ -79,11 +82,18 @@ class WritePath:
         self.materialiser = Materialiser(self.authors)
         self._storing = Storing(self.ledger, self.materialiser, clock, key.public)
         self.own = OwnLogs(self.ledger, key.public, entropy)
+        self._proven = True
+        """Whether this is certainly the only continuation of what the store held before."""
         self._members: dict[bytes, _Members] = {}
         self._touched: set[bytes] = set()
         self._generation = 0
 
     # -- opening and closing -----------------------------------------------------------------
+
+    @property
+    def key(self) -> bytes:
+        """This node's public key."""
+        return self._key.public
 
     def load(self, reader: Reader, witnesses: dict[bytes, Witness], boot_id: str) -> None:
         """Rebuild everything in memory from the store.
@@ -97,11 +107,27 @@ class WritePath:
         rows = reader.logs()
         for log in load_logs(reader, self.ledger, rows, scopes):
             proven = continues(witnesses.get(log.id), log, boot_id)
-            if proven and log.author == self._key.public and log.seq > log.sealed:
-                self.own.resume(log)
+            if log.author == self._key.public and log.seq > log.sealed:
+                self._proven = self._proven and proven
+                if proven:
+                    self.own.resume(log)
         for scope in scopes.values():
             of_scope = [row for row in rows if row.scope == scope.n]
             load_charter(reader, self.charters, self.authors, scope, of_scope)
+
+    def begin(self, tx: Transaction) -> None:
+        """Follow the rules of this program, and say which versions it still understands.
+
+        Those that were given out before are understood where nothing was rolled back or copied,
+        and what is derived was not made anew since.
+        """
+        salt = tx.meta(_VERSIONS)
+        if self.materialiser.begin(tx) or not self._proven or salt is None:
+            salt = self._entropy(SALT_BYTES)
+            tx.put_meta(_VERSIONS, salt)
+        self.authors.version_key = blake2b(
+            self._key.secret, salt=salt, person=b"engram versions"
+        ).digest()
 
     def witnesses(self, boot_id: str) -> list[Witness]:
         """What the next opening must find to continue the own logs."""
@@ -370,6 +396,11 @@ class WritePath:
         """Make the rows of engrams anew from their records."""
         number = self.ledger.scope_number(scope)
         self._changed(scope, self.materialiser.rebuild(tx, number, engrams))
+
+    def refill(self, tx: Transaction, scope: bytes, positions: Iterable[tuple[int, int]]) -> None:
+        """Show what payloads say that have come: (log, seq) of their records."""
+        number = self.ledger.scope_number(scope)
+        self._changed(scope, self.materialiser.refill(tx, number, positions))
 
     def _changed(self, scope: bytes, engrams: Iterable[bytes]) -> None:
         self._touched.add(scope)

@@ -10,9 +10,6 @@ class Saving:
     payloads: int
     """Payloads of values that nothing shows any more and that are old enough to go."""
     payload_bytes: int
-    documents: int
-    """Documents that become smaller when rebuilt."""
-    document_bytes: int
     runs: int
     """Signatures that a later one of the same log makes redundant."""
 
@@ -49,5 +46,3 @@ class Compaction:
     saved: Saving
     store_bytes_before: int
     store_bytes_after: int
-    failed: tuple[str, ...] = ()
-    """Memories whose document, rebuilt, was not the same: they were left as they are."""

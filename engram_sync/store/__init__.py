@@ -13,14 +13,17 @@ from ._limits import LOG_SEQ_BITS as LOG_SEQ_BITS
 from ._limits import QUEUE_WEIGHT_MAX as QUEUE_WEIGHT_MAX
 from ._lock import HomeLock as HomeLock
 from ._reader import Reader as Reader
+from ._rows import ElementRow as ElementRow
 from ._rows import EngramRow as EngramRow
 from ._rows import LogRow as LogRow
 from ._rows import MergedRuns as MergedRuns
+from ._rows import PartRow as PartRow
 from ._rows import PeerRow as PeerRow
 from ._rows import ReceiptRow as ReceiptRow
 from ._rows import RunRow as RunRow
 from ._rows import ScopeRow as ScopeRow
 from ._rows import Size as Size
+from ._rows import TextRow as TextRow
 from ._schema import SCHEMA_VERSION as SCHEMA_VERSION
 from ._sql_transaction import RollbackBrokenError as RollbackBrokenError
 from ._stores import MemoryStore as MemoryStore
@@ -32,12 +35,14 @@ __all__ = [
     "LOG_SEQ_BITS",
     "QUEUE_WEIGHT_MAX",
     "SCHEMA_VERSION",
+    "ElementRow",
     "EngramRow",
     "HomeLock",
     "InlineExecutor",
     "LogRow",
     "MemoryStore",
     "MergedRuns",
+    "PartRow",
     "PeerRow",
     "Reader",
     "ReceiptRow",
@@ -47,6 +52,7 @@ __all__ = [
     "Size",
     "SqliteStore",
     "Store",
+    "TextRow",
     "ThreadExecutor",
     "Transaction",
     "Writer",

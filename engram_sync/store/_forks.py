@@ -31,7 +31,19 @@ def split_log(sql: Statements, log: int, base: int, moved: int) -> None:
     first = (log << LOG_SEQ_BITS | base) + 1
     last = log << LOG_SEQ_BITS | LOG_SEQ_MASK
     step = (moved - log) << LOG_SEQ_BITS
+    _count_anew(sql, first, last)
     for statement in _MOVES:
         sql.run(statement, (step, first, last))
     for statement in _REFERENCES:
         sql.run(statement, (log, base, moved))
+
+
+def _count_anew(sql: Statements, first: int, last: int) -> None:
+    """Let the clocks of each engram begin at 0 in the records from row ``first`` on."""
+    begins = sql.all(
+        "SELECT min(clk), eid FROM rec WHERE id BETWEEN ? AND ? GROUP BY eid", (first, last)
+    )
+    sql.many(
+        "UPDATE rec SET clk = clk - ? WHERE eid = ? AND id BETWEEN ? AND ?",
+        [(before, engram, first, last) for before, engram in begins if before],
+    )

@@ -14,7 +14,7 @@ import trio
 from engram_wire import Record
 
 from ._reader import Reader
-from ._rows import EngramRow, MergedRuns, PeerRow, ScopeRow, Size
+from ._rows import ElementRow, EngramRow, MergedRuns, PartRow, PeerRow, ScopeRow, Size, TextRow
 
 T = TypeVar("T")
 
@@ -165,6 +165,10 @@ class Transaction(Reader, Protocol):
         """Remember that engram ``n`` lacks the payloads of these (log, seq)."""
         ...
 
+    def drop_owed(self, log: int, seq: int) -> None:
+        """The payload of this record is owed no more."""
+        ...
+
     def clear_owed(self, n: int) -> None:
         """Engram ``n`` lacks nothing."""
         ...
@@ -178,7 +182,43 @@ class Transaction(Reader, Protocol):
         ...
 
     def update_engrams(self, rows: Iterable[EngramRow]) -> None:
-        """Write records, hlc, life, conflict, state, view and digest of existing engrams."""
+        """Write every column of existing engrams but number, scope, id and first record."""
+        ...
+
+    def put_elements(self, n: int, rows: Sequence[ElementRow]) -> None:
+        """Add live elements to engram ``n``."""
+        ...
+
+    def drop_elements(self, n: int, log: int, first: int, end: int) -> None:
+        """Remove those that ``log`` put with a clock from ``first`` to before ``end``."""
+        ...
+
+    def set_contested(self, n: int, group: bytes, contested: bool) -> None:
+        """Keep, or do not keep, that a group of engram ``n`` is in conflict."""
+        ...
+
+    def put_part(self, n: int, row: PartRow) -> None:
+        """Say how far engram ``n`` has read a log."""
+        ...
+
+    def put_text(self, n: int, row: TextRow) -> None:
+        """Add or replace the collaborative texts of engram ``n``."""
+        ...
+
+    def drop_text(self, n: int) -> None:
+        """Engram ``n`` has no collaborative text."""
+        ...
+
+    def clear_engram(self, n: int) -> None:
+        """Remove all that is kept of engram ``n`` beside its row."""
+        ...
+
+    def drop_engram(self, n: int) -> None:
+        """Remove engram ``n``: nothing of it can be shown."""
+        ...
+
+    def reset(self) -> None:
+        """Remove everything that is derived from records: the next sweeps make it again."""
         ...
 
     def index(self, n: int, title: str, content: str, tags: str) -> None:

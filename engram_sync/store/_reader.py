@@ -5,7 +5,18 @@ from typing import Protocol
 
 from engram_wire import Record
 
-from ._rows import EngramRow, LogRow, PeerRow, ReceiptRow, RunRow, ScopeRow, Size
+from ._rows import (
+    ElementRow,
+    EngramRow,
+    LogRow,
+    PartRow,
+    PeerRow,
+    ReceiptRow,
+    RunRow,
+    ScopeRow,
+    Size,
+    TextRow,
+)
 
 
 class Reader(Protocol):
@@ -93,6 +104,20 @@ class Reader(Protocol):
         """
         ...
 
+    # Clocks: what each record took of its engram, counted along its own log
+
+    def clocks(self, engram: bytes, log: int, until: int | None = None) -> int:
+        """How many clocks of ``engram`` the records of ``log`` up to ``until`` took."""
+        ...
+
+    def first_clock(self, log: int, seq: int) -> int:
+        """The first clock that a record held takes of its engram, if it takes any."""
+        ...
+
+    def taker(self, engram: bytes, log: int, clock: int) -> tuple[int, Record] | None:
+        """The record of ``log`` that took a clock of ``engram``, and the first clock it took."""
+        ...
+
     def past(self, log: int, seq: int) -> bytes | None:
         """The newest causal-past snapshot of ``log`` itself at or before ``seq``."""
         ...
@@ -117,6 +142,18 @@ class Reader(Protocol):
 
     def owed_count(self, scope: int) -> int:
         """How many records of ``scope`` wait for their payload."""
+        ...
+
+    def unconfirmed(self, scope: int, log: int, upto: int, key: bytes, own: bytes) -> list[int]:
+        """Positions of ``log`` up to ``upto`` with a receipt of ``own`` and none of ``key``.
+
+        Whoever confirms a position confirms all before it, so only what follows the newest
+        receipt of ``key`` is looked at.
+        """
+        ...
+
+    def erased_between(self, log: int, first: int, last: int) -> set[int]:
+        """The positions from ``first`` to ``last`` whose payload was erased for good."""
         ...
 
     def receipts(self, scope: int) -> list[ReceiptRow]:
@@ -153,6 +190,54 @@ class Reader(Protocol):
 
     def find(self, prefix: str, *, scope: int | None = None, limit: int = 2) -> list[EngramRow]:
         """Engrams whose id begins with the hexadecimal digits ``prefix`` (no dashes)."""
+        ...
+
+    # Live elements; none are kept of an engram with one record
+
+    def elements(self, n: int) -> list[ElementRow]:
+        """The live elements of engram ``n``, in no order that means anything."""
+        ...
+
+    def elements_between(
+        self, n: int, log: int, first: int = ..., end: int = ...
+    ) -> list[ElementRow]:
+        """Those that ``log`` put with a clock from ``first`` to before ``end``, by clock."""
+        ...
+
+    def bodies(self, n: int) -> list[tuple[int, int]]:
+        """(log, clock) of the live elements of ``r/body``."""
+        ...
+
+    def live_records(self, n: int) -> list[tuple[int, int, Record]]:
+        """(log, first clock, record) of every record that put a live element."""
+        ...
+
+    def is_live(self, n: int, log: int, seq: int) -> bool:
+        """Whether an element that this record put is live."""
+        ...
+
+    def heaviest_life(self, n: int) -> bytes | None:
+        """The largest ``life`` among the live elements; None when none has one."""
+        ...
+
+    def is_contested(self, n: int, group: bytes) -> bool:
+        """Whether the live elements of one group hold more than one value."""
+        ...
+
+    def contested_classes(self, n: int) -> set[int]:
+        """The first bytes of all groups that ``set_contested`` keeps of engram ``n``."""
+        ...
+
+    def parts(self, n: int) -> list[PartRow]:
+        """How far engram ``n`` has read each log that wrote to it, by log."""
+        ...
+
+    def part(self, n: int, log: int) -> PartRow | None:
+        """How far engram ``n`` has read ``log``; None when it did not write to it."""
+        ...
+
+    def text(self, n: int) -> TextRow | None:
+        """The collaborative texts of engram ``n``; None when it has none."""
         ...
 
     def conflicted(self, scope: int | None = None) -> list[EngramRow]:

@@ -24,6 +24,8 @@ class ScopeRow(NamedTuple):
     live: int
     deleted: int
     records: int
+    changes: int = 0
+    """Counts the changes of what is live; every step names what appeared with it."""
 
 
 class LogRow(NamedTuple):
@@ -87,16 +89,67 @@ class EngramRow(NamedTuple):
     records: int
     hlc: int
     """Of its newest record."""
+    created: int
+    """The smallest clock of its records."""
+    born: int
+    """Number of the change of the scope with which it appeared."""
+    changed: int
+    """The same of its newest change."""
     life: int
-    """0 active, 1 archived, 2 deleted, 3 nothing that may be shown yet."""
+    """0 active, 1 archived, 2 deleted."""
     conflict: int
     """Bit set of the open conflicts' classes; 0 when there is none."""
-    state: bytes | None
-    """The document; None while there is one record, which then says everything."""
-    view: bytes | None
-    """What a reader sees; None while there is one record."""
-    digest: bytes | None
-    """32 bytes; None while there is one record."""
+    live: int = 0
+    """How many elements are live."""
+    dead: int = 0
+    """How many of these say that it is deleted."""
+    erased: bool = False
+    """Whether the payload of a record of it was erased for good."""
+    digest: bytes | None = None
+    """32 bytes; None while there is one record, which then says everything, these four included."""
+
+
+class ElementRow(NamedTuple):
+    """One live element of an engram with several records; its value is in its record."""
+
+    log: int
+    clock: int
+    seq: int
+    """Position of its record in ``log``."""
+    collection: str
+    born: int
+    """Number of the change of the scope with which it appeared."""
+    digest: bytes
+    """What it adds to the digest of the engram, 32 bytes."""
+    life: bytes | None
+    """Of an entry of ``r/life``: bytes that sort as its weight; the largest one decides."""
+    group: bytes | None
+    """What it is compared in: the first byte is a class of conflict."""
+    value: bytes | None
+    """What it says there; two values in one group are a conflict."""
+    group2: bytes | None
+    value2: bytes | None
+    """The same for what is compared in two ways."""
+
+
+class PartRow(NamedTuple):
+    """How far an engram with several records has read one log."""
+
+    log: int
+    clock: int
+    """The clock of the log's next put."""
+    seq: int
+    """The last record applied."""
+
+
+class TextRow(NamedTuple):
+    """The collaborative texts of an engram."""
+
+    state: bytes
+    shown: bytes
+    """What readers see of them."""
+    orphans: bool
+    """Whether there is live text of generations that are gone."""
 
 
 class PeerRow(NamedTuple):

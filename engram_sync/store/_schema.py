@@ -95,6 +95,35 @@ _SECOND = (
         SELECT 'store purge', x'02' WHERE EXISTS (SELECT 1 FROM rec)""",
 )
 
+_DERIVED = (
+    """CREATE TABLE eng (
+        n INTEGER PRIMARY KEY, scope INTEGER NOT NULL REFERENCES scope(n), eid BLOB NOT NULL,
+        log INTEGER NOT NULL, seq INTEGER NOT NULL, records INTEGER NOT NULL, hlc INTEGER NOT NULL,
+        created INTEGER NOT NULL, born INTEGER NOT NULL, changed INTEGER NOT NULL,
+        life INTEGER NOT NULL, conflict INTEGER NOT NULL, live INTEGER NOT NULL,
+        dead INTEGER NOT NULL, erased INTEGER NOT NULL, digest BLOB, UNIQUE (scope, eid))""",
+    "CREATE INDEX eng_newest ON eng(scope, life, hlc)",
+    "CREATE INDEX eng_conflict ON eng(scope, hlc) WHERE conflict <> 0",
+    """CREATE TABLE owed (
+        id INTEGER PRIMARY KEY, scope INTEGER NOT NULL, n INTEGER NOT NULL REFERENCES eng(n))""",
+    "CREATE INDEX owed_scope ON owed(scope)",
+    "CREATE INDEX owed_engram ON owed(n)",
+    # Live elements of engrams with several records.  Their values are in rec.
+    """CREATE TABLE elem (
+        n INTEGER NOT NULL, log INTEGER NOT NULL, clk INTEGER NOT NULL, seq INTEGER NOT NULL,
+        coll TEXT NOT NULL, born INTEGER NOT NULL, digest BLOB NOT NULL, life BLOB,
+        grp BLOB, val BLOB, grp2 BLOB, val2 BLOB, PRIMARY KEY (n, log, clk)) WITHOUT ROWID""",
+    "CREATE INDEX elem_life ON elem(n, life) WHERE life IS NOT NULL",
+    "CREATE INDEX elem_body ON elem(n) WHERE coll = 'r/body'",
+    "CREATE INDEX elem_group ON elem(n, grp, val) WHERE grp IS NOT NULL",
+    "CREATE INDEX elem_group2 ON elem(n, grp2, val2) WHERE grp2 IS NOT NULL",
+    "CREATE TABLE contested (n INTEGER, grp BLOB, PRIMARY KEY (n, grp)) WITHOUT ROWID",
+    """CREATE TABLE part (n INTEGER, log INTEGER, clk INTEGER NOT NULL, seq INTEGER NOT NULL,
+        PRIMARY KEY (n, log)) WITHOUT ROWID""",
+    """CREATE TABLE text (n INTEGER PRIMARY KEY, state BLOB NOT NULL, shown BLOB NOT NULL,
+        orphans INTEGER NOT NULL)""",
+)
+
 _THIRD = (
     # Part of the body, so a record can be chained again without its signature.
     "ALTER TABLE rec ADD COLUMN marked INTEGER NOT NULL DEFAULT 0",
@@ -102,10 +131,18 @@ _THIRD = (
     """CREATE TABLE mark (
         id INTEGER PRIMARY KEY, scope INTEGER NOT NULL REFERENCES scope(n), head BLOB NOT NULL)""",
     "CREATE INDEX mark_head ON mark(substr(head, 1, 8))",
+    # The first clock that a record takes in its engram, counted along its log.
+    "ALTER TABLE rec ADD COLUMN clk INTEGER NOT NULL DEFAULT 0",
+    "CREATE INDEX rec_clock ON rec(eid, id >> 40, clk) WHERE clk > 0",
+    "ALTER TABLE scope ADD COLUMN changes INTEGER NOT NULL DEFAULT 0",
+    "DROP TABLE owed",
     "DROP TABLE quarantine",
     # What the first record of a log seals.
     "ALTER TABLE log ADD COLUMN follows INTEGER REFERENCES log(n)",
     "ALTER TABLE log ADD COLUMN until INTEGER NOT NULL DEFAULT 0",
+    "DROP TABLE eng",
+    *_DERIVED,
+    "CREATE INDEX receipt_key ON receipt(scope, key, log, seq)",
 )
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _THIRD)

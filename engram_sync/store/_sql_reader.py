@@ -10,17 +10,19 @@ import apsw
 from ._database import Row
 from ._limits import LOG_SEQ_BITS, LOG_SEQ_MASK
 from ._rows import EngramRow, LogRow, PeerRow, ReceiptRow, ScopeRow, Size
-from ._sql_records import SqlRecords
+from ._sql_elements import SqlElements
 
 _SCOPE = (
-    "SELECT n, id, kind, secret, current, materialised, digest, live, deleted, records FROM scope"
+    "SELECT n, id, kind, secret, current, materialised, digest, live, deleted, records,"
+    " changes FROM scope"
 )
 _LOG = (
     "SELECT n, id, scope, domain, author, incarnation, seq, head, hlc, parent, base, branch, "
     "sealed, follows, until FROM log"
 )
 _ENGRAM = (
-    "SELECT n, scope, eid, log, seq, records, hlc, life, conflict, state, view, digest FROM eng"
+    "SELECT n, scope, eid, log, seq, records, hlc, created, born, changed, life, conflict, live,"
+    " dead, erased, digest FROM eng"
 )
 _UNINDEXED = " WHERE n IN (SELECT n FROM unindexed ORDER BY n LIMIT ?) ORDER BY n"
 _PEER = "SELECT key, label, address, via, last_success, failures, error FROM peer"
@@ -35,7 +37,7 @@ def _newest_first(row: EngramRow) -> tuple[int, int]:
     return (-row.hlc, -row.n)
 
 
-class SqlReader(SqlRecords):
+class SqlReader(SqlElements):
     """See ``Reader``, which states what each method promises."""
 
     def meta(self, key: str) -> bytes | None:
@@ -178,6 +180,17 @@ class SqlReader(SqlRecords):
         sql = "SELECT 1 FROM erased WHERE id = ?"
         base = log << LOG_SEQ_BITS
         return {seq for seq in seqs if self._sql.one(sql, (base | seq,)) is not None}
+
+    def erased_between(self, log: int, first: int, last: int) -> set[int]:
+        base = log << LOG_SEQ_BITS
+        sql = "SELECT id FROM erased WHERE id BETWEEN ? AND ?"
+        return {row[0] & LOG_SEQ_MASK for row in self._sql.all(sql, (base | first, base | last))}
+
+    def unconfirmed(self, scope: int, log: int, upto: int, key: bytes, own: bytes) -> list[int]:
+        sql = """SELECT seq FROM receipt WHERE scope = ?1 AND key = ?5 AND log = ?2 AND seq <= ?3
+            AND seq > (SELECT coalesce(max(seq), 0) FROM receipt
+                WHERE scope = ?1 AND key = ?4 AND log = ?2)"""
+        return [row[0] for row in self._sql.all(sql, (scope, log, upto, key, own))]
 
     def owed(self, scope: int, limit: int) -> list[tuple[int, int, int]]:
         rows = self._sql.all(

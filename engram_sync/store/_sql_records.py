@@ -14,7 +14,7 @@ from ._rows import RunRow
 from ._statements import Statements
 
 _RUN = "SELECT arrival, scope, id >> 40, first, id & 0xFFFFFFFFFF, head, sig, at FROM run"
-_RECORD = "SELECT rec.id, eid, rec.hlc, shape, sups, payload, phash, deps, auth, marked FROM rec"
+RECORD = "SELECT rec.id, eid, rec.hlc, shape, sups, payload, phash, deps, auth, marked FROM rec"
 _AT_HEAD = (
     "SELECT id FROM run WHERE substr(head, 1, 8) = ? AND head = ? AND scope = ?",
     "SELECT id FROM mark WHERE substr(head, 1, 8) = ? AND head = ? AND scope = ?",
@@ -22,7 +22,7 @@ _AT_HEAD = (
 _ARRIVAL = """(SELECT arrival FROM run WHERE run.id BETWEEN rec.id AND rec.id | 0xFFFFFFFFFF
     ORDER BY run.id LIMIT 1)"""
 _OF_ONE_ENGRAM = " JOIN log ON log.n = rec.id >> 40 WHERE eid = ? AND log.scope = ? ORDER BY "
-_OF_ONE_IN_ORDER = _RECORD + _OF_ONE_ENGRAM + _ARRIVAL + " NULLS LAST, rec.id"
+_OF_ONE_IN_ORDER = RECORD + _OF_ONE_ENGRAM + _ARRIVAL + " NULLS LAST, rec.id"
 _ARRIVALS = "SELECT " + _ARRIVAL + " FROM rec" + _OF_ONE_ENGRAM + "rec.id"  # noqa: S608 - constants only
 _FORKED = "SELECT 1 FROM log WHERE scope = ? AND parent IS NOT NULL LIMIT 1"
 _BRANCHES = """SELECT parent, n, base, run.first, run.arrival, run.at FROM log LEFT JOIN run
@@ -109,7 +109,7 @@ class SqlRecords:
 
     def _records(self, log: int, first: int, last: int) -> list[Record]:
         base = log << LOG_SEQ_BITS
-        sql = _RECORD + " WHERE id BETWEEN ? AND ? ORDER BY id"
+        sql = RECORD + " WHERE id BETWEEN ? AND ? ORDER BY id"
         rows = self._sql.all(sql, (base | first, base | last))
         return [record for _, record in self._decoded(rows)]
 
@@ -123,7 +123,7 @@ class SqlRecords:
         """``records_of`` where the run of a record may belong to a branch of its log."""
         branches = self._branches(scope)
         bindings = (engram, scope)
-        found = self._decoded(self._sql.all(_RECORD + _OF_ONE_ENGRAM + "rec.id", bindings))
+        found = self._decoded(self._sql.all(RECORD + _OF_ONE_ENGRAM + "rec.id", bindings))
         arrivals = self._sql.all(_ARRIVALS, bindings)
         came: list[_Arrived] = []
         for (log, record), (arrival,) in zip(found, arrivals, strict=True):

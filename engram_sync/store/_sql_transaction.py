@@ -9,7 +9,7 @@ from ._forks import split_log
 from ._limits import LOG_SEQ_BITS
 from ._merging import merge_runs
 from ._rows import EngramRow, MergedRuns, PeerRow, ScopeRow
-from ._sql_payloads import SqlPayloads
+from ._sql_derived import SqlDerived
 from ._sql_records import EMPTY_LIST, UNCHANGED
 from ._statements import Statements
 
@@ -18,7 +18,7 @@ class RollbackBrokenError(Exception):
     """A rollback callback raised: memory and store may disagree from now on.  Our bug."""
 
 
-class SqlTransaction(SqlPayloads):
+class SqlTransaction(SqlDerived):
     """See ``Transaction``, which states what each method promises."""
 
     def __init__(self, statements: Statements) -> None:
@@ -77,16 +77,17 @@ class SqlTransaction(SqlPayloads):
 
     def put_scope(self, scope_id: bytes, kind: str, secret: bytes, *, current: bool = False) -> int:
         sql = """INSERT INTO scope
-            (id, kind, secret, current, materialised, digest, live, deleted, records)
-            VALUES (?, ?, ?, ?, 0, zeroblob(32), 0, 0, 0) RETURNING n"""
+            (id, kind, secret, current, materialised, digest, live, deleted, records, changes)
+            VALUES (?, ?, ?, ?, 0, zeroblob(32), 0, 0, 0, 0) RETURNING n"""
         return self._sql.number(sql, (scope_id, kind, secret, int(current)))
 
     def update_scope(self, row: ScopeRow) -> None:
         sql = """UPDATE scope SET kind = ?, secret = ?, current = ?, materialised = ?, digest = ?,
-            live = ?, deleted = ?, records = ? WHERE n = ?"""
+            live = ?, deleted = ?, records = ?, changes = ? WHERE n = ?"""
         digest = row.digest.to_bytes(32, "big")
         changed = (row.kind, row.secret, int(row.current), row.materialised, digest)
-        self._sql.run(sql, (*changed, row.live, row.deleted, row.records, row.n))
+        counts = row.live, row.deleted, row.records, row.changes
+        self._sql.run(sql, (*changed, *counts, row.n))
 
     def put_log(
         self,
@@ -124,6 +125,7 @@ class SqlTransaction(SqlPayloads):
     def put_records(self, log: int, records: Iterable[Record]) -> None:
         base = log << LOG_SEQ_BITS
         shapes = self._sql.shapes.by_bytes
+        records = list(records)
         rows = [
             (
                 base | seq,
@@ -136,12 +138,16 @@ class SqlTransaction(SqlPayloads):
                 None if deps == EMPTY_LIST else deps,
                 None if auth == UNCHANGED else auth,
                 marked,
+                first,
             )
-            for seq, engram, hlc, shape, superseded, payload, digest, deps, auth, marked in records
+            for (
+                (seq, engram, hlc, shape, superseded, payload, digest, deps, auth, marked),
+                first,
+            ) in zip(records, self.first_clocks(log, records), strict=True)
         ]
         self._sql.many(
-            """INSERT INTO rec (id, eid, hlc, shape, sups, payload, phash, deps, auth, marked)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+            """INSERT INTO rec (id, eid, hlc, shape, sups, payload, phash, deps, auth, marked, clk)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
             rows,
         )
 
@@ -201,18 +207,24 @@ class SqlTransaction(SqlPayloads):
         first = self._sql.number("SELECT coalesce(max(n), 0) + 1 FROM eng")
         numbers = range(first, first + len(rows))
         self._sql.many(
-            """INSERT INTO eng (n, scope, eid, log, seq, records, hlc, life, conflict, state, view,
-            digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+            """INSERT INTO eng (n, scope, eid, log, seq, records, hlc, created, born,
+            changed, life, conflict, live, dead, erased, digest)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
             [(n, *row[1:]) for n, row in zip(numbers, rows, strict=True)],
         )
         return numbers
 
     def update_engrams(self, rows: Iterable[EngramRow]) -> None:
         self._sql.many(
-            """UPDATE eng SET records = ?, hlc = ?, life = ?, conflict = ?, state = ?, view = ?,
-            digest = ? WHERE n = ?""",
+            """UPDATE eng SET records = ?, hlc = ?, created = ?, born = ?, changed = ?, life = ?,
+            conflict = ?, live = ?, dead = ?, erased = ?, digest = ? WHERE n = ?""",
             [(*row[5:], row.n) for row in rows],
         )
+
+    def drop_engram(self, n: int) -> None:
+        self.clear_engram(n)
+        self.unindex(n)
+        self._sql.run("DELETE FROM eng WHERE n = ?", (n,))
 
     # The index of words
 

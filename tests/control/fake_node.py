@@ -37,7 +37,7 @@ from engram_sync.results import (
 
 NODE = "a" * 52
 AGENT = "b" * 64
-SAVING = Saving(3, 300, 2, 200, 1)
+SAVING = Saving(3, 300, 1)
 PROVENANCE = Provenance(NODE, "laptop", AGENT, 1_700_000_000_000)
 
 Belief = Mapping[str, object]

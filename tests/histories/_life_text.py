@@ -83,7 +83,7 @@ class SharedText:
             drafts = update(
                 tx,
                 home.path.authors,
-                observe(state, None),
+                observe(tx, home.path.authors, state, None),
                 Changes(edits=[edit]),
                 home.path.own_log(home.world.scope).id,
             )

@@ -35,9 +35,11 @@ from engram_wire import (
     RecordKind,
     Superseded,
     cbor,
+    clocks_taken,
     decode_frame_untrusted,
     encode_frame,
     extend,
+    parse_shape_untrusted,
 )
 
 NOW_MS = 1_800_000_000_000
@@ -150,6 +152,21 @@ class Shelf:
         found = [past for at, past in self.pasts.get(log, ()) if at <= seq]
         return found[-1] if found else None
 
+    def clocks(self, engram: bytes, log: int, until: int | None = None) -> int:
+        self.lookups += 1
+        rows = [r for r in self.rows.get(log, ()) if until is None or r.seq <= until]
+        return sum(_taken(r) for r in rows if r.engram == engram)
+
+    def taker(self, engram: bytes, log: int, clock: int) -> tuple[int, Record] | None:
+        self.lookups += 1
+        first = 0
+        for record in self.rows.get(log, ()):
+            if record.engram == engram:
+                if first <= clock < first + _taken(record):
+                    return first, record
+                first += _taken(record)
+        return None
+
     def records_of(self, scope: bytes, engram: bytes) -> list[tuple[bytes, Record]]:
         self.lookups += 1
         return [
@@ -159,6 +176,10 @@ class Shelf:
             for record in rows
             if record.engram == engram
         ]
+
+
+def _taken(record: Record) -> int:
+    return clocks_taken(parse_shape_untrusted(record.shape), record.superseded)
 
 
 class Replica:

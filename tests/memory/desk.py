@@ -21,7 +21,8 @@ from engram_sync.log import (
     Ledger,
     uuid7,
 )
-from engram_sync.memory import Changes, Filters, Observed
+from engram_sync.memory import Changes, EngramState, Filters, Observed
+from engram_sync.memory._versions import parse_version, state_name, token_of
 from engram_sync.node._rules import StoredHistory
 from engram_sync.results import Conflict, Engram, HistoryEntry, Hit, NewMemory
 from engram_sync.store import InlineExecutor, MemoryStore, Transaction
@@ -74,7 +75,10 @@ class Desk:
         self.public, self.secret = keys(name)
         self.ledger = Ledger(TableRules())
         self.distrusted: dict[bytes, float] = {}
-        self.authors = memory.Authors(label=self._label, trust=self._trust)
+        self._shown: dict[str, str] = {}
+        self.authors = memory.Authors(
+            label=self._label, trust=self._trust, version_key=name.encode()
+        )
         self.materialiser = memory.Materialiser(self.authors)
         self.planner = memory.Planner()
         self.strategies = memory.Strategies()
@@ -176,10 +180,18 @@ class Desk:
         )
 
     def _seen(self, tx: Transaction, ref: Engram | str, if_version: str | None) -> Observed:
-        if isinstance(ref, Engram):
-            version = if_version or ref.version
-            return memory.observe(memory.resolve(tx, self.authors, ref.id), version)
-        return memory.observe(memory.resolve(tx, self.authors, ref), if_version)
+        if isinstance(ref, str):
+            state = memory.resolve(tx, self.authors, ref)
+            return memory.observe(tx, self.authors, state, if_version)
+        state = memory.resolve(tx, self.authors, ref.id)
+        version = if_version or self._here(state, ref.version)
+        return memory.observe(tx, self.authors, state, version)
+
+    def _here(self, state: EngramState, version: str) -> str:
+        """What this desk calls a view that another one has shown while both held the same."""
+        if version not in self._shown and state_name(state) == parse_version(version).state:
+            self._shown[version] = token_of(state, self.authors.version_key)
+        return self._shown.get(version, version)
 
     async def update(
         self, ref: Engram | str, *, if_version: str | None = None, **changes: object

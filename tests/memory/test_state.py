@@ -1,34 +1,26 @@
-"""Claims about the stored view of an engram."""
+"""Claims about what is stored of an engram beside its live elements."""
 
-from engram_crdt import Dot, Element
+import pytest
+
+from engram_crdt import Dot, TextSpan
 from engram_sync.memory._limits import CONTENT_BYTES_MAX
-from engram_sync.memory._state import View, created_of, decode_view, encode_view, erased_of
-from engram_wire.cbor import Encodable, encode
+from engram_sync.memory._shown_texts import decode_shown, encode_shown, orphan_element
 
 LOG = b"l" * 32
 CREATED = 1 << 40
 
 
-def test_whatever_was_stored_can_be_read_however_many_values_somebody_put_beside_it() -> None:
-    value = encode("x" * CONTENT_BYTES_MAX)
-    elements = [
-        Element("r/content", Dot(LOG, n), CREATED, value, b"h" * 32, n + 1) for n in range(260)
-    ]
-    view = View(CREATED, {LOG: 260}, elements)
-    assert decode_view(encode_view(view)) == view._replace(texts={}, orphans=[])
+def orphan(text: str | None) -> TextSpan:
+    return TextSpan(Dot(LOG, 3), Dot(LOG, 9), 4, CREATED, text, b"h" * 32, 4)
 
 
-def test_a_view_keeps_texts_orphans_and_whether_anything_was_erased() -> None:
-    body = Dot(LOG, 3)
-    orphan = Element("x/body", Dot(LOG, 9), CREATED, encode("lost"), b"h" * 32, 4)
-    element = Element("r/body", body, CREATED, encode(""), b"g" * 32, 2)
-    view = View(CREATED, {LOG: 13}, [element], True, {body: "text"}, [orphan])
-    assert decode_view(encode_view(view)) == view
-    assert (created_of(encode_view(view)), erased_of(encode_view(view))) == (CREATED, True)
+@pytest.mark.parametrize("text", ["lost", None])
+def test_readers_find_texts_and_orphans_as_they_were_stored(text: str | None) -> None:
+    texts = {Dot(LOG, 3): "text", Dot(LOG, 4): ""}
+    shown, orphans = decode_shown(encode_shown(texts, [orphan(text)]))
+    assert (shown, orphans) == ({Dot(LOG, 3): "text"}, [orphan_element(orphan(text))])
 
 
-def test_a_view_of_the_first_release_can_be_read() -> None:
-    element = Element("r/content", Dot(LOG, 0), CREATED, encode("x"), b"h" * 32, 1)
-    row: list[Encodable] = ["r/content", 0, 0, CREATED, encode("x"), b"h" * 32, 1]
-    stored = CREATED.to_bytes(8, "big") + encode([[[LOG, 1]], [row]])
-    assert decode_view(stored) == View(CREATED, {LOG: 1}, [element])
+def test_whatever_texts_were_stored_can_be_read_however_many_stand_side_by_side() -> None:
+    texts = {Dot(LOG, n): "x" * CONTENT_BYTES_MAX for n in range(260)}
+    assert decode_shown(encode_shown(texts, [])) == (texts, [])

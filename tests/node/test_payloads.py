@@ -139,8 +139,7 @@ async def test_an_erased_payload_is_not_taken_back(
 
         def come_again(tx: Transaction) -> list[bytes | None]:
             record = tx.records(*place, place[1])[0]._replace(payload=payload)
-            number = core.scopes[core.facts.agent_scope].number
-            return [r.payload for r in without_erased(tx, number, place[0], [record])]
+            return [r.payload for r in without_erased(tx, place[0], [record])]
 
         assert await core.write(come_again) == [None]
 

@@ -218,7 +218,7 @@ async def test_a_payload_is_served_only_where_no_other_branch_can_be_meant() -> 
 async def test_dropped_payloads_leave_as_hashes_and_are_told_to_be_owed() -> None:
     def drop(tx: Transaction) -> None:
         tx.drop_payloads([(1, 2), (1, 3)])
-        (n,) = tx.put_engrams([EngramRow(0, 1, bytes(16), 1, 1, 1, 1, 0, 0, None, None, None)])
+        (n,) = tx.put_engrams([EngramRow(0, 1, bytes(16), 1, 1, 1, 1, 1, 1, 1, 0, 0)])
         tx.put_owed(n, [(1, 3)])
 
     def job(reader: Reader) -> tuple[list[bytes | None], list[tuple[bytes, int]], list[bool]]:

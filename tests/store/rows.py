@@ -48,7 +48,7 @@ def engram_row(
     scope: int, engram: bytes, hlc: int, *, life: int = 0, conflict: int = 0
 ) -> EngramRow:
     """A row of an engram with one record."""
-    return EngramRow(0, scope, engram, 1, 1, 1, hlc, life, conflict, None, None, None)
+    return EngramRow(0, scope, engram, 1, 1, 1, hlc, hlc, 1, 1, life, conflict)
 
 
 def add_scope(tx: Transaction, name: str = "scope") -> int:

@@ -39,7 +39,14 @@ async def test_a_scope_is_kept_with_its_sums(store: Store) -> None:
     assert row[:5] == (n, id_of("scope"), "agent", b"secret", True)
     assert (row.materialised, row.digest, row.live, row.deleted, row.records) == (0, 0, 0, 0, 0)
     changed = row._replace(
-        current=False, materialised=3, digest=2**256 - 1, live=4, deleted=5, records=6, secret=b""
+        current=False,
+        materialised=3,
+        digest=2**256 - 1,
+        live=4,
+        deleted=5,
+        records=6,
+        secret=b"",
+        changes=7,
     )
     await store.submit(lambda tx: tx.update_scope(changed))
     assert await store.read(lambda reader: reader.scope(n)) == changed
@@ -183,9 +190,8 @@ async def test_engrams_are_numbered_updated_and_found(store: Store) -> None:
     scope = await store.submit(put)
     row = await store.read(lambda reader: reader.engram(scope, b"\x02" * 16))
     assert row is not None
-    changed = EngramRow(
-        row.n, scope, row.engram, row.log, row.seq, 2, 9, 1, 3, b"state", b"view", b"d" * 32
-    )
+    place = row.n, scope, row.engram, row.log, row.seq
+    changed = EngramRow(*place, 2, 9, 7, 4, 5, 1, 3, 12, 2, True, b"d" * 32)
     await store.submit(lambda tx: tx.update_engrams([changed]))
     assert await store.read(lambda reader: reader.engram_by_n(row.n)) == changed
     assert await store.read(lambda reader: reader.engram_by_n(99)) is None

@@ -13,6 +13,7 @@ from engram_sync.store import (
     Reader,
     SqliteStore,
     Store,
+    TextRow,
     ThreadExecutor,
     Transaction,
 )
@@ -41,18 +42,17 @@ def remember(tx: Transaction) -> None:
     rows = [engram_row(scope, found.engram, found.hlc) for found in chain]
     numbers = tx.put_engrams(rows)
     tx.update_engrams(
-        row._replace(n=n, state=b"doc " + text(n), view=b"view " + text(n), digest=bytes(32))
-        for n, row in zip(numbers, rows, strict=True)
+        row._replace(n=n, digest=bytes(32)) for n, row in zip(numbers, rows, strict=True)
     )
+    for n in numbers:
+        tx.put_text(n, TextRow(b"doc " + text(n), b"view " + text(n), False))
     tx.index_many([(n, "title", text(n).decode(), "") for n in numbers])
 
 
 def forget(tx: Transaction) -> None:
     """Erase record 50 and everything derived from it."""
     tx.erase(1, [50])
-    row = tx.engram_by_n(50)
-    assert row is not None
-    tx.update_engrams([row._replace(state=b"doc", view=b"view")])
+    tx.drop_text(50)
     tx.unindex(50)
 
 

@@ -1,0 +1,220 @@
+"""An engram with several records, changed in place: a change costs what it changes.
+
+Its live elements are rows.  They are looked up by dot and by group, never all of them: a memory
+with ten thousand tags takes one more as fast as the first one, and so does one with ten thousand
+superseded values, which have no rows.
+
+Records come with all that they refer to already here, because they are stored in causal order and
+applied in the order in which they were stored.  So nothing that is removed is yet to come.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from engram_crdt import (
+    CLOCK_MAX,
+    DIGEST_MODULUS,
+    Change,
+    Dot,
+    Element,
+    clocks_of,
+    element_hash,
+    removals_of,
+)
+from engram_sync.conflicts import BODY, claims_of, conflict_bits, is_tombstone, life_from
+from engram_sync.store import ElementRow, EngramRow, PartRow, Transaction
+
+from . import _fields as fields
+from ._authors import Authors
+from ._changes import change_of
+from ._live_texts import LiveTexts
+from ._stored import Stored
+
+_SEARCHED = frozenset({fields.TITLE, fields.CONTENT, fields.TAGS, BODY})
+
+
+@dataclass(slots=True)
+class LiveEngram:
+    """One engram being changed."""
+
+    tx: Transaction
+    authors: Authors
+    row: EngramRow
+    """As it was before; of a new engram with no record."""
+    born: int
+    """Number of the change that is being made."""
+    known: Mapping[Dot, int] = field(default_factory=dict[Dot, int])
+    """With what change elements appeared that are made anew."""
+    searched: bool = False
+    """Whether what is searched has changed."""
+    _digest: int = 0
+    _records: int = 0
+    _hlc: int = 0
+    _created: int = 0
+    _live: int = 0
+    _dead: int = 0
+    _erased: bool = False
+    _owed: bool = False
+    """Whether the payload of a record is owed."""
+    _groups: set[bytes] = field(default_factory=set[bytes])
+    """What has to be compared again."""
+    _gone: set[tuple[int, int]] = field(default_factory=set[tuple[int, int]])
+    """(log, seq) of records of which an element is live no more."""
+    _texts: LiveTexts = field(init=False)
+
+    def __post_init__(self) -> None:
+        row = self.row
+        self._digest = int.from_bytes(row.digest or b"", "big")
+        self._records, self._hlc, self._created = row.records, row.hlc, row.created
+        self._live, self._dead, self._erased = row.live, row.dead, row.erased
+        self._owed = self.tx.owed_of(row.n) > 0
+        self._texts = LiveTexts(self.tx, self.authors, row)
+
+    # -- changing ----------------------------------------------------------------------------
+
+    def apply(self, stored: Stored) -> bool:
+        """Merge one record; False when it, or a later one of its log, was merged before."""
+        tx, n, log, record = self.tx, self.row.n, stored.log, stored.record
+        part = tx.part(n, log)
+        if part is not None and record.seq <= part.seq:
+            return False
+        change = change_of(stored.log_id, record, stored.naming)
+        start = tx.first_clock(log, record.seq)
+        end = start + clocks_of(change)
+        if end > CLOCK_MAX:
+            # Valid as a record, yet beyond what a document can hold: it changes nothing, here as
+            # on every other node.  One author must not stop the scope for all.
+            return False
+        bodies = any(collection == BODY for collection, _ in change.puts)
+        edits = self._texts.concerns(change, bodies=bodies)
+        if edits:
+            # They are told what was live before.
+            self._texts.apply(change, start)
+        self._remove(change, start)
+        put = self._put(stored, change, start)
+        tx.put_part(n, PartRow(log, end, record.seq))
+        self._records += 1
+        self._hlc = max(self._hlc, record.hlc)
+        self._created = min(self._created or record.hlc, record.hlc)
+        if record.payload is None:
+            self._miss(stored, live=put > 0 or bool(change.edit and change.edit.inserts))
+        return True
+
+    def _remove(self, change: Change, start: int) -> None:
+        tx, n = self.tx, self.row.n
+        for log_id, first, until in removals_of(change):
+            # What it puts itself is not there yet, see ``_put``.
+            end = min(until, start) if log_id == change.log else until
+            log = self.authors.log_number(tx, log_id) if first < end else 0
+            rows = tx.elements_between(n, log, first, end) if log else []
+            for row in rows:
+                self._uncount(row)
+                self._gone.add((log, row.seq))
+            if rows:
+                tx.drop_elements(n, log, first, end)
+
+    def _put(self, stored: Stored, change: Change, start: int) -> int:
+        """Add what a record puts and does not remove itself; returns how many elements."""
+        own = [(f, e) for log, f, e in removals_of(change) if log == change.log and e > start]
+        rows: list[ElementRow] = []
+        for clock, (collection, value) in enumerate(change.puts, start):
+            if not any(first <= clock < end for first, end in own):
+                dot = Dot(change.log, clock)
+                made = Element(collection, dot, change.hlc, value, change.payload_hash, change.seq)
+                rows.append(self._row_of(stored.log, made, self.known.get(dot, self.born)))
+        if rows:
+            self.tx.put_elements(self.row.n, rows)
+        return len(rows)
+
+    def _row_of(self, log: int, element: Element, born: int) -> ElementRow:
+        collection, dot, _, _, payload_hash, seq = element
+        digest = element_hash(self.row.engram, collection, dot, payload_hash)
+        claims = claims_of(element)
+        row = ElementRow(log, dot.clock, seq, collection, born, digest.to_bytes(32, "big"), *claims)
+        self._count(row)
+        return row
+
+    def _count(self, row: ElementRow) -> None:
+        self._digest += int.from_bytes(row.digest, "big")
+        self._live += 1
+        self._dead += is_tombstone(row.life)
+        self._touch(row)
+
+    def _uncount(self, row: ElementRow) -> None:
+        self._digest -= int.from_bytes(row.digest, "big")
+        self._live -= 1
+        self._dead -= is_tombstone(row.life)
+        self._touch(row)
+
+    def _touch(self, row: ElementRow) -> None:
+        self._groups.update(group for group in (row.group, row.group2) if group is not None)
+        self.searched = self.searched or row.collection in _SEARCHED
+
+    # -- payloads ----------------------------------------------------------------------------
+
+    def _miss(self, stored: Stored, *, live: bool) -> None:
+        """A record came without its payload."""
+        log, seq = stored.log, stored.record.seq
+        if self.tx.erased(log, [seq]):
+            self._erased = True
+        elif live:
+            self.tx.put_owed(self.row.n, [(log, seq)])
+            self._owed = True
+
+    def refill(self, stored: Stored) -> None:
+        """Read again what a record put, because its payload came or went."""
+        tx, n, log, record = self.tx, self.row.n, stored.log, stored.record
+        self._erased = self._erased or bool(tx.erased(log, [record.seq]))
+        change = change_of(stored.log_id, record, stored.naming)
+        start = tx.first_clock(log, record.seq)
+        made: list[ElementRow] = []
+        for row in tx.elements_between(n, log, start, start + len(change.puts)):
+            if row.collection == BODY:
+                continue  # What it is compared by is its text.
+            self._uncount(row)
+            tx.drop_elements(n, log, row.clock, row.clock + 1)
+            dot = Dot(change.log, row.clock)
+            value = change.puts[row.clock - start][1]
+            element = Element(
+                row.collection, dot, change.hlc, value, change.payload_hash, change.seq
+            )
+            made.append(self._row_of(log, element, row.born))
+        tx.put_elements(n, made)
+
+    # -- the end -----------------------------------------------------------------------------
+
+    def finish(self) -> EngramRow:
+        """Write what follows from the changes, all but the row of the engram, and return that."""
+        tx, n = self.tx, self.row.n
+        texts = self._texts.finish()
+        self.searched = self.searched or self._texts.changed
+        self._groups |= texts.groups
+        contested = False
+        for group in self._groups:
+            is_open = tx.is_contested(n, group)
+            contested = contested or is_open
+            tx.set_contested(n, group, is_open)
+        classes = tx.contested_classes(n) if contested or self.row.conflict else ()
+        orphans = texts.orphans
+        if self._owed:
+            self._settle_owed()
+        digest = (self._digest + texts.digest_added) % DIGEST_MODULUS
+        return self.row._replace(
+            records=self._records,
+            hlc=self._hlc,
+            created=self._created,
+            changed=self.born,
+            life=life_from(tx.heaviest_life(n), live=self._live),
+            conflict=int(conflict_bits(classes, live=self._live, dead=self._dead, orphans=orphans)),
+            live=self._live,
+            dead=self._dead,
+            erased=self._erased,
+            digest=digest.to_bytes(32, "big"),
+        )
+
+    def _settle_owed(self) -> None:
+        """Nobody fetches the payload of what nothing shows any more."""
+        tx, n = self.tx, self.row.n
+        for log, seq in self._gone | self._texts.gone:
+            if not tx.is_live(n, log, seq) and (log, seq) not in self._texts.sources():
+                tx.drop_owed(log, seq)

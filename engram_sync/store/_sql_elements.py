@@ -1,0 +1,80 @@
+"""Live elements, as rows that are changed in place."""
+
+from engram_wire import Record
+
+from ._rows import ElementRow, PartRow, TextRow
+from ._sql_clocks import SqlClocks, taken_by
+from ._sql_records import RECORD
+
+_ELEMENT = """SELECT log, clk, seq, coll, born, digest, life, grp, val, grp2, val2
+    FROM elem WHERE n = ?"""
+_BETWEEN = _ELEMENT + " AND log = ? AND clk >= ? AND clk < ? ORDER BY clk"
+_LIVE = " WHERE rec.id IN (SELECT log << 40 | seq FROM elem WHERE n = ?)"
+_RECORDS = RECORD.replace(" FROM", ", clk FROM") + _LIVE
+_END_OF_CLOCKS = 1 << 62
+
+_CONTESTED = """SELECT (SELECT {val} FROM elem WHERE n = ?1 AND {grp} = ?2 ORDER BY {val} LIMIT 1)
+    IS NOT (SELECT {val} FROM elem WHERE n = ?1 AND {grp} = ?2 ORDER BY {val} DESC LIMIT 1)"""
+_CONTESTED_1 = _CONTESTED.format(grp="grp", val="val")
+_CONTESTED_2 = _CONTESTED.format(grp="grp2", val="val2")
+
+
+class SqlElements(SqlClocks):
+    """See ``Reader``, which states what each method promises."""
+
+    def elements(self, n: int) -> list[ElementRow]:
+        return [ElementRow(*row) for row in self._sql.all(_ELEMENT, (n,))]
+
+    def elements_between(
+        self, n: int, log: int, first: int = 0, end: int = _END_OF_CLOCKS
+    ) -> list[ElementRow]:
+        return [ElementRow(*row) for row in self._sql.all(_BETWEEN, (n, log, first, end))]
+
+    def bodies(self, n: int) -> list[tuple[int, int]]:
+        sql = "SELECT log, clk FROM elem INDEXED BY elem_body WHERE n = ? AND coll = 'r/body'"
+        return [(log, clock) for log, clock in self._sql.all(sql, (n,))]
+
+    def live_records(self, n: int) -> list[tuple[int, int, Record]]:
+        rows = self._sql.all(_RECORDS, (n,))
+        found = self._decoded(row[:-1] for row in rows)
+        return [(log, rows[i][-1], record) for i, (log, record) in enumerate(found)]
+
+    def is_live(self, n: int, log: int, seq: int) -> bool:
+        first = self.first_clock(log, seq)
+        records = self._records(log, seq, seq)
+        end = first + sum(taken_by(r.shape, r.superseded) for r in records)
+        sql = "SELECT EXISTS (SELECT 1 FROM elem WHERE n = ? AND log = ? AND clk >= ? AND clk < ?)"
+        return bool(self._sql.number(sql, (n, log, first, end)))
+
+    def heaviest_life(self, n: int) -> bytes | None:
+        sql = """SELECT life FROM elem INDEXED BY elem_life
+            WHERE n = ? AND life IS NOT NULL ORDER BY life DESC LIMIT 1"""
+        row = self._sql.one(sql, (n,))
+        return None if row is None else row[0]
+
+    def is_contested(self, n: int, group: bytes) -> bool:
+        # A group of either kind: their first bytes differ.
+        return bool(
+            self._sql.number(_CONTESTED_1, (n, group)) or self._sql.number(_CONTESTED_2, (n, group))
+        )
+
+    def contested_classes(self, n: int) -> set[int]:
+        sql = "SELECT grp FROM contested WHERE n = ? AND grp >= ? ORDER BY grp LIMIT 1"
+        found: set[int] = set()
+        begin = b"\x00"
+        while (row := self._sql.one(sql, (n, begin))) is not None:
+            found.add(row[0][0])
+            begin = bytes((row[0][0] + 1,))
+        return found
+
+    def parts(self, n: int) -> list[PartRow]:
+        sql = "SELECT log, clk, seq FROM part WHERE n = ? ORDER BY log"
+        return [PartRow(*row) for row in self._sql.all(sql, (n,))]
+
+    def part(self, n: int, log: int) -> PartRow | None:
+        row = self._sql.one("SELECT log, clk, seq FROM part WHERE n = ? AND log = ?", (n, log))
+        return None if row is None else PartRow(*row)
+
+    def text(self, n: int) -> TextRow | None:
+        row = self._sql.one("SELECT state, shown, orphans FROM text WHERE n = ?", (n,))
+        return None if row is None else TextRow(*row)
