@@ -17,6 +17,7 @@ from ._errors import MissingDependencyError as MissingDependencyError
 from ._errors import SignedPosition as SignedPosition
 from ._ids import keyed_id as keyed_id
 from ._ids import uuid7 as uuid7
+from ._ingest import Taking as Taking
 from ._journal import Checkpoint as Checkpoint
 from ._ledger import Ledger as Ledger
 from ._limits import NO_ENGRAM as NO_ENGRAM
@@ -56,6 +57,7 @@ __all__ = [
     "Run",
     "SignedPosition",
     "Split",
+    "Taking",
     "Witness",
     "continues",
     "decode_past",

@@ -6,7 +6,7 @@ columns, without a look at the single record.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -88,7 +88,15 @@ class RunCheck:
         return cls(registry, rules, history, log, hlc=log.hlc, past=log.past)
 
     def check_untrusted(self, head: bytes, records: Sequence[Record]) -> None:
+        """As ``walk_untrusted``, in one go."""
+        for _ in self.walk_untrusted(head, records):
+            pass
+
+    def walk_untrusted(self, head: bytes, records: Sequence[Record]) -> Iterator[None]:
         """Accept the records of one run, which follow ``head``; all of them or none.
+
+        Between two steps others may write to the store, but not to this log; that of a membership
+        log is walked in one go, because each step changes the rules.
 
         Raises:
             MissingDependencyError: One names a position that is not held.
@@ -102,7 +110,7 @@ class RunCheck:
             if self.log.domain == LogDomain.MEMBERS:
                 self._statements_untrusted(head, records)
             else:
-                self._changes_untrusted(records)
+                yield from self._changes_untrusted(records)
         except Exception:
             self.past = past
             del self.pasts[pasts:], self.erased[erased:], self.sealed[sealed:]
@@ -122,12 +130,13 @@ class RunCheck:
         while len(self._undo) > keep:
             self._undo.pop()()
 
-    def _changes_untrusted(self, records: Sequence[Record]) -> None:
+    def _changes_untrusted(self, records: Sequence[Record]) -> Iterator[None]:
         for index in self._remarkable(records):
             record = records[index]
             self.failed_at = record.seq
             self._context_untrusted(record)
             self._change_untrusted(record)
+            yield
 
     def _remarkable(self, records: Sequence[Record]) -> Iterable[int]:
         """Indices of the records that need a look of their own."""

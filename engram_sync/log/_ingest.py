@@ -1,6 +1,6 @@
 """Frames of other authors: compare what overlaps, prove what is new, keep what is valid."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 
 from engram_wire import (
@@ -56,8 +56,12 @@ class Intake:
         branch = self.registry.log(branch_id(announcement.branch), scope)
         return branch if branch is not None and branch.root == root.id else root
 
-    def take_untrusted(self, log: LogState, frame: Frame, history: History) -> IngestBatch:
-        """Take one frame of ``log``.
+    def steps_untrusted(
+        self, log: LogState, frame: Frame, history: History
+    ) -> Generator[LogState, None, IngestBatch]:
+        """Take one frame of ``log``; yields, between its steps, the log that it goes on with.
+
+        Until the last step nothing is changed, and the steps may be dropped.
 
         Raises:
             GapError: It starts beyond the next record.
@@ -73,10 +77,71 @@ class Intake:
             if refusal is None:
                 raise
             return _empty(log, 0, refusal)
-        batch = _Taking(self, fit, frame, history).take_untrusted()
+        yield fit.log
+        batch = yield from _Taking(self, fit, frame, history).steps_untrusted()
         if batch.own_ended:
             end_live(self.registry, fit.log)
         return batch
+
+
+class Taking:
+    """One frame on its way in, which may take several steps with other work between them.
+
+    Validity depends on the past of the frame alone, and that does not change.  What may change is
+    how far the frame's own log is held, and what logs are called: then it begins again.
+
+    Args:
+        intake: Takes it.
+        announcement: Its log.
+        scope: Id of the scope.
+        frame: The frame.
+    """
+
+    def __init__(
+        self, intake: Intake, announcement: Announcement, scope: bytes, frame: Frame
+    ) -> None:
+        self._intake = intake
+        self._announcement = announcement
+        self._scope = scope
+        self._frame = frame
+        self._steps: Generator[LogState, None, IngestBatch] | None = None
+        self._log: LogState | None = None
+        self._moment: tuple[object, ...] = ()
+
+    def take_untrusted(
+        self, history: History, pause: Callable[[], bool] = bool
+    ) -> IngestBatch | None:
+        """Go on, to the end or until ``pause`` says so after a step; None when it is not the end.
+
+        Args:
+            history: What is stored now; at every call the same object.
+            pause: Whether to leave the rest for another call.
+
+        Raises:
+            GapError, SignatureError, MissingDependencyError, InvalidRecordError: See
+                ``Ledger.ingest_untrusted``.
+        """
+        if self._steps is None or self._moment != self._now():
+            log = self._intake.log_of_untrusted(self._announcement, self._scope)
+            self._steps = self._intake.steps_untrusted(log, self._frame, history)
+        steps = self._steps
+        while True:
+            try:
+                self._log = next(steps)
+            except StopIteration as end:
+                batch: IngestBatch = end.value
+                return batch
+            if pause():
+                self._moment = self._now()
+                return None
+
+    def _now(self) -> tuple[object, ...]:
+        """What the steps so far have relied on, that may change."""
+        log, registry = self._log, self._intake.registry
+        if log is None:
+            return ()
+        held = registry.log(log.id, self._scope)
+        return id(held), log.seq, log.head, len(log.children), registry.branches
 
 
 @dataclass(slots=True)
@@ -88,7 +153,7 @@ class _Taking:
     frame: Frame
     history: History
 
-    def take_untrusted(self) -> IngestBatch:
+    def steps_untrusted(self) -> Generator[LogState, None, IngestBatch]:
         fit, frame = self.fit, self.frame
         if fit.position == frame.first + len(frame.records) - 1:
             return _empty(fit.log, len(frame.records))
@@ -99,7 +164,10 @@ class _Taking:
         if not any(position.signature for position in marked):
             return _empty(fit.log, duplicates, refusal, ended=ended)
         if not fit.diverges:
-            return self._extend_untrusted(fit.log, marked, refusal, self.history, ended=ended)
+            extending = self._extend_untrusted(fit.log, marked, refusal, self.history, ended=ended)
+            if fit.log.domain == LogDomain.DATA:
+                return (yield from extending)
+            return _at_once(extending)
         return self._branch_untrusted(marked, refusal, ended=ended)
 
     def _acceptable(self) -> tuple[Sequence[Position], Rejection | None]:
@@ -126,8 +194,12 @@ class _Taking:
             told, undo, history = split(registry, trunk, base, self.history)
         first = follow(self.fit.start, self.frame.records[: base + 2 - self.frame.first])[-1]
         try:
-            batch = self._extend_untrusted(
-                branch_of(trunk, first), marked, refusal, history, split=(told, undo), ended=ended
+            branch = branch_of(trunk, first)
+            # The log is divided for as long as this takes, so it is done at once.
+            batch = _at_once(
+                self._extend_untrusted(
+                    branch, marked, refusal, history, split=(told, undo), ended=ended
+                )
             )
         except Exception:
             undo()
@@ -145,7 +217,7 @@ class _Taking:
         *,
         split: tuple[Split, Undo] | None = None,
         ended: bool,
-    ) -> IngestBatch:
+    ) -> Generator[LogState, None, IngestBatch]:
         registry, frame = self.intake.registry, self.frame
         check = RunCheck.begin(registry, self.intake.rules, history, log)
         runs: list[Run] = []
@@ -158,7 +230,8 @@ class _Taking:
                     marks.append((seq, marked_head))
                     continue
                 records = frame.records[position + 1 - frame.first : seq + 1 - frame.first]
-                check.check_untrusted(head, records)
+                for _ in check.walk_untrusted(head, records):
+                    yield log
                 runs.append(Run(position + 1, seq, marked_head, signature))
                 position, head = seq, marked_head
         except MissingDependencyError:
@@ -205,6 +278,15 @@ class _Taking:
         rejection = Rejection(log=log.id, seq=at, code=error.code)
         self.intake.refused.add(log.root, follow(head, records)[-1], rejection)
         return rejection
+
+
+def _at_once(steps: Generator[LogState, None, IngestBatch]) -> IngestBatch:
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            batch: IngestBatch = end.value
+            return batch
 
 
 def open_log(

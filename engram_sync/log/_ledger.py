@@ -9,7 +9,7 @@ from engram_wire import Announcement, ClockEntry, Frame, LogDomain, Rejection
 from ._author import author
 from ._batches import AuthoredBatch, Draft, IngestBatch
 from ._commit import set_live
-from ._ingest import Intake, open_log
+from ._ingest import Intake, Taking, open_log
 from ._journal import Checkpoint
 from ._logs import Fork, LogState, branch_at
 from ._names import Names
@@ -272,8 +272,13 @@ class Ledger:
             MissingDependencyError: It names a position that was not sent before it.
             InvalidRecordError: There is no such log domain.
         """
-        log = self._intake.log_of_untrusted(announcement, scope)
-        return self._intake.take_untrusted(log, frame, history)
+        batch = self.taking(announcement, scope, frame).take_untrusted(history)
+        assert batch is not None, "nothing asked for a pause"
+        return batch
+
+    def taking(self, announcement: Announcement, scope: bytes, frame: Frame) -> Taking:
+        """The same in steps, with other work between them."""
+        return Taking(self._intake, announcement, scope, frame)
 
     # -- transactions ------------------------------------------------------------------------
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from engram_sync.log import Taking
+from engram_sync.node._rules import StoredHistory
 from engram_wire import (
     Announcement,
     Frame,
@@ -14,13 +16,25 @@ from engram_wire import (
 )
 
 
-class Arrival(NamedTuple):
+class Begun(NamedTuple):
+    """How far a frame got that is taken in slices."""
+
+    taking: Taking
+    history: StoredHistory
+
+
+@dataclass(slots=True, eq=False)
+class Arrival:
     """A frame as a peer sent it: well-formed, and nothing of it proven yet."""
 
     scope: bytes
     announcement: Announcement
     """The log that it is of."""
     frame: Frame
+    begun: Begun | None = None
+    """Where the writer stopped, if it did; nobody else looks at it."""
+    work_s: float = 0.0
+    """Time of the writer that it took so far."""
 
 
 def arrival_untrusted(

@@ -14,6 +14,10 @@ class StoredHistory:
         self._reader = reader
         self._ledger = ledger
 
+    def now_from(self, reader: Reader) -> None:
+        """Read from another transaction from now on."""
+        self._reader = reader
+
     def position_of(self, scope: bytes, head: bytes) -> tuple[int, int] | None:
         """See ``History.position_of``."""
         return self._reader.position_of(self._ledger.scope_number(scope), head)

@@ -22,6 +22,7 @@ from engram_sync.log import (
 )
 from engram_sync.memory import RULES, Authors, Materialiser, Naming, clocks_seen
 from engram_sync.node._arrivals import Arrival as Arrival
+from engram_sync.node._arrivals import Begun
 from engram_sync.node._arrivals import Intake as Intake
 from engram_sync.node._arrivals import Taken as Taken
 from engram_sync.node._arrivals import arrival_untrusted as arrival_untrusted
@@ -324,34 +325,49 @@ class WritePath:
 
         Args:
             tx: The transaction.
-            arrivals: At least one frame, of which the first is always looked at.
+            arrivals: At least one frame, of which at least a part of the first is taken.
             work_s: CPU time of this thread.
-            others_wait: Whether other jobs do; then the rest is left after ``INGEST_SLICE_S``.
+            others_wait: Whether other jobs do; then the rest is left after ``INGEST_SLICE_S``, also
+                of a frame that it has begun.
         """
         intake = Intake()
         start = began = work_s()
+
+        def pause() -> bool:
+            return work_s() - start > INGEST_SLICE_S and others_wait()
+
         for arrival in arrivals:
-            if began - start > INGEST_SLICE_S and others_wait():
+            if began > start and pause():
                 break
             try:
-                taken = self._take(tx, arrival)
+                taken = self._take(tx, arrival, pause)
             except WireError as error:
                 intake.error = error
                 break
             finally:
                 began, before = work_s(), began
-                intake.last_work_s = began - before
-            intake.taken.append(taken._replace(work_s=intake.last_work_s))
+                arrival.work_s += began - before
+                intake.last_work_s = arrival.work_s
+            if taken is None:
+                break
+            intake.taken.append(taken._replace(work_s=arrival.work_s))
         if sum(taken.new_records for taken in intake.taken) <= SWEEP_INLINE_RECORDS:
             for scope in {arrival.scope for arrival in arrivals}:
                 self.sweep(tx, scope, limit=2 * SWEEP_INLINE_RECORDS)
         return intake
 
-    def _take(self, tx: Transaction, arrival: Arrival) -> Taken:
-        scope, announcement, frame = arrival
-        history = StoredHistory(tx, self.ledger)
+    def _take(self, tx: Transaction, arrival: Arrival, pause: Callable[[], bool]) -> Taken | None:
+        scope, frame = arrival.scope, arrival.frame
+        if arrival.begun is None:
+            taking = self.ledger.taking(arrival.announcement, scope, frame)
+            arrival.begun = Begun(taking, StoredHistory(tx, self.ledger))
+        taking, history = arrival.begun
+        history.now_from(tx)
         own = [log for log in self.own.live() if log.n]
-        batch = self.ledger.ingest_untrusted(announcement, scope, frame, history=history)
+        batch = taking.take_untrusted(history, pause)
+        if batch is None:
+            return None
+        arrival.begun = None
         if batch.split is not None:
             self._touched.add(scope)
             self.authors.forget()

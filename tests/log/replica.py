@@ -273,10 +273,11 @@ class Replica:
         )
 
     def take(self, log: LogState, frame: Frame) -> IngestBatch:
-        """Ingest a frame of somebody else's ``log``."""
+        """Ingest a frame of somebody else's ``log``, in as many steps as it has."""
         self.ledger.add_scope(log.scope)
-        announcement = announce(log)
-        batch = self.ledger.ingest_untrusted(announcement, log.scope, frame, history=self.shelf)
+        taking = self.ledger.taking(announce(log), log.scope, frame)
+        while (batch := taking.take_untrusted(self.shelf, lambda: True)) is None:
+            pass
         self.shelf.put(batch)
         return batch
 

@@ -1,0 +1,71 @@
+"""A frame may be taken in steps, and nothing that happens between them makes a difference."""
+
+from engram_sync.log import IngestBatch, Taking
+from tests.log.forger import Forger
+from tests.log.world import E, World
+
+
+def frame_of_three(world: World) -> Forger:
+    """Three records that each supersede something, so that each is looked at."""
+    forger = world.forger()
+    for number in range(3):
+        deps = [world.data] if number == 0 else []
+        forger.add("r/content", engram=E, dots=[world.dot(0)], deps=deps)
+    return forger
+
+
+def stepped(world: World, taking: Taking, steps: int) -> IngestBatch | None:
+    """The outcome of at most so many steps."""
+    left = iter(range(steps - 1))
+    return taking.take_untrusted(world.ann.shelf, lambda: next(left, None) is None)
+
+
+def begun(world: World, forger: Forger, *signed: int) -> Taking:
+    taking = world.ann.ledger.taking(forger.announcement, world.scope, forger.frame(1, *signed))
+    assert stepped(world, taking, 2) is None
+    return taking
+
+
+def ended(world: World, taking: Taking) -> IngestBatch:
+    batch = taking.take_untrusted(world.ann.shelf)
+    assert batch is not None
+    world.ann.shelf.put(batch)
+    return batch
+
+
+def test_until_its_last_step_a_frame_changes_nothing() -> None:
+    world = World()
+    before = world.ann.state(world.scope)
+    taking = begun(world, frame_of_three(world), 3)
+    assert world.ann.state(world.scope) == before
+    assert len(ended(world, taking).records) == 3
+
+
+def test_a_frame_begins_again_when_its_log_went_on_meanwhile() -> None:
+    world = World()
+    forger = frame_of_three(world)
+    taking = begun(world, forger, 1, 2, 3)
+    assert world.take(forger.fork(2), 1, 2).seq == 2
+    batch = ended(world, taking)
+    assert (batch.duplicates, [record.seq for record in batch.records]) == (2, [3])
+
+
+def test_a_frame_that_came_whole_meanwhile_is_a_duplicate() -> None:
+    world = World()
+    forger = frame_of_three(world)
+    taking = begun(world, forger, 3)
+    world.take(forger, 3)
+    batch = ended(world, taking)
+    assert (batch.duplicates, batch.records) == (3, ())
+
+
+def test_a_frame_begins_again_when_a_log_was_divided_meanwhile() -> None:
+    world = World()
+    forger = frame_of_three(world)
+    other = Forger(world.bob, world.scope, number=1)
+    other.add("r/content", engram=E).add("r/content", engram=E)
+    world.take(other, 1, 2)
+    taking = begun(world, forger, 3)
+    world.take(other.fork(1).add("r/title", engram=E), 2)
+    assert len(ended(world, taking).records) == 3
+    assert world.ann.ledger.forks(world.scope)
