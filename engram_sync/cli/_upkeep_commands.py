@@ -90,14 +90,15 @@ async def _progress(node: "NodeApi", gone: "Engram") -> "ErasureStatus":
             return erasure
     # An instant memory was never written anywhere, so nothing is left that could be counted.
     records = 0 if gone.type == MemoryType.INSTANT else await _erased(node, gone.id)
-    scopes = [scope.id for scope in status.scopes if scope.current and scope.kind == gone.scope]
+    scopes = [scope.id for scope in status.scopes if scope.kind == gone.scope]
     return ErasureStatus(
         engram=gone.id,
-        scope="".join(scopes[:1]),
+        scope=scopes[0] if len(scopes) == 1 else "",
         asked_at_ms=gone.updated_at_ms,
         node=status.identity.node,
         records=records,
-        confirmed=_everybody(status, gone.scope),
+        # Of several agents it is not known here which one the memory is in: then only who is sure.
+        confirmed=_members(status, gone.scope if len(scopes) == 1 else "instance"),
         waiting=(),
     )
 
@@ -112,8 +113,8 @@ async def _erased(node: "NodeApi", engram: str) -> int:
     return count
 
 
-def _everybody(status: "Status", scope: str) -> tuple[str, ...]:
-    """Labels of the members of a scope; an instance has only itself."""
+def _members(status: "Status", scope: str) -> tuple[str, ...]:
+    """Labels of the members of the only scope of a kind; an instance has only itself."""
     others = () if scope == "instance" else status.peers
     return tuple(sorted([status.identity.label, *(peer.label or peer.node for peer in others)]))
 

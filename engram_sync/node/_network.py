@@ -11,7 +11,7 @@ from engram_sync.node._authentication import authenticate
 from engram_sync.node._connection import Connection, ConnectionEnded, Services
 from engram_sync.node._home import NodeKey
 from engram_sync.node._limits import CONNECTIONS_MAX, STRANGERS_MAX
-from engram_sync.node._network_parts import NetworkParts, Opened, PeerMemory, Way, stays
+from engram_sync.node._network_parts import COPY, End, NetworkParts, Opened, PeerMemory, Way, stays
 from engram_sync.observe import Log
 from engram_sync.replication import Contact, Exchange, PeerTable, ScopeView
 from engram_sync.transport import Address, CertificateError, Link, Transport
@@ -20,8 +20,6 @@ from engram_wire import CloseCode, Established, Identity, Role, Session
 log = Log("network")
 SIGHTINGS_MAX = 64
 """Sightings waiting to be looked at; discovery drops and counts beyond it."""
-ORDERLY = frozenset({CloseCode.OK, CloseCode.SHUTDOWN, CloseCode.DUPLICATE, CloseCode.TIMEOUT})
-"""Ends after which the peer may be called again at once."""
 
 
 class Network:
@@ -55,6 +53,8 @@ class Network:
         """In words, by the discovery or the address that is concerned."""
         self.misnamed = 0
         """Peers whose certificate was for another node, since the node was opened."""
+        self._answering: set[bytes] = set()
+        """Channel bindings of the links that were accepted."""
         self._transport: Transport | None = None
         self._capabilities: Sequence[str] = ()
         self._dial_now = trio.Event()
@@ -169,6 +169,8 @@ class Network:
             await self.dial(Address.parse(contact.address), via=contact.via)
         except ConnectionEnded as error:
             self._dial_failed(contact, error.reason, stranger=error.code is CloseCode.STRANGER)
+            if error.code is CloseCode.DUPLICATE and self.table.is_due_again(contact):
+                self.problems[contact.address] = COPY.format(contact.address)
         except EngramError as error:
             self._dial_failed(contact, error.message, stranger=False)
             if isinstance(error, CertificateError) and contact.via != "mdns":
@@ -219,12 +221,15 @@ class Network:
 
     async def _serve_link(self, link: Link) -> None:
         session = self._session(Role.RESPONDER, link, None)
+        self._answering.add(link.channel_binding)
         try:
             await self._establish(
                 link, session, Way("inbound", str(link.remote), trio.current_time()), None
             )
         except ConnectionEnded:
             return  # A stranger, or a peer that left: it has been told, nothing to do here.
+        finally:
+            self._answering.discard(link.channel_binding)
 
     def _session(self, role: Role, link: Link, expected: bytes | None) -> Session:
         return Session(
@@ -245,7 +250,8 @@ class Network:
                 await trio.aclose_forcefully(link.stream)
                 return
         except BaseException as error:
-            if isinstance(error, ConnectionEnded) and error.code is CloseCode.DUPLICATE:
+            duplicate = isinstance(error, ConnectionEnded) and error.code is CloseCode.DUPLICATE
+            if duplicate and link.channel_binding in self._answering:
                 # This node itself answered: its own announcement, or a proxy in front of it.
                 self.table.connected(self._key.public, address=way.address)
             await trio.aclose_forcefully(link.stream)
@@ -380,16 +386,11 @@ class Network:
         }
         if self.connections.get(connection.peer) is connection:
             del self.connections[connection.peer]
-            exchange, now = connection.exchange, trio.current_time()
-            bad = ended is not None and ended.code not in ORDERLY
-            failed = bad and bool(exchange.shared()) and not exchange.synced_scopes
-            # It is not this node that has a newer one.
-            taken = ended is not None and ended.code is CloseCode.DUPLICATE
-            if taken:
-                memory.take(now)
-            self.table.disconnected(connection.peer, now=now, failed=failed, taken=taken)
-            error = ended.reason if ended is not None and bad else ""
-            memory.end(exchange, now_ms=self._parts.clock.now_ms(), error=error)
+            now = trio.current_time()
+            how = memory.end(connection, ended, now=now, now_ms=self._parts.clock.now_ms())
+            self.table.disconnected(
+                connection.peer, now=now, failed=how is End.FAILED, taken=how is End.TAKEN
+            )
         if connection.peer not in self.connections and not self._knows(connection.peer):
             # Keys cost nothing: whoever is no member leaves no trace.
             del self.memory[connection.peer]

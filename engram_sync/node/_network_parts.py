@@ -3,14 +3,16 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 
 import trio
 
 from engram_sync.discovery import Discovery
 from engram_sync.host import Clock, Entropy
-from engram_sync.node._connection import Connection
-from engram_sync.replication import Accord, Exchange, Intervals
+from engram_sync.node._connection import Connection, ConnectionEnded
+from engram_sync.replication import Accord, Intervals
 from engram_sync.transport import Transport
+from engram_wire import CloseCode
 
 CROSSING_S = 5.0
 """Of two calls in opposite directions, the later one can have begun so long after the earlier one
@@ -18,6 +20,12 @@ was answered without knowing of it: several round trips."""
 TAKEN_TOLD_S = 120.0
 """How long it is told that a copy took a connection over: a few turns of the two."""
 TAKEN_TELLS = 2
+ORDERLY = frozenset({CloseCode.OK, CloseCode.SHUTDOWN, CloseCode.DUPLICATE, CloseCode.TIMEOUT})
+"""Ends after which the peer may be called again at once."""
+COPY = (
+    "a node with this node's key answers at {}: a copy of this home runs there; nothing is lost,"
+    " and a second node needs init and join"
+)
 
 
 @dataclass(slots=True)
@@ -35,6 +43,17 @@ class NetworkParts:
     intervals: Intervals
 
 
+class End(Enum):
+    """How a connection ended."""
+
+    ORDERLY = "orderly"
+    """The peer may be called again at once."""
+    FAILED = "failed"
+    """By an error before both sides agreed on anything."""
+    TAKEN = "taken"
+    """The peer has another connection, with a copy of this node."""
+
+
 @dataclass(slots=True)
 class PeerMemory:
     """What is remembered of a peer between connections."""
@@ -50,18 +69,25 @@ class PeerMemory:
     taken_at: float = -math.inf
     """When it did so last."""
 
-    def end(self, exchange: Exchange, *, now_ms: int, error: str) -> None:
-        """A connection ended, by an error if there is one."""
+    def end(
+        self, connection: Connection, ended: ConnectionEnded | None, *, now: float, now_ms: int
+    ) -> End:
+        """The only connection to the peer ended; says how it did."""
+        exchange = connection.exchange
         if exchange.accord() is Accord.SYNCED:
             # However short it was: both sides held the same when it ended.
             self.last_success_ms, self.failures, self.last_error = now_ms, 0, ""
-        elif error:
-            self.last_error = error
-
-    def take(self, now: float) -> None:
-        """A copy of this node took the connection over."""
-        self.taken = self.taken + 1 if now < self.taken_at + TAKEN_TOLD_S else 1
-        self.taken_at = now
+        if ended is not None and ended.code is CloseCode.DUPLICATE:
+            # It is not this node that has a newer one.
+            self.taken = self.taken + 1 if now < self.taken_at + TAKEN_TOLD_S else 1
+            self.taken_at = now
+            return End.TAKEN
+        if ended is None or ended.code in ORDERLY:
+            return End.ORDERLY
+        if exchange.accord() is not Accord.SYNCED:
+            self.last_error = ended.reason
+        agreed = not exchange.shared() or exchange.synced_scopes
+        return End.ORDERLY if agreed else End.FAILED
 
     def by_a_copy(self, now: float) -> bool:
         """Whether a copy of this node is connected to the peer in turn with this node.

@@ -137,6 +137,10 @@ class PeerTable:
             self._intervals.backoff_max_s if stranger else self._backoff(contact.failures)
         )
 
+    def is_due_again(self, contact: Contact) -> bool:
+        """Whether a contact that failed is still known and will be tried again."""
+        return self._contacts.get(contact.address) is contact and contact.key != self._own_key
+
     def gone(self, address: str) -> None:
         """An announcement was taken back; a contact that nothing else knows is forgotten."""
         contact = self._contacts.get(address)

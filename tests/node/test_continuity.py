@@ -138,6 +138,11 @@ async def test_two_live_nodes_with_one_key_never_talk_to_each_other(
         await trio.sleep(30)
         assert not a._sharing.network.connections
         assert not copy._sharing.network.connections
+        (problem,) = (await copy.status()).problems
+        assert "a node with this node's key answers at a:" in problem
+    async with village.open("copy", peers=["copy"]) as alone:
+        await trio.sleep(30)
+        assert not (await alone.status()).problems
 
 
 @pytest.mark.parametrize("dialler", ["copies", "peer"])
