@@ -1,0 +1,87 @@
+"""Homes with one planted defect each, of those by which an operation once cost what was held."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from engram_sync.store import Reader, Transaction
+
+from ._costs import ENGRAM
+from ._home import Home
+
+T = TypeVar("T")
+
+
+class _Burdened(Home):
+    """A home that does something useless in every job."""
+
+    async def job(self, work: Callable[[Transaction], T]) -> T:
+        def burdened(tx: Transaction) -> T:
+            result = work(tx)
+            if any(row.id == self.world.scope for row in tx.scopes()):
+                self.burden(tx)
+            return result
+
+        return await super().job(burdened)
+
+    def burden(self, reader: Reader) -> None:
+        """What nothing needs."""
+
+
+class ReadsTheWholeMemory(_Burdened):
+    """Every change of a memory reads all its records."""
+
+    def burden(self, reader: Reader) -> None:
+        reader.records_of(self.scope, ENGRAM)
+
+
+class LooksAtEveryValue(_Burdened):
+    """Every change of a memory looks at all its values."""
+
+    def burden(self, reader: Reader) -> None:
+        state = self.state(reader, ENGRAM)
+        for element in state.elements if state is not None else ():
+            len(element.value or b"")
+
+
+class WalksEveryLog(_Burdened):
+    """What a record names is looked for from the beginning of each log."""
+
+    def burden(self, reader: Reader) -> None:
+        for log in reader.logs():
+            reader.records(log.n, 1, log.seq)
+
+
+class LooksAtEveryErasure(_Burdened):
+    """Every record is compared with all that was ever erased."""
+
+    def burden(self, reader: Reader) -> None:
+        for log in reader.logs():
+            reader.erased(log.n, range(1, log.seq + 1))
+
+
+class LooksAtEveryLog(_Burdened):
+    """Every change passes over all logs, those that ended long ago too."""
+
+    def burden(self, reader: Reader) -> None:
+        for log in self.path.ledger.logs(self.world.scope):
+            self.path.authors.author(reader, log.id)
+
+
+class LooksAtEveryMember(_Burdened):
+    """Every change asks of each member what it may do."""
+
+    def burden(self, reader: Reader) -> None:
+        for member in self.path.charters.of(self.world.scope).members():
+            self.path.label(self.world.scope, member.key)
+            self.path.role(self.world.scope, member.key)
+
+
+COST_DEFECTS: dict[type[Home], tuple[str, ...]] = {
+    ReadsTheWholeMemory: ("updates", "updates_received", "counts_caught_up", "forks"),
+    LooksAtEveryValue: ("tags", "beliefs", "counters", "siblings"),
+    WalksEveryLog: ("memories", "positions_named", "incarnations"),
+    LooksAtEveryErasure: ("erasures",),
+    LooksAtEveryLog: ("incarnations",),
+    LooksAtEveryMember: ("admissions",),
+}
+"""Each with the cases that must find it; the case alone, without the defect, must hold."""
