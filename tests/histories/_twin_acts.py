@@ -69,10 +69,11 @@ class Acting:
 
     def seen(self) -> Observed:
         """What the user has seen: all that is shown, by its version or simply as it is."""
+        authors = self.home.path.authors
         if self.luck.random() >= SETTLES:
-            return observe(self.held, None)
-        view = show(self.tx, self.home.path.authors, self.held)
-        return observe(self.held, view.version)
+            return observe(self.tx, authors, self.held, None)
+        view = show(self.tx, authors, self.held)
+        return observe(self.tx, authors, self.held, view.version)
 
     def updated(self, changes: Changes) -> list[Draft]:
         """The records of an update."""
