@@ -13,8 +13,9 @@ from ._sql_records import EMPTY_LIST, SqlRecords
 
 _BEFORE = """SELECT rec.clk, shape.b, rec.sups FROM rec JOIN shape ON shape.id = rec.shape
     WHERE rec.eid = ? AND rec.id > ? AND rec.id <= ? ORDER BY rec.id DESC LIMIT 1"""
+# The search begins at the bound that stands first; the other one only says which index fits.
 _AFTER = """SELECT id FROM rec INDEXED BY rec_clock
-    WHERE eid = ? AND id >> 40 = ? AND clk > 0 AND clk > ? ORDER BY clk, id LIMIT 1"""
+    WHERE eid = ? AND id >> 40 = ? AND clk > ? AND clk > 0 ORDER BY clk, id LIMIT 1"""
 
 
 def taken_by(shape: bytes, superseded: bytes | None) -> int:
