@@ -29,7 +29,7 @@ from ._twins import TwinVillage, TwinWorld
 
 ENGRAM = bytes(15) + b"\x01"
 SMALL, LARGE = 24, 120
-GROWTH_MAX = 1.5
+GROWTH_MAX = 1.2
 """How many times as much an operation may cost with five times as much held: what an index and the
 sizes of a few numbers take."""
 ALLOWED = Work(rows=200, calls=150, bytes=20_000)
