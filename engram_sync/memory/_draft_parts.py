@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from engram_crdt import Dot, Element, superseded_by_put
-from engram_sync.errors import PreconditionError
 from engram_sync.log import Draft
 from engram_wire import RecordKind, Superseded
 
@@ -74,28 +73,35 @@ class DraftParts:
         for element in elements:
             self._removed.setdefault(element.dot)
 
-    def draft(self, kind: RecordKind) -> Draft:
-        """The record, ready to be authored.
+    def drafts(self, kind: RecordKind) -> list[Draft]:
+        """The record, ready to be authored, and others for what it cannot supersede by itself.
+
+        Those remove and put nothing: whoever has only the first already has what is new.
 
         Raises:
             UsageError: One record cannot hold that many values.
-            PreconditionError: It would supersede more values than one record may.
         """
         puts = check_count(self._puts)
         names = [self._name(op, dot) for dot, op in self._replaced.items()]
         names += [self._name(len(puts), dot) for dot in self._removed if dot not in self._replaced]
-        return Draft(kind, self._engram, puts, sort_superseded(names))
+        first, *others = in_records(names)
+        further = [in_order(name._replace(op=0) for name in names) for names in others]
+        return [
+            Draft(kind, self._engram, puts, first),
+            *(Draft(RecordKind.UPDATE, self._engram, (), names) for names in further),
+        ]
 
     def _name(self, op: int, dot: Dot) -> Superseded:
         return Superseded(op, None if dot.log == self._own_log else dot.log, dot.clock)
 
 
-def sort_superseded(names: Iterable[Superseded]) -> tuple[Superseded, ...]:
+def in_records(names: Iterable[Superseded]) -> list[tuple[Superseded, ...]]:
+    """What is superseded, in as many parts as it takes records; one part when it is nothing."""
+    ordered = in_order(names)
+    starts = range(0, max(len(ordered), 1), SUPERSEDED_MAX)
+    return [ordered[start : start + SUPERSEDED_MAX] for start in starts]
+
+
+def in_order(names: Iterable[Superseded]) -> tuple[Superseded, ...]:
     """The names in the order the record format asks for: by put, own log first, clock."""
-    ordered = tuple(sorted(names, key=lambda n: (n.op, n.log or b"", n.clock)))
-    if len(ordered) > SUPERSEDED_MAX:
-        raise PreconditionError(
-            f"one write would replace {len(ordered)} values; at most {SUPERSEDED_MAX} are possible",
-            hint="remove some tags or metadata first, in steps",
-        )
-    return ordered
+    return tuple(sorted(names, key=lambda n: (n.op, n.log or b"", n.clock)))

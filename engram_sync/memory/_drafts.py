@@ -119,7 +119,7 @@ class _Update:
         self._apply(parts)
         live = [*seen.state.elements, *(_as_live(put) for put in kept)]
         count(parts, live, changes.count or {}, self._own_log)
-        drafts = [parts.draft(RecordKind.UPDATE)] if parts else []
+        drafts = parts.drafts(RecordKind.UPDATE) if parts else []
         return [*restored, *drafts, *edits] if drafts or edits else []
 
     def _parts(self, clock: int) -> DraftParts:

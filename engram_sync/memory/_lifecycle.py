@@ -18,7 +18,7 @@ from . import _fields as fields
 from . import _skills as skills
 from ._authors import Authors
 from ._bodies import as_seen, body_label, clear_orphans, first_text, texts_taken
-from ._draft_parts import DraftParts, sort_superseded
+from ._draft_parts import DraftParts, in_records
 from ._fields import Put
 from ._history import replay, undeleted
 from ._limits import PAYLOAD_BYTES_MAX, PUTS_MAX
@@ -40,8 +40,10 @@ class Taken(NamedTuple):
 
 def forget(
     observed: Observed, reason: str, own_log: bytes, *, strategies: Strategies | None = None
-) -> Draft:
-    """The record that deletes what the caller saw; what it did not see stays and is reported.
+) -> list[Draft]:
+    """The records that delete what the caller saw; what it did not see stays and is reported.
+
+    One is enough, unless more logs wrote to the engram than a record may name.
 
     Raises:
         UsageError: The reason is too long.
@@ -56,11 +58,13 @@ def forget(
         for log, clock in observed.clock.items()
     ]
     put = (fields.LIFE, fields.life_value(Life.DELETED, reason))
-    return Draft(RecordKind.DELETE, observed.state.engram, (put,), sort_superseded(names))
+    return [
+        Draft(RecordKind.DELETE, observed.state.engram, (put,), part) for part in in_records(names)
+    ]
 
 
-def archive(observed: Observed, reason: str, own_log: bytes) -> Draft:
-    """The record that takes an engram out of recall and keeps all it holds.
+def archive(observed: Observed, reason: str, own_log: bytes) -> list[Draft]:
+    """The records that take an engram out of recall and keep all it holds.
 
     Raises:
         UsageError: The reason is too long.
@@ -75,7 +79,7 @@ def archive(observed: Observed, reason: str, own_log: bytes) -> Draft:
         raise PreconditionError(f"memory {observed.text} is archived already")
     parts = DraftParts(observed.state.engram, observed.elements, own_log)
     parts.put(fields.LIFE, fields.life_value(Life.ARCHIVED, reason))
-    return parts.draft(RecordKind.ARCHIVE)
+    return parts.drafts(RecordKind.ARCHIVE)
 
 
 def restore(reader: Reader, authors: Authors, observed: Observed, own_log: bytes) -> list[Draft]:
@@ -219,10 +223,10 @@ def _spread(
     size = 0
     for collection, value in [*bodies, *taken.puts]:
         if parts.count == PUTS_MAX or size + len(value) > PAYLOAD_BYTES_MAX // 2 + 4096:
-            drafts.append(parts.draft(kind))
+            drafts += parts.drafts(kind)
             kind = RecordKind.UPDATE
             parts = DraftParts(engram, (), b"")
             size = 0
         parts.restate(collection, value)
         size += len(value)
-    return [*drafts, parts.draft(kind), *edits, *taken.settled]
+    return [*drafts, *parts.drafts(kind), *edits, *taken.settled]

@@ -39,5 +39,5 @@ def _erase(path: WritePath, key: bytes, tx: Transaction, scope: bytes, engram: b
     own = path.own_log(scope).id
     drafts = erasing(tx, path, key, seen, own)
     if not seen.is_deleted():
-        drafts.insert(0, forget(seen, REASON, own))
+        drafts = [*forget(seen, REASON, own), *drafts]
     path.write(tx, scope, drafts)

@@ -178,7 +178,7 @@ class Memories:
             gone = (
                 []
                 if erase and seen.is_deleted()
-                else [forget(seen, reason, own, strategies=strategies)]
+                else forget(seen, reason, own, strategies=strategies)
             )
             return [*gone, *erasing(tx, path, key, seen, own)] if erase else gone
 
@@ -188,7 +188,7 @@ class Memories:
         """Take a memory out of recall and keep all it holds."""
         self._refuse_instant(ref, "archived")
         return await self._change(
-            ref, if_version, lambda _tx, seen, own: [archive(seen, reason, own)]
+            ref, if_version, lambda _tx, seen, own: archive(seen, reason, own)
         )
 
     async def restore(self, ref: Ref, if_version: str | None) -> Engram:

@@ -95,7 +95,7 @@ class Case:
             assert state is not None
             own, key = home.path.own_log(self.scope).id, home.path_key.public
             seen = observe(tx, home.path.authors, state, None)
-            drafts = [forget(seen, "", own), *erasing(tx, home.path, key, seen, own)]
+            drafts = [*forget(seen, "", own), *erasing(tx, home.path, key, seen, own)]
             home.path.write(tx, self.scope, drafts)
 
         await home.job(work)

@@ -213,16 +213,14 @@ class Desk:
         self, ref: Engram | str, *, reason: str = "", if_version: str | None = None
     ) -> Engram:
         await self.write(
-            lambda tx, log: [
-                memory.forget(
-                    self._seen(tx, ref, if_version), reason, log, strategies=self.strategies
-                )
-            ]
+            lambda tx, log: memory.forget(
+                self._seen(tx, ref, if_version), reason, log, strategies=self.strategies
+            )
         )
         return await self.get(ref)
 
     async def archive(self, ref: Engram | str, *, reason: str = "") -> Engram:
-        await self.write(lambda tx, log: [memory.archive(self._seen(tx, ref, None), reason, log)])
+        await self.write(lambda tx, log: memory.archive(self._seen(tx, ref, None), reason, log))
         return await self.get(ref)
 
     async def restore(self, ref: Engram | str, *, if_version: str | None = None) -> Engram:
