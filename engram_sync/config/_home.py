@@ -74,11 +74,11 @@ def resolve_runtime(env: Mapping[str, str]) -> Path:
     override = env.get(ENV_RUNTIME)
     if override:
         return Path(override)
-    if sys.platform != "win32":
-        return Path("/tmp") / f"{APP_NAME}-{os.getuid()}"  # noqa: S108 - see above
-    from platformdirs import user_runtime_path
+    if sys.platform == "win32":
+        from platformdirs import user_runtime_path
 
-    return user_runtime_path(APP_NAME)
+        return user_runtime_path(APP_NAME)
+    return Path("/tmp") / f"{APP_NAME}-{os.getuid()}"  # noqa: S108 - see above
 
 
 def _default_home(env: Mapping[str, str]) -> Path:

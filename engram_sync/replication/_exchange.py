@@ -119,8 +119,9 @@ class Exchange:
         all, and it has nothing of what is owed here.
         """
         view = self._known.readable(scope)
-        complete = view is not None and self._asking.complete(scope)
-        return complete and self._known.agrees(view) and self._asking.told_all(view)
+        if view is None or not self._asking.complete(scope):
+            return False
+        return self._known.agrees(view) and self._asking.told_all(view)
 
     @property
     def synced_scopes(self) -> frozenset[bytes]:
