@@ -90,7 +90,7 @@ class Replica:
     def clock(self) -> tuple[bytes, list[Any]]:
         """The digest of the positions of all logs when nothing is sealed, and they themselves."""
         every = [[log, len(held) - 1, held[-1]["id"]] for log, held in sorted(self.logs.items())]
-        return h("clock", write([every, h("sealed", write([]))])), every
+        return h("clock", write([every, bytes(32)])), every
 
 
 class Session:

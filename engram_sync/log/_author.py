@@ -109,8 +109,9 @@ def author(
         raise UsageError("a log is continued with another key than its author's")
     if log.children or log.parent is not None:
         raise UsageError(f"log {log.id.hex()[:16]} is forked; nobody may continue it")
-    stated = _stated(rules, log, auth)
-    heads = _heads(registry, rules, log)
+    past = registry.past_of(log, history)
+    stated = _stated(rules, log, auth, past.auth)
+    heads = _heads(registry, rules, log, history)
     rows = _Rows(log.seq, now_ms, dict(clocks))
     forked = registry.scope(log.scope).branches > 0
     rest = list(zip(drafts, salts, strict=True))
@@ -131,12 +132,12 @@ def author(
     return _sign(registry, rules, log, rows.records, secret_key=secret_key, history=history)
 
 
-def _stated(rules: Rules, log: LogState, auth: Sequence[bytes]) -> bytes:
+def _stated(rules: Rules, log: LogState, auth: Sequence[bytes], before: bytes) -> bytes:
     if log.domain == LogDomain.MEMBERS:
         return AUTH_UNCHANGED
     heads = tuple(sorted(auth))
     encoded = encode_ids(heads)
-    if encoded == log.past.auth:
+    if encoded == before:
         return AUTH_UNCHANGED
     if not rules.may_write(log.scope, heads, log.author):
         raise DeniedError(
@@ -146,14 +147,14 @@ def _stated(rules: Rules, log: LogState, auth: Sequence[bytes]) -> bytes:
     return encoded
 
 
-def _heads(registry: Registry, rules: Rules, log: LogState) -> list[bytes]:
+def _heads(registry: Registry, rules: Rules, log: LogState, history: History) -> list[bytes]:
     """Sorted heads that the next record of ``log`` names: all that is held and it has not seen.
 
     Data logs name data, membership logs name the leaders' membership logs: whoever is shown an
     admission has to be shown all that is behind it, and what other members write there must not
     be able to outgrow that.  The membership behind data is named by ``auth``.
     """
-    tips = [tip for tip in registry.tips(log.scope, log.domain) if tip is not log]
+    tips = [tip for tip in registry.tips(log.scope, log.domain, history) if tip is not log]
     if log.domain == LogDomain.MEMBERS and not all(rules.leads(log.scope, t.author) for t in tips):
         wanted = [
             other
@@ -162,9 +163,9 @@ def _heads(registry: Registry, rules: Rules, log: LogState) -> list[bytes]:
             and other.domain == log.domain
             and rules.leads(log.scope, other.author)
         ]
-        vectors = [other.past.seen for other in wanted]
+        vectors = [registry.past_of(other, history).seen for other in (log, *wanted)]
         vectors += [{o.before[0].n: o.before[1]} for o in wanted if o.before is not None]
-        seen = Reach(joined(registry.by_number, log.past.seen, *vectors), registry.by_number)
+        seen = Reach(joined(registry.by_number, *vectors), registry.by_number)
         tips = [other for other in wanted if seen.in_log(other) < other.seq]
     return sorted(tip.head for tip in tips)
 
@@ -220,7 +221,6 @@ def _sign(
         seq=log.seq,
         head=log.head,
         hlc=log.hlc,
-        auth=log.past.auth,
         erased=done.erased,
         sealed=done.sealed,
     )

@@ -54,8 +54,6 @@ class Split:
     base: int
     head: bytes
     hlc: int
-    past: bytes
-    """Encoded ``Past`` at ``base``."""
     moved: LogState | None
     """The branch that takes what was held beyond ``base``; None when ``trunk`` ended there already,
     and nothing has to move for one branch more."""
@@ -76,8 +74,6 @@ class Batch:
     seq: int
     head: bytes
     hlc: int
-    auth: bytes
-    """Encoded membership heads in force at ``seq``; also part of the newest past."""
     marks: tuple[tuple[int, bytes], ...] = ()
     """(seq, head) of each marked position inside a run: its signature did not come along, and other
     records may name it all the same."""

@@ -85,7 +85,7 @@ class RunCheck:
     @classmethod
     def begin(cls, registry: Registry, rules: Rules, history: History, log: LogState) -> Self:
         """Start behind the newest position held of ``log``."""
-        return cls(registry, rules, history, log, hlc=log.hlc, past=log.past)
+        return cls(registry, rules, history, log, hlc=log.hlc, past=registry.past_of(log, history))
 
     def check_untrusted(self, head: bytes, records: Sequence[Record]) -> None:
         """As ``walk_untrusted``, in one go."""

@@ -21,7 +21,6 @@ from ._commit import commit, end_live
 from ._errors import GapError, MissingDependencyError
 from ._fit import Fit, fit_untrusted
 from ._logs import LogState, branch_of, root_log
-from ._past import encode_past
 from ._refusals import Refusals
 from ._registry import Advance, Registry
 from ._resolve import follow
@@ -260,7 +259,6 @@ class _Taking:
             seq=log.seq,
             head=log.head,
             hlc=log.hlc,
-            auth=log.past.auth,
             duplicates=begin,
             rejection=refusal,
             problem=problem,
@@ -299,7 +297,7 @@ def open_log(
 
 def _already(trunk: LogState) -> Split:
     """What is told of one branch more, where a log is divided already."""
-    return Split(trunk, trunk.seq, trunk.head, trunk.hlc, encode_past(trunk.past), None)
+    return Split(trunk, trunk.seq, trunk.head, trunk.hlc, None)
 
 
 def _nothing() -> None:
@@ -323,7 +321,6 @@ def _empty(
         seq=log.seq,
         head=log.head,
         hlc=log.hlc,
-        auth=log.past.auth,
         duplicates=duplicates,
         rejection=rejection,
         problem=problem,

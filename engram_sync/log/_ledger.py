@@ -11,9 +11,8 @@ from ._batches import AuthoredBatch, Draft, IngestBatch
 from ._commit import set_live
 from ._ingest import Intake, Taking, open_log
 from ._journal import Checkpoint
-from ._logs import Fork, LogState, branch_at
+from ._logs import Fork, LogState
 from ._names import Names
-from ._past import decode_past
 from ._registry import Registry
 from ._resolve import past_at
 from ._views import History, Rules
@@ -50,13 +49,13 @@ class Ledger:
     def add_log(
         self,
         n: int,
+        log: bytes,
         scope: bytes,
         announcement: Announcement,
         *,
         seq: int,
         head: bytes,
         hlc: int,
-        past: bytes | None,
         parent: int | None = None,
         base: int = 0,
         sealed: int = 0,
@@ -65,27 +64,27 @@ class Ledger:
 
         Args:
             n: Its local number.
+            log: Its id.
             scope: Id of its scope, which is registered.
             announcement: Its domain, author, incarnation and branch; the ref is ignored.
             seq: Its newest position.
             head: The head there.
             hlc: The clock there.
-            past: The newest past stored for it or, for a branch without one, for its parent.
             parent: Number of the log that it branches off, which may come later; None for a root.
             base: The last position of that log.
             sealed: Where its author has sealed it; 0 without a seal.
-
-        Raises:
-            CorruptError: ``past`` is not what the ledger handed out.
         """
-        domain, key = announcement.domain, announcement.author
-        log = open_log(self._registry, scope, domain, key, announcement.incarnation)
-        if announcement.branch is not None:
-            log = branch_at(log, announcement.branch, base)
-        log.n, log.seq, log.head, log.hlc, log.past = n, seq, head, hlc, decode_past(past)
-        log.sealed = sealed
-        self._registry.add(log, parent)
-        return log
+        named = announcement
+        state = LogState(
+            *(n, log, scope, named.domain, named.author, named.incarnation, seq, head, hlc),
+            root=log,
+            past=None,
+            base=base,
+            branch=named.branch,
+            sealed=sealed,
+        )
+        self._registry.add(state, parent)
+        return state
 
     def link(self, n: int, follows: int, until: int) -> None:
         """Say what the first record of log ``n`` seals, once all logs are registered."""
@@ -137,7 +136,7 @@ class Ledger:
         return self._registry.clocks(scope).open
 
     def sealed(self, scope: bytes) -> tuple[ClockEntry, ...]:
-        """Every log that is held exactly to its seal, sorted by log id."""
+        """Every log that is held exactly to its seal, in no particular order."""
         return self._registry.clocks(scope).closed.entries
 
     def sealed_summary(self, scope: bytes) -> tuple[int, bytes]:
@@ -196,14 +195,15 @@ class Ledger:
         """
         return past_at(self._registry, self._registry.by_number(n), seq, history).seen
 
-    def frontier(self, log: LogState) -> list[bytes]:
+    def frontier(self, log: LogState, history: History) -> list[bytes]:
         """Sorted heads outside ``log`` that have everything held of its domain in their past."""
-        tips = self._registry.tips(log.scope, log.domain)
+        tips = self._registry.tips(log.scope, log.domain, history)
         return sorted(tip.head for tip in tips if tip is not log)
 
-    def membership_heads(self, scope: bytes) -> list[bytes]:
+    def membership_heads(self, scope: bytes, history: History) -> list[bytes]:
         """Sorted newest heads of the scope's membership logs."""
-        return sorted(tip.head for tip in self._registry.tips(scope, LogDomain.MEMBERS))
+        tips = self._registry.tips(scope, LogDomain.MEMBERS, history)
+        return sorted(tip.head for tip in tips)
 
     def refused(self) -> Iterable[Rejection]:
         """The invalid records found, newest last: nothing that follows one is accepted."""

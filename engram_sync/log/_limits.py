@@ -11,6 +11,11 @@ JOIN_SALT: Final = bytes(16)
 WITNESS_BYTES_MAX: Final = 1 << 20
 """Size of a witness file; 100 bytes for each own log."""
 
+PASTS_ENTRIES_MAX: Final = 1 << 18
+"""Entries of causal pasts in memory, some 30 MB; those of logs that were not needed for longest are
+read again when they are.  A member can begin any number of logs that have all the others in their
+past."""
+
 REFUSED_MAX: Final = 4096
 """Refused logs remembered, the newest ones; another one sent again is only checked again.  Anybody
 with a key can begin any number of invalid logs, so they must not stay in memory for ever."""

@@ -34,8 +34,9 @@ class LogState:
     """Clock of the record at ``seq``; 0 when nothing is held."""
     root: bytes
     """Id of the root of its family; its own when it is one."""
-    past: Past = field(default_factory=Past)
-    """What ``seq`` has behind it in logs that are not on its path."""
+    past: Past | None = field(default_factory=Past)
+    """What ``seq`` has behind it in logs that are not of its lineage; None while that is only in
+    the store, see ``Registry.past_of``."""
     parent: "LogState | None" = field(default=None, repr=False)
     """The log that this one branches off; None for a root."""
     base: int = 0

@@ -1,14 +1,17 @@
 """Which scopes and logs there are, how far each log reaches, and what is at the tips."""
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from engram_sync.errors import NotFoundError
-from engram_wire import ClockEntry, clock_digest, sealed_digest
 
 from ._journal import Journal
+from ._limits import PASTS_ENTRIES_MAX
 from ._logs import LogState
-from ._past import Past
+from ._past import Past, decode_past
+from ._scopes import Clocks, ScopeState
+from ._views import History
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,43 +22,6 @@ class Advance:
     head: bytes
     hlc: int
     past: Past
-
-
-@dataclass(frozen=True, slots=True)
-class Closed:
-    """The logs of one scope that are held exactly to their seal; they change seldom."""
-
-    entries: tuple[ClockEntry, ...]
-    """Sorted by id."""
-    digest: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Clocks:
-    """The positions of one scope, in the two parts in which they are compared."""
-
-    open: tuple[ClockEntry, ...]
-    """Logs that may go on, sorted by id."""
-    closed: Closed
-    digest: bytes
-    """Over both parts."""
-
-
-@dataclass(slots=True)
-class ScopeState:
-    """The logs of one scope."""
-
-    n: int
-    id: bytes
-    logs: dict[bytes, LogState] = field(default_factory=dict[bytes, LogState])
-    tips: dict[int, set[int]] = field(default_factory=dict[int, set[int]])
-    """By domain, the numbers of the logs whose newest position no other log of that domain has
-    seen; computed when first asked for, then kept up to date."""
-    clocks: Clocks | None = None
-    closed: Closed | None = None
-    """The part of ``clocks`` that outlives the advance of a log."""
-    branches: int = 0
-    """How many of the logs are branches."""
 
 
 class Registry:
@@ -72,6 +38,9 @@ class Registry:
         self._log_next = 1
         self._orphans: dict[int, list[LogState]] = {}
         """While rebuilding: branches by the number of their parent, which comes later."""
+        self._pasts: OrderedDict[int, int] = OrderedDict()
+        """Logs whose past is in memory, and its entries; the one needed last at the end."""
+        self._entries = 0
 
     # -- scopes and logs ---------------------------------------------------------------------
 
@@ -117,7 +86,6 @@ class Registry:
         scope = self.scope(log.scope)
         scope.logs[log.id] = log
         scope.tips.clear()
-        scope.clocks = scope.closed = None
         self._by_number[log.n] = log
         self._log_next = max(self._log_next, log.n + 1)
         if log.seq:
@@ -129,10 +97,7 @@ class Registry:
             self._hang(log, trunk)
         elif parent is not None:
             self._orphans.setdefault(parent, []).append(log)
-        log.past = self.settled(log.past)
-        for divided in (log, trunk):
-            if divided is not None and divided.children:
-                self.settle(divided)
+        self.file(log)
 
     def _hang(self, log: LogState, trunk: LogState) -> None:
         assert log.branch is not None, "whoever adds a branch names its first record"
@@ -177,11 +142,40 @@ class Registry:
             The logs for which this was news, and what their pasts were.
         """
         changed: list[tuple[LogState, Past]] = []
-        for log in self.scope(trunk.scope).logs.values():
-            if log.past.seen.get(trunk.n, 0) > trunk.seq:
-                changed.append((log, log.past))
-                log.past = self.settled(log.past)
+        for log in map(self._by_number.get, list(self._pasts)):
+            if log is None or log.past is None or log.past.seen.get(trunk.n, 0) <= trunk.seq:
+                continue
+            changed.append((log, log.past))
+            log.past = self.settled(log.past)
         return changed
+
+    def past_of(self, log: LogState, history: History) -> Past:
+        """What the newest position of ``log`` has behind it, as logs are divided now."""
+        past, at = log.past, log
+        while past is None:
+            data = history.past(at.n, at.seq)
+            if data is not None or at.parent is None:
+                past = decode_past(data)
+                past = self.settled(past) if self.scope(log.scope).branches else past
+            else:
+                at = at.parent
+                past = at.past
+        self.keep(log, past)
+        return past
+
+    def keep(self, log: LogState, past: Past) -> None:
+        """Have the past of ``log`` in memory, and no more of others than there is room for."""
+        log.past = past
+        if not log.n:
+            return  # It may never be registered.
+        self._entries += len(past.seen) + 1 - self._pasts.pop(log.n, 0)
+        self._pasts[log.n] = len(past.seen) + 1
+        while self._entries > PASTS_ENTRIES_MAX and len(self._pasts) > 1:
+            n, entries = self._pasts.popitem(last=False)
+            self._entries -= entries
+            other = self._by_number.get(n)
+            if other is not None:
+                other.past = None
 
     def _ends_before(self, n: int, seq: int) -> bool:
         log = self._by_number.get(n)
@@ -189,25 +183,35 @@ class Registry:
 
     # -- tips and clocks ---------------------------------------------------------------------
 
-    def tips(self, scope: bytes, domain: int) -> Iterator[LogState]:
+    def tips(self, scope: bytes, domain: int, history: History) -> Iterator[LogState]:
         """Logs whose newest position no other log of the same domain has seen."""
         state = self.scope(scope)
         tips = state.tips.get(domain)
         if tips is None:
-            tips = state.tips[domain] = _tips_of(state.logs.values(), domain)
+            tips = state.tips[domain] = self._tips_of(state, domain, history)
         return (self._by_number[n] for n in tips)
+
+    def _tips_of(self, scope: ScopeState, domain: int, history: History) -> set[int]:
+        own = [log for log in scope.logs.values() if log.domain == domain and not log.children]
+        seen: dict[int, int] = {}
+        for log in own:
+            if log.before is not None:
+                _raise(seen, log.before[0].n, log.before[1])
+        # What another log continues has seen nothing that this one has not.
+        own = [log for log in own if seen.get(log.n, 0) < log.seq]
+        for log in own:
+            for n, seq in self.past_of(log, history).seen.items():
+                if n != log.n:
+                    _raise(seen, n, seq)
+        return {log.n for log in own if seen.get(log.n, 0) < log.seq}
 
     def clocks(self, scope: bytes) -> Clocks:
         """Every position of the scope, and the digests over them."""
-        state = self.scope(scope)
-        if state.clocks is None:
-            if state.closed is None:
-                entries = _entries(log for log in state.logs.values() if 0 < log.seq <= log.sealed)
-                state.closed = Closed(entries, sealed_digest(entries))
-            going = _entries(log for log in state.logs.values() if log.seq > log.sealed)
-            digest = clock_digest(going, state.closed.digest)
-            state.clocks = Clocks(going, state.closed, digest)
-        return state.clocks
+        return self.scope(scope).measured()
+
+    def file(self, log: LogState) -> None:
+        """See ``ScopeState.file``."""
+        self.scope(log.scope).file(log)
 
     # -- change ------------------------------------------------------------------------------
 
@@ -218,7 +222,7 @@ class Registry:
             Whether it is new.
         """
         scope = self.scope(log.scope)
-        undo = self._undo_of(log, scope)
+        undo = self._undo_of(log)
         new = log.n == 0
         if new:
             self.register(log)
@@ -226,10 +230,9 @@ class Registry:
             del self._heads[log.head]
         self._heads[to.head] = log
         undo_tips = self._raise_tip(scope, log, to.past)
-        log.seq, log.head, log.hlc, log.past = to.seq, to.head, to.hlc, to.past
-        scope.clocks = None
-        if log.sealed:
-            scope.closed = None
+        log.seq, log.head, log.hlc = to.seq, to.head, to.hlc
+        self.keep(log, to.past)
+        self.file(log)
         self.journal.record(undo)
         self.journal.record(undo_tips)
         return new
@@ -248,16 +251,15 @@ class Registry:
             The logs of the path for which this is news.
         """
         changed = [part for part in log.path() if part.sealed < min(part.seq, seq)]
-        scope, before = self.scope(log.scope), [part.sealed for part in changed]
-        clocks, closed = scope.clocks, scope.closed
+        before = [part.sealed for part in changed]
         for part in changed:
             part.sealed = min(part.seq, seq)
-        scope.clocks = scope.closed = None
+            self.file(part)
 
         def undo() -> None:
             for part, sealed in zip(changed, before, strict=True):
                 part.sealed = sealed
-            scope.clocks, scope.closed = clocks, closed
+                self.file(part)
 
         self.journal.record(undo)
         return changed
@@ -304,7 +306,7 @@ class Registry:
             return scope.tips.clear
         fresh = log.n not in tips
         covered: set[int] = set()
-        if past.seen is not log.past.seen:
+        if log.past is None or past.seen is not log.past.seen:
             covered = {
                 n for n, seq in past.seen.items() if n in tips and seq >= self._by_number[n].seq
             }
@@ -318,9 +320,9 @@ class Registry:
 
         return undo
 
-    def _undo_of(self, log: LogState, scope: ScopeState) -> Callable[[], None]:
+    def _undo_of(self, log: LogState) -> Callable[[], None]:
         before = (log.seq, log.head, log.hlc, log.past)
-        new, clocks, closed = log.n == 0, scope.clocks, scope.closed
+        new = log.n == 0
 
         def undo() -> None:
             del self._heads[log.head]
@@ -330,23 +332,11 @@ class Registry:
             # A branch begins at the head of its trunk, which is still that of the trunk.
             if not new:
                 self.set_head(log)
-            scope.clocks, scope.closed = clocks, closed
+            self.file(log)
 
         return undo
 
 
-def _entries(logs: Iterable[LogState]) -> tuple[ClockEntry, ...]:
-    return tuple(sorted([log.entry for log in logs], key=lambda entry: entry.log))
-
-
-def _tips_of(logs: Iterable[LogState], domain: int) -> set[int]:
-    seen: dict[int, int] = {}
-    own = [log for log in logs if log.domain == domain]
-    for log in own:
-        before = () if log.before is None else ((log.before[0].n, log.before[1]),)
-        for n, seq in (*log.past.seen.items(), *before):
-            if seq > seen.get(n, 0):
-                seen[n] = seq
-    # A log's past never lists its own path, so whatever is seen was seen by another one.  What
-    # lies before a fork was seen by its branches.
-    return {log.n for log in own if not log.children and seen.get(log.n, 0) < log.seq}
+def _raise(seen: dict[int, int], n: int, seq: int) -> None:
+    if seq > seen.get(n, 0):
+        seen[n] = seq

@@ -30,7 +30,7 @@ def past_at(registry: Registry, log: LogState, seq: int, history: History) -> Pa
     owner: LogState | None = log.owner(seq)
     while owner is not None:
         if seq == owner.seq:
-            return owner.past
+            return registry.past_of(owner, history)
         data = history.past(owner.n, seq) if owner.n else None
         if data is not None:
             past = decode_past(data)

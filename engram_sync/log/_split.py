@@ -7,7 +7,6 @@ from engram_wire import Record, extend
 from ._batches import Split
 from ._errors import SignedPosition
 from ._logs import LogState, branch_of
-from ._past import encode_past
 from ._registry import Registry
 from ._resolve import head_at, past_at
 from ._views import History
@@ -27,12 +26,12 @@ def split(
         from now on, although the store has not followed yet.
     """
     head = head_at(trunk, base, history)
+    whole = registry.past_of(trunk, history)
     hlc = history.records(trunk.n, base, base)[0].hlc if base else 0
     past = past_at(registry, trunk, base, history)
     first = extend(head, history.records(trunk.n, base + 1, base + 1)[0])
     scope = registry.scope(trunk.scope)
-    clocks, closed = scope.clocks, scope.closed
-    before = trunk.seq, trunk.head, trunk.hlc, trunk.past, trunk.sealed, trunk.children
+    before = trunk.seq, trunk.head, trunk.hlc, whole, trunk.sealed, trunk.children
 
     trunk.seq, trunk.head, trunk.hlc, trunk.past = base, head, hlc, past
     moved = branch_of(trunk, first)
@@ -45,10 +44,13 @@ def split(
         child.parent = moved
     registry.set_head(moved)
     registry.set_head(trunk)
+    registry.keep(trunk, past)
+    registry.keep(moved, whole)
     heirs = _divide_lineage(registry, trunk, moved)
     rewritten = registry.settle(trunk)
     scope.tips.clear()
-    scope.clocks = scope.closed = None
+    for part in (trunk, moved):
+        registry.file(part)
 
     def undo() -> None:
         for log, past in rewritten:
@@ -61,9 +63,10 @@ def split(
         trunk.seq, trunk.head, trunk.hlc, trunk.past, trunk.sealed, trunk.children = before
         registry.set_head(trunk)
         scope.tips.clear()
-        scope.clocks, scope.closed = clocks, closed
+        for part in (trunk, moved):
+            registry.file(part)
 
-    told = Split(trunk, base, head, hlc, encode_past(past), moved)
+    told = Split(trunk, base, head, hlc, moved)
     return told, undo, _Renamed(history, trunk, moved)
 
 

@@ -11,19 +11,18 @@ from engram_wire import Announcement, LogDomain
 
 
 def load_logs(
-    reader: Reader, ledger: Ledger, rows: Sequence[LogRow], scopes: Mapping[int, ScopeRow]
+    ledger: Ledger, rows: Sequence[LogRow], scopes: Mapping[int, ScopeRow]
 ) -> list[LogState]:
     """Register stored logs, which come in the order of their numbers."""
-    pasts = _pasts(reader, rows)
     logs = [
         ledger.add_log(
             row.n,
+            row.id,
             scopes[row.scope].id,
             Announcement(0, row.domain, row.author, row.incarnation, row.branch),
             seq=row.seq,
             head=row.head,
             hlc=row.hlc,
-            past=pasts[row.n],
             parent=row.parent,
             base=row.base,
             sealed=row.sealed,
@@ -34,28 +33,6 @@ def load_logs(
         if row.follows is not None:
             ledger.link(row.n, row.follows, row.until)
     return logs
-
-
-def _pasts(reader: Reader, rows: Sequence[LogRow]) -> dict[int, bytes | None]:
-    """The newest past of each log; that of its parent, which ends where it begins, if it has none.
-
-    Each log is looked at once: forks may lie in forks as deep as somebody likes.
-    """
-    by_number = {row.n: row for row in rows}
-    found: dict[int, bytes | None] = {}
-    for row in rows:
-        path: list[int] = []
-        past: bytes | None = None
-        at: LogRow | None = row
-        while at is not None and past is None:
-            if at.n in found:
-                past = found[at.n]
-                break
-            path.append(at.n)
-            past = reader.past(at.n, at.seq)
-            at = None if at.parent is None else by_number.get(at.parent)
-        found.update(dict.fromkeys(path, past))
-    return found
 
 
 def load_charter(

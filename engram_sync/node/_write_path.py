@@ -106,7 +106,7 @@ class WritePath:
         for scope in scopes.values():
             self.ledger.add_scope(scope.id, scope.n)
         rows = reader.logs()
-        for log in load_logs(reader, self.ledger, rows, scopes):
+        for log in load_logs(self.ledger, rows, scopes):
             proven = continues(witnesses.get(log.id), log, boot_id)
             if log.author == self._key.public and log.seq > log.sealed:
                 self._proven = self._proven and proven
@@ -176,7 +176,7 @@ class WritePath:
             rules=RULES,
             generation=self._generation,
             sealed=self.ledger.sealed_summary(scope),
-            seals=tuple(self.ledger.sealed(scope)),
+            seals=self.ledger.sealed(scope),
             owed=reader.owed_count(number),
             epoch=sum(len(fork.branches) for fork in self.forks[scope]),
             trunks={t.id: t.seq for f in self.forks[scope] for t in [f.branches[0].parent] if t},

@@ -14,6 +14,7 @@ from engram_sync.log import (
     IngestBatch,
     Ledger,
     LogState,
+    Past,
     Run,
     SignedPosition,
     Split,
@@ -257,11 +258,9 @@ class Replica:
         return decode_frame_untrusted(encode_frame(1, records, signed))
 
     def record(self, log: LogState, seq: int) -> Record:
-        """A record of a log or of what it branches off."""
         return self.shelf.records(log.owner(seq).n, seq, seq)[0]
 
     def head(self, log: LogState, seq: int) -> bytes:
-        """The chain head at a position of a log that is held."""
         records = [self.record(log, at) for at in range(1, seq + 1)]
         return reduce(extend, records, log.root)
 
@@ -295,7 +294,7 @@ class Replica:
         ledger, membership = self.ledger, self.charters.of(scope)
         logs = sorted(
             (
-                *(log.id, log.n, log.seq, log.head, log.hlc, dict(log.past.seen), log.past.auth),
+                *(log.id, log.n, log.seq, log.head, log.hlc, *self.past_of(log)),
                 *(log.root, log.base, log.parent.n if log.parent else 0, log.sealed, log.live),
                 *(log.follows.n if log.follows else 0, log.until),
                 sorted(child.n for child in log.children.values()),
@@ -304,14 +303,14 @@ class Replica:
         )
         # As a log sees it that is nobody's, so that no tip is left out.
         frontiers = [
-            ledger.frontier(ledger.open_log(scope, domain, self.key, bytes(16)))
+            ledger.frontier(ledger.open_log(scope, domain, self.key, bytes(16)), self.shelf)
             for domain in LogDomain
         ]
         return (
             logs,
             ledger.clock(scope),
             ledger.clock_digest(scope),
-            ledger.sealed(scope),
+            sorted(ledger.sealed(scope), key=lambda entry: entry.log),
             frontiers,
             membership.heads,
             membership.members(),
@@ -326,8 +325,8 @@ class Replica:
             (
                 *(log.id, log.seq, log.head, log.hlc, log.root, log.base, log.sealed),
                 log.parent.id if log.parent else b"",
-                sorted((names[n], seq) for n, seq in log.past.seen.items()),
-                log.past.auth,
+                sorted((names[n], seq) for n, seq in self.past_of(log).seen.items()),
+                self.past_of(log).auth,
                 sorted(child.id for child in log.children.values()),
             )
             for log in ledger.logs(scope)
@@ -344,10 +343,13 @@ class Replica:
             ledger.positions(scope),
             ledger.clock_digest(scope),
             forks,
-            [ledger.frontier(log) for log in probe],
+            [ledger.frontier(log, self.shelf) for log in probe],
             membership.heads,
             membership.members(),
         )
+
+    def past_of(self, log: LogState) -> Past:
+        return self.ledger._registry.past_of(log, self.shelf)
 
     def checkpoint(self) -> tuple[Checkpoint, Shelf]:
         return self.ledger.checkpoint(), self.shelf.copy()
@@ -369,30 +371,23 @@ class Replica:
             seq = log.base + len(other.shelf.rows[n])
             other.shelf.logs[n] = other.ledger.add_log(
                 n,
+                log.id,
                 log.scope,
                 announce(log),
                 seq=seq,
                 head=log.head,
                 hlc=log.hlc,
-                past=other.newest_past(log, seq),
                 parent=None if log.parent is None else log.parent.n,
                 base=log.base,
                 sealed=log.sealed,
             )
             if log.live:
                 other.ledger.claim(other.shelf.logs[n])
-        for n, log in other.shelf.logs.items():
-            follows = self.shelf.logs[n].follows
-            if follows is not None:
-                other.ledger.link(log.n, follows.n, self.shelf.logs[n].until)
+        for n, log in self.shelf.logs.items():
+            if log.follows is not None:
+                other.ledger.link(n, log.follows.n, log.until)
         other.restore_charters()
         return other
-
-    def newest_past(self, log: LogState, seq: int) -> bytes | None:
-        found = self.shelf.past(log.n, seq)
-        if found is None and log.parent is not None:
-            return self.newest_past(log.parent, log.base)
-        return found
 
     def restore_charters(self) -> None:
         done: dict[int, int] = {}

@@ -134,6 +134,7 @@ def test_the_frontier_is_exactly_what_nobody_has_seen(seed: int) -> None:
         expected = sorted(
             log.head
             for log in logs
-            if log is not own and not any(o.past.seen.get(log.n, 0) >= log.seq for o in logs)
+            if log is not own
+            and not any(replica.past_of(o).seen.get(log.n, 0) >= log.seq for o in logs)
         )
-        assert replica.ledger.frontier(own) == expected
+        assert replica.ledger.frontier(own, replica.shelf) == expected

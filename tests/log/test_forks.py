@@ -251,7 +251,7 @@ def test_pasts_stored_before_a_fork_are_understood_after_it(fork: Fork) -> None:
     batch = fork.give(fork.ann, fork.two, fork.two.frame())
     assert batch.split is not None
     assert batch.split.moved is not None
-    seen = fork.ann.open(fork.scope).past.seen
+    seen = fork.ann.past_of(fork.ann.open(fork.scope)).seen
     registry = fork.ann.ledger._registry
     reach = Reach(seen, registry.by_number)
     assert (reach.in_log(registry.by_number(n)), seen[batch.split.moved.n]) == (3, 6)
@@ -267,7 +267,7 @@ def test_pasts_stored_before_a_fork_are_understood_after_it(fork: Fork) -> None:
 def test_both_branches_are_in_the_past_of_what_is_written_next(fork: Fork) -> None:
     for forger in (fork.one, fork.two):
         fork.give(fork.ann, forger, forger.frame())
-    heads = fork.ann.ledger.frontier(fork.ann.open(fork.scope))
+    heads = fork.ann.ledger.frontier(fork.ann.open(fork.scope), fork.ann.shelf)
     assert heads == sorted([fork.one.heads[6], fork.two.heads[6]])
 
 

@@ -31,7 +31,7 @@ def test_a_record_that_names_a_position_whose_signature_a_relay_dropped_is_taken
     assert cay.take(theirs, bob.frame(theirs)).seq == 1
     assert cay.ledger.log_by_id(scope, theirs.id) is not None
     # What is in its past is known as exactly as to those who have all signatures.
-    past = cay.ledger.logs(scope)[-1].past.seen
+    past = cay.past_of(cay.ledger.logs(scope)[-1]).seen
     assert past[2] == 2
 
 

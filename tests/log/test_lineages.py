@@ -33,7 +33,7 @@ def test_a_record_s_causal_past_takes_the_same_room_after_any_number_of_restarts
         batch = world.bob.write(world.scope, create(engram_id(500 + number)))
         world.ann.take_all(world.bob, world.scope)
         sizes[number] = len(batch.pasts[0][1])
-        assert len(batch.log.past.seen) <= 4
+        assert len(world.bob.past_of(batch.log).seen) <= 4
     assert sizes[100] <= sizes[10] + 4
 
 
@@ -57,7 +57,7 @@ def test_more_open_logs_than_a_record_can_name_are_sealed_first_and_continued() 
         world.ann.incarnation = number.to_bytes(16, "big")
         log = world.ann.open(world.scope)
         world.ann.author(log, [create(engram_id(number))])
-    assert len(world.ann.ledger.frontier(world.ann.open(world.scope))) <= 1
+    assert len(world.ann.ledger.frontier(world.ann.open(world.scope), world.ann.shelf)) <= 1
     others = [Replica(f"node {number}") for number in range(70)]
     for other in others:
         world.ann.admit(world.scope, other.key)
@@ -146,3 +146,20 @@ def check(replica: Replica, scope: bytes) -> None:
             past = past_at(registry, log, seq, replica.shelf)
             reach = Reach({**past.seen, log.n: seq}, registry.by_number)
             assert {o.n: reach.in_log(o) for o in logs} == {o.n: whole.get(o.n, 0) for o in logs}
+
+
+def test_pasts_in_memory_are_bounded_and_read_again_when_they_are_needed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else whoever begins many logs, each with all the others in its past, fills the memory."""
+    monkeypatch.setattr("engram_sync.log._registry.PASTS_ENTRIES_MAX", 50)
+    world = World()
+    for number in range(40):
+        world.ann.incarnation = number.to_bytes(16, "big")
+        world.ann.write(world.scope, create(engram_id(number)))
+    logs = world.ann.ledger.logs(world.scope)
+    assert sum(len(log.past.seen) + 1 for log in logs if log.past is not None) <= 50
+    assert any(log.past is None for log in logs)
+    world.ann.now_ms += 1
+    check(world.ann, world.scope)
+    assert world.ann.reopened().state(world.scope) == world.ann.state(world.scope)

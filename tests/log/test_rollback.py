@@ -100,11 +100,11 @@ def test_the_frontier_is_undone_whenever_it_was_first_computed(early: bool) -> N
     bob = other_writer(ann, scope)
     log = bob.open(scope)
     again.take(log, bob.frame(log))
-    assert again.ledger.frontier(again.open(scope)) == [log.head]
+    assert again.ledger.frontier(again.open(scope), again.shelf) == [log.head]
     again.write(scope, create(engram_id(9)))
-    assert again.ledger.frontier(again.open(scope)) == []
+    assert again.ledger.frontier(again.open(scope), again.shelf) == []
     again.rollback(checkpoint)
-    assert again.ledger.frontier(again.open(scope)) == []
+    assert again.ledger.frontier(again.open(scope), again.shelf) == []
     assert again.state(scope) == ann.state(scope)
 
 

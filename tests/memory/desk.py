@@ -139,7 +139,7 @@ class Desk:
                 now_ms=self.now_ms,
                 salts=[next(self._counter).to_bytes(16, "big") for _ in drafts],
                 secret_key=self.secret,
-                auth=self.ledger.membership_heads(SCOPE),
+                auth=self.ledger.membership_heads(SCOPE, StoredHistory(tx, self.ledger)),
                 clocks=memory.clocks_seen(tx, self.ledger.scope_number(SCOPE), drafts),
                 history=StoredHistory(tx, self.ledger),
             )

@@ -95,7 +95,7 @@ async def test_the_same_key_may_use_its_token_again_after_a_crash(
         village.clone("fallen", of="b")
         async with village.open("b") as b:
             await b.join(token)
-            records = a._core.path.ledger.membership_heads(a._core.facts.agent_scope)
+            records = a._core.path.charters.of(a._core.facts.agent_scope).heads
         await trio.sleep(120)
         home = village.home("fallen")
         assert isinstance(home, MemoryPremises)
@@ -104,7 +104,7 @@ async def test_the_same_key_may_use_its_token_again_after_a_crash(
             # Even after it expired: the issuer knows the key.  Its holder's own clock says no.
             village.clocks["fallen"].offset_ms = -120_000
             await b.join(token)
-            assert a._core.path.ledger.membership_heads(a._core.facts.agent_scope) == records
+            assert a._core.path.charters.of(a._core.facts.agent_scope).heads == records
             await a.remember("welcome back")
             await agreement(a, b)
 

@@ -108,12 +108,12 @@ class Replica:
             announcement = Announcement(1, row.domain, row.author, row.incarnation)
             self.ledger.add_log(
                 row.n,
+                row.id,
                 SCOPE,
                 announcement,
                 seq=row.seq,
                 head=row.head,
                 hlc=row.hlc,
-                past=tx.past(row.n, row.seq),
             )
 
     def _found(self, tx: Transaction) -> None:
@@ -178,7 +178,7 @@ class Replica:
                 now_ms=time_ms,
                 salts=[next(self._salts).to_bytes(16, "big") for _ in drafts],
                 secret_key=secret,
-                auth=self.ledger.membership_heads(SCOPE),
+                auth=self.ledger.membership_heads(SCOPE, StoredHistory(tx, self.ledger)),
                 clocks=clocks_seen(tx, 1, drafts),
                 history=StoredHistory(tx, self.ledger),
             )

@@ -194,7 +194,7 @@ class Mischief:
                 luck.choice(SCOPES),
                 luck.randbytes(32),
                 luck.choice([None, self.entries()]),
-                sealed=luck.choice([NOTHING_SEALED, (2, bytes(32))]),
+                sealed=luck.choice([NOTHING_SEALED, (2, b"s" * 32)]),
             ),
             lambda: SyncResponse(1, luck.choice(list(SyncStatus))),
             lambda: SyncResponse(1, SyncStatus.DATA, (), b"\0" + self.seq().to_bytes(8, "big")),

@@ -28,6 +28,7 @@ def test_nobody_comes_to_rely_on_what_they_write_there() -> None:
     bob.take(members, ann.frame(members))
     assert bob.charters.of(scope).role(bob.key) is MemberRole.MEMBER
     written = bob.write(scope, create(engram_id(1)))
-    assert written.log.past.auth == ann.write(scope, create(engram_id(2))).log.past.auth
+    other = ann.write(scope, create(engram_id(2)))
+    assert bob.past_of(written.log).auth == ann.past_of(other.log).auth
     again = ann.reopened()
     assert again.charters.of(scope).heads == ann.charters.of(scope).heads

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from hashlib import blake2b
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +16,8 @@ from engram_wire import (
     keyed_hash,
     range_fingerprint,
     sealed_digest,
+    sealed_sum,
+    sealed_term,
 )
 
 A, B = ClockEntry(b"a" * 32, 1, b"h" * 32), ClockEntry(b"b" * 32, 2, b"h" * 32)
@@ -70,3 +73,14 @@ def test_branches_of_one_log_have_names_of_their_own() -> None:
     one, other = b"1" * 32, b"2" * 32
     assert len({branch_id(one), branch_id(other), one, other}) == 4
     assert branch_id(one) == keyed_hash(b"engram branch", one)
+
+
+def test_a_log_that_is_sealed_adds_its_term_and_takes_it_away_again() -> None:
+    """One more of any number costs one hash."""
+    total = sealed_term(A) + sealed_term(B)
+    assert sealed_sum(total) == sealed_digest([B, A])
+    assert sealed_sum(total - sealed_term(A)) == sealed_digest([B])
+    assert sealed_sum(0) == bytes(32) == sealed_digest([])
+    data = A.log + A.seq.to_bytes(8, "big") + A.head
+    expected = blake2b(data, digest_size=32, person=b"engram sealed").digest()
+    assert sealed_digest([A]) == expected

@@ -139,6 +139,8 @@ from .messages import decode_message_untrusted as decode_message_untrusted
 from .messages import encode_message as encode_message
 from .messages import range_fingerprint as range_fingerprint
 from .messages import sealed_digest as sealed_digest
+from .messages import sealed_sum as sealed_sum
+from .messages import sealed_term as sealed_term
 from .records import AUTH_UNCHANGED as AUTH_UNCHANGED
 from .records import INSERTED_TEXT as INSERTED_TEXT
 from .records import NO_IDS as NO_IDS
@@ -366,6 +368,8 @@ __all__ = [
     "record_bytes",
     "sealed_digest",
     "sealed_payload",
+    "sealed_sum",
+    "sealed_term",
     "shape_of",
     "sign_head",
     "split_payload_untrusted",

@@ -28,9 +28,23 @@ def _ordered(entries: Iterable[ClockEntry]) -> list[tuple[bytes, int, bytes]]:
     return sorted((entry.log, entry.seq, entry.head) for entry in entries)
 
 
+def sealed_term(entry: ClockEntry) -> int:
+    """What one sealed log adds to the digest of all."""
+    data = b"".join((entry.log, entry.seq.to_bytes(8, "big"), entry.head))
+    return int.from_bytes(keyed_hash(PERSON_SEALED, data), "big")
+
+
+def sealed_sum(total: int) -> bytes:
+    """The digest of the logs whose ``sealed_term`` add up to ``total``.
+
+    A log that is sealed, or goes on beyond its seal, costs one term, however many others there are.
+    """
+    return (total % (1 << 256)).to_bytes(_limits.HASH_BYTES, "big")
+
+
 def sealed_digest(entries: Iterable[ClockEntry]) -> bytes:
     """The digest of the logs of a scope that are held exactly to their seal."""
-    return keyed_hash(PERSON_SEALED, encode(_ordered(entries)))
+    return sealed_sum(sum(map(sealed_term, entries)))
 
 
 EMPTY_SEALED: Final = sealed_digest(())

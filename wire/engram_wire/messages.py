@@ -8,6 +8,8 @@ from ._digests import NOTHING_SEALED as NOTHING_SEALED
 from ._digests import clock_digest as clock_digest
 from ._digests import range_fingerprint as range_fingerprint
 from ._digests import sealed_digest as sealed_digest
+from ._digests import sealed_sum as sealed_sum
+from ._digests import sealed_term as sealed_term
 from ._fields import (
     bytes_untrusted,
     hash_untrusted,

@@ -1,0 +1,82 @@
+"""The logs of one scope, and the digests by which two nodes compare how far they hold them."""
+
+from dataclasses import dataclass, field
+
+from engram_wire import ClockEntry, clock_digest, sealed_sum, sealed_term
+
+from ._logs import LogState
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The logs of one scope that are held exactly to their seal; they change seldom."""
+
+    entries: tuple[ClockEntry, ...]
+    """In no particular order."""
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """The positions of one scope, in the two parts in which they are compared."""
+
+    open: tuple[ClockEntry, ...]
+    """Logs that may go on, sorted by id."""
+    closed: Closed
+    digest: bytes
+    """Over both parts."""
+
+
+@dataclass(slots=True)
+class ScopeState:
+    """The logs of one scope."""
+
+    n: int
+    id: bytes
+    logs: dict[bytes, LogState] = field(default_factory=dict[bytes, LogState])
+    tips: dict[int, set[int]] = field(default_factory=dict[int, set[int]])
+    """By domain, the numbers of the logs whose newest position no other log of that domain has
+    seen; computed when first asked for, then kept up to date."""
+    going: dict[bytes, LogState] = field(default_factory=dict[bytes, LogState])
+    """By id, the logs that are not held exactly to a seal, and hold something."""
+    sealed: dict[bytes, ClockEntry] = field(default_factory=dict[bytes, ClockEntry])
+    """By id, the positions of all others."""
+    sealed_total: int = 0
+    """The sum of their terms."""
+    clocks: Clocks | None = None
+    closed: Closed | None = None
+    """The part of ``clocks`` that outlives the advance of a log."""
+    branches: int = 0
+    """How many of the logs are branches."""
+
+    def measured(self) -> Clocks:
+        """Every position, and the digests over them; costs what is not sealed."""
+        if self.clocks is None:
+            if self.closed is None:
+                self.closed = Closed(tuple(self.sealed.values()), sealed_sum(self.sealed_total))
+            entries = [log.entry for log in self.going.values()]
+            going = tuple(sorted(entries, key=lambda entry: entry.log))
+            self.clocks = Clocks(going, self.closed, clock_digest(going, self.closed.digest))
+        return self.clocks
+
+    def file(self, log: LogState) -> None:
+        """Count ``log`` among those that go on or those that are sealed, wherever it is now.
+
+        What was changed about it is undone by calling this again.
+        """
+        registered = self.logs.get(log.id) is log and log.seq > 0
+        ended = registered and log.seq <= log.sealed
+        before, now = self.sealed.get(log.id), log.entry if ended else None
+        if before != now:
+            if before is not None:
+                del self.sealed[log.id]
+                self.sealed_total -= sealed_term(before)
+            if now is not None:
+                self.sealed[log.id] = now
+                self.sealed_total += sealed_term(now)
+            self.closed = None
+        if registered and not ended:
+            self.going[log.id] = log
+        else:
+            self.going.pop(log.id, None)
+        self.clocks = None
