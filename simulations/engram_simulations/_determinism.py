@@ -65,10 +65,11 @@ class SimulatedClock:
         self._rate = 1000.0 * (1.0 + drift)
         self._now_s = now_s
 
-    def catch_up(self, now_ms: int) -> None:
-        """Be set right: forward to ``now_ms``, and never back."""
-        self.skew_ms += max(0, now_ms - self.now_ms())
+    def set_right(self) -> None:
+        """Show the time of the run, whether that is forward or back, and keep to it."""
+        self.skew_ms = 0
+        self._rate = 1000.0
 
     def now_ms(self) -> int:
         """Milliseconds since 1970-01-01 UTC, as this node believes."""
-        return EPOCH_MS + self.skew_ms + int(self._now_s() * self._rate)
+        return max(0, EPOCH_MS + self.skew_ms + int(self._now_s() * self._rate))

@@ -16,6 +16,8 @@ KEPT_MAX = 2
 """Copies of one home that are kept."""
 LOST_MAX = 600
 """Memories of which a failing disk loses the values: more than are asked for at once."""
+CLOCK_FAR_S = 40 * 365 * 86_400.0
+"""How far a clock is off at most."""
 TRANSFER_S = 1.0
 """Records that came this recently are part of a transfer that goes on."""
 
@@ -46,6 +48,7 @@ class Faults:
             (rates.power_on, self._power_on),
             (rates.snapshot, self._snapshot),
             (rates.resume, self._resume),
+            (rates.clock, self._turn_clock),
         )
 
     def strike(self, nursery: trio.Nursery, moments: trio.Nursery) -> None:
@@ -222,6 +225,20 @@ class Faults:
             tx.drop_payloads([(row.log, row.seq)])
             tx.put_owed(row.n, [(row.log, row.seq)])
         return len(single)
+
+    # -- the clocks --------------------------------------------------------------------------
+
+    def _turn_clock(self, _: trio.Nursery) -> None:
+        host = self._luck.choice(self._world.hosts)
+        if self._luck.random() < 0.25:
+            host.clock.skew_ms = 0
+            self._trace.event(host.name, "its clock is set right")
+            self._trace.sometimes("a clock set right")
+            return
+        far_ms = round(1_000 * CLOCK_FAR_S ** self._luck.random())
+        host.clock.skew_ms = far_ms if self._luck.random() < 0.5 else -far_ms
+        self._trace.event(host.name, f"its clock is off by {host.clock.skew_ms} ms")
+        self._trace.sometimes("a clock set wrong")
 
     # -- the machines ------------------------------------------------------------------------
 

@@ -27,6 +27,8 @@ class Rates:
     """A copy is made of a home, and sometimes of the whole machine around it."""
     resume: float = 0.0
     """Such a copy takes the place of the home that it was made of."""
+    clock: float = 0.0
+    """Somebody sets the clock of a machine, wrong by seconds up to years, or right again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,11 @@ class Plan:
     def names(self) -> str:
         """One letter per node."""
         return NAMES[: self.nodes]
+
+    @property
+    def clocks_are_wrong(self) -> bool:
+        """Whether a node may find its own clock, or somebody else's, a minute off or more."""
+        return self.rates.clock > 0 or max(self.skews_ms) - min(self.skews_ms) > 50_000
 
     @property
     def converge_s(self) -> float:
@@ -125,6 +132,9 @@ def draw_plan(seed: int, *, nodes: int | None = None, steps: int | None = None) 
     more = random.Random(f"plan more {seed}")
     if more.random() < 0.5:
         rates = replace(rates, snapshot=more.uniform(0.02, 0.1), resume=more.uniform(0.02, 0.1))
+    clocks = random.Random(f"plan clocks {seed}")
+    if clocks.random() < 0.5:
+        rates = replace(rates, clock=clocks.uniform(0.05, 0.4))
     return Plan(
         seed=seed,
         nodes=count,
