@@ -17,6 +17,7 @@ from engram_wire.cbor import dump_canonical
 
 from ._fields import LIFE, life_value, read_payload
 from ._references import Naming, PlainNaming, spans_of
+from ._rules import RULES
 
 APPLIED_KINDS = frozenset(
     {
@@ -36,6 +37,13 @@ _LIFE_BY_KIND = {
     RecordKind.ARCHIVE: life_value(Life.ARCHIVED, ""),
     RecordKind.RESTORE: life_value(Life.ACTIVE, ""),
 }
+
+
+def rules_name() -> bytes:
+    """What names the rules by which this program makes rows of records: a store that was made by
+    others is made anew.
+    """
+    return RULES.to_bytes(4) + bytes(sorted(APPLIED_KINDS))
 
 
 def is_applied(record: Record) -> bool:

@@ -15,11 +15,10 @@ from engram_sync.store import EngramRow, Reader, RunRow, ScopeRow, Transaction
 from engram_wire import NO_SUPERSEDED, Record, RecordKind
 
 from ._authors import Authors
-from ._changes import APPLIED_KINDS, change_of
+from ._changes import change_of, rules_name
 from ._limits import DIRECT_INDEX_RECORDS_MIN, SLICE_RECORDS
 from ._live import LiveEngram
 from ._rebuild import expanded, remade, renamed, standing_of
-from ._rules import RULES
 from ._shapes import plain_digest, plain_texts
 from ._stored import Stored, stored_in
 from ._tally import Standing, Tally
@@ -59,7 +58,7 @@ class Materialiser:
         Returns:
             Whether there was something to drop.
         """
-        rules = RULES.to_bytes(4, "big") + bytes(sorted(APPLIED_KINDS))
+        rules = rules_name()
         known = tx.meta(_META)
         if known == rules:
             return False

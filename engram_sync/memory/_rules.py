@@ -4,4 +4,5 @@ from typing import Final
 
 RULES: Final = 2
 """Raised by whatever makes the same records give another state digest: two nodes compare their
-digests only under equal rules, because unlike ones say nothing about what either holds."""
+digests only under equal rules, because unlike ones say nothing about what either holds.  A store
+that was made by other rules is made anew from its records when it is opened."""

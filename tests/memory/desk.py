@@ -25,7 +25,7 @@ from engram_sync.memory import Changes, EngramState, Filters, Observed
 from engram_sync.memory._versions import parse_version, state_name, token_of
 from engram_sync.node._rules import StoredHistory
 from engram_sync.results import Conflict, Engram, HistoryEntry, Hit, NewMemory
-from engram_sync.store import InlineExecutor, MemoryStore, Transaction
+from engram_sync.store import InlineExecutor, MemoryStore, Reader, Transaction
 from engram_wire import (
     Announcement,
     Frame,
@@ -319,6 +319,15 @@ class Desk:
         return await self.store.read(
             lambda r: memory.open_conflicts(r, self.authors, strategies=self.strategies)
         )
+
+    async def second_opinion(self) -> list[str]:
+        """What documents made from all records say otherwise than the rows."""
+
+        def compare(reader: Reader) -> list[str]:
+            rows = reader.engrams(limit=1000, life=(0, 1, 2))
+            return memory.compare_rows(reader, self.authors, reader.scopes()[0], rows)
+
+        return await self.store.read(compare)
 
     async def counts(self) -> tuple[int, int, int]:
         """Digest, live and deleted of the scope."""

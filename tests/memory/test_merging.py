@@ -371,6 +371,8 @@ async def test_replicas_that_hold_the_same_records_agree_on_everything(seed: int
                 await desk.sweep(limit=1)
         await meet(*table)
         await meet(*table)
+        for desk in table:
+            assert await desk.second_opinion() == []
         for desk in table[1:]:
             assert await desk.counts() == await table[0].counts()
             assert told(await desk.conflicts()) == told(await table[0].conflicts())
