@@ -24,6 +24,9 @@ A lone surrogate cannot be part of a text."""
 
 _clock = attrgetter("clock")
 
+_NEAR_PIECES: Final = 8
+"""Looked at before all pieces are, to find how deep each hangs."""
+
 
 RIGHT: Final = 0
 """A piece hangs after its parent; without a parent, on the root."""
@@ -299,9 +302,25 @@ class Text:
 
     def _hangs_on(self, lower: Dot, upper: Dot) -> bool:
         """Tell whether ``upper`` is on the way from ``lower`` to the root."""
-        if lower.log == upper.log and self.at(lower) is self.at(upper):
-            return upper.clock < lower.clock
+        if self._stems is None:
+            # What editors name stands side by side: one of the two hangs on the other, close by.
+            if self._is_near(lower, upper):
+                return True
+            if self._is_near(upper, lower):
+                return False
         return self._grown().hangs_on(lower, upper)
+
+    def _is_near(self, lower: Dot, upper: Dot) -> bool:
+        """Tell whether ``upper`` is among the first few that ``lower`` hangs on."""
+        unit: Dot | None = lower
+        for _ in range(_NEAR_PIECES):
+            piece = None if unit is None else self.at(unit)
+            if piece is None or unit is None:
+                return False
+            if piece.log == upper.log and piece.clock <= upper.clock <= unit.clock:
+                return lower != upper
+            unit = piece.parent
+        return False
 
     def _grown(self) -> Stems:
         """Return the stems, which are made once somebody asks.

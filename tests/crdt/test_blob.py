@@ -244,16 +244,16 @@ def test_an_element_inside_a_text_is_refused() -> None:
 
 
 def test_a_text_that_hangs_on_itself_is_refused_when_somebody_asks_for_its_root() -> None:
-    """A:0 hangs on A:1 and A:1 on A:0; an insert of B waits between them."""
-    pieces = [5, 0, 0, 1, 0, 1, 5, 0, 0, 1, 0, 0, 14, 1, 0, 1, 0, 0, 0, 1]
-    made = EngramDocument.load(ENGRAM, sealed(texts(2, 0, 3, *pieces, chars=b"")))
+    """A:0 hangs on A:1 and A:1 on A:0; an insert of B waits between A:2 and A:0."""
+    pieces = [5, 0, 0, 1, 0, 1, 5, 0, 0, 1, 0, 0, 0, 0, 0, 1, 14, 1, 0, 1, 0, 2, 0, 0]
+    made = EngramDocument.load(ENGRAM, sealed(texts(2, 0, 4, *pieces, chars=b"")))
     with pytest.raises(DocumentError, match="hangs on itself"):
         made.apply(change(B, 10, ("s/tags", b"\x60")))
 
 
 def test_a_text_that_hangs_on_what_is_not_there_is_refused_when_somebody_asks() -> None:
-    """A:1 hangs on C:5; an insert of B waits between A:1 and A:3, which hang on it."""
-    pieces = [5, 0, 1, 1, 2, 5, 5, 0, 1, 1, 0, 1, 14, 1, 0, 1, 0, 1, 0, 3]
+    """A:1 hangs on C:5; an insert of B waits between A:2 and A:1."""
+    pieces = [5, 0, 1, 1, 2, 5, 0, 0, 0, 1, 14, 1, 0, 1, 0, 2, 0, 1]
     made = EngramDocument.load(ENGRAM, sealed(texts(2, 0, 3, *pieces, chars=b"")))
     with pytest.raises(DocumentError, match="not there"):
         made.apply(change(B, 10, ("s/tags", b"\x60")))

@@ -87,12 +87,23 @@ def test_a_deep_text_reads_the_same_however_often_it_was_stored() -> None:
     assert stored.dump() == straight.dump()
 
 
-def test_a_stored_text_that_hangs_on_later_logs_reads_the_same() -> None:
-    changes = [BODY, insert(C, 1, "c"), insert(B, 1, "b", None, Dot(C, 0))]
-    changes += [insert(A, 2, "a", None, Dot(B, 0)), insert(A, 3, "z", Dot(C, 0), Dot(A, 1))]
-    stored = EngramDocument.load(ENGRAM, document(*changes[:-1]).dump())
-    stored.apply(changes[-1])
-    assert text(stored) == text(document(*changes)) == "zabc"
+def test_a_stored_text_in_which_three_wrote_in_turns_is_as_deep_as_it_was() -> None:
+    changes, clocks, seqs = [BODY], {A: 1, B: 0, C: 0}, {A: 2, B: 1, C: 1}
+    units: list[Dot] = []
+    for turn in range(36):
+        log = (C, B, A)[turn % 3]
+        changes.append(insert(log, seqs[log], "x", None, units[-1] if units else None))
+        units.append(Dot(log, clocks[log]))
+        clocks[log], seqs[log] = clocks[log] + 1, seqs[log] + 1
+    for far in ((0, 35), (35, 0), (1, 34), (20, 5)):
+        changes.append(insert(B, seqs[B], "y", units[far[0]], units[far[1]]))
+        seqs[B] += 1
+    straight = document(*changes)
+    stored = EngramDocument.load(ENGRAM, document(*changes[:-4]).dump())
+    for one in changes[-4:]:
+        stored.apply(one)
+    assert text(stored) == text(straight)
+    assert stored.dump() == straight.dump()
 
 
 # -- generations -------------------------------------------------------------------------------
