@@ -161,13 +161,9 @@ class Ledger:
 
     def forks(self, scope: bytes) -> list[Fork]:
         """Every author's history of the scope that has more than one continuation."""
-        state = self._registry.scope(scope)
-        if not state.branches:
-            return []
         return [
             Fork(log.root, log.author, log.seq, tuple(sorted(log.children.values(), key=_by_id)))
-            for log in sorted(state.logs.values(), key=_by_id)
-            if log.children
+            for log in sorted(self._registry.scope(scope).trunks.values(), key=_by_id)
         ]
 
     def is_forked(self) -> bool:

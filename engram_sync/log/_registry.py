@@ -104,6 +104,7 @@ class Registry:
         log.parent, log.root = trunk, trunk.root
         trunk.children[log.branch] = log
         self.scope(log.scope).branches += 1
+        self.scope(log.scope).trunks[trunk.id] = trunk
         self.branches += 1
         for member in log.family():
             member.root = trunk.root
@@ -273,6 +274,7 @@ class Registry:
         scope.logs[log.id] = log
         if log.parent is not None and log.branch is not None:
             log.parent.children[log.branch] = log
+            scope.trunks[log.parent.id] = log.parent
             scope.branches += 1
             self.branches += 1
 
@@ -283,6 +285,8 @@ class Registry:
         del scope.logs[log.id]
         if log.parent is not None and log.branch is not None:
             del log.parent.children[log.branch]
+            if not log.parent.children:
+                del scope.trunks[log.parent.id]
             scope.branches -= 1
             self.branches -= 1
         self._log_next = log.n

@@ -46,6 +46,8 @@ class ScopeState:
     clocks: Clocks | None = None
     closed: Closed | None = None
     """The part of ``clocks`` that outlives the advance of a log."""
+    trunks: dict[bytes, LogState] = field(default_factory=dict[bytes, LogState])
+    """By id, the logs that have branches."""
     branches: int = 0
     """How many of the logs are branches."""
 
@@ -60,7 +62,7 @@ class ScopeState:
         return self.clocks
 
     def file(self, log: LogState) -> None:
-        """Count ``log`` among those that go on or those that are sealed, wherever it is now.
+        """Count ``log`` among those that go on, are sealed, or have branches, as it is now.
 
         What was changed about it is undone by calling this again.
         """
@@ -75,6 +77,10 @@ class ScopeState:
                 self.sealed[log.id] = now
                 self.sealed_total += sealed_term(now)
             self.closed = None
+        if log.children and self.logs.get(log.id) is log:
+            self.trunks[log.id] = log
+        else:
+            self.trunks.pop(log.id, None)
         if registered and not ended:
             self.going[log.id] = log
         else:

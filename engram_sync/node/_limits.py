@@ -89,3 +89,7 @@ CLOCK_AHEAD_MS = 60_000
 machines without a time service drift by seconds a day, and a laptop resumes a minute late."""
 CLOCKS_TOLD_MAX = 3
 """Members whose clocks are talked about at once, those that are furthest ahead first."""
+OPEN_LOGS_MANY = 64
+"""Logs of one author that may go on, up to which nobody is told: as many as one record can name."""
+OPEN_LOGS_TOLD_MAX = 3
+"""Authors with more of them that are talked about at once, those with most first."""

@@ -13,6 +13,7 @@ from engram_sync.node._core import Core
 from engram_sync.node._erasures import erasures
 from engram_sync.node._limits import SWEEP_RECORDS
 from engram_sync.node._log_checks import log_checks
+from engram_sync.node._log_counts import open_log_problems
 from engram_sync.node._upkeep import CompactedSlice, compact_slice, plan_slice
 from engram_sync.results import Check, Compaction, Doctor, Saving
 from engram_sync.store import EngramRow, MergedRuns, Reader, Transaction
@@ -247,8 +248,12 @@ async def _shortcomings(core: Core) -> list[Check]:
     forks = [fork for found in core.path.forks.values() for fork in found]
     owed = sum(view.owed for view in core.scopes.values())
     sealed = sum(len(view.seals) for view in core.scopes.values())
-    waiting, clocks = await core.read(
-        lambda reader: (erasures(core, reader), clock_problems(core, reader))
+    waiting, clocks, logs = await core.read(
+        lambda reader: (
+            erasures(core, reader),
+            clock_problems(core, reader),
+            open_log_problems(core, reader),
+        )
     )
     problems = [text for name, text in core.problems.items() if not name.startswith("fork ")]
     problems += core.contradictions()
@@ -273,6 +278,11 @@ async def _shortcomings(core: Core) -> list[Check]:
             else "every value that is shown is here",
         ),
         Check("erasures", ok=True, detail=f"{waiting.number:,} wait for a member to confirm"),
+        Check(
+            "open logs",
+            ok=not logs,
+            detail="; ".join(logs) or "nobody has more logs that may go on than it needs",
+        ),
         Check("sealed logs", ok=True, detail=f"{sealed:,} finished logs are no longer compared"),
         Check("problems", ok=not problems, detail="; ".join(problems) or "none"),
     ]

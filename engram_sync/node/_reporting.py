@@ -14,6 +14,7 @@ from engram_sync.node._erasures import Waiting, erasures
 from engram_sync.node._hearing import hear
 from engram_sync.node._joining import earlier
 from engram_sync.node._limits import FORKS_TOLD_MAX, PEERS_TOLD_MAX, WRITERS_TOLD_MAX
+from engram_sync.node._log_counts import open_log_problems
 from engram_sync.node._missing import missing
 from engram_sync.node._sharing import Sharing
 from engram_sync.observe import printable
@@ -104,7 +105,7 @@ def why_not(accord: Accord) -> str:
 async def status(core: Core, sharing: Sharing, *, running: bool) -> Status:
     """The truth about this node, now."""
     await hear(core, sharing.network)
-    scopes, before, lags, conflicts, waiting, lacking, clocks = await core.read(
+    scopes, before, lags, conflicts, waiting, lacking, clocks, logs = await core.read(
         lambda reader: (
             reader.scopes(),
             earlier(reader).memories,
@@ -113,6 +114,7 @@ async def status(core: Core, sharing: Sharing, *, running: bool) -> Status:
             erasures(core, reader),
             missing(core, reader),
             clock_problems(core, reader),
+            open_log_problems(core, reader),
         )
     )
     known = _peers(core, sharing)
@@ -121,6 +123,7 @@ async def status(core: Core, sharing: Sharing, *, running: bool) -> Status:
         *sharing.network.problems.values(),
         *core.contradictions(),
         *clocks,
+        *logs,
     ]
     network = "online" if sharing.online else "offline" if sharing.offline else "off"
     return Status(

@@ -126,6 +126,10 @@ class Reader(Protocol):
         """(scope, author, clock of the newest record) of each author's newest open data log."""
         ...
 
+    def open_logs(self) -> list[tuple[int, bytes, int]]:
+        """(scope, author, number) of each author's data logs that are not held to their seal."""
+        ...
+
     # What is missing or gone
 
     def erased(self, log: int, seqs: Iterable[int]) -> set[int]:

@@ -174,6 +174,11 @@ class SqlReader(SqlElements):
             GROUP BY scope, author ORDER BY scope, author"""
         return [(scope, author, hlc) for scope, author, hlc, _ in self._sql.all(sql)]
 
+    def open_logs(self) -> list[tuple[int, bytes, int]]:
+        sql = """SELECT scope, author, count(*) FROM log WHERE domain = 0 AND seq > sealed
+            GROUP BY scope, author ORDER BY scope, author"""
+        return [(scope, author, count) for scope, author, count in self._sql.all(sql)]
+
     # What is missing or gone
 
     def erased(self, log: int, seqs: Iterable[int]) -> set[int]:

@@ -1,9 +1,22 @@
 """Finished logs leave the clock: what is compared does not grow with every crash."""
 
+from functools import partial
+
 from trio.testing import MockClock
 
-from engram_wire import RangeRequest, SyncRequest, SyncResponse
+from engram_sync import Node
+from engram_sync.node._limits import OPEN_LOGS_MANY
+from engram_sync.node._write_path import arrival_untrusted
+from engram_wire import (
+    Announcement,
+    Identity,
+    LogDomain,
+    RangeRequest,
+    SyncRequest,
+    SyncResponse,
+)
 
+from .speaker import Log
 from .tap import Tap
 from .village import MemoryPremises, Village, agent_scope, agreement, all_synced, contents
 
@@ -56,3 +69,27 @@ async def test_two_nodes_that_sealed_apart_find_out_by_ranges_what_each_lacks(
             assert tap.messages("a", RangeRequest)
             frames = [m for m in tap.messages("a", SyncResponse) if m.frame is not None]
             assert len(frames) <= 6, "only what is new is sent, however many logs there are"
+
+
+async def test_status_and_doctor_name_who_has_many_logs_that_are_not_ended(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    """Each costs every comparison and every later record: somebody should know whose they are."""
+    async with village.pair() as (a, b):
+        assert await told_of_logs(a) == []
+        core = a._core
+        rogue = village.homes["b"].node_key
+        for number in range(OPEN_LOGS_MANY + 1):
+            log = Log(a, Identity(rogue.public, rogue.secret), number + 1).add(f"{number}")
+            name = Announcement(0, int(LogDomain.DATA), rogue.public, log.incarnation, None)
+            arrival = arrival_untrusted(core.facts.agent_scope, {0: name}, log.frame())
+            await core.write(partial(core.path.ingest, arrivals=[arrival]))
+        (told,) = await told_of_logs(a)
+        assert "b has 65 logs that it has not ended" in told
+        checks = {check.name: check for check in (await a.doctor()).checks}
+        assert not checks["open logs"].ok
+        await agreement(a, b)
+
+
+async def told_of_logs(node: Node) -> list[str]:
+    return [text for text in (await node.status()).problems if "not ended" in text]
