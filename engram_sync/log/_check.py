@@ -24,7 +24,6 @@ from engram_wire import (
     decode_ids_untrusted,
     is_extension_kind,
     is_membership_kind,
-    newer_kind,
     parse_shape_untrusted,
 )
 
@@ -67,8 +66,6 @@ class RunCheck:
     """(log, seq) of each log that they end."""
     continues: tuple[LogState, int] | None = None
     """The newest log that the first record of this one seals, and where."""
-    newer: set[str] = field(default_factory=set[str])
-    """What they need that this version does not know, and must not go on without; in words."""
     _undo: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
     _fresh: list[Record] = field(default_factory=list[Record])
     """Records of this walk, which the store does not hold yet."""
@@ -166,8 +163,9 @@ class RunCheck:
         members = self.log.domain == LogDomain.MEMBERS
         for head in decode_ids_untrusted(record.deps):
             place = self._place_untrusted(record, head)
-            if members and place.log.domain != LogDomain.MEMBERS:
-                raise InvalidRecordError("a membership record depends on data")
+            if place.log.domain != self.log.domain:
+                what = "a membership record" if members else "a data record"
+                raise InvalidRecordError(f"{what} depends on a log of the other domain")
             seen += ({place.log.n: place.seq}, place.past(self.history))
         auth = self._auth_untrusted(record, seen)
         if seen:
@@ -216,8 +214,6 @@ class RunCheck:
         shape = parse_shape_untrusted(record.shape)
         if is_membership_kind(shape.kind):
             raise InvalidRecordError(f"a record of kind {shape.kind} in a data log")
-        if needs := newer_kind(record.shape, record.superseded):
-            self.newer.add(needs)
         if record.superseded == NO_SUPERSEDED or shape.kind not in _ORDINARY:
             return  # Of other kinds only the chain, the context and the clocks are known here.
         if shape.kind == RecordKind.JOIN:

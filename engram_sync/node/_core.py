@@ -23,6 +23,7 @@ from engram_sync.node._limits import (
     SWEEP_RECORDS,
 )
 from engram_sync.node._machine import Machine
+from engram_sync.node._newer import uses
 from engram_sync.node._quotas import Quotas
 from engram_sync.node._write_path import WritePath
 from engram_sync.observe import Log, printable
@@ -153,6 +154,11 @@ class Core:
             if self.path.purge_due:
                 await self.purge()
 
+    def adopt(self, view: ScopeView) -> None:
+        """Take the view of a scope while the node opens, when nobody listens yet."""
+        self.scopes[view.scope] = view
+        self._tell_needs(view)
+
     def _publish(self, view: ScopeView) -> None:
         before = self.scopes.get(view.scope)
         if before is not None and before.generation > view.generation:
@@ -160,11 +166,21 @@ class Core:
         self.scopes[view.scope] = view
         if view.state_digest is None:
             self._lagging.set()
+        self._tell_needs(view)
         self._tell_forks(view.scope)
         self._unindexed.set()
         for listener in tuple(self.listeners):
             listener(before, view)
         self.announce_change()
+
+    def _tell_needs(self, view: ScopeView) -> None:
+        problem = f"newer {view.scope.hex()}"
+        self.problems.pop(problem, None)
+        if view.needs:
+            self.problems[problem] = (
+                f"scope {view.scope.hex()[:16]} {uses(view.needs)}: it is neither shared nor"
+                " written to until this machine is upgraded"
+            )
 
     def _tell_forks(self, scope: bytes) -> None:
         """Call a fork a problem while it is news; ``status`` lists it for ever.

@@ -82,7 +82,8 @@ async def _core(
         instant = InstantMemories(node=key.node_id, label=facts.label)
         quotas = Quotas(key.public)
         core = Core(premises.path, key, config, machine, store, path, facts, instant, quotas)
-        core.scopes.update({row.id: path.view(tx, row.id) for row in tx.scopes()})
+        for row in tx.scopes():
+            core.adopt(path.view(tx, row.id))
         if problem := premises.witness_problem():
             core.problems["witness"] = (
                 f"every start begins new logs, because {problem}: set {ENV_RUNTIME}"

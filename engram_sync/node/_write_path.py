@@ -6,7 +6,6 @@ Runs inside the store's writer jobs: synchronous, one thread, one transaction at
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
-from typing import NamedTuple
 
 from engram_sync.errors import CorruptError
 from engram_sync.host import Clock, Entropy
@@ -29,27 +28,20 @@ from engram_sync.node._arrivals import arrival_untrusted as arrival_untrusted
 from engram_sync.node._home import NodeKey
 from engram_sync.node._limits import INGEST_SLICE_S, SWEEP_INLINE_RECORDS, SWEEP_RECORDS
 from engram_sync.node._loading import load_charter, load_logs
+from engram_sync.node._newer import Newer
 from engram_sync.node._own_logs import OwnLogs
+from engram_sync.node._people import People
 from engram_sync.node._rules import StoredHistory
 from engram_sync.node._storing import Storing
 from engram_sync.replication import ScopeView
 from engram_sync.results import Scope
 from engram_sync.store import Reader, Transaction
-from engram_sync.trust import Charters, Member, MemberRole, readers
+from engram_sync.trust import Charters
 from engram_wire import LogDomain, Record, WireError
 
 SALT_BYTES = 16
 _VERSIONS = "versions"
 """In meta: what the versions that this node gives out are salted with."""
-
-
-class _Members(NamedTuple):
-    """The members of a scope at its newest heads, computed once per change."""
-
-    version: int
-    by_key: dict[bytes, Member]
-    authorities: frozenset[bytes]
-    readers: frozenset[bytes]
 
 
 class WritePath:
@@ -67,6 +59,10 @@ class WritePath:
         self._entropy = entropy
         self.charters = Charters()
         self.ledger = Ledger(self.charters)
+        self.newer = Newer(self.ledger, self.charters)
+        self._people = People(self.charters)
+        self.label, self.role = self._people.label, self._people.role
+        self.members, self.authorities = self._people.members, self._people.authorities
         self.authors = Authors(
             label=self.label, trust=self._trust, naming=self._naming, seen=self._seen
         )
@@ -85,7 +81,6 @@ class WritePath:
         self.own = OwnLogs(self.ledger, key.public, entropy)
         self._proven = True
         """Whether this is certainly the only continuation of what the store held before."""
-        self._members: dict[bytes, _Members] = {}
         self._touched: set[bytes] = set()
         self._generation = 0
 
@@ -115,6 +110,7 @@ class WritePath:
         for scope in scopes.values():
             of_scope = [row for row in rows if row.scope == scope.n]
             load_charter(reader, self.charters, self.authors, scope, of_scope)
+        self.newer.load(reader, [scope.id for scope in scopes.values()])
 
     def begin(self, tx: Transaction) -> None:
         """Follow the rules of this program, and say which versions it still understands.
@@ -141,13 +137,14 @@ class WritePath:
         """Run a job's writes; fills the list with the views of every scope it touched."""
         views: list[ScopeView] = []
         checkpoint = self.ledger.checkpoint()
-        own, members = self.own.save(), dict(self._members)
+        own, people, newer = self.own.save(), self._people.save(), self.newer.save()
 
         def undo() -> None:
             self.ledger.rollback(checkpoint)
             self.authors.forget()
             self.own.restore(own)
-            self._members = members
+            self._people.restore(people)
+            self.newer.restore(newer)
 
         tx.on_rollback(undo)
         self._touched.clear()
@@ -161,7 +158,7 @@ class WritePath:
         if row is None:
             raise CorruptError(f"the store holds no scope {number}")
         arrival = reader.last_arrival(number)
-        members = self._members_of(scope)
+        readers, needs = self._people.refresh(scope), self.newer.of(scope)
         self._generation += 1
         self.forks[scope] = tuple(self.ledger.forks(scope))
         return ScopeView(
@@ -172,7 +169,8 @@ class WritePath:
             clock_digest=self.ledger.clock_digest(scope),
             state_digest=(row.digest.to_bytes(32, "big") if row.materialised >= arrival else None),
             engrams=row.live,
-            readers=members.readers if row.kind != Scope.INSTANCE else frozenset(),
+            readers=frozenset() if needs or row.kind == Scope.INSTANCE else readers,
+            needs=needs or "",
             rules=RULES,
             generation=self._generation,
             sealed=self.ledger.sealed_summary(scope),
@@ -183,49 +181,7 @@ class WritePath:
             own=frozenset(log.id for log in self.own.live() if log.scope == scope and log.n),
         )
 
-    # -- members -----------------------------------------------------------------------------
-
-    def label(self, scope: bytes, key: bytes) -> str:
-        """What the charter of ``scope`` calls ``key``; empty when it says nothing.
-
-        Readers in other threads ask too, while a membership record is half applied here.  So this
-        only looks at what the newest view of the scope was made of.
-        """
-        known = self._members.get(scope)
-        member = None if known is None else known.by_key.get(key)
-        return "" if member is None else member.label
-
-    def members(self, scope: bytes) -> tuple[Member, ...]:
-        """The members of ``scope`` as of the newest view, sorted; safe to ask from any thread.
-
-        The charters themselves belong to the writer's thread.
-        """
-        known = self._members.get(scope)
-        return () if known is None else tuple(sorted(known.by_key.values()))
-
-    def authorities(self, scope: bytes) -> frozenset[bytes]:
-        """Whose records decide about roles in ``scope``, as of the newest view."""
-        known = self._members.get(scope)
-        return frozenset() if known is None else known.authorities
-
-    def role(self, scope: bytes, key: bytes) -> MemberRole | None:
-        """The role of ``key`` as of the newest view; None for a stranger."""
-        known = self._members.get(scope)
-        member = None if known is None else known.by_key.get(key)
-        return None if member is None else member.role
-
-    def _members_of(self, scope: bytes) -> _Members:
-        membership = self.charters.of(scope)
-        known = self._members.get(scope)
-        if known is None or known.version != membership.version:
-            by_key = membership.by_key()
-            known = self._members[scope] = _Members(
-                version=membership.version,
-                by_key=by_key,
-                authorities=membership.authorities(),
-                readers=readers(membership),
-            )
-        return known
+    # -- for authors ----------------------------------------------------------------------------
 
     def _trust(self, scope: bytes, key: bytes) -> float:
         """Whoever told two stories about one log is believed nothing."""
@@ -284,8 +240,10 @@ class WritePath:
             domain: Data or membership.
 
         Raises:
-            LocalError: A draft breaks a limit or a rule; nothing was changed.
+            LocalError: A draft breaks a limit or a rule, or the scope needs a newer version; then
+                nothing was changed.
         """
+        self.newer.check(scope)
         batch = self._author(tx, self.own_log(scope, domain), drafts)
         arrivals = self._store(tx, batch)
         self.materialiser.apply_local(
@@ -387,6 +345,8 @@ class WritePath:
 
     def _store(self, tx: Transaction, batch: Batch) -> list[int]:
         self._touched.add(batch.log.scope)
+        if batch.log.domain == LogDomain.DATA:
+            self.newer.note(tx, batch.log.scope, batch.records)
         if batch.erased:
             self.purge_due = True
             self.erased_here |= isinstance(batch, AuthoredBatch)

@@ -29,6 +29,8 @@ class ScopeView:
     """Keys that may read the scope, by its newest membership state."""
     rules: int = 0
     """By which rules the state was made; see ``Summary``."""
+    needs: str = ""
+    """What it uses that this version does not know, in words; then nobody may read it."""
     generation: int = 0
     """Grows with every view taken; an older view never replaces a newer one."""
     sealed: tuple[int, bytes] = NOTHING_SEALED

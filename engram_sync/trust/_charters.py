@@ -30,8 +30,10 @@ class Charters:
 
     def may_write(self, scope: bytes, heads: tuple[bytes, ...], author: bytes) -> bool:
         """Whether ``author`` is Member or Leader at those heads."""
-        role = self.of(scope).role_at(heads, author)
-        return role is not None and role >= MemberRole.MEMBER
+        membership = self.of(scope)
+        role = membership.role_at(heads, author)
+        may = role is not None and role >= MemberRole.MEMBER
+        return may and membership.can_be_relied_on(heads)
 
     def leads(self, scope: bytes, author: bytes) -> bool:
         """Whether what ``author`` writes about members counts, or counted once."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from engram_wire import Record, WireError, cbor, split_payload_untrusted
+from engram_wire import SEQ_MAX, Record, WireError, cbor, split_payload_untrusted
 
 from ._charter import MemberRole
 
@@ -28,6 +28,10 @@ class Cut(NamedTuple):
     """By log id: the last record that counts."""
     closed: bool
     """Whether an epoch has begun since: then nothing counts of a log that no limit names."""
+
+    def limit(self, log: bytes) -> int:
+        """The last record of a log that counts."""
+        return self.limits.get(log, 0 if self.closed else SEQ_MAX)
 
 
 def label_of(record: Record) -> str:

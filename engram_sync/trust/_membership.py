@@ -75,10 +75,6 @@ class Membership:
         """What this version would have to know to go on here, in words; None for nothing."""
         return self._newer[0] if self._newer else None
 
-    def knows(self, head: bytes) -> bool:
-        """Whether ``head`` is a membership record held."""
-        return head in self._places
-
     def role(self, key: bytes) -> MemberRole | None:
         """The role of ``key`` now; None for a stranger."""
         member = self._members.get(key)
@@ -91,6 +87,11 @@ class Membership:
         """
         vector = self._vector(heads)
         return None if vector is None else self._role(vector, key)
+
+    def can_be_relied_on(self, heads: Iterable[bytes]) -> bool:
+        """Whether every one is held and by a leader: what others write decides about nobody."""
+        places = [self._places.get(head) for head in heads]
+        return all(place is not None and place.leads for place in places)
 
     def auth(self, key: bytes, heads_max: int = 8) -> tuple[bytes, ...]:
         """Sorted heads for a record by ``key`` to rely on: the newest, at most ``heads_max``.
@@ -208,14 +209,24 @@ class Membership:
         vector = self._vector(before)
         if not vector:
             raise InvalidRecordError("a membership record without the charter in its past")
+        self._check_deps_untrusted(deps, vector)
         role = self._role(vector, placed.author)
         recovers = self._is_recovery(placed.author)
         if role is None and not recovers:
             raise InvalidRecordError("a membership record by a stranger")
         saying = said_untrusted(placed, shape, role, recovers=recovers)
-        place = self._place_of(placed, vector)
-        leads = role is MemberRole.LEADER or recovers
-        return self._say_untrusted(placed, place, before, saying, leads=leads)
+        place = self._place_of(placed, vector)._replace(
+            author=placed.author, leads=role is MemberRole.LEADER or recovers
+        )
+        return self._say_untrusted(placed, place, before, saying)
+
+    def _check_deps_untrusted(self, deps: Iterable[bytes], vector: Vector) -> None:
+        """Nobody depends on records that decide nothing, and that are not shown to who joins."""
+        for head in deps:
+            author = self._places[head].author
+            named = self.charter is not None and author in self.charter.leaders
+            if not named and not self._is_recovery(author) and not self._roles.led(vector, author):
+                raise InvalidRecordError("a membership record depends on one by no leader")
 
     def _say_untrusted(
         self,
@@ -223,15 +234,13 @@ class Membership:
         place: Place,
         before: Iterable[bytes],
         said: Saying,
-        *,
-        leads: bool,
     ) -> Undo:
         """Check what is said against what is in its past, and take it."""
         vector = {**place.others, place.chain: place.seq - 1}
         statement = self._statement_untrusted(placed, place, vector, said)
         if said.epoch is not None:
             self._epochs.check_untrusted(vector, said.epoch)
-        undo = [self._place(placed, place, before, leads=leads)]
+        undo = [self._place(placed, place, before)]
         needs = said.newer or newer_kind(placed.record.shape, placed.record.superseded)
         if needs:
             self._newer.append(needs)
@@ -242,11 +251,11 @@ class Membership:
         if said.leaves:
             left = self._left.setdefault(placed.author, [])
             left.append(place)
-            undo.append(lambda: _pop(left))
+            undo.append(lambda: left.__delitem__(-1))
         if said.label is not None:
             labels = self._labels.setdefault(placed.author, [])
             labels.append((placed.record.hlc, label_of(placed.record)))
-            undo.append(lambda: _pop(labels))
+            undo.append(lambda: labels.__delitem__(-1))
         if statement is not None:
             self._roles.add(statement)
             undo.append(lambda: self._roles.drop(statement))
@@ -309,7 +318,7 @@ class Membership:
         check_keys_untrusted(*charter.leaders, *filter(None, (charter.recovery,)))
         if record.seq != 1 or record.deps != NO_IDS:
             raise InvalidRecordError("a charter that does not begin a log")
-        undo_place = self._place(placed, Place(placed.head, 1, {}), (), leads=True)
+        undo_place = self._place(placed, Place(placed.head, 1, {}, placed.author, True), ())
         known, founded = self.charter, self._founded
         self.charter = charter
         # A founder with two faces has signed several; all nodes show the same one.
@@ -334,13 +343,11 @@ class Membership:
         chain = before.chain if before is not None and goes_on else placed.head
         return Place(chain, seq, {c: at for c, at in vector.items() if c != chain})
 
-    def _place(
-        self, placed: PlacedRecord, place: Place, before: Iterable[bytes], *, leads: bool
-    ) -> Undo:
+    def _place(self, placed: PlacedRecord, place: Place, before: Iterable[bytes]) -> Undo:
         heads, end = self._heads, self._ends.get(place.chain)
         self._places[placed.head] = place
         self._ends[place.chain] = place.seq
-        if leads:
+        if place.leads:
             # What others write into their membership logs says nothing about anybody's role, and
             # they could write any number of heads for everybody to rely on.
             self._heads = heads - set(before) | {placed.head}
@@ -382,10 +389,6 @@ class Membership:
             label, hlc = told.label, told.hlc
         hlc, label = max([(hlc, label), *self._labels.get(key, ())])
         return Member(key, role, self.agent_of(key), label, hlc)
-
-
-def _pop(items: list[Place] | list[tuple[int, str]]) -> None:
-    items.pop()
 
 
 def readers(membership: Membership) -> frozenset[bytes]:

@@ -17,6 +17,9 @@ class Place(NamedTuple):
     seq: int
     others: Vector
     """How far the record has seen other chains."""
+    author: bytes = b""
+    leads: bool = False
+    """Whether its author led, by what is in its past."""
 
     def vector(self) -> dict[bytes, int]:
         """What the record has seen, itself included."""

@@ -116,6 +116,8 @@ class Roles:
 
     _raising: dict[bytes, Told] = field(default_factory=dict[bytes, Told])
     _lowering: dict[bytes, Told] = field(default_factory=dict[bytes, Told])
+    _promoting: dict[bytes, Told] = field(default_factory=dict[bytes, Told])
+    """Those that raise to a leader."""
     _given: dict[bytes, Counter[bytes]] = field(default_factory=dict[bytes, Counter[bytes]])
     """The keys to which each author has given something."""
     _invites: dict[bytes, _Invite] = field(default_factory=dict[bytes, _Invite])
@@ -197,6 +199,10 @@ class Roles:
         """All that took something away from a key."""
         return self._told(self._lowering, key).all()
 
+    def led(self, vector: Vector, key: bytes) -> bool:
+        """Whether ``vector`` has seen somebody make a key a leader."""
+        return any(True for _ in self._told(self._promoting, key).within(vector))
+
     def was_lowered(self, vector: Vector, key: bytes) -> bool:
         """Whether ``vector`` has seen something taken away from a key."""
         return any(True for _ in self._told(self._lowering, key).within(vector))
@@ -254,6 +260,8 @@ class Roles:
         """Take one statement, in a causal order."""
         by_key = self._lowering if statement.lowers else self._raising
         by_key.setdefault(statement.key, Told()).add(statement)
+        if statement.role == MemberRole.LEADER:
+            self._promoting.setdefault(statement.key, Told()).add(statement)
         if not statement.lowers:
             self._given.setdefault(statement.author, Counter())[statement.key] += 1
         admit = statement.admit
@@ -268,6 +276,8 @@ class Roles:
         """Undo the newest ``add``."""
         by_key = self._lowering if statement.lowers else self._raising
         _drop(by_key, statement.key, statement)
+        if statement.role == MemberRole.LEADER:
+            _drop(self._promoting, statement.key, statement)
         if not statement.lowers:
             given = self._given[statement.author]
             given[statement.key] -= 1

@@ -157,7 +157,12 @@ RULES: dict[str, Rule] = {
     ),
     "an observer writes nothing": Rule("may not write", lambda w: w.forger(w.cay).add("r/content")),
     "a membership record depends on membership records": Rule(
-        "depends on data", lambda w: members(w).add(kind=JOIN, deps=[w.members, w.data])
+        "depends on a log of the other domain",
+        lambda w: members(w).add(kind=JOIN, deps=[w.members, w.data]),
+    ),
+    "a data record depends on data": Rule(
+        "depends on a log of the other domain",
+        lambda w: w.forger().add("r/content", deps=[w.members]),
     ),
     "a membership record has no auth": Rule(
         "names its heads in deps",

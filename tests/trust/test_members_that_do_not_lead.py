@@ -1,9 +1,10 @@
 """What members that do not lead write into the membership of a scope weighs on nobody."""
 
-from engram_sync.trust import MemberRole
-from engram_wire import OPTIONAL, LogDomain, decode_ids_untrusted, statement_shape
+from engram_sync.trust import MemberRole, label_draft
+from engram_wire import OPTIONAL, LogDomain, RecordKind, decode_ids_untrusted, statement_shape
 from tests.log.forger import Forger
 from tests.log.replica import Replica, create, engram_id
+from tests.trust.forging import members_forger, rejected
 
 
 def test_nobody_comes_to_rely_on_what_they_write_there() -> None:
@@ -32,3 +33,19 @@ def test_nobody_comes_to_rely_on_what_they_write_there() -> None:
     assert bob.past_of(written.log).auth == ann.past_of(other.log).auth
     again = ann.reopened()
     assert again.charters.of(scope).heads == ann.charters.of(scope).heads
+
+
+def test_nothing_may_rest_on_what_they_write_there() -> None:
+    ann, bob = Replica("ann"), Replica("bob")
+    scope = ann.found()
+    ann.admit(scope, bob.key)
+    bob.take_all(ann, scope)
+    label = bob.author(
+        bob.open(scope, LogDomain.MEMBERS), [label_draft(bob.key, "robert")]
+    ).log.head
+    ann.take_all(bob, scope)
+    leader = members_forger(ann, scope)
+    leader.add(kind=RecordKind.JOIN, deps=[ann.open(scope, LogDomain.MEMBERS).head, label])
+    assert rejected(ann, leader) == 1
+    assert not ann.charters.may_write(scope, (label,), bob.key)
+    assert ann.charters.may_write(scope, ann.charters.of(scope).heads, bob.key)

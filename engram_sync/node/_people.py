@@ -1,0 +1,72 @@
+"""The members of each scope as of its newest view: made in the writer's thread, asked in any."""
+
+from typing import NamedTuple
+
+from engram_sync.trust import Charters, Member, MemberRole, readers
+
+
+class _Members(NamedTuple):
+    version: int
+    by_key: dict[bytes, Member]
+    authorities: frozenset[bytes]
+    readers: frozenset[bytes]
+
+
+class People:
+    """Who is who in the scopes held here.
+
+    Readers in other threads ask too, while a membership record is half applied in the writer's.  So
+    this only looks at what the newest view of a scope was made of.
+
+    Args:
+        charters: The memberships; they belong to the writer's thread.
+    """
+
+    def __init__(self, charters: Charters) -> None:
+        self._charters = charters
+        self._members: dict[bytes, _Members] = {}
+
+    def save(self) -> dict[bytes, _Members]:
+        """What ``restore`` needs when the transaction fails."""
+        return dict(self._members)
+
+    def restore(self, saved: dict[bytes, _Members]) -> None:
+        """Go back to what was saved."""
+        self._members = saved
+
+    def refresh(self, scope: bytes) -> frozenset[bytes]:
+        """Look at the membership of ``scope`` anew; returns who may read the scope."""
+        membership = self._charters.of(scope)
+        known = self._members.get(scope)
+        if known is None or known.version != membership.version:
+            known = self._members[scope] = _Members(
+                version=membership.version,
+                by_key=membership.by_key(),
+                authorities=membership.authorities(),
+                readers=readers(membership),
+            )
+        return known.readers
+
+    def label(self, scope: bytes, key: bytes) -> str:
+        """What the charter of ``scope`` calls ``key``; empty when it says nothing."""
+        member = self._member(scope, key)
+        return "" if member is None else member.label
+
+    def members(self, scope: bytes) -> tuple[Member, ...]:
+        """The members of ``scope``, sorted by key."""
+        known = self._members.get(scope)
+        return () if known is None else tuple(sorted(known.by_key.values()))
+
+    def authorities(self, scope: bytes) -> frozenset[bytes]:
+        """Whose records decide about roles in ``scope``."""
+        known = self._members.get(scope)
+        return frozenset() if known is None else known.authorities
+
+    def role(self, scope: bytes, key: bytes) -> MemberRole | None:
+        """The role of ``key``; None for a stranger."""
+        member = self._member(scope, key)
+        return None if member is None else member.role
+
+    def _member(self, scope: bytes, key: bytes) -> Member | None:
+        known = self._members.get(scope)
+        return None if known is None else known.by_key.get(key)

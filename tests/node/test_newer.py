@@ -1,0 +1,98 @@
+"""A scope that uses what only a newer version knows is kept, and neither shared nor written to."""
+
+import pytest
+from trio.testing import MockClock
+
+from engram_sync.errors import DegradedError
+from engram_sync.log import Draft
+from engram_sync.node import Node
+from engram_sync.trust import Revoke, revoke_draft
+from engram_wire import LogDomain, cbor
+
+from .village import Village, agent_scope, agreement, contents, until
+
+TOMORROW = Draft(
+    22, bytes(16), (("label", cbor.encode("")),), statement=("example/quorum", {"of": 3})
+)
+
+
+class Known(list[str]):
+    """What a node of tomorrow needs that it does not know: nothing."""
+
+    def append(self, item: str, /) -> None:
+        pass
+
+
+async def write(node: Node, draft: Draft, domain: int) -> None:
+    core = node._core
+    scope = bytes.fromhex((await agent_scope(node)).id)
+    await core.write(lambda tx: core.path.write(tx, scope, [draft], domain))
+
+
+async def test_nobody_is_served_after_a_statement_that_is_not_understood(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.open("a") as a, village.open("b") as b, village.open("c", peers=["b"]) as c:
+        await b.join(await a.invite())
+        await c.join(await a.invite())
+        await agreement(a, b, c)
+        await a.remember("before")
+        await agreement(a, b, c)
+        scope = bytes.fromhex((await agent_scope(a)).id)
+        a._core.path.charters.of(scope)._newer = Known()
+        await write(a, TOMORROW, LogDomain.MEMBERS)
+        await a.remember("after")
+
+        async def told() -> bool:
+            return (await b.status()).health == "degraded"
+
+        await until(told)
+        (problem,) = [p for p in (await b.status()).problems if "newer version" in p]
+        assert "the extension 'example/quorum'" in problem
+        with pytest.raises(DegradedError, match="only a newer version") as refused:
+            await b.remember("not written")
+        assert refused.value.hint == "upgrade engram-sync on this machine"
+        assert "before" in await contents(b)
+        assert (await b.sync(timeout_s=1.0)).state == "failed"
+    # It is no matter of one run of the program.
+    async with village.open("b", online=False) as b:
+        assert (await b.status()).health == "degraded"
+
+
+@pytest.mark.parametrize(("kind", "stopped"), [(12, True), (12 | 0x20, False)])
+async def test_of_kinds_of_data_that_are_not_known_only_the_optional_ones_are_left_alone(
+    village: Village, autojump_clock: MockClock, kind: int, stopped: bool
+) -> None:
+    async with village.open("a", online=False) as a:
+        await write(a, Draft(kind, b"e" * 16, (("r/what", cbor.encode(1)),)), LogDomain.DATA)
+        assert (await a.status()).health == ("degraded" if stopped else "ok")
+    async with village.open("a", online=False) as a:
+        assert (await a.status()).health == ("degraded" if stopped else "ok")
+        if not stopped:
+            await a.remember("goes on")
+            assert await contents(a) == ["goes on"]
+            assert [e.content for e in await a.list()] == ["goes on"]
+
+
+async def test_who_was_put_out_is_not_served_and_what_a_cut_off_hides_stops_the_scope(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.open("a") as a, village.open("b") as b, village.open("c", peers=["b"]) as c:
+        await b.join(await a.invite())
+        await c.join(await a.invite())
+        await agreement(a, b, c)
+        await write(a, revoke_draft(Revoke(c._core.key.public), "c"), LogDomain.MEMBERS)
+        await agreement(a, b)
+        await a.remember("after c was put out")
+        await agreement(a, b)
+        assert (await b.status()).health == "ok"
+        assert await contents(c) == []
+        assert [p.label for p in await b.peers()] == ["a"]
+        # Nothing is hidden that was not said to be: so far it is not.
+        log = b._core.path.own.current(bytes.fromhex((await agent_scope(b)).id), LogDomain.DATA)
+        await b.remember("by b")
+        await b.remember("cut off")
+        await agreement(a, b)
+        cutoffs = ((log.id, log.seq - 1),)
+        await write(a, revoke_draft(Revoke(b._core.key.public, cutoffs), "b"), LogDomain.MEMBERS)
+        assert any("revocation" in problem for problem in (await a.status()).problems)
