@@ -39,12 +39,19 @@ def _check_edit(seq: int, edit: TextEdit) -> None:
 
 
 def removals_of(change: Change) -> list[tuple[bytes, int, int]]:
-    """Return all that a change removes, as (log, first clock, end)."""
+    """Return all that a change removes, as (log, first clock, end), sorted and joined."""
     spans = [(log, clock, clock + 1) for log, clock in change.removed]
     spans += [(log, 0, until) for log, until in change.until]
     if change.edit is not None:
         spans += [(dot.log, dot.clock, dot.clock + n) for dot, n in change.edit.deletes]
-    return spans
+    joined: list[tuple[bytes, int, int]] = []
+    for span in sorted(spans):
+        log, first, end = joined[-1] if joined else span
+        if span[0] == log and first <= span[1] <= end:
+            joined[-1:] = [(log, first, max(end, span[2]))]
+        else:
+            joined.append(span)
+    return joined
 
 
 def encode_change(change: Change, client: int, clock: int, removed: Ranges) -> bytes:

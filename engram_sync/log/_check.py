@@ -132,7 +132,7 @@ class RunCheck:
             record = records[index]
             self.failed_at = record.seq
             self._context_untrusted(record)
-            self._change_untrusted(record)
+            yield from self._change_untrusted(record)
             yield
 
     def _remarkable(self, records: Sequence[Record]) -> Iterable[int]:
@@ -210,7 +210,7 @@ class RunCheck:
             self._undo.append(self.rules.apply_untrusted(placed))
             head = after
 
-    def _change_untrusted(self, record: Record) -> None:
+    def _change_untrusted(self, record: Record) -> Iterator[None]:
         shape = parse_shape_untrusted(record.shape)
         if is_membership_kind(shape.kind):
             raise InvalidRecordError(f"a record of kind {shape.kind} in a data log")
@@ -218,9 +218,9 @@ class RunCheck:
             return  # Of other kinds only the chain, the context and the clocks are known here.
         if shape.kind == RecordKind.JOIN:
             raise InvalidRecordError("a join changes an engram")
-        self._references_untrusted(record, shape)
+        yield from self._references_untrusted(record, shape)
 
-    def _references_untrusted(self, record: Record, shape: Shape) -> None:
+    def _references_untrusted(self, record: Record, shape: Shape) -> Iterator[None]:
         own, named = self.log, self._named_by(record)
         if shape.kind == RecordKind.SEAL:
             sealed = check_seal_untrusted(record, own, named)
@@ -240,7 +240,7 @@ class RunCheck:
                 lambda log, put: self._generation_of(log, put, context.puts),
             )
         else:
-            check_dots_untrusted(record, shape, context, self._same_agent)
+            yield from check_dots_untrusted(record, shape, context, self._same_agent)
 
     def _named_by(self, record: Record) -> Named:
         """What the references of a record mean; the same for all while nothing is forked."""

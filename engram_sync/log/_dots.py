@@ -1,6 +1,6 @@
 """Whether a record may supersede the dots that it names."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from engram_crdt import Dot
@@ -14,6 +14,7 @@ from engram_wire import (
     decode_superseded_untrusted,
 )
 
+from ._limits import DOTS_PER_STEP
 from ._logs import LogState
 from ._names import Named
 from ._puts import Put, PutIndex
@@ -52,8 +53,8 @@ class Context(NamedTuple):
 
 def check_dots_untrusted(
     record: Record, shape: Shape, context: Context, same_agent: Callable[[LogState], bool]
-) -> None:
-    """Check every dot that ``record`` supersedes.
+) -> Iterator[None]:
+    """Check every dot that ``record`` supersedes, some at every step.
 
     Args:
         record: A record of a kind that supersedes dots.
@@ -65,7 +66,10 @@ def check_dots_untrusted(
         WireError: A dot is not in the record's past, engram, collection or slot.
     """
     names = shape.collections
-    for dot in decode_superseded_untrusted(record.superseded, kind=shape.kind, puts=len(names)):
+    dots = decode_superseded_untrusted(record.superseded, kind=shape.kind, puts=len(names))
+    for number, dot in enumerate(dots, 1):
+        if not number % DOTS_PER_STEP:
+            yield
         if shape.kind == RecordKind.DELETE:
             _check_until_untrusted(dot, context)
             continue

@@ -44,6 +44,8 @@ class PutIndex:
         self._engram = engram
         self._log: LogState | None = None
         """The log that the walk adds to."""
+        self._recent: dict[int, tuple[int, int, Record | None]] = {}
+        """By number of a log: the record that was found last, with the clocks that it took."""
         self._fresh: list[Record] = []
         self._firsts: list[int] = []
         """The first clock of each of ``_fresh``, and at the end the first that is not taken."""
@@ -92,7 +94,17 @@ class PutIndex:
                 return None
             at = bisect_right(self._firsts, clock) - 1
             return self._firsts[at], self._fresh[at]
-        return self._history.taker(self._engram, log.n, clock) if log.n else None
+        if not log.n:
+            return None
+        # References are sorted, and a record may put many values.
+        first, end, record = self._recent.get(log.n, (0, 0, None))
+        if record is not None and first <= clock < end:
+            return first, record
+        found = self._history.taker(self._engram, log.n, clock)
+        if found is not None:
+            first, record = found
+            self._recent[log.n] = first, first + _taken(record), record
+        return found
 
     def _stored(self, log: LogState) -> int:
         return self._history.clocks(self._engram, log.n) if log.n else 0

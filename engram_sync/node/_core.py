@@ -21,6 +21,8 @@ from engram_sync.node._limits import (
     PURGE_GAP_S,
     SWEEP_PATIENCE_S,
     SWEEP_RECORDS,
+    SWEEP_RECORDS_MIN,
+    SWEEP_SLICE_S,
 )
 from engram_sync.node._machine import Machine
 from engram_sync.node._newer import uses
@@ -77,6 +79,8 @@ class Core:
     """Root, last common position and number of branches of each fork that was known at opening."""
     _purged: float = -math.inf
     """When the files were purged last of what this run erased."""
+    _sweep_records: int = SWEEP_RECORDS
+    """How many records the next slice materialises."""
     _unpurged: trio.Event = field(default_factory=trio.Event)
     _lagging: trio.Event = field(default_factory=trio.Event)
     _unindexed: trio.Event = field(default_factory=trio.Event)
@@ -257,9 +261,7 @@ class Core:
 
     async def _sweep(self, scope: bytes) -> None:
         try:
-            await self.write(
-                lambda tx: self.path.sweep(tx, scope, limit=SWEEP_RECORDS), weight=SWEEP_RECORDS
-            )
+            await self.write(partial(self._sweep_slice, scope), weight=self._sweep_records)
         except EngramError as error:
             self.problems["materialise"] = error.message
             log.error("records cannot be materialised", reason=error.message)
@@ -267,6 +269,16 @@ class Core:
             self._lagging.set()
         else:
             self.problems.pop("materialise", None)
+
+    def _sweep_slice(self, scope: bytes, tx: Transaction) -> None:
+        """Materialise as many records as take about ``SWEEP_SLICE_S``, going by the last ones."""
+        began = self.machine.work_s()
+        self.path.sweep(tx, scope, limit=self._sweep_records)
+        spent = self.machine.work_s() - began
+        if spent > SWEEP_SLICE_S:
+            self._sweep_records = max(SWEEP_RECORDS_MIN, self._sweep_records // 2)
+        elif spent < SWEEP_SLICE_S / 4:
+            self._sweep_records = min(SWEEP_RECORDS, 2 * self._sweep_records)
 
     async def settle(self) -> None:
         """Materialise what was durable when the node opened; reads find all of it afterwards.

@@ -50,6 +50,10 @@ PAGE_BYTES = 512 << 10
 """Frames read for one page: enough to keep the stream busy while the next is read."""
 SWEEP_RECORDS = 1_024
 """Records materialised in one commit, so that a waiting write is never far from its turn."""
+SWEEP_SLICE_S = 0.04
+"""Time that a slice should take; a thousand ordinary records take less."""
+SWEEP_RECORDS_MIN = 8
+"""Records of a slice however expensive they are: each has to be taken at once."""
 SWEEP_PATIENCE_S = 0.25
 """How long a slice waits for a backlog to become durable first; four slices a second keep going."""
 SWEEP_INLINE_RECORDS = 64

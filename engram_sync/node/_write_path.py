@@ -309,7 +309,8 @@ class WritePath:
             if taken is None:
                 break
             intake.taken.append(taken._replace(work_s=arrival.work_s))
-        if sum(taken.new_records for taken in intake.taken) <= SWEEP_INLINE_RECORDS:
+        few = sum(taken.new_records for taken in intake.taken) <= SWEEP_INLINE_RECORDS
+        if few and not pause():
             for scope in {arrival.scope for arrival in arrivals}:
                 self.sweep(tx, scope, limit=2 * SWEEP_INLINE_RECORDS)
         return intake
