@@ -13,8 +13,11 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from engram_crdt import DocumentError
+from engram_sync.errors import CorruptError
 from tests.oracle import Disagreement
 
+from ._cost_defects import COST_DEFECTS
+from ._costs import DEBTS, run_cost
 from ._defects import DEFECTS
 from ._history import Outcome, run_history
 from ._life import LifeOutcome, run_life
@@ -114,6 +117,9 @@ def planted() -> Iterator[tuple[str, Callable[[int], object]]]:
         yield home.__name__, partial(run_life, home_type=home)
     for home in TWIN_DEFECTS:
         yield home.__name__, partial(run_twins, home_type=home)
+    for home, cases in COST_DEFECTS.items():
+        names = [case for case in cases if case not in DEBTS]
+        yield home.__name__, partial(run_cost, home_type=home, names=names)
 
 
 def find_defects(first: int) -> int:
@@ -124,7 +130,7 @@ def find_defects(first: int) -> int:
         for seed in range(first, first + SEEDS_TO_FIND_A_DEFECT):
             try:
                 run(seed)
-            except (Disagreement, DocumentError) as disagreement:
+            except (Disagreement, DocumentError, CorruptError) as disagreement:
                 found = f"seed {seed}: {str(disagreement)[:80]}"
                 break
         missed += found == "NOT FOUND"

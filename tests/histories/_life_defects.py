@@ -18,7 +18,7 @@ class NamesByArrival(Home):
 
 
 class _Forgetful(Materialiser):
-    def rebuild(self, tx: Transaction, scope: int, *_: object, **__: object) -> tuple[bytes, ...]:
+    def renamed(self, tx: Transaction, scope: int, *_: object, **__: object) -> tuple[bytes, ...]:
         return ()
 
 

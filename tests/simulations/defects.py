@@ -6,8 +6,10 @@ from typing import Any, TypeVar, cast
 
 import pytest
 
-from engram_crdt import Change, EngramDocument
+from engram_crdt import Change, Dot
 from engram_sync.log import Batch, IngestBatch, LogState, Witness
+from engram_sync.memory import _live
+from engram_sync.memory._live import LiveEngram
 from engram_sync.node import _reporting, _write_path
 from engram_sync.node._core import Core
 from engram_sync.node._memories import Memories
@@ -24,36 +26,36 @@ T = TypeVar("T")
 Plant = Callable[[pytest.MonkeyPatch], None]
 
 
+def altered(patch: pytest.MonkeyPatch, alter: Callable[[Change], Change]) -> None:
+    """Let every record of an engram with several change something else."""
+    honest = _live.change_of
+    patch.setattr(_live, "change_of", lambda *args: alter(honest(*args)))
+
+
 def ignores_superseded(patch: pytest.MonkeyPatch) -> None:
     """Replaced values stay."""
-    apply = EngramDocument.apply
-
-    def add_only(self: EngramDocument, change: Change) -> bool:
-        return apply(self, change._replace(removed=()))
-
-    patch.setattr(EngramDocument, "apply", add_only)
+    altered(patch, lambda change: change._replace(removed=()))
 
 
 def ignores_deletes(patch: pytest.MonkeyPatch) -> None:
     """A delete says so and leaves everything."""
-    apply = EngramDocument.apply
-
-    def undeleting(self: EngramDocument, change: Change) -> bool:
-        return apply(self, change._replace(until=()))
-
-    patch.setattr(EngramDocument, "apply", undeleting)
+    altered(patch, lambda change: change._replace(until=()))
 
 
 def keeps_what_came_last(patch: pytest.MonkeyPatch) -> None:
     """A register is overwritten by whatever arrives, seen or not."""
-    apply = EngramDocument.apply
+    remove = LiveEngram._remove
 
-    def overwrite(self: EngramDocument, change: Change) -> bool:
+    def overwrite(self: LiveEngram, change: Change, start: int) -> None:
         names = {name for name, _ in change.puts if name.startswith("r/")}
-        loses = [e.dot for e in self.elements() if e.collection in names]
-        return apply(self, change._replace(removed=(*change.removed, *loses)))
+        loses = [
+            Dot(self.authors.log_id(self.tx, row.log), row.clock)
+            for row in self.tx.elements(self.row.n)
+            if row.collection in names
+        ]
+        remove(self, change._replace(removed=(*change.removed, *loses)), start)
 
-    patch.setattr(EngramDocument, "apply", overwrite)
+    patch.setattr(LiveEngram, "_remove", overwrite)
 
 
 def acknowledges_what_is_not_stored(patch: pytest.MonkeyPatch) -> None:
@@ -177,16 +179,15 @@ def tells_of_forks_on_one_node_only(patch: pytest.MonkeyPatch) -> None:
 
 def loses_what_others_insert(patch: pytest.MonkeyPatch) -> None:
     """Of an edit of a shared text only the deletes are applied, unless the text is new."""
-    apply = EngramDocument.apply
 
-    def deaf(self: EngramDocument, change: Change) -> bool:
+    def deaf(change: Change) -> Change:
         edit = change.edit
-        if edit is not None and edit.deletes:
-            gone = tuple(insert._replace(text=None) for insert in edit.inserts)
-            change = change._replace(edit=edit._replace(inserts=gone))
-        return apply(self, change)
+        if edit is None or not edit.deletes:
+            return change
+        gone = tuple(insert._replace(text=None) for insert in edit.inserts)
+        return change._replace(edit=edit._replace(inserts=gone))
 
-    patch.setattr(EngramDocument, "apply", deaf)
+    altered(patch, deaf)
 
 
 def never_calls_again(patch: pytest.MonkeyPatch) -> None:
