@@ -72,6 +72,9 @@ def test_the_words_of_status_are_the_words_that_are_documented() -> None:
         *("synced", "syncing", "behind", "never", "alone"),
         *("mdns: …", "no other node of the agent can be reached; working locally"),
         "another copy of this node writes, or this one was rolled back: …",
+        "another node with this node's key takes turns with it at …",
+        "a node with this node's key answers at …",
+        "every start begins new logs, because …",
         *("owed", "missing", "fork", "erasure", "writer", "more"),
     }
 
