@@ -8,6 +8,7 @@ SQL, a clock, entropy, a signature, or a decision about who may read.
 from ._answers import Room as Room
 from ._authors import Authors as Authors
 from ._changes import is_applied as is_applied
+from ._changes import rules_name as rules_name
 from ._compaction import Dead as Dead
 from ._compaction import dead_in as dead_in
 from ._compaction import rows_of as rows_of
@@ -102,6 +103,7 @@ __all__ = [
     "resolve",
     "restore",
     "rows_of",
+    "rules_name",
     "satisfies",
     "select_scopes",
     "show",

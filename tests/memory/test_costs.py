@@ -1,0 +1,79 @@
+"""Claims about cost, in steps of the database: a change costs what it changes."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, cast
+
+import apsw
+import pytest
+
+from engram_sync.memory import RULES, rules_name
+from engram_sync.results import Engram
+from engram_sync.store import Transaction
+from tests.memory.desk import Desk, desks
+
+Act = Callable[[Desk, Engram, int], Awaitable[object]]
+
+
+async def steps_of(desk: Desk, act: Callable[[], Awaitable[object]]) -> int:
+    """Steps of the virtual machine that commits take while something is done."""
+    counted: list[int] = []
+    connection = cast(apsw.Connection, cast(Any, desk.store)._committer._connection)
+    connection.trace_v2(
+        apsw.SQLITE_TRACE_PROFILE,
+        lambda event: counted.append(event["stmt_status"]["SQLITE_STMTSTATUS_VM_STEP"]),
+    )
+    await act()
+    connection.trace_v2(0, None)
+    return sum(counted)
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda desk, e, n: desk.update(e.id, content=f"version {n}"),
+        lambda desk, e, n: desk.update(e.id, count={"used": 1}),
+        lambda desk, e, n: desk.update(e.id, confidence=n / 1000),
+    ],
+)
+async def test_the_hundredth_change_costs_what_the_tenth_does(act: Act) -> None:
+    async with desks() as (ann,):
+        e = await ann.remember("one", counters={"used": 0})
+        costs = [await steps_of(ann, partial(act, ann, e, n)) for n in range(100)]
+        assert max(costs[90:]) <= 1.2 * max(costs[10:20])
+
+
+async def test_a_received_record_costs_the_same_beside_a_thousand_tags() -> None:
+    async with desks(2) as (ann, bob):
+        plain, tagged = await ann.remember("one"), await ann.remember("two")
+        for block in range(20):
+            await ann.update(plain.id, title=f"{block}")
+            await ann.update(tagged.id, add_tags=[f"{block} {n}" for n in range(50)])
+        await bob.pull(ann)
+        await ann.update(plain.id, title="last")
+        few = await steps_of(bob, lambda: bob.pull(ann))
+        await ann.update(tagged.id, title="last")
+        many = await steps_of(bob, lambda: bob.pull(ann))
+        assert many <= 1.2 * few
+        assert len((await bob.get(tagged.id)).tags) == 1000
+
+
+async def test_a_store_that_other_rules_made_is_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    def begin(tx: Transaction) -> bool:
+        return desk.materialiser.begin(tx)
+
+    async with desks() as (desk,):
+        assert not await desk.store.submit(begin)
+        e = await desk.update(await desk.remember("one", tags=("a",)), content="two")
+        gone = await desk.remember("three")
+        await desk.forget(gone)
+        assert not await desk.store.submit(begin)
+        before, shown = await desk.counts(), await desk.get(e.id)
+        monkeypatch.setattr("engram_sync.memory._changes.RULES", RULES + 1)
+        assert await desk.store.submit(begin)
+        assert await desk.store.read(lambda reader: reader.engrams(limit=9)) == []
+        await desk.sweep()
+        assert await desk.counts() == before
+        assert (await desk.get(e.id)).content == shown.content
+        assert await desk.second_opinion() == []
+        assert rules_name().startswith((RULES + 1).to_bytes(4, "big"))
