@@ -159,7 +159,9 @@ class Answering:
                     await present(self._core, request)
                 return exchange.on_presented(request)
             case Admit(request):
-                return exchange.on_admitted(await admit(self._core, connection, request))
+                return exchange.on_admitted(
+                    request.scope, await admit(self._core, connection, request)
+                )
 
     async def _read_runs(self, connection: Connection, effect: ReadRuns) -> list[Effect]:
         """Read the next page for a feed."""

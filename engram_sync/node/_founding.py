@@ -10,8 +10,8 @@ from engram_sync.node._write_path import WritePath
 from engram_sync.observe import printable
 from engram_sync.results import Scope
 from engram_sync.store import Reader, Transaction
-from engram_sync.trust import charter_draft, found, label_draft
-from engram_wire import LABEL_BYTES_MAX, LogDomain
+from engram_sync.trust import charter_draft, commitment_to, found, label_draft
+from engram_wire import LABEL_BYTES_MAX, LogDomain, is_printable
 
 SECRET_BYTES = 32
 NONCE_BYTES = 16
@@ -28,12 +28,12 @@ def checked_label(label: str) -> str:
     """A display name that is safe to show.
 
     Raises:
-        UsageError: It is empty, too long, or holds control characters.
+        UsageError: It is empty, too long, or holds what cannot be shown, as no peer would take it.
     """
-    if not label or len(label.encode()) > LABEL_BYTES_MAX or printable(label) != label:
+    if not label or len(label.encode()) > LABEL_BYTES_MAX or not is_printable(label):
         raise UsageError(
             f"{printable(label)!r} cannot be a label",
-            hint=f"use 1 to {LABEL_BYTES_MAX} bytes of printable text",
+            hint=f"use 1 to {LABEL_BYTES_MAX} bytes of printable text, with plain spaces only",
         )
     return label
 
@@ -76,9 +76,10 @@ def found_scope(
     tx: Transaction, path: WritePath, key: NodeKey, kind: Scope, label: str, entropy: Entropy
 ) -> bytes:
     """Found a scope with this node as its leader; returns its id."""
-    charter = found(str(kind), key.public, nonce=entropy(NONCE_BYTES))
+    nonce, secret = entropy(NONCE_BYTES), entropy(SECRET_BYTES)
+    charter = found(str(kind), key.public, nonce=nonce, commitment=commitment_to(secret))
     scope = charter.scope_id()
-    add_scope(tx, path, scope, kind, entropy(SECRET_BYTES), current=True)
+    add_scope(tx, path, scope, kind, secret, current=True)
     path.write(tx, scope, [charter_draft(charter, label)], LogDomain.MEMBERS)
     return scope
 

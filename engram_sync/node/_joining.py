@@ -31,6 +31,7 @@ from engram_sync.trust import (
 from engram_wire import (
     LABEL_BYTES_MAX,
     Credential,
+    Credentials,
     JoinRequest,
     JoinResponse,
     LogDomain,
@@ -121,7 +122,7 @@ def shown_label(label: str) -> str:
     return text
 
 
-async def present(core: Core, request: SyncRequest) -> None:
+async def present(core: Core, request: SyncRequest | Credentials) -> None:
     """Take the membership records that a peer shows in its favour.
 
     Raises:

@@ -18,9 +18,8 @@ from engram_sync.node._home import Home, NodeKey
 from engram_sync.node._machine import HomePremises, Machine, Premises
 from engram_sync.node._quotas import Quotas
 from engram_sync.node._write_path import WritePath
-from engram_sync.observe import printable
 from engram_sync.store import Store, Transaction
-from engram_wire import LABEL_BYTES_MAX
+from engram_wire import LABEL_BYTES_MAX, is_printable
 
 
 @asynccontextmanager
@@ -114,5 +113,5 @@ async def _leave_witness(premises: Premises, core: Core) -> None:
 
 def default_label() -> str:
     """The machine's name, as far as it can be shown."""
-    name = printable(platform.node().partition(".")[0])[: LABEL_BYTES_MAX // 4]
-    return name or "node"
+    name = platform.node().partition(".")[0][: LABEL_BYTES_MAX // 4]
+    return name if name and is_printable(name) else "node"

@@ -10,7 +10,7 @@ from engram_sync.observe import printable
 from engram_sync.results import Scope
 from engram_sync.store import PeerRow, Transaction
 from engram_sync.transport import Address
-from engram_sync.trust import InviteToken
+from engram_sync.trust import InviteToken, commitment_to
 from engram_wire import CloseCode, JoinRequest, JoinResponse, WireError
 
 REDIALS_MAX = 3
@@ -120,6 +120,8 @@ async def accept_join(core: Core, token: InviteToken, response: JoinResponse, ad
         membership = core.path.charters.of(token.scope)
         if membership.role(core.key.public) is None or membership.charter is None:
             raise _unproven("its membership records do not admit this node")
+        if membership.charter.commitment not in (None, commitment_to(secret)):
+            raise _unproven("its secret is not the one that the charter commits to")
         if membership.charter.kind != Scope.AGENT:
             raise _unproven(f"the invite leads into a {membership.charter.kind!r} scope")
         make_current(tx, token.scope)

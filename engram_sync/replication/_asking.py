@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from engram_sync.replication._counterpart import Counterpart
 from engram_sync.replication._effects import CollectCredentials, Effect, Send, Survey
+from engram_sync.replication._joining import paged
 from engram_sync.replication._owed import OwedFetch, Position
 from engram_sync.replication._pull import Pull, PullState, Stored
 from engram_sync.replication._view import ScopeView
@@ -98,7 +99,8 @@ class Asking:
         view = self._peer.readable(scope)
         if view is None:
             return []
-        return [Send(pull.presenting(view, credentials)) for pull in self._of(scope)]
+        ahead, last = paged(scope, credentials)
+        return [*ahead, *(Send(pull.presenting(view, last)) for pull in self._of(scope))]
 
     def _of(self, scope: bytes) -> list[Pull]:
         return [pull for pull in self._pulls.values() if pull.scope == scope]

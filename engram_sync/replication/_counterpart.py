@@ -1,9 +1,11 @@
 """What both halves of an exchange know of the peer: what it may read, and what it says it holds."""
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from engram_sync.replication._effects import Diverged, Effect
+from engram_sync.replication._limits import SUMMARIES_AT_ONCE
 from engram_sync.replication._ranges import PositionSet
 from engram_sync.replication._view import ScopeView
 from engram_wire import Summary
@@ -26,6 +28,8 @@ class Counterpart:
     """The peer's last known summary of each shared scope."""
     synced_scopes: frozenset[bytes] = frozenset()
     """Scopes whose clocks and digests agreed when last compared."""
+    _told: bytes = b""
+    """The scope of which the peer was told last."""
     _positions: tuple[bytes, bytes, PositionSet] | None = None
     """Those of the scope and the clock digest for which they were needed last."""
 
@@ -33,6 +37,19 @@ class Counterpart:
         """The scope as it is held here; None when it is not, or when the peer may not read it."""
         view = self.scopes.get(scope)
         return view if view is not None and self.key in view.readers else None
+
+    def told(self, scopes: frozenset[bytes]) -> tuple[tuple[bytes, Summary], ...]:
+        """What to tell of shared scopes; of too many, each time the next ones.
+
+        Only of those that the peer subscribed to or serves: to name another says that it exists.
+        """
+        shared = sorted(scopes)
+        if len(shared) > SUMMARIES_AT_ONCE:
+            first = bisect_right(shared, self._told)
+            shared = [*shared[first:], *shared[:first]][:SUMMARIES_AT_ONCE]
+            self._told = shared[-1]
+        views = [self.readable(scope) for scope in shared]
+        return tuple((view.scope, view.summary()) for view in views if view is not None)
 
     def positions(self, view: ScopeView) -> PositionSet:
         """What is held of a scope, as ranges compare it; made once per state of the scope."""

@@ -8,6 +8,7 @@ from engram_wire import (
     Announcement,
     ClockEntry,
     CloseCode,
+    Credentials,
     JoinRequest,
     JoinResponse,
     Message,
@@ -40,7 +41,8 @@ class Ingest:
 class Present:
     """Store the membership records a peer presents, then call ``Exchange.on_presented``."""
 
-    request: SyncRequest
+    request: SyncRequest | Credentials
+    """The request that they are shown with, or a page of them ahead of one."""
 
 
 @dataclass(frozen=True, slots=True)

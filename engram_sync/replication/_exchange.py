@@ -10,10 +10,8 @@ from engram_sync.replication._asking import Asking
 from engram_sync.replication._bisection import Placed
 from engram_sync.replication._counterpart import Counterpart
 from engram_sync.replication._effects import (
-    Admit,
     Close,
     Effect,
-    Joined,
     Place,
     Present,
     ReadHeads,
@@ -23,7 +21,13 @@ from engram_sync.replication._effects import (
     Survey,
 )
 from engram_sync.replication._feed import PageEntry
-from engram_sync.replication._limits import PAYLOADS_BYTES, SILENT_S, STRANGER_S, Intervals
+from engram_sync.replication._joining import Joining, answer
+from engram_sync.replication._limits import (
+    PAYLOADS_BYTES,
+    SILENT_S,
+    STRANGER_S,
+    Intervals,
+)
 from engram_sync.replication._pull import Stored
 from engram_sync.replication._serving import Serving
 from engram_sync.replication._view import ScopeView
@@ -32,6 +36,8 @@ from engram_wire import (
     ConflictNotification,
     ConflictResolution,
     Credential,
+    Credentials,
+    Extension,
     JoinRequest,
     JoinResponse,
     LeaveNotification,
@@ -49,6 +55,7 @@ from engram_wire import (
     SyncAck,
     SyncRequest,
     SyncResponse,
+    VersionError,
 )
 
 PAYLOAD_HEAD_BYTES = 64
@@ -82,7 +89,7 @@ class Exchange:
         self._known = Counterpart(peer, session, scopes)
         self._asking = Asking(self._known, remembered or {})
         self._serving = Serving(self._known)
-        self._joining = False
+        self._joining = Joining()
         self._opened_at = now
         self.heard_at = now
         """When the last bytes arrived."""
@@ -105,14 +112,13 @@ class Exchange:
 
     def join(self, request: JoinRequest) -> list[Effect]:
         """Present an invite; the answer comes as a ``Joined`` effect."""
-        self._joining = True
-        return [Send(request)]
+        return self._joining.begin(request)
 
     def probe(self, nonce: int, now: float) -> list[Effect]:
         """Ask the peer for its present summaries."""
         self._pinged_at = now
         self._pings.append(nonce)
-        return [Send(Ping(nonce=nonce, summaries=self._own_summaries()))]
+        return [Send(Ping(nonce=nonce, summaries=self._known.told(self.shared())))]
 
     def synced(self, scope: bytes) -> bool:
         """Whether the peer serves ``scope`` completely, its last summary equals ours, state and
@@ -219,9 +225,8 @@ class Exchange:
         Raises:
             WireError: The peer asked too much about them.
         """
-        if survey.serving:
-            return self._serving.surveyed(survey)
-        return self._asking.surveyed_untrusted(survey)
+        half = self._serving.surveyed if survey.serving else self._asking.surveyed_untrusted
+        return half(survey)
 
     def on_page(
         self, read: ReadRuns, entries: Sequence[PageEntry], *, after: int, exhausted: bool
@@ -263,14 +268,16 @@ class Exchange:
         """The membership records that admit us were read: ask again, this time with them."""
         return self._asking.present(scope, credentials)
 
-    def on_presented(self, request: SyncRequest) -> list[Effect]:
+    def on_presented(self, request: SyncRequest | Credentials) -> list[Effect]:
         """The peer's credentials were stored (or refused): decide by what we hold now."""
+        if isinstance(request, Credentials):
+            return []  # The request that they belong to comes behind.
         served = self._serving.serve(request)
         return [*served, *self._asking.retry(request.scope), *self.open()]
 
-    def on_admitted(self, response: JoinResponse) -> list[Effect]:
-        """The node decided about a join request."""
-        return [Send(response), *self.open()]
+    def on_admitted(self, scope: bytes, response: JoinResponse) -> list[Effect]:
+        """The node decided about a join request into ``scope``."""
+        return [*answer(scope, response), *self.open()]
 
     def on_tick(self, now: float) -> list[Effect]:
         """Time passed: probe a silent peer, give up a dead one, leave a stranger."""
@@ -279,14 +286,14 @@ class Exchange:
         dead_s = self._intervals.dead_s
         if now >= self.heard_at + dead_s:
             return [Close(CloseCode.TIMEOUT, f"nothing heard for {dead_s:g} s")]
-        if not self.shared() and not self._joining and now >= self._opened_at + STRANGER_S:
+        if not self.shared() and not self._joining.waits and now >= self._opened_at + STRANGER_S:
             return [Close(CloseCode.STRANGER, "no scope in common")]
         return self.probe(0, now) if now >= self._probe_at() else []
 
     def next_deadline(self) -> float:
         """When ``on_tick`` must be called at the latest."""
         deadline = min(self._probe_at(), self.heard_at + self._intervals.dead_s)
-        if not self.shared() and not self._joining:
+        if not self.shared() and not self._joining.waits:
             deadline = min(deadline, self._opened_at + STRANGER_S)
         return deadline
 
@@ -317,17 +324,16 @@ class Exchange:
                 return self._on_ack_untrusted(message)
             case Ping():
                 effects = self._take_summaries(message.summaries)
-                return [Send(Pong(message.nonce, self._own_summaries())), *effects]
+                return [Send(Pong(message.nonce, self._known.told(self.shared()))), *effects]
             case Pong():
                 return self._on_pong_untrusted(message)
-            case JoinRequest():
-                return [Admit(message)]
-            case JoinResponse():
-                if not self._joining:
-                    raise ProtocolError("an unsolicited JoinResponse")
-                self._joining = False
-                self._opened_at = now
-                return [Joined(message)]
+            case JoinRequest() | JoinResponse() | Credentials():
+                self._opened_at = now if self._joining.waits else self._opened_at
+                return self._joining.take_untrusted(message)
+            case Extension(name, mandatory):
+                if mandatory:
+                    raise VersionError(f"the peer needs the extension {name!r}")
+                return []
             case _:
                 return self._on_repair_untrusted(message)
 
@@ -392,8 +398,3 @@ class Exchange:
             if scope in shared:
                 effects += self._known.summarised(scope, summary)
         return effects
-
-    def _own_summaries(self) -> tuple[tuple[bytes, Summary], ...]:
-        # Only scopes the peer subscribed to or serves: naming another would leak that it exists.
-        views = [self._known.readable(scope) for scope in sorted(self.shared())]
-        return tuple((view.scope, view.summary()) for view in views if view is not None)

@@ -22,8 +22,19 @@ DIALS_MAX = 64
 announce any number of them."""
 SIGHTING_FAILURES_MAX = 8
 """Failures after which an announced address is forgotten (about two minutes)."""
-REQUESTS_MAX = 64
-"""Scopes one peer may subscribe to over one connection."""
+WITHDRAWN_MAX = 64
+"""Requests of one peer that are remembered after they were refused, for what crosses a refusal."""
+SUMMARIES_AT_ONCE = 1_024
+"""Scopes of which one Ping or Pong tells: 122 KB.  Of more, the next ones follow in the next."""
+CREDENTIAL_PAGES_MAX = 64
+"""Messages full of membership records that are taken before an answer: 64 MB, some 160,000
+admissions."""
+CREDENTIALS_BYTES = 896 << 10
+"""Membership records in one message of their own."""
+CREDENTIALS_INLINE_BYTES = 256 << 10
+"""Up to so many bytes of them go in the message that needs them, with a clock of 8,192 logs."""
+CREDENTIAL_HEAD_BYTES = 128
+"""What a frame of them takes beside itself: its log, and heads."""
 SUBSCRIPTIONS_MAX = 2
 """Requests of one peer for the same scope: each remembers where the peer is in every log.  One is
 enough; another one may begin before the first is over."""

@@ -20,8 +20,8 @@ from engram_sync.replication._limits import (
     POSITIONS_MAX,
     POSITIONS_PER_TURN,
     QUESTIONS_MAX,
-    REQUESTS_MAX,
     SUBSCRIPTIONS_MAX,
+    WITHDRAWN_MAX,
 )
 from engram_sync.replication._ranges import PositionSet, Reconciliation
 from engram_sync.replication._view import ScopeView
@@ -87,6 +87,8 @@ class Serving:
     def check_untrusted(self, message: SyncRequest) -> None:
         """Check that there is room for a request, whoever may read what it asks for.
 
+        Nothing is kept for scopes that the peer may not read, so what is held here bounds the rest.
+
         Raises:
             WireError: There is none, or its number stands for another scope.
         """
@@ -96,8 +98,6 @@ class Serving:
             if scopes[message.request] != message.scope:
                 raise ProtocolError(f"request {message.request} is for another scope")
             return
-        if len(scopes) >= REQUESTS_MAX:
-            raise LimitError(f"more than {REQUESTS_MAX} requests")
         if sum(scope == message.scope for scope in scopes.values()) >= SUBSCRIPTIONS_MAX:
             raise LimitError(f"more than {SUBSCRIPTIONS_MAX} requests for one scope")
 
@@ -178,7 +178,7 @@ class Serving:
         if self._feeds.pop(request, None) is not None:
             self._withdrawn.pop(request, None)
             self._withdrawn[request] = None
-            if len(self._withdrawn) > REQUESTS_MAX:
+            if len(self._withdrawn) > WITHDRAWN_MAX:
                 del self._withdrawn[next(iter(self._withdrawn))]
         # Absent and forbidden look alike.
         return [_answer(request, SyncStatus.REFUSED)]

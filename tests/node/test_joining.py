@@ -8,6 +8,7 @@ from engram_sync.errors import (
     DegradedError,
     DeniedError,
     EngramError,
+    RemoteError,
     UsageError,
 )
 from engram_sync.node import Node
@@ -234,3 +235,34 @@ async def test_a_member_may_not_admit(village: Village, autojump_clock: MockCloc
         assert answer.secret is None
         assert answer.credentials == ()
         assert len(await members(b)) == 1
+
+
+@pytest.mark.parametrize(
+    "label", ["Ann\u00a0laptop", "\u7814\u7a76\u3000\u5ba4", "a\u200db", "\ue000"]
+)
+async def test_a_label_that_no_peer_would_take_is_refused_where_it_is_chosen(
+    village: Village, autojump_clock: MockClock, label: str
+) -> None:
+    async with village.open("b", online=False) as b:
+        with pytest.raises(UsageError, match="cannot be a label") as refused:
+            await b.relabel(label)
+        assert "plain spaces" in str(refused.value.hint)
+
+
+async def test_a_label_of_any_version_of_unicode_is_taken_by_all(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.open("a") as a, village.open("b") as b:
+        await b.relabel("shaking \U0001fae8 and not assigned \U0001fbff")
+        assert (await b.join(await a.invite())).role == "member"
+
+
+async def test_a_secret_that_the_charter_does_not_commit_to_is_not_taken(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.open("a") as a, village.open("b") as b:
+        core, scope = a._core, a._core.facts.agent_scope
+        row = await core.read(lambda reader: next(r for r in reader.scopes() if r.id == scope))
+        await core.write(lambda tx: tx.update_scope(row._replace(secret=bytes(32))))
+        with pytest.raises(RemoteError, match="charter commits to"):
+            await b.join(await a.invite())

@@ -153,10 +153,10 @@ class Book:
             case Admit(request):
                 shelf = self.shelves.get(request.scope)
                 if shelf is None:
-                    return self.exchange.on_admitted(JoinResponse(False, "no"))
+                    return self.exchange.on_admitted(SCOPE, JoinResponse(False, "no"))
                 shelf.readers.add(self.exchange.peer)
                 self.publish(request.scope)
-                return self.exchange.on_admitted(JoinResponse(True, secret=bytes(32)))
+                return self.exchange.on_admitted(SCOPE, JoinResponse(True, secret=bytes(32)))
             case Place(_, scope, positions):
                 return self.exchange.on_placed(effect, [self._place(scope, p) for p in positions])
             case ReadHeads() | ReadPayloads() | ReadOwed() | StorePayloads() | Survey():

@@ -7,14 +7,24 @@ import pytest
 from engram_sync.replication import (
     Close,
     Diverged,
+    Effect,
     Intervals,
+    Joined,
+    Present,
     Send,
     Stored,
 )
-from engram_sync.replication._limits import REQUESTS_MAX, STRANGER_S
+from engram_sync.replication._limits import (
+    CREDENTIAL_PAGES_MAX,
+    STRANGER_S,
+    SUMMARIES_AT_ONCE,
+)
 from engram_wire import (
     Announcement,
     CloseCode,
+    Credential,
+    Credentials,
+    Extension,
     Goodbye,
     JoinRequest,
     JoinResponse,
@@ -28,6 +38,8 @@ from engram_wire import (
     SyncRequest,
     SyncResponse,
     SyncStatus,
+    VersionError,
+    encode_message,
 )
 
 from .pairs import OTHER, SCOPE, A, B, Book, Pair, books, log_of
@@ -133,15 +145,58 @@ def test_a_goodbye_needs_no_answer() -> None:
     assert pair.exchange(pair.a).on_message_untrusted(Goodbye(0), 0.0) == []
 
 
-def test_a_peer_may_ask_for_many_scopes_and_not_for_more() -> None:
-    scopes = [bytes([number]) * 32 for number in range(REQUESTS_MAX + 1)]
-    pair = Pair(Book(A, *scopes), Book(B))
+def test_a_peer_may_ask_for_every_scope_that_it_may_read_however_many() -> None:
+    scopes = [number.to_bytes(32, "big") for number in range(1, 1_201)]
+    pair = Pair(Book(A, *scopes), Book(B, *scopes)).start()
+    assert pair.exchange(pair.a).shared() == frozenset(scopes)
+    told: set[bytes] = set()
+    for nonce in (1, 2):
+        (ping,) = pair.exchange(pair.a).probe(nonce, 0.0)
+        assert isinstance(ping, Send)
+        assert isinstance(ping.message, Ping)
+        assert len(ping.message.summaries) == SUMMARIES_AT_ONCE
+        told |= {scope for scope, _ in ping.message.summaries}
+    assert told == set(scopes)
+
+
+def test_what_a_scope_does_not_hold_is_not_asked_twice_as_often_as_it_can_be() -> None:
+    pair = Pair(Book(A, SCOPE), Book(B))
     exchange = pair.exchange(pair.a)
-    for number, scope in enumerate(scopes[:-1]):
-        exchange.on_message_untrusted(SyncRequest(number, scope, bytes(32), ()), 0.0)
-    exchange.on_message_untrusted(SyncRequest(3, scopes[3], bytes(32), ()), 0.0)
+    for number in range(2):
+        exchange.on_message_untrusted(SyncRequest(number, SCOPE, bytes(32), ()), 0.0)
     with pytest.raises(LimitError):
-        exchange.on_message_untrusted(SyncRequest(1000, scopes[-1], bytes(32), ()), 0.0)
+        exchange.on_message_untrusted(SyncRequest(2, SCOPE, bytes(32), ()), 0.0)
+
+
+def test_an_extension_is_ignored_unless_it_is_mandatory() -> None:
+    pair = Pair(*books()).start()
+    exchange = pair.exchange(pair.a)
+    assert exchange.on_message_untrusted(Extension("example", False, b""), 0.0) == []
+    with pytest.raises(VersionError):
+        exchange.on_message_untrusted(Extension("example", True, b""), 0.0)
+
+
+def test_credentials_that_do_not_fit_one_message_go_ahead_in_pages() -> None:
+    announcement = Announcement(1, 1, A, bytes(16))
+    many = tuple(Credential(announcement, bytes(100_000)) for _ in range(30))
+    a, b = Pair(Book(A, SCOPE), Book(B)), Pair(Book(A, SCOPE), Book(B))
+    sender, joiner = a.exchange(a.a), b.exchange(b.b)
+    joiner.join(JoinRequest(SCOPE, SCOPE, b"", bytes(64), "b"))
+    effects = sender.on_admitted(SCOPE, JoinResponse(True, None, A, many))
+    told: list[Effect] = []
+    for effect in effects:
+        if isinstance(effect, Send) and not isinstance(effect.message, SyncRequest):
+            encode_message(effect.message)
+            told += joiner.on_message_untrusted(effect.message, 0.0)
+    assert told == [Joined(JoinResponse(True, None, A, many))]
+    # Nobody else's pages are kept; they are looked at as they come.
+    page = Credentials(SCOPE, many[:1])
+    assert joiner.on_message_untrusted(page, 0.0) == [Present(page)]
+    joiner.join(JoinRequest(SCOPE, SCOPE, b"", bytes(64), "b"))
+    for _ in range(CREDENTIAL_PAGES_MAX):
+        joiner.on_message_untrusted(page, 0.0)
+    with pytest.raises(LimitError):
+        joiner.on_message_untrusted(page, 0.0)
 
 
 def test_a_peer_may_announce_many_logs_and_not_more(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,8 +16,8 @@ from engram_sync.replication import (
 )
 from engram_sync.replication._limits import (
     QUESTIONS_MAX,
-    REQUESTS_MAX,
     SUBSCRIPTIONS_MAX,
+    WITHDRAWN_MAX,
 )
 from engram_wire import (
     ClockEntry,
@@ -226,15 +226,15 @@ def test_requests_that_come_and_go_leave_no_trace() -> None:
     a, b = books(of_a=1)
     pair = Pair(a, b)
     exchange = pair.exchange(a)
-    for number in range(3 * REQUESTS_MAX):
+    for number in range(3 * WITHDRAWN_MAX):
         a.shelves[SCOPE].readers.add(B)
         a.publish(SCOPE)
         exchange.on_message_untrusted(stated(number), 0.0)
         revoke(a, B)
         exchange.on_message_untrusted(stated(number), 0.0)
-    assert len(exchange._serving._withdrawn) <= REQUESTS_MAX
+    assert len(exchange._serving._withdrawn) <= WITHDRAWN_MAX
     # The newest may still be acknowledged: that crossed the refusal.
-    exchange.on_message_untrusted(SyncAck(3 * REQUESTS_MAX - 1), 0.0)
+    exchange.on_message_untrusted(SyncAck(3 * WITHDRAWN_MAX - 1), 0.0)
 
 
 def test_positions_are_bounded_over_all_requests(monkeypatch: pytest.MonkeyPatch) -> None:
