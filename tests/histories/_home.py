@@ -22,6 +22,7 @@ from engram_wire import Announcement, LogDomain, Record, RecordKind, Superseded,
 from tests.oracle import Event, Op, OpKind, Put
 
 from ._life_world import LifeWorld, put_value
+from ._release import without
 
 T = TypeVar("T")
 BOOT = "boot"
@@ -77,6 +78,8 @@ class Home:
     path: WritePath = field(init=False)
     backup: dict[bytes, Witness] | None = None
     """The witnesses of the time when its store was copied aside."""
+    unknown: frozenset[RecordKind] = frozenset()
+    """Kinds of records that its release does not know."""
 
     # -- opening -----------------------------------------------------------------------------
 
@@ -86,7 +89,13 @@ class Home:
         await self.nursery.start(self.store.serve)
         key = NodeKey(*keys_of(self.owner))
         self.path = WritePath(key, HomeClock(self), self.world.entropy)
-        await self.store.submit(lambda tx: self.path.load(tx, witnesses or {}, BOOT))
+        await self.store.submit(lambda tx: self.begin(tx, witnesses or {}))
+
+    def begin(self, tx: Transaction, witnesses: dict[bytes, Witness]) -> None:
+        """Make of the store what this release needs."""
+        with without(self.unknown):
+            self.path.load(tx, witnesses, BOOT)
+            self.path.begin(tx)
 
     async def close(self) -> dict[bytes, Witness]:
         """Close it; returns what proves continuity to the next opening."""
@@ -114,7 +123,7 @@ class Home:
         """Run ``work`` in one transaction of the write path."""
 
         def guarded(tx: Transaction) -> T:
-            with self.path.within(tx):
+            with without(self.unknown), self.path.within(tx):
                 return work(tx)
 
         return await self.store.submit(guarded)

@@ -171,11 +171,11 @@ def _events(state: EngramState) -> Mapping[str, str]:
 
 
 def _forget(acting: Acting) -> list[Draft]:
-    return [forget(acting.seen(), acting.word, acting.own)]
+    return forget(acting.seen(), acting.word, acting.own)
 
 
 def _archive(acting: Acting) -> list[Draft]:
-    return [archive(acting.seen(), acting.word, acting.own)]
+    return archive(acting.seen(), acting.word, acting.own)
 
 
 def _restore(acting: Acting) -> list[Draft]:
@@ -184,7 +184,7 @@ def _restore(acting: Acting) -> list[Draft]:
 
 def _erase(acting: Acting) -> list[Draft]:
     seen = acting.seen()
-    gone = [] if seen.is_deleted() else [forget(seen, acting.word, acting.own)]
+    gone = [] if seen.is_deleted() else forget(seen, acting.word, acting.own)
     path, key = acting.home.path, acting.home.path_key.public
     return [*gone, *erasing(acting.tx, path, key, seen, acting.own)]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from engram_sync.errors import UsageError
 from engram_sync.log import AuthoredBatch, Draft, Witness
-from engram_sync.memory import EngramState
+from engram_sync.memory import EngramState, Materialiser
 from engram_sync.memory._changes import change_of, is_applied
 from engram_sync.store import Reader, Transaction
 from engram_wire import LogDomain, RecordKind
@@ -119,8 +119,21 @@ class LeadersWaitForTheClock(Home):
         self.path.write = waiting  # type: ignore[method-assign]  # the defect
 
 
+class KeepsWhatOldRulesMade(Home):
+    """A newer release goes on with what the older one derived."""
+
+    async def open(self, witnesses: dict[bytes, Witness] | None = None) -> None:
+        honest = Materialiser.begin
+        Materialiser.begin = lambda *_: False  # type: ignore[method-assign]  # the defect
+        try:
+            await super().open(witnesses)
+        finally:
+            Materialiser.begin = honest  # type: ignore[method-assign]  # for all others
+
+
 TWIN_DEFECTS: tuple[type[Home], ...] = (
     HidesTheFuture,
+    KeepsWhatOldRulesMade,
     LeadersWaitForTheClock,
     RestatesWhenBehind,
     SparesTheFuture,

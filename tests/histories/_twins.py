@@ -27,7 +27,8 @@ from ._history import same
 from ._home import FOUNDER, Home
 from ._life import HOMES_MAX, RESUMED, Village
 from ._life_world import START_MS, LifeWorld, public_of
-from ._twin_acts import ENGRAMS, TEXT, Acting, begun_text, drafts_of
+from ._release import EARLIER
+from ._twin_acts import ENGRAMS, FIRST_CHAR, TEXT, Acting, begun_text, drafts_of
 from ._twin_views import NOTHING, Shown, Step, shown
 
 STEPS = (20, 40)
@@ -116,6 +117,8 @@ class TwinOutcome:
     erased: int = 0
     events: int = 0
     admitted: int = 0
+    upgraded: int = 0
+    """Homes that went on with a newer release, which knows more kinds of records."""
     forks: int = 0
 
     def add(self, other: "TwinOutcome") -> None:
@@ -141,6 +144,7 @@ class TwinVillage(Village):
     def _home(self, owner: str) -> Home:
         home = super()._home(owner)
         home.skew_ms = 0
+        home.unknown = self.rng.choice((EARLIER, *3 * (frozenset(),)))
         return home
 
     async def live(self, steps: int, users: object = None) -> None:
@@ -164,7 +168,7 @@ class TwinVillage(Village):
             elif draw < 0.92:
                 await self.admit(home, step)
             elif draw < 0.945:
-                await home.restart(proven=luck.random() < 0.5)
+                await self.restart_one(home, luck)
             elif draw < 0.97:
                 await self.copy_one(home, luck)
             else:
@@ -210,7 +214,9 @@ class TwinVillage(Village):
             return NOTHING
         view = show(reader, home.path.authors, state)
         if view.collaborative:
-            self.text.readers.read([(b"", ord(char)) for char in view.content])
+            # A release that cannot read a text says so in its place.
+            own = [ord(char) for char in view.content if ord(char) >= FIRST_CHAR]
+            self.text.readers.read([(b"", char) for char in own])
         self._check_order(home, view)
         held = [
             self.steps[record.payload_hash]
@@ -263,6 +269,14 @@ class TwinVillage(Village):
         )
         await target.receive(parcels)
 
+    async def restart_one(self, home: Home, luck: random.Random) -> None:
+        """Close a home and open it again, perhaps with a newer release."""
+        proven = luck.random() < 0.5
+        if home.unknown and luck.random() < 0.5:
+            home.unknown = frozenset()
+            self.counted.upgraded += 1
+        await home.restart(proven=proven)
+
     async def copy_one(self, home: Home, luck: random.Random) -> None:
         """Two homes go on from what was one."""
         if len(self.homes) < HOMES_MAX:
@@ -281,6 +295,12 @@ class TwinVillage(Village):
         await self.settle()
         self.rng = random.Random(self.world.seed)
         await self.join_late()
+        for home in self.homes:
+            if home.unknown:
+                home.unknown = frozenset()
+                await home.restart(proven=True)
+                await home.receive([])
+                self.counted.upgraded += 1
         found = {
             (home.name, engram): await home.store.read(partial(self._look_of, home, engram))
             for home in self.homes
