@@ -3,7 +3,14 @@
 from collections.abc import Callable
 
 from engram_crdt import Dot
-from engram_wire import InvalidRecordError, Record, Reference, Span, decode_edit_untrusted
+from engram_wire import (
+    SUPERSEDED_MAX,
+    InvalidRecordError,
+    Record,
+    Reference,
+    Span,
+    decode_edit_untrusted,
+)
 
 from ._dots import Context
 from ._limits import EDITED_CLOCKS_MAX
@@ -73,6 +80,7 @@ class _Text:
         self._first = first
         self.end = first
         """The author's own clocks from here on are not taken yet."""
+        self._deleted_from = 0
 
     def check_origin_untrusted(self, origin: Reference) -> None:
         self._stretch_untrusted(self._context.named.dot(*origin))
@@ -80,6 +88,12 @@ class _Text:
     def check_span_untrusted(self, span: Span) -> None:
         clock, last = span.clock, span.clock + span.length
         while clock < last:
+            # One record for each step: a short span over many costs as much as it reaches.
+            self._deleted_from += 1
+            if self._deleted_from > SUPERSEDED_MAX:
+                raise InvalidRecordError(
+                    f"an edit deletes text of more than {SUPERSEDED_MAX} records"
+                )
             clock += self._stretch_untrusted(self._context.named.dot(span.log, clock))
 
     def _stretch_untrusted(self, dot: Dot) -> int:

@@ -5,7 +5,7 @@ generation, never to delete everything and insert: two replacements that did not
 would be strung together.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 
 from engram_crdt import Dot, EngramDocument, EngramTexts, TextEdit
@@ -244,7 +244,7 @@ def _edited(text: str, ops: Sequence[_Op]) -> str:
 
 
 def _drafts(engram: bytes, made: TextEdit, own_log: bytes) -> list[Draft]:
-    """An edit as records: one, and more where one cannot name all that is deleted."""
+    """An edit as records: one, and more where one cannot delete it all."""
     if len(made.inserts) > PUTS_MAX:
         raise UsageError(
             f"the edits insert at {len(made.inserts)} places; at most {PUTS_MAX} fit in one update",
@@ -259,14 +259,33 @@ def _drafts(engram: bytes, made: TextEdit, own_log: bytes) -> list[Draft]:
         WireInsert(reference(i.left), reference(i.right), i.length) for i in made.inserts
     )
     puts = tuple((TEXT, encode(insert.text or "")) for insert in made.inserts)
-    spans = [Span(*_reference(dot, own_log), length) for dot, length in made.deletes]
+    parts = [
+        _sorted(Span(*_reference(dot, own_log), length) for dot, length in part)
+        for part in _parts(made.deletes)
+    ]
     drafts: list[Draft] = []
-    while inserts or spans:
-        head, spans = _sorted(spans[:SUPERSEDED_MAX]), spans[SUPERSEDED_MAX:]
-        edit = WireEdit(generation, inserts, head)
+    for deletes in parts or [()] * bool(inserts):
+        edit = WireEdit(generation, inserts, deletes)
         drafts.append(Draft(RecordKind.EDIT, engram, puts, edit=edit))
         inserts, puts = (), ()
     return drafts
+
+
+def _parts(spans: Iterable[tuple[Dot, int]]) -> Iterator[list[tuple[Dot, int]]]:
+    """Deleted spans in parts that one edit each can delete, however many records wrote them."""
+    part: list[tuple[Dot, int]] = []
+    room = SUPERSEDED_MAX
+    for (log, first), length in spans:
+        clock, end = first, first + length
+        while clock < end:
+            size = min(end - clock, room)
+            part.append((Dot(log, clock), size))
+            clock, room = clock + size, room - size
+            if not room:
+                yield part
+                part, room = [], SUPERSEDED_MAX
+    if part:
+        yield part
 
 
 def _sorted(spans: Iterable[Span]) -> tuple[Span, ...]:

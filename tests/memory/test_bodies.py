@@ -7,8 +7,13 @@ import pytest
 
 from engram_sync.conflicts import LifecycleConflict, ValueConflict, as_seen_by
 from engram_sync.errors import PreconditionError, UsageError
+from engram_sync.log import Draft
 from engram_sync.memory import node_text
 from engram_sync.results import Delete, Engram, Insert
+from engram_wire import SUPERSEDED_MAX, RecordKind, Reference, Span
+from engram_wire import Edit as WireEdit
+from engram_wire import Insert as WireInsert
+from engram_wire.cbor import encode
 
 from .desk import Desk, desks
 from .meeting import agree, meet
@@ -230,3 +235,38 @@ async def test_a_long_text_is_one_memory() -> None:
         e = await text_of(ann, long)
         assert e.content == long
         assert (await ann.update(e, edits=[Delete(1, 99_998)])).content == "😀a"
+
+
+@pytest.mark.slow
+async def test_a_long_text_is_deleted_in_as_many_edits_as_it_takes() -> None:
+    """No edit deletes more than 4,096 units, so none reaches over more records than that."""
+    async with desks(2) as (ann, bob):
+        e = await text_of(ann, "0123456789" * 1_000)
+        e = await ann.update(e, edits=[Insert(0, "first "), Delete(5_006, 5_000)])
+        assert e.content == "first " + "0123456789" * 500
+        e = await ann.update(e, content="another")
+        assert (await agree(ann, bob, e)).content == "another"
+        assert await bob.conflicts() == []
+
+
+@pytest.mark.slow
+async def test_an_edit_that_reaches_over_more_records_than_one_can_name_is_invalid() -> None:
+    """A span of a few bytes reaches over as many records as there are units in it."""
+    engram, body, one = bytes(16), Reference(None, 0), WireInsert(None, None, 1)
+    begun = Draft(RecordKind.CREATE, engram, (("r/body", encode("")),))
+    insert = Draft(
+        RecordKind.EDIT, engram, (("x/body", encode("x")),), edit=WireEdit(body, (one,), ())
+    )
+
+    def delete(*spans: Span) -> list[Draft]:
+        return [Draft(RecordKind.EDIT, engram, (), edit=WireEdit(body, (), spans))]
+
+    async with desks() as (ann,):
+        await ann.write(lambda _tx, _log: [begun, *[insert] * (SUPERSEDED_MAX + 1)])
+        for spans in (
+            [Span(None, 1, SUPERSEDED_MAX + 1)],
+            [Span(None, 1, 100), Span(None, 101, SUPERSEDED_MAX - 99)],
+        ):
+            with pytest.raises(UsageError, match="text of more than 4096 records"):
+                await ann.write(lambda _tx, _log, spans=spans: delete(*spans))
+        await ann.write(lambda _tx, _log: delete(Span(None, 1, SUPERSEDED_MAX)))
