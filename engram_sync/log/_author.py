@@ -30,7 +30,7 @@ from ._batches import AuthoredBatch, Draft, Run
 from ._check import RunCheck
 from ._commit import commit, set_live
 from ._limits import JOIN_SALT, NO_ENGRAM
-from ._lineage import Reach, joined
+from ._lineage import Reach, cover
 from ._logs import LogState
 from ._references import written
 from ._registry import Advance, Registry
@@ -163,10 +163,13 @@ def _heads(registry: Registry, rules: Rules, log: LogState, history: History) ->
             and other.domain == log.domain
             and rules.leads(log.scope, other.author)
         ]
-        vectors = [registry.past_of(other, history).seen for other in (log, *wanted)]
-        vectors += [{o.before[0].n: o.before[1]} for o in wanted if o.before is not None]
-        seen = Reach(joined(registry.by_number, *vectors), registry.by_number)
-        tips = [other for other in wanted if seen.in_log(other) < other.seq]
+        seen: dict[int, int] = {}
+        for other in (log, *wanted):
+            cover(seen, registry.past_of(other, history).seen)
+            if other.before is not None:
+                cover(seen, {other.before[0].n: other.before[1]})
+        reach = Reach(seen, registry.by_number)
+        tips = [other for other in wanted if reach.in_log(other) < other.seq]
     return sorted(tip.head for tip in tips)
 
 

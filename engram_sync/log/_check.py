@@ -6,7 +6,7 @@ columns, without a look at the single record.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -30,7 +30,7 @@ from engram_wire import (
 from ._dots import Context, check_dots_untrusted
 from ._edits import check_edit_untrusted
 from ._endings import check_erase_untrusted, check_seal_untrusted
-from ._lineage import depth_of, joined
+from ._lineage import Position, depth_of, extended
 from ._logs import LogState
 from ._names import Named, named_at
 from ._past import Past, encode_past
@@ -159,20 +159,21 @@ class RunCheck:
     # -- deps and auth -----------------------------------------------------------------------
 
     def _context_untrusted(self, record: Record) -> None:
-        seen: list[Mapping[int, int]] = []
+        named: list[Position] = []
         members = self.log.domain == LogDomain.MEMBERS
         for head in decode_ids_untrusted(record.deps):
             place = self._place_untrusted(record, head)
             if place.log.domain != self.log.domain:
                 what = "a membership record" if members else "a data record"
                 raise InvalidRecordError(f"{what} depends on a log of the other domain")
-            seen += ({place.log.n: place.seq}, place.past(self.history))
-        auth = self._auth_untrusted(record, seen)
-        if seen:
-            self.past = Past(joined(self.registry.by_number, self.past.seen, *seen), auth)
+            named.append(place.position(self.history))
+        auth = self._auth_untrusted(record, named)
+        if named:
+            seen = extended(self.past.seen, named, self.registry.by_number)
+            self.past = Past(seen, auth)
             self.pasts.append((record.seq, encode_past(self.past)))
 
-    def _auth_untrusted(self, record: Record, seen: list[Mapping[int, int]]) -> bytes:
+    def _auth_untrusted(self, record: Record, named: list[Position]) -> bytes:
         heads = decode_auth_untrusted(record.auth)
         if self.log.domain == LogDomain.MEMBERS:
             if heads is not None:
@@ -186,7 +187,7 @@ class RunCheck:
             place = self._place_untrusted(record, head)
             if place.log.domain != LogDomain.MEMBERS:
                 raise InvalidRecordError("auth names a position of a data log")
-            seen += ({place.log.n: place.seq}, place.past(self.history))
+            named.append(place.position(self.history))
         if not self.rules.may_write(self.log.scope, heads, self.log.author):
             raise InvalidRecordError("the author may not write at the membership heads it names")
         return record.auth

@@ -7,6 +7,7 @@ much as one that was started once.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
 
 from ._logs import LogState
 
@@ -58,7 +59,7 @@ class Reach:
     """How far a causal past reaches in any log.
 
     Args:
-        seen: The past: local numbers to positions, as ``joined`` writes it.
+        seen: The past: local numbers to positions, as ``extended`` writes it.
         by_number: The log of a number.
     """
 
@@ -75,36 +76,49 @@ class Reach:
         return max([self._seen.get(log.n, 0), *(behind(other, log) for other in related)])
 
 
-def joined(by_number: ByNumber, *vectors: Mapping[int, int]) -> dict[int, int]:
-    """The smallest vector that covers all of ``vectors``, without what goes without saying."""
-    first, *others = vectors
-    result, raised = dict(first), set[int]()
-    for vector in others:
-        for n, seq in vector.items():
-            if seq > result.get(n, 0):
-                result[n] = seq
-                raised.add(n)
-    authors = {log.author for log in map(by_number, raised)}
-    if len(result) > 1 and raised:
-        groups = _by_author(log for log in map(by_number, result) if log.author in authors)
-        for group in groups.values():
-            if len(group) > 1:
-                _reduce(result, group, raised)
+class Position(NamedTuple):
+    """A position that a record names."""
+
+    log: LogState
+    seq: int
+    past: Callable[[], Mapping[int, int]]
+    """What it has behind it."""
+
+
+def extended(
+    seen: Mapping[int, int], positions: Iterable[Position], by_number: ByNumber
+) -> dict[int, int]:
+    """The smallest past that covers ``seen`` and ``positions``; lineages are not spelt out."""
+    result = dict(seen)
+    # Most often the newest ones have the others behind them, whose pasts are not looked at then.
+    for log, seq, past in sorted(positions, key=lambda p: (p.log.n, p.seq), reverse=True):
+        if result.get(log.n, 0) < seq:
+            cover(result, past())
+            cover(result, {log.n: seq})
+    _reduce(result, by_number)
     return result
 
 
-def _reduce(result: dict[int, int], group: Iterable[LogState], raised: set[int]) -> None:
-    """Leave out the positions of one author that others, of which one is new, have behind them."""
-    logs = {log.n: log for log in group}
-    for n in raised & logs.keys():
-        if n not in logs:
+def cover(result: dict[int, int], vector: Mapping[int, int]) -> None:
+    """Let ``result`` reach at least as far as ``vector``."""
+    for n, seq in vector.items():
+        if seq > result.get(n, 0):
+            result[n] = seq
+
+
+def _reduce(result: dict[int, int], by_number: ByNumber) -> None:
+    """Leave out what others of the same author have behind them by their lineage."""
+    for group in _by_author(map(by_number, result)).values():
+        if len(group) == 1:
             continue
-        for other in [log for log in logs.values() if log.n != n]:
-            if behind(logs[n], other) >= result[other.n]:
-                del result[other.n], logs[other.n]
-            elif behind(other, logs[n]) >= result[n]:
-                del result[n], logs[n]
-                break
+        depths = sorted({depth_of(log) for log in group})
+        for log in group:
+            for depth in depths:
+                if depth >= log.depth:
+                    break
+                last = _at_depth(log, depth + 1).before
+                if last is not None and last[1] >= result.get(last[0].n, last[1] + 1):
+                    del result[last[0].n]
 
 
 def _by_author(logs: Iterable[LogState]) -> dict[bytes, list[LogState]]:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from engram_wire import Record, extend
 
 from ._errors import MissingDependencyError
+from ._lineage import Position
 from ._logs import LogState
 from ._past import Past, decode_past
 from ._registry import Registry
@@ -20,9 +21,13 @@ class Place(NamedTuple):
     """The log that holds the record, not a branch of it."""
     seq: int
 
-    def past(self, history: History) -> Mapping[int, int]:
-        """How far the position has seen other logs, but for those of its lineage."""
-        return past_at(self.registry, self.log, self.seq, history).seen
+    def position(self, history: History) -> Position:
+        """The same with what it has behind it."""
+
+        def past() -> Mapping[int, int]:
+            return past_at(self.registry, self.log, self.seq, history).seen
+
+        return Position(self.log, self.seq, past)
 
 
 def past_at(registry: Registry, log: LogState, seq: int, history: History) -> Past:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engram_sync.log import Draft, LogState, MissingDependencyError
-from engram_sync.log._lineage import Reach, behind
+from engram_sync.log._lineage import Position, Reach, behind, extended
 from engram_sync.log._resolve import past_at
 from engram_wire import decode_auth_untrusted, decode_ids_untrusted, extend
 from tests.log.replica import Replica, create, engram_id, update
@@ -163,3 +163,25 @@ def test_pasts_in_memory_are_bounded_and_read_again_when_they_are_needed(
     world.ann.now_ms += 1
     check(world.ann, world.scope)
     assert world.ann.reopened().state(world.scope) == world.ann.state(world.scope)
+
+
+def test_what_a_named_position_has_behind_it_is_looked_at_once_however_often_it_is_named() -> None:
+    """Else a member with many logs, each naming the others, takes the square of their number."""
+    world = World()
+    logs: list[LogState] = []
+    for number in range(30):
+        world.ann.incarnation = number.to_bytes(16, "big")
+        logs.append(world.ann.write(world.scope, create(engram_id(number))).log)
+    asked: list[int] = []
+
+    def position(log: LogState) -> Position:
+        def past() -> dict[int, int]:
+            asked.append(log.n)
+            return dict(world.ann.past_of(log).seen)
+
+        return Position(log, log.seq, past)
+
+    by_number = world.ann.ledger.log_by_number
+    seen = extended({}, [position(log) for log in logs], by_number)
+    assert asked == [logs[-1].n], "the newest one has all the others behind it"
+    assert all(Reach(seen, by_number).in_log(log) == log.seq for log in logs)
