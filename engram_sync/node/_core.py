@@ -259,9 +259,13 @@ class Core:
             while self.receiving():
                 await self.wait_change()
 
+    async def sweep(self, scope: bytes) -> None:
+        """Materialise one more slice of a scope."""
+        await self.write(partial(self._sweep_slice, scope), weight=self._sweep_records)
+
     async def _sweep(self, scope: bytes) -> None:
         try:
-            await self.write(partial(self._sweep_slice, scope), weight=self._sweep_records)
+            await self.sweep(scope)
         except EngramError as error:
             self.problems["materialise"] = error.message
             log.error("records cannot be materialised", reason=error.message)

@@ -11,7 +11,7 @@ from engram_sync.memory import compare_rows, rows_of
 from engram_sync.node._clock_checks import clock_problems
 from engram_sync.node._core import Core
 from engram_sync.node._erasures import erasures
-from engram_sync.node._limits import SWEEP_RECORDS
+from engram_sync.node._limits import SWEEP_RECORDS_MIN
 from engram_sync.node._log_checks import log_checks
 from engram_sync.node._log_counts import open_log_problems
 from engram_sync.node._upkeep import CompactedSlice, compact_slice, plan_slice
@@ -19,6 +19,9 @@ from engram_sync.results import Check, Compaction, Doctor, Saving
 from engram_sync.store import EngramRow, MergedRuns, Reader, Transaction
 
 DAY_MS = 86_400_000
+CHECK_SWEEPS = 1_000
+"""Slices of records that arrive meanwhile, for which a check waits before it calls itself
+unfinished; beside those for what waited when it began."""
 CHECK_ROWS = 64
 """Memories replayed in one job: each costs a fraction of a millisecond per record."""
 MERGE_RUNS = 512
@@ -203,16 +206,30 @@ async def _documents(core: Core) -> Check:
     """Every memory against the records that it was made from."""
     problems: list[str] = []
     count = 0
+    patience = await core.read(_patience)
     for scope in tuple(core.scopes):
         after: EngramRow | None = None
         while True:
-            page = await _checked_page(core, scope, after)
+            page = await _checked_page(core, scope, after, patience)
+            if page is None:
+                return _unfinished(problems, count)
             problems += page.problems
             count += page.rows
             after = page.after
             if after is None:
                 break
     return _damage("memories", problems, f"as their records say: {count:,}")
+
+
+def _unfinished(problems: list[str], count: int) -> Check:
+    """What was found until more arrived than could be compared."""
+    if problems:
+        return _damage("memories", problems, "")
+    detail = (
+        f"as their records say, the {count:,} that were compared; more arrives than can be"
+        " compared, so run it again later"
+    )
+    return Check("memories", ok=False, detail=detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,8 +239,34 @@ class _Page:
     after: EngramRow | None
 
 
-async def _checked_page(core: Core, scope: bytes, after: EngramRow | None) -> _Page:
-    """Compare the next rows of a scope, once nothing of it waits to be materialised."""
+@dataclass(slots=True)
+class _Patience:
+    """How long a check waits for records that keep arriving: for what waited when it began, and
+    some more, but not for ever.
+    """
+
+    sweeps: int
+
+    def spent(self) -> bool:
+        """Count one slice that is waited for; whether that was one too many."""
+        self.sweeps -= 1
+        return self.sweeps < 0
+
+
+def _patience(reader: Reader) -> _Patience:
+    rows = [(row.n, row.materialised) for row in reader.scopes()]
+    waiting = sum(reader.records_after(n, materialised) for n, materialised in rows)
+    return _Patience(CHECK_SWEEPS + 2 * waiting // SWEEP_RECORDS_MIN)
+
+
+async def _checked_page(
+    core: Core, scope: bytes, after: EngramRow | None, patience: _Patience
+) -> _Page | None:
+    """Compare the next rows of a scope, once nothing of it waits to be materialised.
+
+    Returns:
+        None where more arrives than is materialised.
+    """
 
     def job(reader: Reader) -> _Page | None:
         row = reader.scope(core.path.ledger.scope_number(scope))
@@ -236,11 +279,9 @@ async def _checked_page(core: Core, scope: bytes, after: EngramRow | None) -> _P
 
     while True:
         page = await core.read(job)
-        if page is not None:
+        if page is not None or patience.spent():
             return page
-        await core.write(
-            lambda tx: core.path.sweep(tx, scope, limit=SWEEP_RECORDS), weight=SWEEP_RECORDS
-        )
+        await core.sweep(scope)
 
 
 async def _shortcomings(core: Core) -> list[Check]:

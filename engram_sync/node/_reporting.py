@@ -110,7 +110,7 @@ async def status(core: Core, sharing: Sharing, *, running: bool) -> Status:
             reader.scopes(),
             earlier(reader).memories,
             _lags(reader),
-            Counter(row.scope for row in reader.conflicted()),
+            {row.n: reader.conflicted_count(row.n) for row in reader.scopes()},
             erasures(core, reader),
             missing(core, reader),
             clock_problems(core, reader),
@@ -194,11 +194,7 @@ def _sync_state(known: list[PeerStatus]) -> str:
 
 
 def _lags(reader: Reader) -> dict[int, int]:
-    lags: dict[int, int] = {}
-    for row in reader.scopes():
-        runs = reader.runs(row.n, row.materialised, 1 << 31)
-        lags[row.n] = sum(run.last - run.first + 1 for run in runs)
-    return lags
+    return {row.n: reader.records_after(row.n, row.materialised) for row in reader.scopes()}
 
 
 def _scope(

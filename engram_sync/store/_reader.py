@@ -58,6 +58,10 @@ class Reader(Protocol):
         """Runs of ``scope`` that arrived after ``after_arrival``, in order of arrival."""
         ...
 
+    def records_after(self, scope: int, arrival: int) -> int:
+        """How many records of ``scope`` arrived after ``arrival``."""
+        ...
+
     def last_arrival(self, scope: int) -> int:
         """Arrival of the newest run of ``scope``; 0 when there is none."""
         ...
@@ -246,6 +250,10 @@ class Reader(Protocol):
 
     def conflicted(self, scope: int | None = None) -> list[EngramRow]:
         """Engrams with an open conflict, newest first within each scope."""
+        ...
+
+    def conflicted_count(self, scope: int) -> int:
+        """How many engrams of ``scope`` have an open conflict."""
         ...
 
     def search(

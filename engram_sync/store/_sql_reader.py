@@ -121,6 +121,11 @@ class SqlReader(SqlElements):
             found += [EngramRow(*row) for row in self._sql.all(sql, (number,))]
         return found
 
+    def conflicted_count(self, scope: int) -> int:
+        return self._sql.number(
+            "SELECT count(*) FROM eng WHERE scope = ? AND conflict <> 0", (scope,)
+        )
+
     def _scope_numbers(self, scope: int | None) -> list[int]:
         if scope is not None:
             return [scope]

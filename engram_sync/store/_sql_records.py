@@ -63,6 +63,13 @@ class SqlRecords:
         sql = _RUN + " WHERE scope = ? AND arrival > ? ORDER BY arrival LIMIT ?"
         return [RunRow(*row) for row in self._sql.all(sql, (scope, after_arrival, limit))]
 
+    def records_after(self, scope: int, arrival: int) -> int:
+        return self._sql.number(
+            "SELECT coalesce(sum((id & 0xFFFFFFFFFF) - first + 1), 0) FROM run"
+            " WHERE scope = ? AND arrival > ?",
+            (scope, arrival),
+        )
+
     def last_arrival(self, scope: int) -> int:
         return self._sql.number(
             "SELECT coalesce(max(arrival), 0) FROM run WHERE scope = ?", (scope,)

@@ -10,9 +10,11 @@ from trio.testing import MockClock
 
 from engram_sync.config import Config
 from engram_sync.errors import UsageError
-from engram_sync.node import Node
+from engram_sync.node import Node, _maintenance
+from engram_sync.node._core import Core
 from engram_sync.node._home import Home
 from engram_sync.results import Check, Doctor
+from engram_sync.store import Transaction
 
 from .village import DiskPremises, Village, agent_scope, agreement
 
@@ -127,3 +129,28 @@ async def test_a_compaction_of_the_future_is_refused(
         for days in (-1, float("nan")):
             with pytest.raises(UsageError):
                 await a.compact(keep_days=days)
+
+
+async def test_a_doctor_ends_where_more_arrives_than_it_can_compare(
+    village: Village, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_maintenance, "CHECK_SWEEPS", 3)
+    async with village.open("a", online=False) as a:
+        await a.remember("one")
+        core = a._core
+        swept: list[bytes] = []
+
+        async def never(scope: bytes) -> None:
+            swept.append(scope)
+
+        def arrives(tx: Transaction) -> None:
+            row = tx.scope(core.path.ledger.scope_number(core.facts.agent_scope))
+            assert row is not None
+            tx.update_scope(row._replace(materialised=row.materialised - 1))
+
+        await core.store.submit(arrives)
+        monkeypatch.setattr(Core, "sweep", lambda _, scope: never(scope))
+        found = check(await a.doctor(), "memories")
+        assert (found.ok, found.damaged) == (False, False)
+        assert "run it again" in found.detail
+        assert swept

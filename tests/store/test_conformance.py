@@ -265,6 +265,7 @@ async def test_only_engrams_with_an_open_conflict_are_conflicted(store: Store) -
     everywhere = await store.read(lambda reader: reader.conflicted())
     assert [(row.scope, row.hlc) for row in everywhere] == [(one, 3), (one, 1), (two, 9)]
     assert len(await store.read(lambda reader: reader.conflicted(two))) == 1
+    assert await store.read(lambda reader: reader.conflicted_count(two)) == 1
 
 
 async def test_a_peer_is_remembered_replaced_and_forgotten(store: Store) -> None:
