@@ -12,6 +12,7 @@ from ._batches import Draft as Draft
 from ._batches import IngestBatch as IngestBatch
 from ._batches import Run as Run
 from ._batches import Split as Split
+from ._batches import Void as Void
 from ._errors import GapError as GapError
 from ._errors import MissingDependencyError as MissingDependencyError
 from ._errors import SignedPosition as SignedPosition
@@ -58,6 +59,7 @@ __all__ = [
     "SignedPosition",
     "Split",
     "Taking",
+    "Void",
     "Witness",
     "continues",
     "decode_past",

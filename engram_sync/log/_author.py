@@ -34,7 +34,7 @@ from ._lineage import Reach, cover
 from ._logs import LogState
 from ._references import written
 from ._registry import Advance, Registry
-from ._resolve import follow
+from ._resolve import follow, head_at
 from ._views import History, Rules
 
 _JOIN = Draft(RecordKind.JOIN, NO_ENGRAM)
@@ -100,6 +100,7 @@ def author(
     secret_key: bytes,
     auth: Sequence[bytes],
     clocks: Mapping[bytes, int],
+    heads: Sequence[bytes] | None,
     history: History,
 ) -> AuthoredBatch:
     """Append ``drafts`` to an own log; see ``Ledger.author``."""
@@ -111,23 +112,23 @@ def author(
         raise UsageError(f"log {log.id.hex()[:16]} is forked; nobody may continue it")
     past = registry.past_of(log, history)
     stated = _stated(rules, log, auth, past.auth)
-    heads = _heads(registry, rules, log, history)
+    named = _heads(registry, rules, log, history) if heads is None else list(heads)
     rows = _Rows(log.seq, now_ms, dict(clocks))
     forked = registry.scope(log.scope).branches > 0
     rest = list(zip(drafts, salts, strict=True))
-    if len(heads) > DEPS_MAX and drafts[0].kind == RecordKind.SEAL and not forked:
+    if len(named) > DEPS_MAX and drafts[0].kind == RecordKind.SEAL and not forked:
         # First of all: a log continues what its first record seals.
         (seal, salt), *rest = rest
         rows.add(seal, salt, encode_ids(_ends(registry, log.scope, seal)), stated)
         stated = AUTH_UNCHANGED
-    *joins, last = _chunks(heads, DEPS_MAX)
+    *joins, last = _chunks(named, DEPS_MAX)
     for names in joins:
         rows.add(_JOIN, JOIN_SALT, encode_ids(names), stated)
         stated = AUTH_UNCHANGED
     deps = encode_ids(last)
     for draft, salt in rest:
-        named = written(registry, log, draft, history) if forked else draft
-        rows.add(named, salt, deps, stated)
+        told = written(registry, log, draft, history) if forked else draft
+        rows.add(told, salt, deps, stated)
         deps, stated = NO_IDS, AUTH_UNCHANGED
     return _sign(registry, rules, log, rows.records, secret_key=secret_key, history=history)
 
@@ -152,7 +153,8 @@ def _heads(registry: Registry, rules: Rules, log: LogState, history: History) ->
 
     Data logs name data, membership logs name the leaders' membership logs: whoever is shown an
     admission has to be shown all that is behind it, and what other members write there must not
-    be able to outgrow that.  The membership behind data is named by ``auth``.
+    be able to outgrow that.  The membership behind data is named by ``auth``.  Of a log with a
+    void end, what stands is named: somebody may have refused the rest.
     """
     tips = [tip for tip in registry.tips(log.scope, log.domain, history) if tip is not log]
     if log.domain == LogDomain.MEMBERS and not all(rules.leads(log.scope, t.author) for t in tips):
@@ -170,7 +172,7 @@ def _heads(registry: Registry, rules: Rules, log: LogState, history: History) ->
                 cover(seen, {other.before[0].n: other.before[1]})
         reach = Reach(seen, registry.by_number)
         tips = [other for other in wanted if reach.in_log(other) < other.seq]
-    return sorted(tip.head for tip in tips)
+    return sorted(head_at(tip, tip.stands(tip.seq), history) for tip in tips)
 
 
 def _chunks(heads: list[bytes], size: int) -> list[list[bytes]]:
@@ -226,4 +228,5 @@ def _sign(
         hlc=log.hlc,
         erased=done.erased,
         sealed=done.sealed,
+        void=done.void,
     )

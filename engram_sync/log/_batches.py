@@ -59,6 +59,17 @@ class Split:
     and nothing has to move for one branch more."""
 
 
+class Void(NamedTuple):
+    """The end of a log that its author has declared void; it may not be held yet."""
+
+    log: bytes
+    """Its id."""
+    last: int
+    """The last position that stands."""
+    stood: int
+    """The last position held that stood until now; 0 when none is held."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """What is added to one log.  The caller inserts all of it, then calls nobody."""
@@ -79,6 +90,8 @@ class Batch:
     records may name it all the same."""
     erased: tuple[tuple[int, int], ...] = ()
     """(log number, seq) of each record whose payload is to be purged and never taken again."""
+    void: tuple[Void, ...] = ()
+    """What a record of this batch voids, of logs of its author."""
     sealed: tuple[tuple[int, int], ...] = ()
     """(log number, seq) of each log that a record of this batch seals, and of its trunks."""
 

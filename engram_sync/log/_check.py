@@ -16,6 +16,7 @@ from engram_wire import (
     NO_IDS,
     NO_SUPERSEDED,
     InvalidRecordError,
+    LimitError,
     LogDomain,
     Record,
     RecordKind,
@@ -29,7 +30,7 @@ from engram_wire import (
 
 from ._dots import Context, check_dots_untrusted
 from ._edits import check_edit_untrusted
-from ._endings import check_erase_untrusted, check_seal_untrusted
+from ._endings import check_erase_untrusted, check_seal_untrusted, check_void_untrusted
 from ._lineage import Position, depth_of, extended
 from ._logs import LogState
 from ._names import Named, named_at
@@ -66,6 +67,8 @@ class RunCheck:
     """(log, seq) of each log that they end."""
     continues: tuple[LogState, int] | None = None
     """The newest log that the first record of this one seals, and where."""
+    void: list[tuple[bytes, int]] = field(default_factory=list[tuple[bytes, int]])
+    """(log id, last position that stands) of each log of which they void the rest."""
     _undo: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
     _fresh: list[Record] = field(default_factory=list[Record])
     """Records of this walk, which the store does not hold yet."""
@@ -99,8 +102,7 @@ class RunCheck:
             MissingDependencyError: One names a position that is not held.
             WireError: One is invalid, that at ``failed_at``.  The walk ends here.
         """
-        past, applied = self.past, len(self._undo)
-        pasts, erased, sealed = len(self.pasts), len(self.erased), len(self.sealed)
+        before, applied = self._found(), len(self._undo)
         self._fresh += records
         self.failed_at = records[0].seq
         try:
@@ -109,11 +111,19 @@ class RunCheck:
             else:
                 yield from self._changes_untrusted(records)
         except Exception:
-            self.past = past
-            del self.pasts[pasts:], self.erased[erased:], self.sealed[sealed:]
+            self._forget(before)
             self._revert(applied)
             raise
         self.hlc = records[-1].hlc
+
+    def _found(self) -> tuple[Past, int, int, int, int]:
+        lengths = len(self.pasts), len(self.erased), len(self.sealed), len(self.void)
+        return self.past, *lengths
+
+    def _forget(self, found: tuple[Past, int, int, int, int]) -> None:
+        """Go back to what was found when ``_found`` was asked."""
+        self.past, pasts, erased, sealed, void = found
+        del self.pasts[pasts:], self.erased[erased:], self.sealed[sealed:], self.void[void:]
 
     def take_undo(self) -> list[Callable[[], None]]:
         """What undoes all that the rules applied, to be called in reverse order."""
@@ -128,12 +138,28 @@ class RunCheck:
             self._undo.pop()()
 
     def _changes_untrusted(self, records: Sequence[Record]) -> Iterator[None]:
-        for index in self._remarkable(records):
-            record = records[index]
+        last = records[-1].seq
+        standing = records[: max(0, len(records) - (last - self.log.stands(last)))]
+        for index in self._remarkable(standing) if standing else ():
+            record = standing[index]
             self.failed_at = record.seq
             self._context_untrusted(record)
             yield from self._change_untrusted(record)
             yield
+        for record in records[len(standing) :]:
+            yield from self._void_untrusted(record)
+            yield
+
+    def _void_untrusted(self, record: Record) -> Iterator[None]:
+        """Take a record that is void.  It changes nothing, so it need not be valid: what is not is
+        chained, and that is all.  Otherwise whoever refused it could never hold this log again.
+        """
+        before = self._found()
+        try:
+            self._context_untrusted(record)
+            yield from self._change_untrusted(record)
+        except (InvalidRecordError, LimitError):
+            self._forget(before)
 
     def _remarkable(self, records: Sequence[Record]) -> Iterable[int]:
         """Indices of the records that need a look of their own."""
@@ -223,6 +249,9 @@ class RunCheck:
 
     def _references_untrusted(self, record: Record, shape: Shape) -> Iterator[None]:
         own, named = self.log, self._named_by(record)
+        if shape.kind == RecordKind.VOID:
+            self.void += check_void_untrusted(record, own, named)
+            return
         if shape.kind == RecordKind.SEAL:
             sealed = check_seal_untrusted(record, own, named)
             if record.seq == 1 and sealed:
@@ -256,7 +285,8 @@ class RunCheck:
         if log == self.log.id:
             return self.log
         state = self.registry.log(log, self.log.scope)
-        assert state is not None, "references resolve to logs that are held"
+        if state is None:
+            raise InvalidRecordError(f"log {log.hex()[:16]} is not in this engram")
         return state
 
     def _leads(self) -> bool:

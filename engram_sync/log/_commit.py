@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from ._batches import Split
+from ._batches import Split, Void
 from ._check import RunCheck
 from ._logs import LogState
 from ._registry import Advance, Registry
@@ -15,6 +15,7 @@ class Committed(NamedTuple):
     """Whether the log is new."""
     erased: tuple[tuple[int, int], ...]
     sealed: tuple[tuple[int, int], ...]
+    void: tuple[Void, ...]
     own_ended: bool
 
 
@@ -37,8 +38,16 @@ def commit(
     for part, seq in check.sealed:
         sealed += registry.seal(part, seq)
         ended |= end_live(registry, part)
+    void: list[Void] = []
+    for name, last in check.void:
+        stood = registry.void(log.scope, name, log.author, last)
+        if stood is not None:
+            void.append(Void(name, last, stood))
+            part_of = registry.log(name, log.scope)
+            ended |= part_of is not None and end_live(registry, part_of)
     erased = tuple([(part.n, seq) for part, seq in check.erased])
-    return Committed(new, erased, tuple([(part.n, part.sealed) for part in sealed]), ended)
+    marks = tuple([(part.n, part.sealed) for part in sealed])
+    return Committed(new, erased, marks, tuple(void), ended)
 
 
 def set_live(registry: Registry, log: LogState, *, live: bool) -> None:

@@ -1,4 +1,4 @@
-"""Records that end something: an erasure of payloads, a seal of finished logs."""
+"""Records that end something: payloads, finished logs, what is void of a log."""
 
 from collections.abc import Callable
 
@@ -76,3 +76,38 @@ def check_seal_untrusted(record: Record, own: LogState, named: Named) -> list[tu
             )
         sealed.append((part, item.clock))
     return sealed
+
+
+def check_void_untrusted(record: Record, own: LogState, named: Named) -> list[tuple[bytes, int]]:
+    """Check a void: what follows a position of a log of one's own is not to count.
+
+    Args:
+        record: A record of kind VOID.
+        own: Its log.
+        named: What its references mean.
+
+    Returns:
+        (log id, last position that stands) of each.  A log that is void from its beginning need
+        not be held, and may turn out to be another author's: then the void is of nothing.
+
+    Raises:
+        WireError: A position is not in the record's past, or not of the author's own data log.
+    """
+    if record.engram != NO_ENGRAM:
+        raise InvalidRecordError("a void in an engram")
+    void: list[tuple[bytes, int]] = []
+    for item in decode_superseded_untrusted(record.superseded, kind=RecordKind.VOID, puts=0):
+        assert item.log is not None, "no void names its own log"
+        if not item.clock:
+            void.append((item.log, 0))
+            continue
+        part = named.part(item.log, item.clock)
+        if part.author != own.author or part.domain != LogDomain.DATA or named.own(part):
+            raise InvalidRecordError("a void of a log that is not another own data log")
+        if item.clock > named.seen(part):
+            raise InvalidRecordError(
+                f"a void of log {part.id.hex()[:16]} after {item.clock}, which its past has up to "
+                f"{named.seen(part)}"
+            )
+        void.append((part.id, item.clock))
+    return void

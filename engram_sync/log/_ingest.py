@@ -175,6 +175,8 @@ class _Taking:
         refused, root = self.intake.refused, self.fit.log.root
         if not refused.any_of(root):
             return new, None
+        if self.fit.log.stands(self.fit.position + 1) <= self.fit.position:
+            return new, None  # What is void need not be valid.
         heads = enumerate(follow(self.fit.start, self.frame.records), self.frame.first)
         found = ((seq, refused.of(root, head)) for seq, head in heads)
         end, refusal = next((pair for pair in found if pair[1]), (self.fit.position, None))
@@ -265,6 +267,7 @@ class _Taking:
             split=told,
             erased=done.erased,
             sealed=done.sealed,
+            void=done.void,
             own_ended=ended or done.own_ended,
         )
 
@@ -292,7 +295,10 @@ def open_log(
 ) -> LogState:
     """The root of that name, not registered yet when nothing of its family is held."""
     root = root_log(scope, domain, author, incarnation)
-    return registry.log(root.id, scope) or root
+    known = registry.log(root.id, scope)
+    if known is None and domain == LogDomain.DATA:
+        root.void_after = registry.scope(scope).voids.get((root.id, author))
+    return known or root
 
 
 def _already(trunk: LogState) -> Split:

@@ -90,6 +90,10 @@ class Ledger:
         """Say what the first record of log ``n`` seals, once all logs are registered."""
         self._registry.by_number(n).continues(self._registry.by_number(follows), until)
 
+    def add_void(self, scope: bytes, log: bytes, author: bytes, last: int) -> None:
+        """Register what the store knows to be void of a log, after the logs themselves."""
+        self._registry.void(scope, log, author, last)
+
     def claim(self, log: LogState) -> None:
         """Say that this node continues ``log``, because the witness has proven that it may.
 
@@ -191,6 +195,11 @@ class Ledger:
         """
         return past_at(self._registry, self._registry.by_number(n), seq, history).seen
 
+    def standing_head(self, log: LogState, before: int, history: History) -> tuple[int, bytes]:
+        """(seq, head) of the newest signed position of a log before one; (0, its id) for none."""
+        signed = history.signed_before(log.n, before - 1)
+        return (0, log.id) if signed is None else (signed.seq, signed.head)
+
     def frontier(self, log: LogState, history: History) -> list[bytes]:
         """Sorted heads outside ``log`` that have everything held of its domain in their past."""
         tips = self._registry.tips(log.scope, log.domain, history)
@@ -217,6 +226,7 @@ class Ledger:
         secret_key: bytes,
         auth: Sequence[bytes] = (),
         clocks: Mapping[bytes, int] = _NO_CLOCKS,
+        heads: Sequence[bytes] | None = None,
         history: History,
     ) -> AuthoredBatch:
         """Append ``drafts`` to an own log and sign them.
@@ -234,6 +244,7 @@ class Ledger:
             auth: Membership heads to rely on; ignored for a membership log.
             clocks: By engram, the largest clock that the drafts' author has seen of it; the clock
                 of each record lies above it.
+            heads: Sorted heads to name; None for everything held and not seen yet.
             history: What is stored, read for drafts that supersede.
 
         Raises:
@@ -250,6 +261,7 @@ class Ledger:
             secret_key=secret_key,
             auth=auth,
             clocks=clocks,
+            heads=heads,
             history=history,
         )
 

@@ -49,6 +49,8 @@ class LogState:
     """The newest of the logs that its first record seals: it continues that one."""
     until: int = 0
     """The position at which it seals that log."""
+    void_after: int | None = None
+    """The last position before what its author has declared void; None when nothing is."""
     live: bool = False
     """Whether this node continues it."""
     children: dict[bytes, "LogState"] = field(default_factory=dict[bytes, "LogState"], repr=False)
@@ -92,6 +94,10 @@ class LogState:
         while seq <= log.base and log.parent is not None:
             log = log.parent
         return log
+
+    def stands(self, seq: int) -> int:
+        """The last position up to ``seq`` that is not void."""
+        return min([seq, *(part.void_after for part in self.path() if part.void_after is not None)])
 
     def family(self) -> Iterator["LogState"]:
         """This log and everything that branches off it, parents first."""

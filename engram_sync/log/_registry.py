@@ -199,12 +199,14 @@ class Registry:
             if log.before is not None:
                 _raise(seen, log.before[0].n, log.before[1])
         # What another log continues has seen nothing that this one has not.
-        own = [log for log in own if seen.get(log.n, 0) < log.seq]
+        own = [log for log in own if max(seen.get(log.n, 0), log.base) < _end(log)]
         for log in own:
+            if _end(log) < log.seq:
+                continue  # What its end has seen, what stands of it may not have.
             for n, seq in self.past_of(log, history).seen.items():
                 if n != log.n:
                     _raise(seen, n, seq)
-        return {log.n for log in own if seen.get(log.n, 0) < log.seq}
+        return {log.n for log in own if seen.get(log.n, 0) < _end(log)}
 
     def clocks(self, scope: bytes) -> Clocks:
         """Every position of the scope, and the digests over them."""
@@ -265,6 +267,25 @@ class Registry:
         self.journal.record(undo)
         return changed
 
+    def void(self, scope: bytes, name: bytes, author: bytes, last: int) -> int | None:
+        """Note that an author voids what follows a position of a log; it may not be held yet.
+
+        Returns:
+            The last position of it that stood until now; None when this is no news.
+        """
+        state = self.scope(scope)
+        known = state.voids.get((name, author))
+        if known is not None and known <= last:
+            return None
+        log = state.void(name, author, last)
+        stood = 0 if log is None else log.seq if known is None else min(log.seq, known)
+
+        def undo() -> None:
+            state.void(name, author, known)
+
+        self.journal.record(undo)
+        return stood
+
     def register(self, log: LogState) -> None:
         """Give a new log its number and its place; ``unregister`` undoes it."""
         scope = self.scope(log.scope)
@@ -304,6 +325,8 @@ class Registry:
 
     def _raise_tip(self, scope: ScopeState, log: LogState, past: Past) -> Callable[[], None]:
         """Make ``log`` a tip in place of those that ``past`` has seen; returns the undo."""
+        if log.void_after is not None:
+            scope.tips.clear()
         tips = scope.tips.get(log.domain)
         if tips is None:
             # They may be computed before the undo, and would then know too much.
@@ -312,7 +335,7 @@ class Registry:
         covered: set[int] = set()
         if log.past is None or past.seen is not log.past.seen:
             covered = {
-                n for n, seq in past.seen.items() if n in tips and seq >= self._by_number[n].seq
+                n for n, seq in past.seen.items() if n in tips and seq >= _end(self._by_number[n])
             }
         tips -= covered
         tips.add(log.n)
@@ -344,3 +367,7 @@ class Registry:
 def _raise(seen: dict[int, int], n: int, seq: int) -> None:
     if seq > seen.get(n, 0):
         seen[n] = seq
+
+
+def _end(log: LogState) -> int:
+    return log.stands(log.seq)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from engram_wire import ClockEntry, clock_digest, sealed_sum, sealed_term
+from engram_wire import ClockEntry, LogDomain, clock_digest, sealed_sum, sealed_term
 
 from ._logs import LogState
 
@@ -50,6 +50,25 @@ class ScopeState:
     """By id, the logs that have branches."""
     branches: int = 0
     """How many of the logs are branches."""
+    voids: dict[tuple[bytes, bytes], int] = field(default_factory=dict[tuple[bytes, bytes], int])
+    """By log id and author, the last position that stands: also of logs that are not held yet."""
+
+    def void(self, name: bytes, author: bytes, last: int | None) -> LogState | None:
+        """Let what follows a position of an author's log be void, or nothing of it.
+
+        Returns:
+            The log, if it is held and that author's.
+        """
+        if last is None:
+            del self.voids[name, author]
+        else:
+            self.voids[name, author] = last
+        log = self.logs.get(name)
+        if log is None or log.author != author or log.domain != LogDomain.DATA:
+            return None
+        log.void_after = last
+        self.tips.clear()
+        return log
 
     def measured(self) -> Clocks:
         """Every position, and the digests over them; costs what is not sealed."""

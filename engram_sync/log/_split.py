@@ -32,6 +32,7 @@ def split(
     first = extend(head, history.records(trunk.n, base + 1, base + 1)[0])
     scope = registry.scope(trunk.scope)
     before = trunk.seq, trunk.head, trunk.hlc, whole, trunk.sealed, trunk.children
+    void = trunk.void_after
 
     trunk.seq, trunk.head, trunk.hlc, trunk.past = base, head, hlc, past
     moved = branch_of(trunk, first)
@@ -39,6 +40,9 @@ def split(
     trunk.sealed, trunk.children = min(moved.sealed, base), {}
     if moved.sealed <= base:
         moved.sealed = 0
+    if void is not None and void > base:
+        # Its author had this continuation in mind.
+        trunk.void_after, moved.void_after = None, void
     registry.register(moved)
     for child in moved.children.values():
         child.parent = moved
@@ -61,6 +65,7 @@ def split(
         registry.forget_head(trunk)
         registry.unregister(moved)
         trunk.seq, trunk.head, trunk.hlc, trunk.past, trunk.sealed, trunk.children = before
+        trunk.void_after = void
         registry.set_head(trunk)
         scope.tips.clear()
         for part in (trunk, moved):

@@ -78,7 +78,7 @@ def edit_text(
     except ValueError as error:
         raise UsageError(str(error)) from None
     return [
-        *_drafts(observed.state.engram, made, own_log),
+        *edit_drafts(observed.state.engram, made, own_log),
         *clear_orphans(document, observed, own_log),
     ]
 
@@ -91,7 +91,7 @@ def clear_text(reader: Reader, authors: Authors, observed: Observed, own_log: by
     drafts: list[Draft] = []
     for element in observed.live(BODY):
         made = document.clearing(element.dot)
-        drafts += _drafts(observed.state.engram, made, own_log)
+        drafts += edit_drafts(observed.state.engram, made, own_log)
     return [*drafts, *clear_orphans(document, observed, own_log)]
 
 
@@ -106,7 +106,7 @@ def delete_text(
             spans[-1] = dot, size + length
         else:
             spans.append((Dot(log, clock), length))
-    return _drafts(engram, TextEdit(generation, (), tuple(spans)), own_log)
+    return edit_drafts(engram, TextEdit(generation, (), tuple(spans)), own_log)
 
 
 def clear_orphans(
@@ -131,7 +131,9 @@ def clear_orphans(
     return [
         draft
         for generation, spans in gone.items()
-        for draft in _drafts(observed.state.engram, TextEdit(generation, (), tuple(spans)), own_log)
+        for draft in edit_drafts(
+            observed.state.engram, TextEdit(generation, (), tuple(spans)), own_log
+        )
     ]
 
 
@@ -243,7 +245,7 @@ def _edited(text: str, ops: Sequence[_Op]) -> str:
     return text
 
 
-def _drafts(engram: bytes, made: TextEdit, own_log: bytes) -> list[Draft]:
+def edit_drafts(engram: bytes, made: TextEdit, own_log: bytes) -> list[Draft]:
     """An edit as records: one, and more where one cannot delete it all."""
     if len(made.inserts) > PUTS_MAX:
         raise UsageError(

@@ -25,8 +25,11 @@ class Stored(NamedTuple):
 def stored_in(
     reader: Reader, authors: Authors, scope: bytes, log: int, records: Iterable[Record]
 ) -> list[Stored]:
-    """The applied ones among records of one log."""
+    """The applied ones among records of one log: those of a kind that changes it, and not void."""
     log_id, naming = authors.log_id(reader, log), authors.naming(reader, scope, log)
+    void = reader.void_after(log)
+    if void is not None:
+        records = [record for record in records if record.seq <= void]
     if naming is None:
         return [Stored(log, log_id, record) for record in records if is_applied(record)]
     return [

@@ -6,7 +6,7 @@ from functools import partial
 
 import trio
 
-from engram_sync.errors import EngramError
+from engram_sync.errors import EngramError, LocalError
 from engram_sync.log import MissingDependencyError
 from engram_sync.node._connection import Connection, Ingested, Work
 from engram_sync.node._core import Core
@@ -15,6 +15,7 @@ from engram_sync.node._joining import admit, present
 from engram_sync.node._pages import read_credentials, read_page
 from engram_sync.node._payloads import owed_of, payloads_of, take_payloads
 from engram_sync.node._places import Families, places
+from engram_sync.node._refused_logs import restate
 from engram_sync.node._write_path import Arrival, Intake
 from engram_sync.observe import Log, printable
 from engram_sync.replication import (
@@ -144,8 +145,8 @@ class Answering:
                 return exchange.on_surveyed(effect)
             case Place() | ReadHeads() | ReadPayloads() | ReadOwed() | StorePayloads():
                 return await self._repair(connection, effect)
-            case RolledBack(scope, own):
-                await self._rolled_back(connection, scope, own)
+            case RolledBack() | Refused():
+                await self._own_log(connection, effect)
                 return []
             case CollectCredentials(scope):
                 number = self._scopes[scope].number
@@ -200,6 +201,13 @@ class Answering:
                     await core.write(job, weight=len(payloads))
                 return exchange.on_payloads_stored(scope)
 
+    async def _own_log(self, connection: Connection, effect: RolledBack | Refused) -> None:
+        """A peer says something of logs that were sent to it: it knows more, or takes no more."""
+        if isinstance(effect, RolledBack):
+            await self._rolled_back(connection, effect.scope, effect.log)
+        else:
+            await self._refused_by(connection, effect)
+
     async def _rolled_back(self, connection: Connection, scope: bytes, own: bytes) -> None:
         """A peer says that it knows more of an own log: end it, before anything is written to it.
 
@@ -219,8 +227,21 @@ class Answering:
         name = self._core.path.label(scope, connection.peer) or connection.peer.hex()[:16]
         log.error("equal clocks, different states", scope=scope.hex()[:16], member=printable(name))
 
-    def refused(self, connection: Connection, effect: Refused) -> None:
-        """A peer takes no more of a log that we hold."""
+    async def _refused_by(self, connection: Connection, effect: Refused) -> None:
+        """A peer takes no more of a log that we hold; if it is our own, say it again in another."""
+        core = self._core
+        for rejection in effect.rejected:
+            job = partial(restate, core.path, scope=effect.scope, rejection=rejection)
+            with suppress(LocalError):  # A node that may not write any more can still read.
+                if await core.write(partial(job, now_ms=core.machine.clock.now_ms())):
+                    log.warning(
+                        "said again in another log what a peer refuses",
+                        log=rejection.log.hex()[:16],
+                        record=rejection.seq,
+                    )
+        self._tell_refused(connection, effect)
+
+    def _tell_refused(self, connection: Connection, effect: Refused) -> None:
         name = self._core.path.label(effect.scope, connection.peer) or connection.peer.hex()[:16]
         for rejection in effect.rejected:
             if len(connection.refusals) < REFUSED_LOGS_MAX:

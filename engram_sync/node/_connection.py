@@ -34,7 +34,6 @@ from engram_sync.replication import (
     Joined,
     ReadPayloads,
     ReadRuns,
-    Refused,
     Send,
 )
 from engram_sync.transport import Link
@@ -61,7 +60,6 @@ class Services:
     ingest: Callable[["Connection", Sequence[Received]], Awaitable[Ingested]]
     work: Callable[["Connection", Work], Awaitable[list[Effect]]]
     diverged: Callable[["Connection", bytes], None]
-    refused: Callable[["Connection", Refused], None]
     budget: Budget
     quotas: Quotas
     work_s: Callable[[], float]
@@ -149,8 +147,6 @@ class Connection:
                     self._notify("inbox")
                 case Diverged(scope):
                     self.services.diverged(self, scope)
-                case Refused():
-                    self.services.refused(self, effect)
                 case Joined(response):
                     self.join_response = response
                 case Close(code, reason):

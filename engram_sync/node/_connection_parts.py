@@ -12,6 +12,7 @@ from engram_sync.replication import (
     ReadOwed,
     ReadPayloads,
     ReadRuns,
+    Refused,
     RolledBack,
     StorePayloads,
     Survey,
@@ -49,6 +50,7 @@ Work = (
     | ReadOwed
     | StorePayloads
     | RolledBack
+    | Refused
     | Present
     | CollectCredentials
     | Admit

@@ -35,6 +35,12 @@ def load_logs(
     return logs
 
 
+def load_voids(reader: Reader, ledger: Ledger, scopes: Mapping[int, ScopeRow]) -> None:
+    """Register what is void of logs, after the logs."""
+    for scope, log, author, last in reader.voids():
+        ledger.add_void(scopes[scope].id, log, author, last)
+
+
 def load_charter(
     reader: Reader, charters: Charters, authors: Authors, scope: ScopeRow, logs: Sequence[LogRow]
 ) -> None:

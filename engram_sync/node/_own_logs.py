@@ -62,6 +62,16 @@ class OwnLogs:
             self._live[scope, domain] = log
         return log
 
+    def begin(self, scope: bytes, domain: int) -> LogState:
+        """A new incarnation, whatever could be continued."""
+        self._live.pop((scope, domain), None)
+        return self.current(scope, domain)
+
+    def may_restate(self, log: LogState) -> bool:
+        """Whether a log is one of this node's own data logs that did not fork."""
+        own = log.author == self._key and log.domain == LogDomain.DATA
+        return own and not log.children and log.parent is None
+
     def seals(self, scope: bytes) -> list[Draft]:
         """What a new incarnation says first: that the data logs before it go no further.
 
@@ -69,9 +79,11 @@ class OwnLogs:
             scope: The scope.
         """
         ended = [
-            log for log in self.data_logs(scope) if log.seq > log.sealed and not self.is_live(log)
+            log
+            for log in self.data_logs(scope)
+            if log.stands(log.seq) > log.sealed and not self.is_live(log)
         ]
-        named = [Superseded(0, log.id, log.seq) for log in ended]
+        named = [Superseded(0, log.id, log.stands(log.seq)) for log in ended]
         # The newest ones first: the log continues what its first record seals, which depends on
         # each of them by name.
         first, rest = named[-DEPS_MAX:], named[:-DEPS_MAX]

@@ -66,7 +66,6 @@ class Sharing:
             ingest=answering.ingest,
             work=answering.work,
             diverged=answering.diverged,
-            refused=answering.refused,
             budget=Budget(),
             quotas=self._core.quotas,
             work_s=machine.work_s,

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from engram_sync.errors import CorruptError
 from engram_sync.host import Clock
-from engram_sync.log import Batch, IngestBatch, Ledger, LogState, Split
+from engram_sync.log import Batch, IngestBatch, Ledger, LogState, Split, Void
 from engram_sync.memory import Materialiser
 from engram_sync.node._brought import note_erased
 from engram_sync.store import Transaction
-from engram_wire import Record, RecordKind
+from engram_wire import SEQ_MAX, Record, RecordKind
 
 PAGE_RECORDS = 256
 """Records in memory at once while a log is divided: a run, which a frame can carry."""
@@ -52,8 +52,13 @@ class Storing:
         tx.update_scope(row._replace(records=row.records + len(records)))
         for number, seq in batch.sealed:
             tx.seal_log(number, seq)
+        for void in batch.void:
+            self._void(tx, scope, log, void)
         if batch.erased:
             self._erase(tx, scope, batch, now_ms)
+        if log.stands(log.seq) < log.seq:
+            for engram in {record.engram for record in records}:
+                self._purge_void(tx, scope, engram)
         return arrivals
 
     def _put_log(self, tx: Transaction, scope: int, log: LogState) -> None:
@@ -71,6 +76,9 @@ class Storing:
         )
         if number != log.n:
             raise CorruptError(f"log {number} of the store is log {log.n} of the ledger")
+        stands = log.stands(SEQ_MAX)
+        if stands < SEQ_MAX:
+            tx.put_void(scope, log.id, log.author, stands)
 
     def split(self, tx: Transaction, split: Split) -> None:
         """End a log where it forks, and let what was held beyond be called by its branch.
@@ -90,15 +98,52 @@ class Storing:
         self._put_log(tx, scope, moved)
         tx.split_log(trunk.n, split.base, moved.n)
         tx.set_head(trunk.n, split.base, split.head, split.hlc)
+        if trunk.void_after is None:
+            tx.drop_void(trunk.id, trunk.author)
         self._materialiser.renamed(tx, scope, before, trunk.n, moved.n)
+
+    def _void(self, tx: Transaction, scope: int, by: LogState, void: Void) -> None:
+        """Let what an author voids count for nothing: make anew what it changed."""
+        tx.put_void(scope, void.log, by.author, void.last)
+        log = self._ledger.log_by_id(by.scope, void.log)
+        if log is None or log.void_after is None:
+            return  # It may come later.
+        engrams: set[bytes] = set()
+        for part in log.family():
+            if part is not log:
+                tx.put_void(scope, part.id, part.author, void.last)
+            begin = max(void.last, part.base) + 1
+            end = min(void.stood, part.seq) if part is log else part.seq
+            for first in range(begin, end + 1, PAGE_RECORDS):
+                last = min(first + PAGE_RECORDS - 1, end)
+                engrams |= {record.engram for record in tx.records(part.n, first, last)}
+        for engram in engrams:
+            self._purge_void(tx, scope, engram)
+        self._materialiser.rebuild(tx, scope, engrams)
+
+    def _purge_void(self, tx: Transaction, scope: int, engram: bytes) -> None:
+        """Purge void values of an engram whose author has erased any of it.
+
+        They are shown to nobody, so nobody who erases has seen them to name them.
+        """
+        held = tx.records_of(scope, engram)
+        authors = {n: self._ledger.log_by_number(n).author for n, _ in held}
+        asked = {authors[n] for n, record in held if record.shape[0] == RecordKind.ERASE}
+        for n, record in held:
+            void = tx.void_after(n)
+            if authors[n] in asked and void is not None and record.seq > void:
+                tx.erase(n, [record.seq])
 
     def _erase(self, tx: Transaction, scope: int, batch: Batch, now_ms: int) -> None:
         """Purge what the batch erases, here and now: the payloads and all that shows them."""
         for number, seq in batch.erased:
             tx.erase(number, [seq])
         self._materialiser.refill(tx, scope, batch.erased)
+        voids = bool(tx.voids())
         for record in batch.records:
             if record.shape[0] == RecordKind.ERASE:
+                if voids:
+                    self._purge_void(tx, scope, record.engram)
                 tx.put_receipt(scope, batch.log.n, record.seq, self._key, now_ms)
                 note_erased(tx, record.engram)
 

@@ -27,7 +27,7 @@ from engram_sync.node._arrivals import Taken as Taken
 from engram_sync.node._arrivals import arrival_untrusted as arrival_untrusted
 from engram_sync.node._home import NodeKey
 from engram_sync.node._limits import INGEST_SLICE_S, SWEEP_INLINE_RECORDS, SWEEP_RECORDS
-from engram_sync.node._loading import load_charter, load_logs
+from engram_sync.node._loading import load_charter, load_logs, load_voids
 from engram_sync.node._newer import Newer
 from engram_sync.node._own_logs import OwnLogs
 from engram_sync.node._people import People
@@ -107,6 +107,7 @@ class WritePath:
                 self._proven = self._proven and proven
                 if proven:
                     self.own.resume(log)
+        load_voids(reader, self.ledger, scopes)
         for scope in scopes.values():
             of_scope = [row for row in rows if row.scope == scope.n]
             load_charter(reader, self.charters, self.authors, scope, of_scope)
@@ -251,9 +252,21 @@ class WritePath:
         )
         return batch
 
-    def _author(self, tx: Transaction, log: LogState, drafts: Sequence[Draft]) -> AuthoredBatch:
+    def write_alone(
+        self, tx: Transaction, scope: bytes, draft: Draft, heads: Sequence[bytes]
+    ) -> None:
+        """Write one record, signed by itself, that names these heads and nothing else held."""
+        self._store(tx, self._author(tx, self.own_log(scope), [draft], heads))
+
+    def _author(
+        self,
+        tx: Transaction,
+        log: LogState,
+        drafts: Sequence[Draft],
+        heads: Sequence[bytes] | None = None,
+    ) -> AuthoredBatch:
         data = log.domain == LogDomain.DATA
-        if data and not log.n:
+        if data and not log.n and heads is None:
             drafts = [*self.own.seals(log.scope), *drafts]
         salt = self._entropy(SALT_BYTES * len(drafts))
         return self.ledger.author(
@@ -264,6 +277,7 @@ class WritePath:
             secret_key=self._key.secret,
             auth=self.charters.of(log.scope).auth(self._key.public) if data else (),
             clocks=clocks_seen(tx, self.ledger.scope_number(log.scope), drafts) if data else {},
+            heads=heads,
             history=StoredHistory(tx, self.ledger),
         )
 
@@ -348,7 +362,7 @@ class WritePath:
         self._touched.add(batch.log.scope)
         if batch.log.domain == LogDomain.DATA:
             self.newer.note(tx, batch.log.scope, batch.records)
-        if batch.erased:
+        if batch.erased or batch.void:
             self.purge_due = True
             self.erased_here |= isinstance(batch, AuthoredBatch)
         return self._storing.store(tx, batch)

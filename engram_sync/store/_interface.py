@@ -173,6 +173,14 @@ class Transaction(Reader, Protocol):
         """Engram ``n`` lacks nothing."""
         ...
 
+    def put_void(self, scope: int, log: bytes, author: bytes, last: int) -> None:
+        """What follows position ``last`` of the log of that id is void, if it is that author's."""
+        ...
+
+    def drop_void(self, log: bytes, author: bytes) -> None:
+        """Nothing of that log is void."""
+        ...
+
     def put_receipt(self, scope: int, log: int, seq: int, key: bytes, at: int) -> None:
         """Remember a receipt; of equal ones the first time stays."""
         ...

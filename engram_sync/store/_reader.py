@@ -134,7 +134,15 @@ class Reader(Protocol):
         """(scope, author, number) of each author's data logs that are not held to their seal."""
         ...
 
-    # What is missing or gone
+    # What is missing, void or gone
+
+    def voids(self) -> list[tuple[int, bytes, bytes, int]]:
+        """(scope, log id, author, last position that stands) of what authors voided of logs."""
+        ...
+
+    def void_after(self, log: int) -> int | None:
+        """The last position of log ``log`` that stands; None when nothing of it is void."""
+        ...
 
     def erased(self, log: int, seqs: Iterable[int]) -> set[int]:
         """Those of ``seqs`` whose payload was erased for good."""

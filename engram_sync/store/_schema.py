@@ -143,6 +143,10 @@ _THIRD = (
     "DROP TABLE eng",
     *_DERIVED,
     "CREATE INDEX receipt_key ON receipt(scope, key, log, seq)",
+    # Logs by name, as what its author voids of one may come before the log.
+    """CREATE TABLE void (
+        log BLOB NOT NULL, author BLOB NOT NULL, scope INTEGER NOT NULL REFERENCES scope(n),
+        last INTEGER NOT NULL, PRIMARY KEY (log, author)) WITHOUT ROWID""",
 )
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _THIRD)

@@ -55,6 +55,14 @@ class SqlPayloads(SqlReader):
     def clear_owed(self, n: int) -> None:
         self._sql.run("DELETE FROM owed WHERE n = ?", (n,))
 
+    def put_void(self, scope: int, log: bytes, author: bytes, last: int) -> None:
+        sql = """INSERT INTO void (log, author, scope, last) VALUES (?, ?, ?, ?)
+            ON CONFLICT DO UPDATE SET last = min(last, excluded.last)"""
+        self._sql.run(sql, (log, author, scope, last))
+
+    def drop_void(self, log: bytes, author: bytes) -> None:
+        self._sql.run("DELETE FROM void WHERE log = ? AND author = ?", (log, author))
+
     def put_receipt(self, scope: int, log: int, seq: int, key: bytes, at: int) -> None:
         sql = """INSERT INTO receipt (scope, log, seq, key, at) VALUES (?, ?, ?, ?, ?)
             ON CONFLICT DO NOTHING"""

@@ -184,7 +184,19 @@ class SqlReader(SqlElements):
             GROUP BY scope, author ORDER BY scope, author"""
         return [(scope, author, count) for scope, author, count in self._sql.all(sql)]
 
-    # What is missing or gone
+    # What is missing, void or gone
+
+    def voids(self) -> list[tuple[int, bytes, bytes, int]]:
+        rows = self._sql.all("SELECT scope, log, author, last FROM void ORDER BY log, author")
+        return [(scope, log, author, last) for scope, log, author, last in rows]
+
+    def void_after(self, log: int) -> int | None:
+        row = self._sql.one(
+            """SELECT last FROM log JOIN void ON void.log = log.id AND void.author = log.author
+            WHERE log.n = ?""",
+            (log,),
+        )
+        return None if row is None else int(row[0])
 
     def erased(self, log: int, seqs: Iterable[int]) -> set[int]:
         sql = "SELECT 1 FROM erased WHERE id = ?"

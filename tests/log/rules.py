@@ -21,6 +21,7 @@ from tests.log.world import E, World
 
 MEMBERS = LogDomain.MEMBERS
 ERASE, SEAL, DELETE, JOIN = RecordKind.ERASE, RecordKind.SEAL, RecordKind.DELETE, RecordKind.JOIN
+VOID = RecordKind.VOID
 
 
 @dataclass(frozen=True)
@@ -138,6 +139,13 @@ def seal_of_members(w: World) -> Forger:
     return Forger(w.ann, w.scope).add(kind=SEAL, dots=dots)
 
 
+def unseen_void(w: World) -> Forger:
+    older = Forger(w.bob, w.scope, number=2).add("r/content").add("r/content")
+    assert w.take(older, 1, 2).rejection is None
+    dots = [Superseded(0, older.id, 2)]
+    return w.forger().add(kind=VOID, dots=dots, deps=[older.heads[1]])
+
+
 def unseen_generation(w: World) -> Forger:
     anns = Forger(w.ann, w.scope).add("r/body", engram=E)
     assert w.take(anns).rejection is None
@@ -171,6 +179,15 @@ RULES: dict[str, Rule] = {
     "a membership record supersedes nothing": Rule(
         "supersedes dots", lambda w: members(w).add(kind=JOIN, dots=[w.dot(0)], deps=[w.members])
     ),
+    # -- voids ---------------------------------------------------------------------------------
+    "a void is in no engram": Rule(
+        "a void in an engram", lambda w: w.forger().add(kind=VOID, engram=E, dots=[w.dot(0)])
+    ),
+    "a void is of own data logs": Rule(
+        "a void of a log that is not another own data log",
+        lambda w: w.forger().add(kind=VOID, dots=[w.dot(1)], deps=[w.data]),
+    ),
+    "a void names a position of its past": Rule("which its past has up to", unseen_void),
     # -- kinds ---------------------------------------------------------------------------------
     "a membership log holds no changes": Rule(
         "in a membership log", lambda w: members(w).add("r/content", deps=[w.members])

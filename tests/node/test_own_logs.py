@@ -25,7 +25,7 @@ from engram_wire import (
     sign_head,
 )
 
-from .village import Village, contents, until
+from .village import Village, agreement, contents, until
 
 DAY_MS = 86_400_000
 
@@ -108,6 +108,7 @@ async def test_a_counter_counts_on_when_the_clock_was_set_back(
 ) -> None:
     async with village.pair() as (a, b):
         e = await a.remember("counted", counters={"seen": 3})
+        await agreement(a, b)
         village.clocks["a"].offset_ms = DAY_MS
         await a.update(e.id, count={"seen": 4})
         assert (await a.get(e.id)).counters == {"seen": 7}

@@ -51,6 +51,7 @@ SUPERSEDED: dict[int, str] = {
     RecordKind.DELETE: "superseded-by-delete",
     RecordKind.ERASE: "erased-records",
     RecordKind.SEAL: "sealed-logs",
+    RecordKind.VOID: "voided-logs",
     RecordKind.EDIT: "edit",
 }
 

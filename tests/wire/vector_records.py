@@ -209,6 +209,12 @@ def data_records() -> list[Record]:
             superseded=encode_superseded([Superseded(0, OLDER, 300)], kind=RecordKind.SEAL),
             deps=encode_ids([hashlib.sha256(b"where the older log ends").digest()]),
         ),
+        _record(
+            11,
+            shape_of(RecordKind.VOID, []),
+            [],
+            superseded=encode_superseded([Superseded(0, OLDER, 299)], kind=RecordKind.VOID),
+        ),
     ]
 
 

@@ -44,6 +44,7 @@ class RecordKind(IntEnum):
     ERASE = 7
     SEAL = 8
     EDIT = 9
+    VOID = 10
     EXTENSION = 15
     CHARTER = 16
     ADMIT = 17
@@ -83,7 +84,7 @@ INSERTED_TEXT: Final = "x/body"
 """The name of every put of an edit; it is no collection of the document, and no other kind may
 name anything with this prefix."""
 
-_WITHOUT_PUTS = frozenset({RecordKind.JOIN, RecordKind.ERASE, RecordKind.SEAL})
+_WITHOUT_PUTS = frozenset({RecordKind.JOIN, RecordKind.ERASE, RecordKind.SEAL, RecordKind.VOID})
 """Kinds that only name what exists."""
 
 

@@ -1,8 +1,8 @@
 """The superseded column of a record: what of the past it names, in the form of its kind.
 
 A record with puts names dots, each with the put that replaces it.  A delete names how much of
-each log it removes, an erase records, a seal finished logs; an edit has a form of its own, in
-``_edits``.
+each log it removes, an erase records, a seal finished logs, a void what is left of logs; an edit
+has a form of its own, in ``_edits``.
 """
 
 from collections.abc import Iterable
@@ -26,11 +26,16 @@ from .errors import InvalidRecordError, LimitError
 NO_SUPERSEDED: Final = b"\x80"
 """``Record.superseded`` of a record that supersedes nothing."""
 
-_PAIRS: Final = frozenset({RecordKind.DELETE, RecordKind.ERASE, RecordKind.SEAL})
-"""Kinds that write pairs of a log and a number."""
+_RANGES: Final = {
+    RecordKind.DELETE: (0, _limits.CLOCK_MAX),
+    RecordKind.ERASE: (1, _limits.SEQ_MAX),
+    RecordKind.SEAL: (1, _limits.SEQ_MAX),
+    RecordKind.VOID: (0, _limits.SEQ_MAX),
+}
+"""Kinds that write pairs of a log and a number, and the range of that: a clock or a position."""
 
-_OF_RECORDS: Final = frozenset({RecordKind.ERASE, RecordKind.SEAL})
-"""Kinds whose numbers are positions in a log, not clocks."""
+_OF_OTHER_LOGS: Final = frozenset({RecordKind.SEAL, RecordKind.VOID})
+"""Kinds that never name the log that they stand in."""
 
 
 class Superseded(NamedTuple):
@@ -38,19 +43,19 @@ class Superseded(NamedTuple):
 
     op: int
     """Index of the put that replaces the dot; the number of puts when nothing does.  0 in a
-    delete, an erase and a seal."""
+    delete, an erase, a seal and a void."""
     log: bytes | None
     """Id of the log; None for the author's own log."""
     clock: int
     """The dot's clock.  In a delete: every dot of that log with a smaller clock.  In an erase: the
-    record's seq.  In a seal: the seq at which that log ends."""
+    record's seq.  In a seal and in a void: the last seq that counts."""
 
 
 def encode_superseded(items: Iterable[Superseded], *, kind: int = RecordKind.UPDATE) -> bytes:
     """The one encoding of what a record names: sorted, each once.
 
     Args:
-        items: The dots; for a delete, an erase and a seal see ``Superseded.clock``.
+        items: The dots; for what writes pairs see ``Superseded.clock``.
         kind: The kind of the record; some write pairs instead of triples.
 
     Raises:
@@ -59,7 +64,7 @@ def encode_superseded(items: Iterable[Superseded], *, kind: int = RecordKind.UPD
     if kind == RecordKind.EDIT:
         raise ValueError("an edit names no dots to supersede")
     flat: list[int | bytes] = []
-    pairs = kind in _PAIRS
+    pairs = kind in _RANGES
     for op, log, clock in sorted({(op, log or b"", clock) for op, log, clock in items}):
         flat += (log or 0, clock) if pairs else (op, log or 0, clock)
     return encode(flat)
@@ -102,12 +107,12 @@ def _decode_untrusted(data: bytes, kind: int, puts: int) -> tuple[Superseded, ..
         return ()
     if kind not in KINDS:
         return ()
-    width = 2 if kind in _PAIRS else 3
+    width = 2 if kind in _RANGES else 3
     if len(flat) % width:
         raise InvalidRecordError(f"superseded has {len(flat)} items, not a multiple of {width}")
     if len(flat) > width * _limits.SUPERSEDED_MAX:
         raise LimitError(f"{len(flat) // width} dots, at most {_limits.SUPERSEDED_MAX}")
-    if kind in _PAIRS:
+    if kind in _RANGES:
         return _pairs_untrusted(flat, kind)
     return _triples_untrusted(flat, puts)
 
@@ -137,15 +142,15 @@ def _triples_untrusted(flat: list[object], puts: int) -> tuple[Superseded, ...]:
 
 
 def _pairs_untrusted(flat: list[object], kind: int) -> tuple[Superseded, ...]:
-    least, most = (1, _limits.SEQ_MAX) if kind in _OF_RECORDS else (0, _limits.CLOCK_MAX)
+    least, most = _RANGES[RecordKind(kind)]
     found: list[Superseded] = []
     last: tuple[bytes, int] | None = None
     for log, value in zip(flat[::2], flat[1::2], strict=True):
         item = Superseded(0, _log_untrusted(log), _number_untrusted(value, least, most))
-        if kind == RecordKind.SEAL and item.log is None:
-            raise InvalidRecordError("a seal names the log that it stands in")
-        # An erase names each record once; a delete and a seal each log once, so there the number
-        # takes no part in the order.
+        if kind in _OF_OTHER_LOGS and item.log is None:
+            raise InvalidRecordError(f"a record of kind {kind} names the log that it stands in")
+        # An erase names each record once; the others each log once, so there the number takes no
+        # part in the order.
         key = (item.log or b"", item.clock if kind == RecordKind.ERASE else 0)
         if last is not None and key <= last:
             raise InvalidRecordError(f"superseded item {len(found)} is repeated or out of order")

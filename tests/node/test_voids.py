@@ -1,0 +1,193 @@
+"""A log that a peer refuses is void from there on, and said again in another: nothing is lost."""
+
+from collections.abc import Iterator
+
+import pytest
+from trio.testing import MockClock
+
+from engram_sync.log._check import RunCheck
+from engram_sync.node import Node
+from engram_sync.node._refused_logs import restate
+from engram_sync.results import Delete, Engram, Insert
+from engram_wire import InvalidRecordError, LogDomain, Record, Rejection
+
+from .village import Village, agreement, all_synced, contents, until
+
+HOUR_S = 3_600.0
+SHOWN = ("content", "title", "tags", "metadata", "counters", "life", "siblings", "belief")
+
+
+def own_log(node: Node) -> tuple[bytes, int]:
+    """The id of the live data log of the agent, and its newest position."""
+    core = node._core
+    log = core.path.own_log(core.facts.agent_scope)
+    return log.id, log.seq
+
+
+async def refuse(node: Node, log: bytes, seq: int) -> bool:
+    """Let somebody say that a record is refused."""
+    core = node._core
+    scope, now_ms = core.facts.agent_scope, core.machine.clock.now_ms()
+    rejection = Rejection(log=log, seq=seq, code=7)
+    return await core.write(
+        lambda tx: restate(core.path, tx, scope=scope, rejection=rejection, now_ms=now_ms)
+    )
+
+
+def shown(engram: Engram) -> dict[str, object]:
+    return {name: getattr(engram, name) for name in SHOWN}
+
+
+def spoil(node: Node, log: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let one node find titles in one log invalid, as a defect of it would."""
+    theirs, check = node._core.path.ledger._registry, RunCheck._change_untrusted
+
+    def strict(self: RunCheck, record: Record) -> Iterator[None]:
+        if self.registry is theirs and self.log.id == log and b"r/title" in record.shape:
+            raise InvalidRecordError("this node does not take it")
+        yield from check(self, record)
+
+    monkeypatch.setattr(RunCheck, "_change_untrusted", strict)
+    monkeypatch.setattr(RunCheck, "_remarkable", lambda self, records: range(len(records)))
+
+
+async def test_what_is_written_before_and_after_a_refused_record_arrives(
+    village: Village, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with village.pair() as (a, b):
+        e = await a.remember("before")
+        await agreement(a, b)
+        spoil(b, own_log(a)[0], monkeypatch)
+        await a.update(e.id, content="changed", title="refused")
+        for number in range(3):
+            await a.remember(f"after {number}")
+
+        async def arrived() -> bool:
+            return await contents(b) == ["after 0", "after 1", "after 2", "changed"]
+
+        await until(arrived)
+        assert (await b.get(e.id)).title == "refused"
+        await b.update(e.id, content="changed at b")
+        await a.remember("much later")
+        await until(lambda: said(a, e.id, "changed at b"))
+        await until(lambda: lists(b, "much later"))
+        assert "refuses record 2" in " ".join((await a.status()).problems)
+
+
+async def said(node: Node, ref: str, content: str) -> bool:
+    return (await node.get(ref)).content == content
+
+
+async def lists(node: Node, content: str) -> bool:
+    return content in await contents(node)
+
+
+async def test_a_node_that_refused_a_record_holds_it_as_void_in_the_end(
+    village: Village, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with village.pair() as (a, b):
+        await a.remember("before")
+        await agreement(a, b)
+        with monkeypatch.context() as patch:
+            log, _ = own_log(a)
+            spoil(b, log, patch)
+            await a.remember("refused", title="T")
+
+            async def ended() -> bool:
+                return own_log(a)[0] != log
+
+            await until(ended)
+        await a.remember("after")
+    async with village.open("a") as a, village.open("b", peers=["a"]) as b:
+        await agreement(a, b)
+        await all_synced(a, b)
+        assert await contents(b) == await contents(a) == ["after", "before", "refused"]
+        for node in (a, b):
+            assert (await node.doctor()).healthy
+
+
+async def test_everything_that_a_void_record_said_is_said_again(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        kept = await a.remember("kept", tags=["x", "y"], title="T", counters={"n": 5})
+        deleted = await a.remember("deleted")
+        text = await a.remember("one two three", collaborative=True)
+        replaced = await a.remember("a text", collaborative=True)
+        await agreement(a, b)
+        log, seq = own_log(a)
+        await a.update(
+            kept.id, content="changed", remove_tags=["x"], add_tags=["z"], count={"n": 3}
+        )
+        await a.forget(deleted.id)
+        await a.update(text.id, edits=[Delete(0, 4), Insert(3, " and")])
+        await a.update(replaced.id, content="another text")
+        new = await a.remember("new", metadata={"k": 1}, counters={"m": 7})
+        began = await a.remember("a new text", collaborative=True)
+        refs = [e.id for e in (kept, deleted, text, replaced, new, began)]
+        wanted = [shown(await a.get(ref)) for ref in refs]
+        await agreement(a, b)
+        assert await refuse(a, log, seq + 1)
+        assert own_log(a)[0] != log
+        await agreement(a, b)
+        for node in (a, b):
+            assert [shown(await node.get(ref)) for ref in refs] == wanted
+            assert not await node.conflicts()
+            assert (await node.doctor()).healthy
+        await a.update(kept.id, count={"n": 1})
+        await b.update(text.id, edits=[Insert(0, "so: ")])
+        await agreement(a, b)
+        assert (await b.get(kept.id)).counters == {"n": 9}
+        assert (await a.get(text.id)).content == "so: two and three"
+    async with village.open("a", online=False) as a:
+        assert (await a.get(text.id)).content == "so: two and three"
+        assert (await a.restore(deleted.id)).content == "deleted"
+
+
+async def test_a_false_claim_costs_one_log_an_hour_and_loses_nothing(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        for number in range(5):
+            await a.remember(f"memory {number}")
+        await agreement(a, b)
+        wanted = await contents(a)
+        log, _ = own_log(a)
+        assert await refuse(a, log, 1), "from its first record on"
+        await agreement(a, b)
+        assert await contents(a) == await contents(b) == wanted
+        second, newest = own_log(a)
+        assert not await refuse(a, second, newest), "not so soon"
+        assert not await refuse(a, b"?" * 32, 1)
+        assert not await refuse(a, own_log(b)[0], 1), "not the log of somebody else"
+        village.clocks["a"].offset_ms += round(HOUR_S * 1000)
+        assert not await refuse(a, log, 1), "what is void is not said again"
+        members = a._core.path.own_log(a._core.facts.agent_scope, LogDomain.MEMBERS)
+        assert not await refuse(a, members.id, 1)
+        assert await refuse(a, second, newest)
+        await agreement(a, b)
+        assert await contents(a) == await contents(b) == wanted
+    async with village.open("c") as c, village.open("a") as a:
+        await c.join(await a.invite())
+        await agreement(a, c)
+        assert await contents(c) == wanted
+
+
+async def test_an_erasure_takes_void_values_with_it(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        e = await a.remember("the secret is hunter2")
+        log, _ = own_log(a)
+        await a.update(e.id, content="the secret is hunter3")
+        await agreement(a, b)
+        assert await refuse(a, log, 1)
+        await agreement(a, b)
+        assert (await b.get(e.id)).content == "the secret is hunter3"
+        assert (await a.forget(e.id, erase=True)).erased
+        await agreement(a, b)
+        sql = "select count(*) from rec where instr(payload, cast('hunter' as blob))"
+        for node in (a, b):
+            held = await node._core.read(lambda reader: reader._sql.one(sql)[0])  # type: ignore[attr-defined]  # looks into the file
+            assert held == 0
+            assert (await node.get(e.id)).life == "deleted"
