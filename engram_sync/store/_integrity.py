@@ -70,6 +70,15 @@ _CLAIMS = (
             WHERE log.scope = scope.n) AS held FROM scope WHERE records <> held""",
     ),
     (
+        "engram {} has {} live elements where {} are counted",
+        """SELECT n, (SELECT count(*) FROM elem WHERE elem.n = eng.n) AS held, live FROM eng
+        WHERE digest IS NOT NULL AND held <> live""",
+    ),
+    (
+        "an element of engram {} is kept, which is not",
+        "SELECT n FROM elem WHERE n NOT IN (SELECT n FROM eng)",
+    ),
+    (
         "engram {} begins with a record that is not held",
         """SELECT n FROM eng WHERE (log << 40 | seq) NOT IN (SELECT id FROM rec)""",
     ),

@@ -196,7 +196,7 @@ def test_doctor_tells_what_is_damaged_from_what_needs_a_look(
     assert check.detail in shown
     assert ("DAMAGED" in shown) == (code == 8)
     assert "the store takes 9.0 kB" in shown
-    assert "compact would drop 3 values (300 bytes), 200 bytes of 2 documents" in shown
+    assert "compact would drop 3 values (300 bytes), 1 signature" in shown
     assert run_command(["--home", str(running_fake.home), "doctor", "--json"]) == code
     check_form(json.loads(capsys.readouterr().out))
 

@@ -223,6 +223,11 @@ async def test_an_index_that_was_merged_since_it_was_read_is_no_damage(store: St
         (f"INSERT INTO owed VALUES ({9 << 40 | 6}, 1, 1)", "record 6 of log 9 is owed and has a"),
         ("UPDATE scope SET materialised = 5", "scope 1 is materialised up to run 5, the newest is"),
         ("UPDATE scope SET records = 7", "scope 1 counts 7 records and holds 119"),
+        ("UPDATE eng SET live = 2 WHERE n = 3", "engram 3 has 0 live elements where 2 are counted"),
+        (
+            "INSERT INTO elem (n, log, clk, seq, coll, born, digest) VALUES (999,1,0,1,0,1,0)",
+            "an element of engram 999 is kept, which is not",
+        ),
         ("UPDATE eng SET seq = 777 WHERE n = 3", "engram 3 begins with a record that is not held"),
         ("PRAGMA foreign_keys = OFF; DELETE FROM scope", "refers to a missing row of scope"),
         ("DELETE FROM fts_data WHERE id > 10", "the database: "),
