@@ -1,6 +1,6 @@
 """Claims about collaborative texts on real replicas."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -258,8 +258,9 @@ async def test_an_edit_that_reaches_over_more_records_than_one_can_name_is_inval
         RecordKind.EDIT, engram, (("x/body", encode("x")),), edit=WireEdit(body, (one,), ())
     )
 
-    def delete(*spans: Span) -> list[Draft]:
-        return [Draft(RecordKind.EDIT, engram, (), edit=WireEdit(body, (), spans))]
+    def deletion(*spans: Span) -> Callable[[object, bytes], list[Draft]]:
+        draft = Draft(RecordKind.EDIT, engram, (), edit=WireEdit(body, (), spans))
+        return lambda _tx, _log: [draft]
 
     async with desks() as (ann,):
         await ann.write(lambda _tx, _log: [begun, *[insert] * (SUPERSEDED_MAX + 1)])
@@ -268,5 +269,5 @@ async def test_an_edit_that_reaches_over_more_records_than_one_can_name_is_inval
             [Span(None, 1, 100), Span(None, 101, SUPERSEDED_MAX - 99)],
         ):
             with pytest.raises(UsageError, match="text of more than 4096 records"):
-                await ann.write(lambda _tx, _log, spans=spans: delete(*spans))
-        await ann.write(lambda _tx, _log: delete(Span(None, 1, SUPERSEDED_MAX)))
+                await ann.write(deletion(*spans))
+        await ann.write(deletion(Span(None, 1, SUPERSEDED_MAX)))
