@@ -10,6 +10,7 @@ from engram_crdt import Change, Dot
 from engram_sync.log import Batch, IngestBatch, LogState, Witness
 from engram_sync.memory import _live
 from engram_sync.memory._live import LiveEngram
+from engram_sync.memory._live_texts import LiveTexts
 from engram_sync.node import _reporting, _write_path
 from engram_sync.node._core import Core
 from engram_sync.node._memories import Memories
@@ -179,15 +180,15 @@ def tells_of_forks_on_one_node_only(patch: pytest.MonkeyPatch) -> None:
 
 def loses_what_others_insert(patch: pytest.MonkeyPatch) -> None:
     """Of an edit of a shared text only the deletes are applied, unless the text is new."""
+    apply = LiveTexts.apply
 
-    def deaf(change: Change) -> Change:
+    def deaf(self: LiveTexts, change: Change, start: int) -> None:
         edit = change.edit
-        if edit is None or not edit.deletes:
-            return change
-        gone = tuple(insert._replace(text=None) for insert in edit.inserts)
-        return change._replace(edit=edit._replace(inserts=gone))
+        if edit is not None and edit.deletes:
+            change = change._replace(edit=edit._replace(inserts=()))
+        apply(self, change, start)
 
-    altered(patch, deaf)
+    patch.setattr(LiveTexts, "apply", deaf)
 
 
 def never_calls_again(patch: pytest.MonkeyPatch) -> None:
