@@ -34,7 +34,7 @@ def archives_beside_each_other(member: Member, target: bytes, size: int) -> Iter
     yield log
 
 
-@case(300, 4_000, "X8")
+@case(300, 4_500, "X8")
 def values_beside_each_other(member: Member, target: bytes, size: int) -> Iterator[Forged]:
     log = member.log()
     for number in range(size):
