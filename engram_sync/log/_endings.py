@@ -97,9 +97,8 @@ def check_void_untrusted(record: Record, own: LogState, named: Named) -> list[tu
         raise InvalidRecordError("a void in an engram")
     void: list[tuple[bytes, int]] = []
     for item in decode_superseded_untrusted(record.superseded, kind=RecordKind.VOID, puts=0):
-        assert item.log is not None, "no void names its own log"
         if not item.clock:
-            void.append((item.log, 0))
+            void.append((item.log or own.id, 0))  # The column names no log by 0.
             continue
         part = named.part(item.log, item.clock)
         if part.author != own.author or part.domain != LogDomain.DATA or named.own(part):

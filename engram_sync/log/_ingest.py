@@ -223,8 +223,7 @@ class _Taking:
         check = RunCheck.begin(registry, self.intake.rules, history, log)
         runs: list[Run] = []
         marks: list[tuple[int, bytes]] = []
-        position, head, begin = log.seq, log.head, log.seq + 1 - frame.first
-        problem = ""
+        position, head, begin, problem = log.seq, log.head, log.seq + 1 - frame.first, ""
         try:
             for seq, marked_head, signature in marked:
                 if signature is None:
