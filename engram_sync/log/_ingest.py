@@ -134,6 +134,13 @@ class Taking:
                 self._moment = self._now()
                 return None
 
+    def all_untrusted(self, history: History) -> IngestBatch:
+        """Go on to the end; raises what ``take_untrusted`` does."""
+        batch = None
+        while batch is None:
+            batch = self.take_untrusted(history)
+        return batch
+
     def _now(self) -> tuple[object, ...]:
         """What the steps so far have relied on, that may change."""
         log, registry = self._log, self._intake.registry
@@ -245,10 +252,8 @@ class _Taking:
             raise
         if not runs:
             return _empty(log, begin, refusal, problem, ended=ended)
-        told = None
-        if split is not None:
-            told, undo = split
-            registry.journal.record(undo)
+        told, undo = split or (None, _nothing)
+        registry.journal.record(undo)
         done = commit(registry, log, check, Advance(position, head, check.hlc, check.past), told)
         return IngestBatch(
             log=log,

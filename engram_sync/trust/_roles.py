@@ -4,8 +4,8 @@ Statements are joined by causality, never by time, so that every node joins them
 
 - What is said in the knowledge of something else replaces it.  An admission gives at least what the
   key had before: to admit a leader as an observer takes nothing away.
-- Of what was said at once, the highest role counts; but where something was taken away at once, no
-  more than what it left.
+- Of what was said at once, the lowest role counts, whether it was given or left: a revocation beats
+  an admission, and of two admissions the one to less.
 - What a leader gave while, unknown to it, its own role was taken away, is without force.  What it
   took away stays taken away: two leaders that revoke each other are both out.
 - Of admissions by one invite that were written at once and are more than it admits, those count
@@ -19,14 +19,12 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import Final
 
 from ._charter import Admit, MemberRole
 from ._places import Place, Vector
 from ._statements import Cutoffs
 
 _SEQ = attrgetter("place.seq")
-_NO_CAP: Final = max(MemberRole)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,8 +138,7 @@ class Roles:
         newest = self.newest(vector, key, left)
         if not newest:
             return MemberRole.LEADER if named and not left else None
-        cap = min((s.role for s in newest if s.lowers), default=_NO_CAP)
-        role = min(cap, max((s.role for s in newest if not s.lowers), default=cap))
+        role = min(s.role for s in newest)
         return MemberRole(role) if role >= MemberRole.OBSERVER else None
 
     def newest(self, vector: Vector, key: bytes, left: Collection[Place] = ()) -> list[Statement]:

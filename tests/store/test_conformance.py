@@ -232,28 +232,6 @@ async def test_listing_is_newest_first_and_pages_without_gap_or_repetition(store
     await store.read(check)
 
 
-async def test_an_engram_is_found_by_an_unambiguous_prefix_of_its_id(store: Store) -> None:
-    ids = [bytes.fromhex(text.ljust(32, "0")) for text in ("abcdef01", "abcdef02", "abd")]
-
-    def put(tx: Transaction) -> tuple[int, int]:
-        one, two = add_scope(tx, "one"), add_scope(tx, "two")
-        tx.put_engrams([engram_row(one, ids[0], 1), engram_row(two, ids[1], 1)])
-        tx.put_engrams([engram_row(two, ids[2], 1)])
-        return one, two
-
-    one, _ = await store.submit(put)
-
-    def find(reader: Reader, prefix: str, scope: int | None = None) -> list[bytes]:
-        return [row.engram for row in reader.find(prefix, scope=scope)]
-
-    assert await store.read(lambda reader: find(reader, "abcdef01")) == [ids[0]]
-    assert await store.read(lambda reader: find(reader, "abcdef0")) == ids[:2]
-    assert await store.read(lambda reader: find(reader, "abcdef0", one)) == [ids[0]]
-    assert await store.read(lambda reader: find(reader, "ab")) == ids[:2]
-    assert await store.read(lambda reader: find(reader, ids[2].hex())) == [ids[2]]
-    assert await store.read(lambda reader: find(reader, "ff")) == []
-
-
 async def test_only_engrams_with_an_open_conflict_are_conflicted(store: Store) -> None:
     def put(tx: Transaction) -> tuple[int, int]:
         one, two = add_scope(tx, "one"), add_scope(tx, "two")

@@ -194,7 +194,7 @@ def test_a_role_is_asked_at_heads() -> None:
     assert membership.role_at([], ann.key) is None
 
 
-def test_concurrent_admissions_are_joined_and_the_higher_role_counts() -> None:
+def test_concurrent_admissions_are_joined_and_the_lower_role_counts() -> None:
     ann, bob, cay = Replica("ann"), Replica("bob"), Replica("cay")
     scope = ann.found()
     ann.admit(scope, bob.key, MemberRole.LEADER)
@@ -205,7 +205,7 @@ def test_concurrent_admissions_are_joined_and_the_higher_role_counts() -> None:
     ann.take_all(bob, scope)
     for replica in (ann, bob):
         membership = replica.charters.of(scope)
-        assert membership.role(cay.key) is MemberRole.LEADER
+        assert membership.role(cay.key) is MemberRole.OBSERVER
         assert len(membership.heads) == 2
     # The next record of either names both heads and becomes the only one.
     ann.admit(scope, Replica("dan").key)
