@@ -28,6 +28,11 @@ class WatchedStore:
         """See ``Store.serve``."""
         await self._store.serve(task_status=task_status)
 
+    @property
+    def waiting(self) -> bool:
+        """See ``Store.waiting``."""
+        return self._store.waiting
+
     async def submit(self, job: Callable[[Transaction], T], *, weight: int = 1) -> T:
         """See ``Store.submit``."""
 
@@ -91,6 +96,11 @@ class SimulatedPremises:
         self._witnesses: dict[bytes, bytes] = {}
         self._locked = False
         self._without_power = False
+
+    @property
+    def public(self) -> bytes:
+        """The key that others know the node by; empty before it was opened first."""
+        return self._key.public if self._key is not None else b""
 
     @property
     def boot_id(self) -> str:

@@ -1,27 +1,26 @@
 """Homes with one planted defect each, of those by which an operation once cost what was held."""
 
-from collections.abc import Callable
-from typing import TypeVar
-
+from engram_sync.log import Batch, Witness
 from engram_sync.store import Reader, Transaction
 
 from ._costs import ENGRAM
 from ._home import Home
 
-T = TypeVar("T")
-
 
 class _Burdened(Home):
-    """A home that does something useless in every job."""
+    """A home that does something useless whenever it stores something."""
 
-    async def job(self, work: Callable[[Transaction], T]) -> T:
-        def burdened(tx: Transaction) -> T:
-            result = work(tx)
+    async def open(self, witnesses: dict[bytes, Witness] | None = None) -> None:
+        await super().open(witnesses)
+        store = self.path._store
+
+        def burdened(tx: Transaction, batch: Batch) -> list[int]:
+            stored = store(tx, batch)
             if any(row.id == self.world.scope for row in tx.scopes()):
                 self.burden(tx)
-            return result
+            return stored
 
-        return await super().job(burdened)
+        self.path._store = burdened  # type: ignore[method-assign]  # the defect
 
     def burden(self, reader: Reader) -> None:
         """What nothing needs."""
@@ -63,8 +62,8 @@ class LooksAtEveryLog(_Burdened):
     """Every change passes over all logs, those that ended long ago too."""
 
     def burden(self, reader: Reader) -> None:
-        for log in self.path.ledger.logs(self.world.scope):
-            self.path.authors.author(reader, log.id)
+        for row in reader.logs():
+            self.path.authors.author(reader, row.id)
 
 
 class LooksAtEveryMember(_Burdened):

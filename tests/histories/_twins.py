@@ -301,6 +301,8 @@ class TwinVillage(Village):
                 await home.restart(proven=True)
                 await home.receive([])
                 self.counted.upgraded += 1
+        # What a release does not apply, it does not ask for either.
+        await self.settle()
         found = {
             (home.name, engram): await home.store.read(partial(self._look_of, home, engram))
             for home in self.homes

@@ -9,6 +9,7 @@ import pytest
 from engram_crdt import Change, Dot
 from engram_sync.log import Batch, IngestBatch, LogState, Witness
 from engram_sync.memory import _live
+from engram_sync.memory._changes import change_of
 from engram_sync.memory._live import LiveEngram
 from engram_sync.memory._live_texts import LiveTexts
 from engram_sync.node import _reporting, _write_path
@@ -20,7 +21,7 @@ from engram_sync.node._write_path import WritePath
 from engram_sync.replication import Effect, Exchange, PeerTable, ScopeView
 from engram_sync.replication._asking import Asking
 from engram_sync.replication._counterpart import Counterpart
-from engram_sync.results import Conflict, Fork, NewMemory
+from engram_sync.results import Conflict, Fork, NewMemory, Page
 from engram_sync.store import Transaction
 
 T = TypeVar("T")
@@ -29,7 +30,7 @@ Plant = Callable[[pytest.MonkeyPatch], None]
 
 def altered(patch: pytest.MonkeyPatch, alter: Callable[[Change], Change]) -> None:
     """Let every record of an engram with several change something else."""
-    honest = _live.change_of
+    honest = change_of
     patch.setattr(_live, "change_of", lambda *args: alter(honest(*args)))
 
 
@@ -138,8 +139,8 @@ def continues_without_proof(patch: pytest.MonkeyPatch) -> None:
 
 
 def hides_conflicts(patch: pytest.MonkeyPatch) -> None:
-    async def none(self: Memories) -> list[Conflict]:
-        return []
+    async def none(self: Memories, limit: int, after: str | None) -> Page[Conflict]:
+        return Page(())
 
     patch.setattr(Memories, "conflicts", none)
 
