@@ -228,10 +228,10 @@ class Sharing:
             await note_claims(self._core, tuple(self._scopes), peers)
 
     def _note_success(self) -> None:
-        now_ms = self._core.machine.clock.now_ms()
+        now_ms, now = self._core.machine.clock.now_ms(), trio.current_time()
         for key, connection in self.network.connections.items():
-            memory = self.network.memory[key]
-            if connection.exchange.accord() is Accord.SYNCED:
+            memory, exchange = self.network.memory[key], connection.exchange
+            if exchange.accord() is Accord.SYNCED and not exchange.silent(now):
                 memory.last_success_ms, memory.failures, memory.last_error = now_ms, 0, ""
 
     async def _save_peers(self) -> None:

@@ -93,7 +93,7 @@ class Exchange:
         self._opened_at = now
         self.heard_at = now
         """When the last bytes arrived."""
-        self._pinged_at = now
+        self._pinged_at = self._unanswered_at = now
         self._pings: list[int] = []
         self.pongs: set[int] = set()
         """Nonces of the pings that were answered; the node waits on them in ``sync``."""
@@ -116,6 +116,7 @@ class Exchange:
 
     def probe(self, nonce: int, now: float) -> list[Effect]:
         """Ask the peer for its present summaries."""
+        self._unanswered_at = now if self._pinged_at <= self.heard_at else self._unanswered_at
         self._pinged_at = now
         self._pings.append(nonce)
         return [Send(Ping(nonce=nonce, summaries=self._known.told(self.shared())))]
@@ -156,7 +157,7 @@ class Exchange:
 
     def silent(self, now: float) -> bool:
         """Whether the peer was asked, and nothing was heard since."""
-        return self._pinged_at > self.heard_at and now >= self._pinged_at + SILENT_S
+        return self._pinged_at > self.heard_at and now >= self._unanswered_at + SILENT_S
 
     def diverged(self, scope: bytes) -> bool:
         """Whether the peer's last word is that the same records of ``scope`` show other things."""
@@ -176,9 +177,7 @@ class Exchange:
         return self._known.summaries
 
     def held(self, scope: bytes) -> Mapping[bytes, int]:
-        """The newest position of each log that the peer says it holds; logs as they are named
-        here.
-        """
+        """The newest position the peer says it holds of each log, as logs are named here."""
         view = self._scopes.get(scope)
         if view is None:
             return {}

@@ -163,7 +163,14 @@ async def test_a_backlog_larger_than_all_buffers_arrives(
         await b.remember_many([NewMemory(content=f"{n} " + "y" * 20_000) for n in range(600)])
         await b.go_online()
         await agreement(a, b)
-        assert len(await b.list(limit=5000)) == 1200
+        found: list[str] = []
+        page = await b.list(limit=5000)
+        while True:
+            found += [e.id for e in page]
+            if page.next is None:
+                break
+            page = await b.list(limit=5000, after=page.next)
+        assert len(set(found)) == len(found) == 1200
 
         async def quiet() -> bool:
             return await agree(a, b) and (await a.status()).sync == "synced"
