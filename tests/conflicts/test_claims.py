@@ -13,20 +13,19 @@ from engram_wire.cbor import Encodable, encode
 
 def _values(rng: random.Random) -> tuple[str, Encodable]:
     word = rng.choice("ab")
-    return rng.choice(
-        [
-            ("r/title", word),
-            ("r/life", [rng.choice(["active", "archived", "deleted"]), ""]),
-            ("m/meta", [word, rng.choice([1, 2])]),
-            ("b/belief", ["s", "r", word, rng.choice([True, False]), 1.0]),
-            ("l/events", [bytes(7) + word.encode(), 0, 0, 0, {"key": rng.choice("kl")}]),
-            ("l/events", word),
-            ("k/skill", [word.encode() * 8, [], {"name": word}]),
-            ("s/tags", word),
-            ("c/count", 1),
-            ("o/confidence", 0.5),
-        ]
-    )
+    candidates: list[tuple[str, Encodable]] = [
+        ("r/title", word),
+        ("r/life", [rng.choice(["active", "archived", "deleted"]), ""]),
+        ("m/meta", [word, rng.choice([1, 2])]),
+        ("b/belief", ["s", "r", word, rng.choice([True, False]), 1.0]),
+        ("l/events", [bytes(7) + word.encode(), 0, 0, 0, {"key": rng.choice("kl")}]),
+        ("l/events", word),
+        ("k/skill", [word.encode() * 8, [], {"name": word}]),
+        ("s/tags", word),
+        ("c/count", 1),
+        ("o/confidence", 0.5),
+    ]
+    return rng.choice(candidates)
 
 
 def _elements(rng: random.Random) -> list[Element]:

@@ -78,7 +78,7 @@ async def test_status_and_doctor_name_who_has_many_logs_that_are_not_ended(
     async with village.pair() as (a, b):
         assert await told_of_logs(a) == []
         core = a._core
-        rogue = village.homes["b"].node_key
+        rogue = village.homes["b"].key(bytes)
         for number in range(OPEN_LOGS_MANY + 1):
             log = Log(a, Identity(rogue.public, rogue.secret), number + 1).add(f"{number}")
             name = Announcement(0, int(LogDomain.DATA), rogue.public, log.incarnation, None)

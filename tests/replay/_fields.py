@@ -8,7 +8,7 @@ from typing import cast
 from engram_crdt import Dot, Element
 from engram_sync.log import Draft
 from engram_sync.memory import EngramState
-from engram_sync.memory._draft_parts import DraftParts, sort_superseded
+from engram_sync.memory._draft_parts import DraftParts, in_order
 from engram_sync.results import Life
 from engram_wire import RecordKind, Superseded, cbor
 
@@ -116,7 +116,7 @@ def drafts_for(
         if {element.value for element in live.get(slot, ())} != {value}:
             parts.put(collection, value)
     parts.remove(e for slot, group in sorted(live.items()) if slot not in puts for e in group)
-    return [parts.draft(kind)] if parts else []
+    return parts.drafts(kind) if parts else []
 
 
 def _deletion(state: EngramState | None, own_log: bytes) -> list[Draft]:
@@ -126,4 +126,4 @@ def _deletion(state: EngramState | None, own_log: bytes) -> list[Draft]:
         Superseded(0, None if log == own_log else log, clock) for log, clock in state.clock.items()
     ]
     put = (_LIFE, cbor.encode([str(Life.DELETED), ""]))
-    return [Draft(RecordKind.DELETE, state.engram, (put,), sort_superseded(seen))]
+    return [Draft(RecordKind.DELETE, state.engram, (put,), in_order(seen))]

@@ -323,7 +323,11 @@ def test_what_must_be_understood_and_is_not_stops_the_scope_until_it_is_undone(
     council: Council, draft: Draft
 ) -> None:
     membership = council.ann.charters.of(council.scope)
-    members, stopped = membership.members(), lambda: membership.newer is not None
+    members = membership.members()
+
+    def stopped() -> bool:
+        return membership.newer is not None
+
     assert not stopped()
     checkpoint = council.ann.checkpoint()
     council.say(council.ann, draft)
