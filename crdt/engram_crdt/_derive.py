@@ -19,6 +19,8 @@ def check_change(change: Change) -> None:
         raise DocumentError("a change names a log and a payload hash of 32 bytes each")
     if change.seq >> 63 or change.hlc >> 63:
         raise DocumentError(f"record {change.seq} at clock {change.hlc} is out of range")
+    if not 0 <= change.skipped <= CLOCK_MAX:
+        raise DocumentError(f"record {change.seq} skips {change.skipped} clocks")
     if b"" in [value for _, value in change.puts]:
         raise DocumentError(f"record {change.seq} puts an empty value")
     for log, clock in (*change.removed, *change.until):
@@ -65,6 +67,8 @@ def encode_change(change: Change, client: int, clock: int, removed: Ranges) -> b
         # Where text stands follows from all of it, so it joins the document when that is
         # exported.  Until then its clocks are taken.
         structs.append(encode_gap(sum(insert.length for insert in change.edit.inserts)))
+    if change.skipped:
+        structs.append(encode_gap(change.skipped))
     return encode_update([Block(client, clock, structs)], removed)
 
 
@@ -121,7 +125,7 @@ def elements_of_one(
     Returns:
         What a document with this change alone would return.
     """
-    log, seq, hlc, puts, payload_hash, removed, until, _ = change
+    log, seq, hlc, puts, payload_hash, removed, until, _, _ = change
     elements = [
         Element(collection, Dot(log, clock), hlc, value, payload_hash, seq)
         for clock, (collection, value) in enumerate(puts)

@@ -58,6 +58,8 @@ class Change(NamedTuple):
     """(log, n): every dot of that log with a clock below n is removed.  Used by deletes."""
     edit: TextEdit | None = None
     """What this change does to one collaborative text; its inserts take clocks after the puts."""
+    skipped: int = 0
+    """Clocks that it takes, after all others, for what this version does not know."""
 
 
 class Element(NamedTuple):
@@ -91,8 +93,10 @@ class TextSpan(NamedTuple):
 
 
 def clocks_of(change: Change) -> int:
-    """Return how many clocks of its log a change takes: one per put, one per unit of text."""
-    taken = len(change.puts)
+    """Return how many clocks of its log a change takes: one per put, one per unit of text,
+    and those that it skips.
+    """
+    taken = len(change.puts) + change.skipped
     if change.edit is not None:
         taken += sum(insert.length for insert in change.edit.inserts)
     return taken

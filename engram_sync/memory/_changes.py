@@ -9,6 +9,7 @@ from engram_wire import (
     Record,
     RecordKind,
     Reference,
+    clocks_taken,
     decode_edit_untrusted,
     decode_superseded_untrusted,
     parse_shape_untrusted,
@@ -52,7 +53,7 @@ def is_applied(record: Record) -> bool:
 
 
 def change_of(log: bytes, record: Record, naming: Naming | None = None) -> Change:
-    """What an applied record does to its document.
+    """What a record does to its document: one of a kind that is not applied only takes clocks.
 
     The record was verified and validated when it was stored, so its body parses.  Its payload is
     its author's business: one that does not fit counts as not held.
@@ -66,6 +67,9 @@ def change_of(log: bytes, record: Record, naming: Naming | None = None) -> Chang
         WireError: The stored body is damaged.
     """
     shape = parse_shape_untrusted(record.shape)
+    if shape.kind not in APPLIED_KINDS:
+        taken = clocks_taken(shape, record.superseded)
+        return Change(log, record.seq, record.hlc, (), record.payload_hash, (), skipped=taken)
     if shape.kind == RecordKind.EDIT:
         return _edit_of(log, record, naming or PlainNaming(log))
     count = len(shape.collections)

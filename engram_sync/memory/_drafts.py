@@ -20,6 +20,7 @@ from ._fields import Put
 from ._lifecycle import Taken, restoring, taken_from
 from ._observed import Observed, refuse_open_conflicts
 from ._skills import refine
+from ._stored import next_clock
 from ._strategies import Strategies
 from ._wishes import Changes
 
@@ -111,9 +112,10 @@ class _Update:
             taken = taken_from(self._reader, self._authors, seen, self._own_log)
             kept = [put for put in taken.puts if not _changes_put(changes, put)]
             wanted = Taken(kept, [], []) if changes.content is not None else taken
-            restored = restoring(seen, wanted._replace(puts=kept), self._own_log)
+            restored = restoring(self._reader, seen, wanted._replace(puts=kept), self._own_log)
         # What the restoring puts takes clocks of its own.
-        clock = seen.state.clock.get(self._own_log, 0) + sum(_clocks(d) for d in restored)
+        clock = next_clock(self._reader, seen.state.engram, self._own_log)
+        clock += sum(_clocks(d) for d in restored)
         parts = self._parts(clock)
         edits = self._texts(parts, clock)
         self._apply(parts)

@@ -16,14 +16,14 @@ from engram_wire import Record, RecordKind, decode_superseded_untrusted
 from . import _fields as fields
 from ._answers import Room
 from ._authors import Authors
-from ._changes import change_of
+from ._changes import change_of, is_applied
 from ._fields import Put
 from ._ids import node_text
 from ._limits import RESULTS_MAX, SUPERSEDERS_MAX
 from ._observed import Observed
 from ._open_engram import OpenEngram
 from ._state import EngramState
-from ._stored import stored_of
+from ._stored import replayed_of
 from ._values import field_values
 
 
@@ -78,10 +78,12 @@ def replay(
     steps: list[Step] = []
     clocks: dict[bytes, int] = {}
     records = _records(reader, state, at_ms)
-    for log, log_id, record, naming in stored_of(reader, authors, state.scope.id, records):
+    for log, log_id, record, naming in replayed_of(reader, authors, state.scope.id, records):
         change = change_of(log_id, record, naming)
         first = clocks.get(log_id, 0)
         clocks[log_id] = first + clocks_of(change)
+        if not is_applied(record):
+            continue
         steps.append(
             Step(
                 RecordKind(record.shape[0]),
@@ -173,7 +175,7 @@ def history(
     superseders = _superseders(steps)
     live = {(e.dot.log, e.seq) for e in state.elements}
     if any(step.change.edit is not None for step in steps):
-        live |= _live_edits(state, steps)
+        live |= _live_edits(reader, authors, state, at_ms)
     # By when each was written, causes before effects: the sort is stable.
     every: list[Step | _Erasure] = [*steps, *_erasures(reader, authors, state, at_ms)]
     every.sort(key=lambda one: one.hlc >> 16)
@@ -265,11 +267,12 @@ def _entry(
     )
 
 
-def _live_edits(state: EngramState, steps: Iterable[Step]) -> set[tuple[bytes, int]]:
+def _live_edits(
+    reader: Reader, authors: Authors, state: EngramState, at_ms: int | None
+) -> set[tuple[bytes, int]]:
     """Names of the records of which characters are still in a text."""
-    document = OpenEngram.of(state.engram, ()).document
-    for step in steps:
-        document.apply(step.change)
+    records = replayed_of(reader, authors, state.scope.id, _records(reader, state, at_ms))
+    document = OpenEngram.of(state.engram, records).document
     return {(span.dot.log, span.seq) for span in document.spans()}
 
 

@@ -24,6 +24,7 @@ from ._history import replay, undeleted
 from ._limits import PAYLOAD_BYTES_MAX, PUTS_MAX
 from ._observed import Observed, refuse_open_conflicts
 from ._state import EngramState
+from ._stored import next_clock
 from ._strategies import Strategies
 from ._values import NOT_HELD_HINT
 
@@ -93,15 +94,15 @@ def restore(reader: Reader, authors: Authors, observed: Observed, own_log: bytes
     """
     if not observed.tombstones() and not observed.is_archived():
         raise PreconditionError(f"memory {observed.text} is neither deleted nor archived")
-    return restoring(observed, taken_from(reader, authors, observed, own_log), own_log)
+    return restoring(reader, observed, taken_from(reader, authors, observed, own_log), own_log)
 
 
-def restoring(observed: Observed, taken: Taken, own_log: bytes) -> list[Draft]:
+def restoring(reader: Reader, observed: Observed, taken: Taken, own_log: bytes) -> list[Draft]:
     """One restore record, and more for what it cannot hold."""
     state = observed.state
     parts = DraftParts(state.engram, observed.elements, own_log)
     parts.put(fields.LIFE, fields.life_value(Life.ACTIVE, ""))
-    clock = state.clock.get(own_log, 0) + 1
+    clock = next_clock(reader, state.engram, own_log) + 1
     return _spread(state.engram, RecordKind.RESTORE, parts, taken, clock)
 
 

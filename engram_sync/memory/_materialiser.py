@@ -248,7 +248,7 @@ class Materialiser:
         batch = _Batch(tx, scope)
         for engram, added in by_engram.items():
             row = tx.engram(scope.n, engram)
-            if row is None and len(added) == 1:
+            if row is None and len(added) == 1 and not _follows(tx, added[0]):
                 self._add_one(batch, added[0])
             else:
                 self._merge(batch, row, added)
@@ -366,6 +366,11 @@ class _Batch:
     def change(self) -> int:
         """The number of the change that this is."""
         return self.scope.changes + 1
+
+
+def _follows(reader: Reader, stored: Stored) -> bool:
+    """Whether an earlier record of its log took clocks of its engram, of whatever kind."""
+    return reader.first_clock(stored.log, stored.record.seq) > 0
 
 
 def _next_runs(reader: Reader, scope: ScopeRow, limit: int) -> list[RunRow]:

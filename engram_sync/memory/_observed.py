@@ -14,7 +14,7 @@ from ._fields import LIFE
 from ._ids import engram_text
 from ._open_engram import OpenEngram
 from ._state import EngramState
-from ._stored import stored_of
+from ._stored import replayed_of
 from ._strategies import Strategies
 from ._versions import Named, is_ours, parse_version, state_name
 
@@ -122,7 +122,7 @@ def document_at(
     """
     made = OpenEngram.of(state.engram, ())
     records = reader.records_of(state.scope.n, state.engram)
-    for stored in stored_of(reader, authors, state.scope.id, records):
+    for stored in replayed_of(reader, authors, state.scope.id, records):
         made.apply(stored)
         if made.document.digest().to_bytes(32, "big").startswith(name):
             return made.document

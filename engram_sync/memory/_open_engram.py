@@ -7,7 +7,7 @@ from typing import NamedTuple
 from engram_crdt import DocumentError, Dot, Element, EngramDocument
 from engram_sync.conflicts import bits
 
-from ._changes import change_of
+from ._changes import change_of, is_applied
 from ._shapes import Texts
 from ._shown_texts import orphan_element
 from ._stored import Stored
@@ -62,6 +62,8 @@ class OpenEngram:
         except DocumentError:
             # Valid as a record, yet beyond what a document can hold: it changes nothing, here as
             # on every other node.  One author must not stop the scope for all.
+            return
+        if not is_applied(record):
             return
         if not self.records:
             self.first = (stored.log, record.seq)

@@ -8,7 +8,7 @@ from engram_sync.store import Reader, ScopeRow
 from ._authors import Authors
 from ._open_engram import OpenEngram
 from ._state import EngramState, load_state
-from ._stored import Stored, stored_of
+from ._stored import Stored, replayed_of
 from ._views import life_number
 
 
@@ -25,7 +25,7 @@ def state_at(
     row = reader.engram(scope.n, engram)
     if row is None:
         return None
-    records = stored_of(reader, authors, scope.id, reader.records_at(scope.n, engram, at_ms))
+    records = replayed_of(reader, authors, scope.id, reader.records_at(scope.n, engram, at_ms))
     made = OpenEngram.of(engram, records)
     if not made.records:
         return None

@@ -16,12 +16,12 @@ from engram_wire.cbor import encode
 
 from ._authors import Authors
 from ._bodies import body_label, delete_text, edit_drafts, first_text
-from ._changes import change_of
+from ._changes import change_of, is_applied
 from ._counters import count_of
 from ._fields import BODY, COUNTER_PREFIX, Put
 from ._lifecycle import restated
 from ._limits import PAYLOAD_BYTES_MAX, PUTS_MAX, SUPERSEDED_MAX
-from ._stored import Stored, stored_of
+from ._stored import Stored, replayed_of
 
 
 class Refused(NamedTuple):
@@ -65,7 +65,7 @@ def restatement(
         refused: What is about to be void.
         own_log: Id of the log that will carry the records, which holds none of the engram yet.
     """
-    records = stored_of(reader, authors, scope.id, reader.records_of(scope.n, engram))
+    records = replayed_of(reader, authors, scope.id, reader.records_of(scope.n, engram))
     void = {(s.log_id, s.record.seq) for s in records if _is_void(s, refused)}
     now, then = EngramDocument(engram), EngramDocument(engram)
     until: dict[bytes, int] = {}
@@ -77,7 +77,7 @@ def restatement(
         elif stored.record.shape[0] == RecordKind.DELETE:
             until |= {log: max(n, until.get(log, 0)) for log, n in change.until}
     said = [element for element in then.elements() if (element.dot.log, element.seq) in void]
-    new = len(void) == len(records)
+    new = all(_is_void(s, refused) for s in records if is_applied(s.record))
     return list(_drafts(_Told(engram, now, then, said, until, new), own_log))
 
 

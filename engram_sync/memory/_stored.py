@@ -26,16 +26,23 @@ def stored_in(
     reader: Reader, authors: Authors, scope: bytes, log: int, records: Iterable[Record]
 ) -> list[Stored]:
     """The applied ones among records of one log: those of a kind that changes it, and not void."""
+    return [s for s in _standing(reader, authors, scope, log, records) if is_applied(s.record)]
+
+
+def _standing(
+    reader: Reader, authors: Authors, scope: bytes, log: int, records: Iterable[Record]
+) -> list[Stored]:
     log_id, naming = authors.log_id(reader, log), authors.naming(reader, scope, log)
     void = reader.void_after(log)
     if void is not None:
         records = [record for record in records if record.seq <= void]
     if naming is None:
-        return [Stored(log, log_id, record) for record in records if is_applied(record)]
+        return [Stored(log, log_id, record) for record in records]
     return [
-        Stored(log, log_id, r, naming(r) if r.superseded != NO_SUPERSEDED else None)
+        Stored(
+            log, log_id, r, naming(r) if is_applied(r) and r.superseded != NO_SUPERSEDED else None
+        )
         for r in records
-        if is_applied(r)
     ]
 
 
@@ -44,6 +51,23 @@ def stored_of(
 ) -> list[Stored]:
     """The applied ones among records of one engram, in their order."""
     return [s for log, record in records for s in stored_in(reader, authors, scope, log, [record])]
+
+
+def replayed_of(
+    reader: Reader, authors: Authors, scope: bytes, records: Iterable[tuple[int, Record]]
+) -> list[Stored]:
+    """What a document of one engram is made of: also the records that only take clocks.
+
+    Rows have their clocks from the store; a document counts them, and what comes after a record of
+    a kind that is not known here is called after the clocks that it took.
+    """
+    return [s for log, record in records for s in _standing(reader, authors, scope, log, [record])]
+
+
+def next_clock(reader: Reader, engram: bytes, own_log: bytes) -> int:
+    """The clock that the next put to an engram takes in a log, whatever is shown of the engram."""
+    log = reader.log_by_id(own_log)
+    return 0 if log is None else reader.clocks(engram, log.n)
 
 
 def clocks_seen(reader: Reader, scope: int, drafts: Iterable[Draft]) -> dict[bytes, int]:

@@ -12,7 +12,7 @@ from ._ids import engram_text
 from ._open_engram import OpenEngram, Shown
 from ._rebuild import standing_of
 from ._state import load_state
-from ._stored import stored_of
+from ._stored import replayed_of
 from ._tally import Standing
 from ._views import life_number
 
@@ -28,7 +28,7 @@ def compare_rows(
     for row in rows:
         text = engram_text(row.engram)
         try:
-            records = stored_of(reader, authors, scope.id, reader.records_of(scope.n, row.engram))
+            records = replayed_of(reader, authors, scope.id, reader.records_of(scope.n, row.engram))
             made = OpenEngram.of(row.engram, records)
             shown = made.shown()
             stands = standing_of(reader, authors, row)

@@ -39,10 +39,10 @@ def erasing(
     names: list[Superseded] = []
     strangers: set[bytes] = set()
     for n, record in reader.records_of(scope.n, seen.state.engram):
-        if not is_applied(record):
-            continue
         log = logs[n]
         reached[n] = reached.get(n, 0) + _clocks(record)
+        if not is_applied(record):
+            continue
         if reached[n] > seen.clock.get(log.id, 0):
             continue
         names.append(Superseded(0, None if log.id == own_log else log.id, record.seq))

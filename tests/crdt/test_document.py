@@ -122,6 +122,14 @@ def test_a_record_is_applied_once() -> None:
     assert dict(made.clock()) == {A: 2}
 
 
+def test_a_record_of_an_unknown_kind_takes_its_clocks_and_does_nothing_else() -> None:
+    skipped = change(A, 2)._replace(skipped=3)
+    made = document(change(A, 1, ("r/title", b"\x01")), skipped, change(A, 3, ("r/title", b"\x02")))
+    assert [element.dot for element in made.elements()] == [Dot(A, 0), Dot(A, 4)]
+    assert dict(made.clock()) == {A: 5}
+    assert EngramDocument.load(ENGRAM, made.dump()).elements() == made.elements()
+
+
 def test_the_first_record_may_have_number_0() -> None:
     assert document(change(A, 0, ("r/title", b"\x01"))).applied() == {A: 0}
 
@@ -136,6 +144,7 @@ def test_callers_cannot_change_a_document_through_its_elements() -> None:
     "bad",
     [
         change(A, 1, ("r/title", b"")),
+        change(A, 1)._replace(skipped=-1),
         change(A, 1, ("title", b"\x01")),
         change(A, 1, ("r/" + "x" * 63, b"\x01")),
         change(A, -1, ("r/title", b"\x01")),

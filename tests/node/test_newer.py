@@ -1,5 +1,7 @@
 """A scope that uses what only a newer version knows is kept, and neither shared nor written to."""
 
+from uuid import UUID
+
 import pytest
 from trio.testing import MockClock
 
@@ -7,7 +9,7 @@ from engram_sync.errors import DegradedError
 from engram_sync.log import Draft
 from engram_sync.node import Node
 from engram_sync.trust import Revoke, revoke_draft
-from engram_wire import LogDomain, cbor
+from engram_wire import LogDomain, RecordKind, cbor
 
 from .village import Village, agent_scope, agreement, contents, until
 
@@ -72,6 +74,61 @@ async def test_of_kinds_of_data_that_are_not_known_only_the_optional_ones_are_le
             await a.remember("goes on")
             assert await contents(a) == ["goes on"]
             assert [e.content for e in await a.list()] == ["goes on"]
+
+
+OPTIONAL = 12 | 0x20
+
+
+def opinion(engram: str) -> Draft:
+    """A record of an optional kind of tomorrow, which puts two values into a memory."""
+    puts = tuple(("r/opinion", cbor.encode(f"opinion {number}")) for number in range(2))
+    return Draft(OPTIONAL, UUID(engram).bytes, puts)
+
+
+@pytest.mark.parametrize("collaborative", [False, True])
+async def test_what_follows_a_record_of_an_optional_kind_is_shown_alike_by_rows_and_by_replays(
+    village: Village, autojump_clock: MockClock, collaborative: bool
+) -> None:
+    async with village.pair() as (a, b):
+        e = await a.remember("first", collaborative=collaborative, tags={"x"})
+        await write(a, opinion(e.id), LogDomain.DATA)
+        e = await a.update(e, content="second", add_tags=["y"])
+        await write(a, opinion(e.id), LogDomain.DATA)
+        await a.update(e, content="third")
+        await agreement(a, b)
+        for node in (a, b):
+            found = await node.doctor()
+            assert found.healthy, found
+            now = await node.get(e.id)
+            assert (now.content, set(now.tags)) == ("third", {"x", "y"})
+            arrived = node._core.machine.clock.now_ms()
+            assert (await node.get(e.id, at_ms=arrived)).content == "third"
+            entries = await node.history(e.id)
+            assert entries[-1].live
+            assert not any("opinion" in entry.fields for entry in entries)
+        # Nobody who erases has to name what nobody shows, and all that is shown goes.
+        await b.update(e.id, content="fourth")
+        await agreement(a, b)
+        await a.forget(e.id, erase=True)
+        assert await contents(a) == []
+        assert (await a.doctor()).healthy
+
+
+async def test_a_memory_may_begin_behind_a_record_of_an_optional_kind(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        engram = "01a1f993-0011-7769-b8f9-ed0ecc56f530"
+        await write(a, opinion(engram), LogDomain.DATA)
+        begun = Draft(RecordKind.CREATE, UUID(engram).bytes, (("r/content", cbor.encode("first")),))
+        await write(a, begun, LogDomain.DATA)
+        await agreement(a, b)
+        assert [(await node.get(engram)).content for node in (a, b)] == ["first", "first"]
+        await b.update(engram, content="second")
+        await agreement(a, b)
+        for node in (a, b):
+            assert await contents(node) == ["second"]
+            assert (await node.doctor()).healthy
 
 
 async def test_who_was_put_out_is_not_served_and_what_a_cut_off_hides_stops_the_scope(
