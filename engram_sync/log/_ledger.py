@@ -123,6 +123,10 @@ class Ledger:
         """The log of that id; None when nothing of it is held."""
         return self._registry.log(log, scope)
 
+    def void_after(self, scope: bytes, log: bytes, author: bytes) -> int | None:
+        """The last position that stands of an author's log, held or not; None: nothing is void."""
+        return self._registry.scope(scope).voids.get((log, author))
+
     def log_by_number(self, n: int) -> LogState:
         """The log of that local number, which the ledger has handed out."""
         return self._registry.by_number(n)

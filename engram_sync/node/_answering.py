@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import partial
 
 import trio
@@ -37,9 +38,22 @@ from engram_sync.replication import (
     StorePayloads,
     Survey,
 )
-from engram_wire import CloseCode, WireError
+from engram_wire import CloseCode, Rejection, WireError
 
 log = Log("sharing")
+
+
+@dataclass(slots=True)
+class _Refused:
+    """A log of which nothing is taken from a record on."""
+
+    scope: bytes
+    author: bytes
+    seq: int
+    told: dict[bytes, Connection] = field(default_factory=dict[bytes, Connection])
+    """By peer: who sent some of it and was told so, last over which connection."""
+
+
 REFUSED_LOGS_MAX = 64
 """Logs listed one by one in ``status``: a member can begin logs, and refuse them, without end."""
 
@@ -59,7 +73,7 @@ class Answering:
         """Peers that said that this node was rolled back, and in which scope."""
         self._diverged: set[bytes] = set()
         """Scopes of which somebody said so."""
-        self._refused: set[bytes] = set()
+        self._refused: dict[bytes, _Refused] = {}
         """Logs of which nothing more is taken, as far as they are listed one by one."""
 
     async def ingest(self, connection: Connection, batch: Sequence[Received]) -> Ingested:
@@ -75,12 +89,10 @@ class Answering:
             )
         stored = self._accounted(connection, batch, intake)
         effects = connection.exchange.on_stored(stored) if stored else []
-        for rejection in (r for taken in intake.taken for r in taken.rejected):
-            self._refusal(
-                rejection.log,
-                f"record {rejection.seq} of log {rejection.log.hex()[:16]} is not valid; nothing "
-                "more of that log is taken",
-            )
+        for arrival, taken in zip(arrivals, intake.taken, strict=False):
+            for rejection in taken.rejected:
+                self._refusal(connection, arrival, rejection)
+        self._take_up_again()
         return Ingested(
             effects,
             len(stored),
@@ -250,12 +262,34 @@ class Answering:
                     f"{rejection.log.hex()[:16]} and all that follow"
                 )
 
-    def _refusal(self, refused: bytes, text: str) -> None:
+    def _refusal(self, connection: Connection, arrival: Arrival, why: Rejection) -> None:
         """Say of a log that nothing more of it is taken here; of many, that they are many."""
-        if refused in self._refused:
+        if why.log in self._refused:
+            self._refused[why.log].told[connection.peer] = connection
             return
         if len(self._refused) < REFUSED_LOGS_MAX:
-            self._refused.add(refused)
-            self._core.problems[f"log {refused.hex()}"] = text
+            author, told = arrival.announcement.author, {connection.peer: connection}
+            self._refused[why.log] = _Refused(arrival.scope, author, why.seq, told)
+            self._core.problems[f"log {why.log.hex()}"] = (
+                f"record {why.seq} of log {why.log.hex()[:16]} is not valid; nothing more of that "
+                "log is taken"
+            )
         else:
             self._core.problems["logs"] = "records of more logs than are listed here are refused"
+
+    def _take_up_again(self) -> None:
+        """Take logs again whose authors have declared void what was refused.
+
+        Whoever was told of a refusal sends nothing more of that log on the same connection, so
+        they begin anew.
+        """
+        void_after = self._core.path.ledger.void_after
+        lifted: list[bytes] = []
+        for name, refused in self._refused.items():
+            last = void_after(refused.scope, name, refused.author)
+            if last is not None and last < refused.seq:
+                lifted.append(name)
+        for name in lifted:
+            self._core.problems.pop(f"log {name.hex()}", None)
+            for connection in self._refused.pop(name).told.values():
+                connection.close(CloseCode.BUSY, "what was refused is void now; connect again")
