@@ -75,15 +75,18 @@ class OwnLogs:
     def seals(self, scope: bytes) -> list[Draft]:
         """What a new incarnation says first: that the data logs before it go no further.
 
+        One with a void end is not sealed: others may hold less of it, or have said that they saw
+        all of it, and a seal names the one position that all have seen.
+
         Args:
             scope: The scope.
         """
         ended = [
             log
             for log in self.data_logs(scope)
-            if log.stands(log.seq) > log.sealed and not self.is_live(log)
+            if log.stands(log.seq) == log.seq > log.sealed and not self.is_live(log)
         ]
-        named = [Superseded(0, log.id, log.stands(log.seq)) for log in ended]
+        named = [Superseded(0, log.id, log.seq) for log in ended]
         # The newest ones first: the log continues what its first record seals, which depends on
         # each of them by name.
         first, rest = named[-DEPS_MAX:], named[:-DEPS_MAX]

@@ -168,6 +168,25 @@ async def test_a_false_claim_costs_one_log_an_hour_and_loses_nothing(
         assert await contents(c) == wanted
 
 
+async def test_a_log_is_void_although_somebody_else_builds_on_all_of_it(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        e = await a.remember("before")
+        log, seq = own_log(a)
+        await a.update(e.id, content="refused")
+        await agreement(a, b)
+        await b.update(e.id, title="b has seen it")
+        await agreement(a, b)
+        assert await refuse(a, log, seq + 1)
+        await agreement(a, b)
+        for node in (a, b):
+            held = await node.get(e.id)
+            assert (held.content, held.title) == ("refused", "b has seen it")
+    async with village.open("a", online=False) as a:
+        assert (await a.update(e.id, content="later")).content == "later"
+
+
 async def test_an_erasure_takes_void_values_with_it(
     village: Village, autojump_clock: MockClock
 ) -> None:
