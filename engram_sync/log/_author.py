@@ -78,14 +78,15 @@ class _Rows:
                 hint="write less at once, or split it into several memories",
             ) from error
         self.seq += 1
-        hashed, clock = payload_hash(payload), self._clock(draft.engram)
+        hashed, clock = payload_hash(payload), self._clock(draft)
         row = (self.seq, draft.engram, clock, shape, dots, payload, hashed, deps, auth)
         self.records.append(Record(*row))
 
-    def _clock(self, engram: bytes) -> int:
-        clock = hlc.tick(self.clocks.get(engram, 0), self.now_ms)
-        if engram != NO_ENGRAM:
-            self.clocks[engram] = clock
+    def _clock(self, draft: Draft) -> int:
+        now_ms = self.now_ms if draft.at_ms is None else draft.at_ms
+        clock = hlc.tick(self.clocks.get(draft.engram, 0), now_ms)
+        if draft.engram != NO_ENGRAM:
+            self.clocks[draft.engram] = clock
         return clock
 
 

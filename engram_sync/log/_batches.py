@@ -29,6 +29,8 @@ class Draft:
     """What an edit does, its logs called as in ``superseded``; None for every other kind."""
     statement: tuple[object, ...] | None = None
     """The statement of a membership record; None for data."""
+    at_ms: int | None = None
+    """The wall clock of what is said again; None for what is said now."""
 
 
 class Run(NamedTuple):

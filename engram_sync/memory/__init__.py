@@ -16,6 +16,12 @@ from ._creation import created as created
 from ._creation import satisfies as satisfies
 from ._drafts import update as update
 from ._fields import check_source_key as check_source_key
+from ._format_1 import WRITTEN_BY as WRITTEN_BY
+from ._format_1 import Held as Held
+from ._format_1 import held_in_records as held_in_records
+from ._format_1 import held_in_view as held_in_view
+from ._format_1 import said_again as said_again
+from ._format_1 import says_all as says_all
 from ._git import read_git as read_git
 from ._ids import engram_text as engram_text
 from ._ids import node_text as node_text
@@ -65,11 +71,13 @@ __all__ = [
     "LIVES",
     "RULES",
     "SLICE_RECORDS",
+    "WRITTEN_BY",
     "Authors",
     "Changes",
     "Dead",
     "EngramState",
     "Filters",
+    "Held",
     "ImportProblem",
     "InstantMemories",
     "Materialiser",
@@ -94,6 +102,8 @@ __all__ = [
     "flush_index",
     "forget",
     "get",
+    "held_in_records",
+    "held_in_view",
     "is_applied",
     "list_engrams",
     "load_state",
@@ -108,7 +118,9 @@ __all__ = [
     "restore",
     "rows_of",
     "rules_name",
+    "said_again",
     "satisfies",
+    "says_all",
     "select_scopes",
     "show",
     "state_at",

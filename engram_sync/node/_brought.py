@@ -1,11 +1,14 @@
 """Which memories were brought from one agent to another, as the store remembers it both ways."""
 
+from engram_sync.log import keyed_id
 from engram_sync.store import Reader, Transaction
 
 _SAME = "same as "
 """Prefix of the meta key that says what a memory was brought to or from: scopes and ids."""
 _DUE = "brought due"
 """The meta key with the ids of erased memories whose counterparts were not looked at yet."""
+_SOURCE = "source keys "
+"""Prefix of the meta key that says from which scope and secret ids were made before a migration."""
 SCOPE_BYTES = 32
 ENGRAM_BYTES = 16
 _ENTRY_BYTES = SCOPE_BYTES + ENGRAM_BYTES
@@ -49,3 +52,16 @@ def take_due(tx: Transaction, limit: int) -> list[bytes]:
         tx.delete_meta(_DUE)
     taken = due[: len(due) - len(rest)]
     return [taken[at : at + ENGRAM_BYTES] for at in range(0, len(taken), ENGRAM_BYTES)]
+
+
+def note_source(tx: Transaction, scope: bytes, earlier: bytes, secret: bytes) -> None:
+    """Remember what the ids of a scope were made from that took the place of an earlier one."""
+    tx.put_meta(_SOURCE + scope.hex(), earlier + secret)
+
+
+def earlier_id(reader: Reader, scope: bytes, operation: str, key: str) -> bytes | None:
+    """The id that a source key gave to a memory before a migration, if there was one."""
+    source = reader.meta(_SOURCE + scope.hex())
+    if source is None:
+        return None
+    return keyed_id(source[SCOPE_BYTES:], source[:SCOPE_BYTES], operation, key.encode())

@@ -73,13 +73,20 @@ def relabel(tx: Transaction, path: WritePath, key: NodeKey, label: str) -> None:
 
 
 def found_scope(
-    tx: Transaction, path: WritePath, key: NodeKey, kind: Scope, label: str, entropy: Entropy
+    tx: Transaction,
+    path: WritePath,
+    key: NodeKey,
+    kind: Scope,
+    label: str,
+    entropy: Entropy,
+    *,
+    current: bool = True,
 ) -> bytes:
     """Found a scope with this node as its leader; returns its id."""
     nonce, secret = entropy(NONCE_BYTES), entropy(SECRET_BYTES)
     charter = found(str(kind), key.public, nonce=nonce, commitment=commitment_to(secret))
     scope = charter.scope_id()
-    add_scope(tx, path, scope, kind, secret, current=True)
+    add_scope(tx, path, scope, kind, secret, current=current)
     path.write(tx, scope, [charter_draft(charter, label)], LogDomain.MEMBERS)
     return scope
 

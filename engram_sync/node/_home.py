@@ -50,6 +50,16 @@ class Home:
         return self.path / "store.db"
 
     @property
+    def new_store(self) -> Path:
+        """A store in the making, which takes the place of ``store`` when it is complete."""
+        return self.path / "store.new.db"
+
+    @property
+    def old_store(self) -> Path:
+        """The store that a migration has moved aside; nothing reads it any more."""
+        return self.path / "store-1.db"
+
+    @property
     def key(self) -> Path:
         """The secret key."""
         return self.path / "node.key"

@@ -9,8 +9,8 @@ from engram_sync.errors import (
     PreconditionError,
     UsageError,
 )
-from engram_sync.log import keyed_id
-from engram_sync.memory import LIVES, copied, engram_text, find_exact, load_state
+from engram_sync.log import Draft, keyed_id
+from engram_sync.memory import LIVES, copied, engram_text, find_exact, load_state, says_all
 from engram_sync.node._brought import note_brought
 from engram_sync.node._connection import Connection
 from engram_sync.node._core import Core
@@ -186,7 +186,8 @@ async def bring(core: Core) -> int:
     """Re-create what earlier agents remember in the current one; returns how many memories.
 
     Everything that is not deleted comes along, archived memories and open conflicts included.
-    Each gets an id derived from its old one, so doing it again changes nothing.
+    Each gets an id derived from its old one, so doing it again changes nothing.  What is there
+    under its old id already, as both agents were one before a migration, stays as it is.
     """
     brought = 0
     for scope in (await core.read(earlier)).scopes:
@@ -214,14 +215,18 @@ def _mark_brought(scope: bytes, tx: Transaction) -> None:
 def _recreate(core: Core, earlier: ScopeRow, page: Sequence[EngramRow], tx: Transaction) -> int:
     authors = core.path.authors
     row = _scope_row(tx, core, core.facts.agent_scope)
-    copies = {
-        engram: (old.engram, copied(engram, load_state(tx, authors, earlier, old)))
-        for old in page
+    copies: dict[bytes, tuple[bytes, list[Draft]]] = {}
+    for old in page:
         # A deletion beside an edit that its author had not seen is an open conflict.
-        if LIVES[old.life] is not Life.DELETED or old.conflict
-        for engram in [keyed_id(row.secret, row.id, "bring", engram_text(old.engram).encode())]
-        if find_exact(tx, authors, row, engram) is None
-    }
+        if LIVES[old.life] is Life.DELETED and not old.conflict:
+            continue
+        engram = keyed_id(row.secret, row.id, "bring", engram_text(old.engram).encode())
+        if find_exact(tx, authors, row, engram) is not None:
+            continue
+        state = load_state(tx, authors, earlier, old)
+        there = find_exact(tx, authors, row, old.engram)
+        if there is None or not says_all(there, state):
+            copies[engram] = old.engram, copied(engram, state)
     if copies:
         core.path.write(tx, row.id, [draft for _, drafts in copies.values() for draft in drafts])
     for engram, (original, _) in copies.items():

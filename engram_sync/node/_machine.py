@@ -84,19 +84,19 @@ class HomePremises:
     """
 
     def __init__(self, home: Home, *, vfs: str | None = None) -> None:
-        self._home = home
-        self._vfs = vfs
+        self.home = home
+        self.vfs = vfs
         self._lock = HomeLock(home.lock)
         self.boot_id = boot_id()
 
     @property
     def path(self) -> Path:
         """The home directory."""
-        return self._home.path
+        return self.home.path
 
     async def acquire(self, wait_s: float) -> None:
         """See ``Premises.acquire``."""
-        self._home.create()
+        self.home.create()
         deadline = trio.current_time() + wait_s
         while True:
             try:
@@ -113,17 +113,21 @@ class HomePremises:
 
     def key(self, entropy: Entropy) -> NodeKey:
         """See ``Premises.key``."""
-        key = self._home.load_key()
-        if key is None and self._home.store.exists():
+        key = self.home.load_key()
+        if key is None and self.home.store.exists():
             raise CorruptError(
-                f"{self._home.path} has a store but no node.key",
+                f"{self.home.path} has a store but no node.key",
                 hint="restore node.key from a backup, or choose another --home",
             )
-        return key or self._home.create_key(entropy)
+        return key or self.home.create_key(entropy)
 
     async def open_store(self) -> Store:
         """See ``Premises.open_store``."""
-        return await SqliteStore.open(self._home.store, vfs=self._vfs)
+        return await self.open_file(self.home.store)
+
+    async def open_file(self, path: Path) -> SqliteStore:
+        """The store in a file of this home, created when there is none."""
+        return await SqliteStore.open(path, vfs=self.vfs)
 
     def take_witness(self, store_id: bytes) -> bytes | None:
         """See ``Premises.take_witness``."""

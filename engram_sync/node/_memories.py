@@ -33,6 +33,7 @@ from engram_sync.memory import (
     state_at,
     update,
 )
+from engram_sync.node._brought import earlier_id
 from engram_sync.node._core import Core
 from engram_sync.node._erasing import erasing
 from engram_sync.results import (
@@ -127,12 +128,14 @@ class Memories:
             # The memory of that key may have arrived and wait to be materialised.
             core.path.catch_up(tx, scope.id)
         for memory in memories:
-            engram = self._id_for(scope, memory, now_ms)
+            engram = self._id_for(tx, scope, memory, now_ms)
             ids.append(engram)
             if memory.key is not None:
                 held = find_exact(tx, core.path.authors, scope, engram)
                 if held is not None:
-                    satisfies(tx, core.path.authors, held, memory)
+                    # What it began with is not known of one from before a migration.
+                    if engram != earlier_id(tx, scope.id, "remember", memory.key):
+                        satisfies(tx, core.path.authors, held, memory)
                     continue
                 if first.setdefault(engram, memory) != memory:
                     raise UsageError(f"two different memories with the key {memory.key!r}")
@@ -141,10 +144,13 @@ class Memories:
             core.path.write(tx, scope.id, [*chain.from_iterable(drafts.values())])
         return ids
 
-    def _id_for(self, scope: ScopeRow, memory: NewMemory, now_ms: int) -> bytes:
+    def _id_for(self, reader: Reader, scope: ScopeRow, memory: NewMemory, now_ms: int) -> bytes:
         if memory.key is None:
             return uuid7(now_ms, self._core.machine.entropy(ID_ENTROPY_BYTES))
         check_source_key(memory.key)
+        earlier = earlier_id(reader, scope.id, "remember", memory.key)
+        if earlier is not None and reader.engram(scope.n, earlier) is not None:
+            return earlier
         return keyed_id(scope.secret, scope.id, "remember", memory.key.encode())
 
     async def update(self, ref: Ref, changes: Changes, if_version: str | None) -> Engram:

@@ -16,9 +16,10 @@ from engram_sync.node._core import Core
 from engram_sync.node._founding import checked_label, facts_of, found_node, store_id
 from engram_sync.node._home import Home, NodeKey
 from engram_sync.node._machine import HomePremises, Machine, Premises
+from engram_sync.node._migrating import migrate, migration_problem
 from engram_sync.node._quotas import Quotas
 from engram_sync.node._write_path import WritePath
-from engram_sync.store import Store, Transaction
+from engram_sync.store import OlderFormatError, Store, Transaction
 from engram_wire import LABEL_BYTES_MAX, is_printable
 
 
@@ -41,7 +42,7 @@ async def opened(
     await premises.acquire(lock_wait_s)
     try:
         key = premises.key(machine.entropy)
-        store = await premises.open_store()
+        store = await _open_store(premises, key, machine)
         async with trio.open_nursery() as nursery:
             await nursery.start(store.serve)
             try:
@@ -56,6 +57,16 @@ async def opened(
                     await store.aclose()
     finally:
         premises.release()
+
+
+async def _open_store(premises: Premises, key: NodeKey, machine: Machine) -> Store:
+    try:
+        return await premises.open_store()
+    except OlderFormatError:
+        if not isinstance(premises, HomePremises):
+            raise
+    await migrate(premises, key, machine.clock, machine.entropy)
+    return await premises.open_store()
 
 
 async def _core(
@@ -83,6 +94,8 @@ async def _core(
         core = Core(premises.path, key, config, machine, store, path, facts, instant, quotas)
         for row in tx.scopes():
             core.adopt(path.view(tx, row.id))
+        if problem := migration_problem(tx, premises.path):
+            core.problems["migration"] = problem
         if problem := premises.witness_problem():
             core.problems["witness"] = (
                 f"every start begins new logs, because {problem}: set {ENV_RUNTIME}"

@@ -6,6 +6,10 @@ decide who may read, or know the clock, the network or a document.
 
 from ._executors import InlineExecutor as InlineExecutor
 from ._executors import ThreadExecutor as ThreadExecutor
+from ._faults import OlderFormatError as OlderFormatError
+from ._format_1 import OldEngram as OldEngram
+from ._format_1 import OldScope as OldScope
+from ._format_1 import OldStore as OldStore
 from ._interface import Store as Store
 from ._interface import Transaction as Transaction
 from ._limits import COMMIT_WEIGHT_MAX as COMMIT_WEIGHT_MAX
@@ -42,6 +46,10 @@ __all__ = [
     "LogRow",
     "MemoryStore",
     "MergedRuns",
+    "OldEngram",
+    "OldScope",
+    "OldStore",
+    "OlderFormatError",
     "PartRow",
     "PeerRow",
     "Reader",

@@ -58,13 +58,16 @@ def not_a_store_error(place: str) -> CorruptError:
     )
 
 
-def older_schema_error(place: str, version: int) -> PreconditionError:
+class OlderFormatError(PreconditionError):
+    """The records of a store are of a form that is not valid any more: it has to be migrated."""
+
+
+def older_schema_error(place: str, version: int) -> OlderFormatError:
     """The error of a store whose records are of a form that is not valid any more."""
-    return PreconditionError(
-        f"{place} was written before the format of records was settled (schema {version}), and "
-        "this program cannot read them",
-        hint="print what it holds with the release that wrote it (engram-sync list --json), then "
-        "begin a new home; the file was not changed",
+    return OlderFormatError(
+        f"{place} was written before the format of records was settled (schema {version})",
+        hint="open its home with `engram-sync status`, which writes what it holds into a new "
+        "store; the file was not changed",
     )
 
 

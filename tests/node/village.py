@@ -90,11 +90,9 @@ class DiskPremises(HomePremises):
 
     def __init__(self, directory: Path, vfs: str | None = None) -> None:
         super().__init__(Home(directory), vfs=vfs)
-        self._layer = vfs
 
-    async def open_store(self) -> Store:
-        store = self.path / "store.db"
-        return await SqliteStore.open(store, executor=InlineExecutor(), vfs=self._layer)
+    async def open_file(self, path: Path) -> SqliteStore:
+        return await SqliteStore.open(path, executor=InlineExecutor(), vfs=self.vfs)
 
 
 class Village:

@@ -39,7 +39,7 @@ def test_a_store_from_before_the_mark_is_refused_and_left_as_it_is(
     path.write_bytes(released(version))
     with pytest.raises(PreconditionError, match="before the format of records was settled") as told:
         open_file(path)
-    assert "new home" in told.value.hint
+    assert "writes what it holds into a new store" in told.value.hint
     assert path.read_bytes() == released(version)
 
 
