@@ -243,6 +243,9 @@ def print_status(status: "Status") -> None:
         ways = f"goes on in {len(fork.branches)} ways after record {fork.seq}"
         author = _author(fork.label, fork.node)
         print_rows({"fork": f"log {short(fork.log)} of {author} {ways}"})
+    for gone in status.let_go:
+        why = "was admitted beyond the uses of an invite, and is no member; a new invite admits it"
+        print_rows({"let go": f"{_author(gone.label, gone.node)} {why}"})
     for erasure in status.erasures:
         print_rows({"erasure": f"{erasure.engram}, asked {at(erasure.asked_at_ms)}"})
         print_confirmations(erasure)

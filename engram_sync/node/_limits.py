@@ -75,6 +75,8 @@ STRANGERS_MAX = 64
 """Of those, with keys that no scope here admits: room for many joiners at once, and no more."""
 FORKS_TOLD_MAX = 64
 """Forks of one scope that are problems of their own; whoever holds a key can make any number."""
+LET_GO_TOLD_MAX = 64
+"""Nodes that were admitted beyond the uses of an invite, in one answer."""
 REACH_GRACE_S = 10.0
 """Time without any peer before the node calls itself degraded; a reconnect takes less."""
 FRESH_S = 3.0

@@ -10,6 +10,8 @@ class _Members(NamedTuple):
     by_key: dict[bytes, Member]
     authorities: frozenset[bytes]
     readers: frozenset[bytes]
+    let_go: dict[bytes, dict[bytes, str]]
+    """By invite: who was admitted beyond its uses, and what it is called."""
 
 
 class People:
@@ -44,6 +46,7 @@ class People:
                 by_key=membership.by_key(),
                 authorities=membership.authorities(),
                 readers=readers(membership),
+                let_go=membership.let_go(),
             )
         return known.readers
 
@@ -66,6 +69,11 @@ class People:
         """The role of ``key``; None for a stranger."""
         member = self._member(scope, key)
         return None if member is None else member.role
+
+    def let_go(self, scope: bytes) -> dict[bytes, dict[bytes, str]]:
+        """By invite: who was admitted beyond its uses, and what it is called."""
+        known = self._members.get(scope)
+        return {} if known is None else known.let_go
 
     def _member(self, scope: bytes, key: bytes) -> Member | None:
         known = self._members.get(scope)

@@ -13,13 +13,18 @@ from engram_sync.node._core import Core
 from engram_sync.node._erasures import Waiting, erasures
 from engram_sync.node._hearing import hear
 from engram_sync.node._joining import earlier
-from engram_sync.node._limits import FORKS_TOLD_MAX, PEERS_TOLD_MAX, WRITERS_TOLD_MAX
+from engram_sync.node._limits import (
+    FORKS_TOLD_MAX,
+    LET_GO_TOLD_MAX,
+    PEERS_TOLD_MAX,
+    WRITERS_TOLD_MAX,
+)
 from engram_sync.node._log_counts import open_log_problems
 from engram_sync.node._missing import missing
 from engram_sync.node._sharing import Sharing
 from engram_sync.observe import printable
 from engram_sync.replication import Accord, ScopeView
-from engram_sync.results import Fork, Identity, PeerStatus, ScopeStatus, Status, WriterStatus
+from engram_sync.results import Fork, Identity, LetGo, PeerStatus, ScopeStatus, Status, WriterStatus
 from engram_sync.store import Reader, ScopeRow
 
 
@@ -148,6 +153,7 @@ async def status(core: Core, sharing: Sharing, *, running: bool) -> Status:
         writers=tuple(_writers(core, sharing)),
         left_out=_left_out(core, known, waiting),
         missing=lacking,
+        let_go=tuple(islice(_let_go(core), LET_GO_TOLD_MAX)),
     )
 
 
@@ -157,6 +163,7 @@ def _left_out(core: Core, known: list[PeerStatus], waiting: Waiting) -> dict[str
         "peers": len(known) - PEERS_TOLD_MAX,
         "forks": sum(len(forks) for forks in core.path.forks.values()) - FORKS_TOLD_MAX,
         "erasures": waiting.number - len(waiting.told),
+        "let_go": sum(1 for _ in _let_go(core)) - LET_GO_TOLD_MAX,
     }
     return {name: count for name, count in found.items() if count > 0}
 
@@ -235,3 +242,10 @@ def _forks(core: Core) -> Iterator[Fork]:
                 seq=fork.base,
                 branches=tuple(branch.id.hex() for branch in fork.branches),
             )
+
+
+def _let_go(core: Core) -> Iterator[LetGo]:
+    for scope in tuple(core.scopes):
+        for invite, keys in core.path.let_go(scope).items():
+            for key, label in keys.items():
+                yield LetGo(scope.hex(), node_text(key), printable(label), invite.hex())

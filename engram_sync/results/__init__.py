@@ -25,6 +25,7 @@ from ._network import ErasureStatus as ErasureStatus
 from ._network import Fork as Fork
 from ._network import Identity as Identity
 from ._network import JoinResult as JoinResult
+from ._network import LetGo as LetGo
 from ._network import Missing as Missing
 from ._network import PeerStatus as PeerStatus
 from ._network import PeerSync as PeerSync
@@ -60,6 +61,7 @@ __all__ = [
     "Identity",
     "Insert",
     "JoinResult",
+    "LetGo",
     "Life",
     "MemoryType",
     "Missing",

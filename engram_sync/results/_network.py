@@ -139,6 +139,17 @@ class ErasureStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class LetGo:
+    """A node that two leaders at once admitted with one invite, beyond its uses: no member."""
+
+    scope: str
+    node: str
+    label: str
+    invite: str
+    """Public key of the invite, lower-case hex."""
+
+
+@dataclass(frozen=True, slots=True)
 class WriterStatus:
     """What one writer brought in since the node was opened; see ``docs/operations.md``, quotas."""
 
@@ -202,6 +213,8 @@ class Status:
     """By the name of a list above: how many more there are than one answer holds."""
     missing: tuple[Missing, ...] = ()
     """The first memories that lack values; ``owed`` counts the values of all."""
+    let_go: tuple[LetGo, ...] = ()
+    """Who is not admitted after all; a new invite admits it."""
 
     def to_json(self) -> str:
         """The same object that ``engram-sync status --json`` prints."""

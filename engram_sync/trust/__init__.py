@@ -13,6 +13,7 @@ from ._charter import commitment_to as commitment_to
 from ._charter import found as found
 from ._charter import label_draft as label_draft
 from ._charters import Charters as Charters
+from ._charters import readers as readers
 from ._invite import Grant as Grant
 from ._invite import InviteToken as InviteToken
 from ._invite import SignedGrant as SignedGrant
@@ -25,7 +26,6 @@ from ._limits import ADDRESSES_MAX as ADDRESSES_MAX
 from ._member import Cut as Cut
 from ._member import Member as Member
 from ._membership import Membership as Membership
-from ._membership import readers as readers
 from ._proof import make_proof as make_proof
 from ._proof import verify_proof_untrusted as verify_proof_untrusted
 from ._statements import Epoch as Epoch

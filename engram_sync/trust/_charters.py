@@ -89,3 +89,12 @@ class Charters:
                     hint="copy the home aside, then restore it from a backup",
                 ) from error
             self._tips[log] = head
+
+
+def readers(membership: Membership) -> frozenset[bytes]:
+    """Everybody for whom anything that depends on the scope may leave.
+
+    This is the one place that decides visibility; it asks the newest membership state.  Where that
+    says what this version does not know, it may be that somebody was put out: so nobody is left.
+    """
+    return membership.readers() if membership.newer is None else frozenset()

@@ -145,9 +145,14 @@ class Membership:
         """The keys that the invite with this public key has admitted."""
         return self._roles.used(invite)
 
-    def let_go(self) -> dict[bytes, frozenset[bytes]]:
-        """By invite: keys that two leaders admitted at once, beyond its uses."""
-        return self._roles.let_go(self._vector(self._heads) or {})
+    def let_go(self) -> dict[bytes, dict[bytes, str]]:
+        """By invite: keys that two leaders admitted at once, beyond its uses, and their labels.
+
+        Whoever has been admitted since by another one is not among them.
+        """
+        found = self._roles.let_go(self._vector(self._heads) or {})
+        gone = {invite: sorted(keys - self._members.keys()) for invite, keys in found.items()}
+        return {n: {key: self._called(key)[1] for key in keys} for n, keys in gone.items() if keys}
 
     def cut(self, key: bytes) -> Cut | None:
         """Where the logs of ``key`` end; None while it may write, or if it left by itself."""
@@ -382,19 +387,13 @@ class Membership:
         return undo
 
     def _member(self, key: bytes, role: MemberRole) -> Member:
-        assert self.charter is not None, "without a charter nobody has a role"
-        label, hlc = self._founded if key == self.charter.founder else ("", self._founded[1])
+        hlc, label = self._called(key)
+        return Member(key, role, self.agent_of(key), label, hlc)
+
+    def _called(self, key: bytes) -> tuple[int, str]:
+        founds = self.charter is not None and key == self.charter.founder
+        label, hlc = self._founded if founds else ("", self._founded[1])
         told = max(self._roles.about(key), key=lambda s: (s.hlc, s.label), default=None)
         if told is not None:
             label, hlc = told.label, told.hlc
-        hlc, label = max([(hlc, label), *self._labels.get(key, ())])
-        return Member(key, role, self.agent_of(key), label, hlc)
-
-
-def readers(membership: Membership) -> frozenset[bytes]:
-    """Everybody for whom anything that depends on the scope may leave.
-
-    This is the one place that decides visibility; it asks the newest membership state.  Where that
-    says what this version does not know, it may be that somebody was put out: so nobody is left.
-    """
-    return membership.readers() if membership.newer is None else frozenset()
+        return max([(hlc, label), *self._labels.get(key, ())])
