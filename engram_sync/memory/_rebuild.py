@@ -1,5 +1,7 @@
 """The rows of an engram from its records, and after its logs were given other names."""
 
+from collections.abc import Mapping
+
 from engram_crdt import DIGEST_MODULUS, Dot, Element, digest, element_hash, elements_of_one
 from engram_sync.conflicts import claims_of
 from engram_sync.store import ElementRow, EngramRow, PartRow, Reader, ScopeRow, Transaction
@@ -10,7 +12,6 @@ from ._changes import change_of, puts_of
 from ._damage import damaged
 from ._live import LiveEngram
 from ._shapes import plain_digest, plain_texts
-from ._state import elements_of
 from ._stored import stored_in, stored_of
 from ._tally import Standing
 from ._views import life_number
@@ -69,7 +70,17 @@ def remade(
     Returns:
         Its row; None when none of its records counts.
     """
-    known = {} if row.digest is None else elements_of(tx, authors, row.n)[1]
+    return _remade(tx, authors, scope, row, change, _births(tx, authors, row.n))
+
+
+def _remade(
+    tx: Transaction,
+    authors: Authors,
+    scope: ScopeRow,
+    row: EngramRow,
+    change: int,
+    known: Mapping[Dot, int],
+) -> EngramRow | None:
     tx.clear_engram(row.n)
     live = LiveEngram(tx, authors, _blank(row), change, known)
     for stored in stored_of(tx, authors, scope.id, tx.records_of(scope.n, row.engram)):
@@ -78,16 +89,30 @@ def remade(
     return made if made.records else None
 
 
+def _births(tx: Transaction, authors: Authors, n: int) -> dict[Dot, int]:
+    """When each live element of an engram appeared."""
+    rows = tx.elements(n)
+    return {Dot(authors.log_id(tx, each.log), each.clock): each.born for each in rows}
+
+
 def renamed(
     tx: Transaction, authors: Authors, scope: ScopeRow, row: EngramRow, trunk: int, moved: int
 ) -> EngramRow:
     """Follow a log that was divided in the rows of an engram with several records."""
+    begins = tx.clocks(row.engram, trunk)
     if tx.text(row.n) is not None:
-        # Every unit of a text has a name, and so have its places.
-        made = remade(tx, authors, scope, row, scope.changes + 1)
+        # Every unit of a text has a name, and so have its places.  The rows have the old ones
+        # still, and their records are found by the new ones alone.
+        before, after = authors.log_id(tx, trunk), authors.log_id(tx, moved)
+        known = {
+            Dot(after, dot.clock - begins)
+            if dot.log == before and dot.clock >= begins
+            else dot: born
+            for dot, born in _births(tx, authors, row.n).items()
+        }
+        made = _remade(tx, authors, scope, row, scope.changes + 1, known)
         assert made is not None, "other names make no record invalid"
         return made
-    begins = tx.clocks(row.engram, trunk)
     rows = tx.elements_between(row.n, trunk, begins)
     if rows:
         tx.drop_elements(row.n, trunk, begins, rows[-1].clock + 1)

@@ -190,6 +190,8 @@ def _erase(acting: Acting) -> list[Draft]:
 
 
 def _edit(acting: Acting) -> list[Draft]:
+    if acting.luck.random() < 0.2:
+        return acting.updated(Changes(title=acting.word, add_tags=(acting.luck.choice("abc"),)))
     before = show(acting.tx, acting.home.path.authors, acting.held).content
     # Several may have deleted all of it together.
     place = before.index(acting.luck.choice(sorted(before))) if before else -1

@@ -6,6 +6,7 @@ from pathlib import Path
 from trio.testing import MockClock
 
 from engram_sync.node import Node
+from engram_sync.results import Insert
 from engram_wire import LogDomain
 
 from .village import DiskPremises, Village, agreement, contents
@@ -163,6 +164,35 @@ async def test_edits_of_one_memory_on_both_copies_are_siblings_on_every_node(
             assert said == {"as the original says", "as the copy says"}, name
             settled = await node.conflicts()
             assert len(settled) == 1
+
+
+async def test_what_is_said_of_a_shared_text_on_both_sides_of_a_fork_stays(
+    village: Village, autojump_clock: MockClock, tmp_path: Path, runtime: Path
+) -> None:
+    """Units of the text and the tags beyond the fork get other names together."""
+    village.homes["a"] = DiskPremises(tmp_path / "a")
+    async with village.pair() as (a, b):
+        text = await a.remember("one two", collaborative=True)
+        await agreement(a, b)
+    copy_home(village, "a", "snapshot", tmp_path)
+    shutil.copytree(runtime, tmp_path / "witnesses")
+    async with village.open("a") as a, village.open("b", peers=["a"]) as b:
+        seen = await a.update(text.id, edits=[Insert(7, " three")], add_tags=["first"])
+        await a.update(seen, title="T")
+        await agreement(a, b)
+    copy_home(village, "snapshot", "a", tmp_path)
+    shutil.rmtree(runtime)
+    shutil.copytree(tmp_path / "witnesses", runtime)
+    async with village.open("a", online=False) as a:
+        await a.update(text.id, edits=[Insert(0, "zero ")], add_tags=["second"])
+    async with village.open("a") as a, village.open("b", peers=["a"]) as b:
+        await agreement(a, b)
+        for node in (a, b):
+            assert fork_count(node) == 1
+            shown = await node.get(text.id)
+            assert (shown.content, shown.tags) == ("zero one two three", ("first", "second"))
+            assert shown.title == "T"
+            assert not any(check.damaged for check in (await node.doctor()).checks)
 
 
 async def test_a_new_incarnation_seals_the_log_before_it(
