@@ -17,7 +17,7 @@ from pathlib import Path
 
 import trio
 
-from engram_sync.errors import CorruptError
+from engram_sync.errors import CorruptError, UsageError
 from engram_sync.host import Clock, Entropy
 from engram_sync.log import Draft, encode_witnesses
 from engram_sync.memory import (
@@ -63,7 +63,7 @@ class _Count:
     values_missing: int = 0
     """Values that the old store did not hold either."""
     damaged: list[str] = field(default_factory=list[str])
-    """Ids of memories that could not be read."""
+    """Ids of memories that could not be read, or not be written by the rules of today."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,32 +192,47 @@ class _Migration:
         people: _People,
         tx: Transaction,
     ) -> None:
-        drafts: list[Draft] = []
+        said: list[tuple[bytes, list[Draft]]] = []
         for engram in page:
             try:
-                drafts += self._drafts(scope, engram, people)
+                said.append((engram.engram, self._drafts(scope, engram, people)))
             except _DAMAGED as error:
-                self.count.damaged.append(engram_text(engram.engram))
-                log.error(
-                    "a memory cannot be read", memory=engram_text(engram.engram), reason=str(error)
-                )
+                self._cannot(engram.engram, error)
+        with self.path.within(tx):
+            try:
+                self._write(tx, new, [draft for _, drafts in said for draft in drafts])
+            except UsageError:
+                # One of them is more than a record may hold; nothing was written.
+                for engram_id, drafts in said:
+                    try:
+                        self._write(tx, new, drafts)
+                    except UsageError as error:
+                        self.count.memories -= 1
+                        self._cannot(engram_id, error)
+
+    def _write(self, tx: Transaction, scope: bytes, drafts: Sequence[Draft]) -> None:
         if drafts:
-            with self.path.within(tx):
-                self.path.write(tx, new, drafts)
+            self.path.write(tx, scope, drafts)
+
+    def _cannot(self, engram: bytes, error: Exception) -> None:
+        """Go on without a memory, and say so: it is in the old store."""
+        self.count.damaged.append(engram_text(engram))
+        log.error("a memory cannot be brought", memory=engram_text(engram), reason=str(error))
 
     def _drafts(self, scope: OldScope, engram: OldEngram, people: _People) -> list[Draft]:
         held = self._held(scope, engram)
         if not held.is_told(engram.engram):
             return []
-        self.count.memories += held.is_live()
-        self.count.values_missing += held.lost()
-        return said_again(
+        drafts = said_again(
             engram.engram,
             held,
             oldest=engram.oldest,
             newest=engram.newest,
             written_by=people.wrote(held),
         )
+        self.count.memories += held.is_live() and bool(drafts)
+        self.count.values_missing += held.lost()
+        return drafts
 
     def _held(self, scope: OldScope, engram: OldEngram) -> Held:
         if engram.view is not None:
@@ -236,7 +251,7 @@ class _Migration:
         if count.values_missing:
             text += f"; {count.values_missing} values were not held"
         if count.damaged:
-            text += f"; {len(count.damaged)} memories could not be read"
+            text += f"; {len(count.damaged)} memories could not be brought"
         return text
 
 

@@ -16,6 +16,7 @@ from engram_sync.config import Config
 from engram_sync.errors import CorruptError, DegradedError
 from engram_sync.node import Node
 from engram_sync.results import Engram, NewMemory
+from engram_wire.cbor import encode
 
 from .format_1 import old_store, write_home
 from .village import DiskPremises, Village, agreement
@@ -193,14 +194,42 @@ async def test_a_row_that_is_damaged_is_made_from_its_records(home: Path) -> Non
         assert len(await node.conflicts()) == 3
 
 
-async def test_a_memory_that_cannot_be_read_does_not_keep_the_others_away(home: Path) -> None:
-    lost = bytes.fromhex(IDS["beliefs"].replace("-", ""))
+LONG = bytes(8) + encode(
+    [
+        [[bytes(32), 1]],
+        [["r/body", 0, 0, WROTE_MS << 16, encode("label"), bytes(32), 1]],
+        [[0, 0, "long" * 200_000]],
+        [],
+    ]
+)
+"""What is shown of a text that is longer than one record may hold."""
+
+
+@pytest.mark.parametrize(
+    ("change", "values", "lost", "said"),
+    [
+        ("UPDATE rec SET sups = x'ff'", [], "beliefs", "1 memories could not be brought"),
+        (
+            "UPDATE rec SET payload = NULL, phash = zeroblob(32)",
+            [],
+            "beliefs",
+            "4 values were not held",
+        ),
+        ("UPDATE eng SET view = ?", [LONG], "counted", "1 memories could not be brought"),
+    ],
+    ids=["damaged", "not held", "too long"],
+)
+async def test_a_memory_that_cannot_be_brought_does_not_keep_the_others_away(
+    home: Path, change: str, values: list[bytes], lost: str, said: str
+) -> None:
+    engram = bytes.fromhex(IDS[lost].replace("-", ""))
     with closing(sqlite3.connect(home / "store.db", isolation_level=None)) as database:
-        database.execute("UPDATE rec SET sups = x'ff' WHERE eid = ?", (lost,))
+        database.execute(f"{change} WHERE eid = ?", [*values, engram])
     async with Node.open(home, config=CONFIG, services=()) as node:
-        assert IDS.keys() - (await shown(node)).keys() == {"beliefs"}
+        assert IDS.keys() - (await shown(node)).keys() == {lost}
         (problem,) = (await node.status()).problems
-        assert "1 memories could not be read" in problem
+        assert "12 memories as they stood" in problem
+        assert said in problem
 
 
 async def test_a_store_of_another_key_is_left_as_it_is(home: Path) -> None:
