@@ -54,7 +54,8 @@ def index_rows(tx: Transaction, authors: Authors, rows: Sequence[EngramRow]) -> 
         if texts is None:
             state = load_state(tx, authors, scopes[row.scope], row)
             texts = texts_of(state.elements, state.texts)
-        wanted.append((row.n, *texts))
+        title, content, tags = texts
+        wanted.append((row.n, title, content, tags))
     tx.index_many(wanted)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from typing import cast
 
 from engram_crdt import DocumentError
 from engram_sync.errors import CorruptError
@@ -93,7 +94,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         total.add(part)
     sys.stdout.write(f"{options.runs} histories from seed {options.seed}: no disagreement\n")
     for title in ("documents", "homes", "twins"):
-        for name, value in vars(getattr(total, title)).items():
+        counters = cast(dict[str, int], vars(getattr(total, title)))
+        for name, value in counters.items():
             sys.stdout.write(f"  {title + ' ' + name:28} {value}\n")
     return 0
 

@@ -10,7 +10,7 @@ import tracemalloc
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import apsw
 
@@ -46,7 +46,7 @@ class Meter:
             apsw.connection_hooks.remove(self._watch)
 
     def _watch(self, connection: apsw.Connection) -> None:
-        connection.trace_v2(apsw.SQLITE_TRACE_PROFILE, self._ended)
+        cast(Any, connection).trace_v2(apsw.SQLITE_TRACE_PROFILE, self._ended)
 
     def _ended(self, event: dict[str, Any]) -> None:
         self._steps += event["stmt_status"]["SQLITE_STMTSTATUS_VM_STEP"]

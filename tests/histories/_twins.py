@@ -20,7 +20,7 @@ from engram_sync.node._single_error import single_error
 from engram_sync.results import Engram
 from engram_sync.store import Reader, Transaction
 from engram_sync.trust import Admit, MemberRole, admit_draft
-from engram_wire import LogDomain, Record
+from engram_wire import LogDomain, Record, RecordKind
 from tests.oracle import Disagreement
 
 from ._history import same
@@ -144,7 +144,8 @@ class TwinVillage(Village):
     def _home(self, owner: str) -> Home:
         home = super()._home(owner)
         home.skew_ms = 0
-        home.unknown = self.rng.choice((EARLIER, *3 * (frozenset(),)))
+        known: frozenset[RecordKind] = frozenset()
+        home.unknown = self.rng.choice((EARLIER, known, known, known))
         return home
 
     async def live(self, steps: int, users: object = None) -> None:

@@ -112,14 +112,16 @@ async def frames_of_logs_that_were_not_announced(member: Member, size: int) -> N
 async def arrays_nested_and_long(member: Member, size: int) -> None:
     """As many small items as a message holds, where a frame is expected to be."""
     request = await member.requested()
-    deep = cbor.dump_canonical([[[[[]]]] for _ in range(150_000)])
+    nested: list[object] = [[[[[]]]] for _ in range(150_000)]
+    deep = cbor.dump_canonical(nested)
     await _again(member, size, SyncResponse(request, SyncStatus.DATA, frame=deep[:900_000]))
 
 
 @flood(20, 300, "X5", dials=True)
 async def a_column_of_small_items(member: Member, size: int) -> None:
     request = await member.requested()
-    long = cbor.dump_canonical([0, 1, [0], b"", [[]] * 200_000])
+    column: list[object] = [[] for _ in range(200_000)]
+    long = cbor.dump_canonical([0, 1, [0], b"", column])
     await _again(member, size, SyncResponse(request, SyncStatus.DATA, frame=long[:900_000]))
 
 

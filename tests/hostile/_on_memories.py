@@ -120,7 +120,8 @@ def events(member: Member, target: bytes, size: int) -> Iterator[Forged]:
 @case(10, 200)
 def heads_of_a_skill(member: Member, target: bytes, size: int) -> Iterator[Forged]:
     def head(n: int) -> tuple[str, object]:
-        return "k/skill", [n.to_bytes(8, "big"), [], {"name": "s", "text": f"{n}"}]
+        parents: list[bytes] = []
+        return "k/skill", [n.to_bytes(8, "big"), parents, {"name": "s", "text": f"{n}"}]
 
     yield _many(member, target, size, head)
 

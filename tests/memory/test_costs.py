@@ -18,24 +18,30 @@ Act = Callable[[Desk, Engram, int], Awaitable[object]]
 async def steps_of(desk: Desk, act: Callable[[], Awaitable[object]]) -> int:
     """Steps of the virtual machine that commits take while something is done."""
     counted: list[int] = []
-    connection = cast(apsw.Connection, cast(Any, desk.store)._committer._connection)
-    connection.trace_v2(
-        apsw.SQLITE_TRACE_PROFILE,
-        lambda event: counted.append(event["stmt_status"]["SQLITE_STMTSTATUS_VM_STEP"]),
-    )
+
+    def ended(event: dict[str, Any]) -> None:
+        counted.append(event["stmt_status"]["SQLITE_STMTSTATUS_VM_STEP"])
+
+    connection = cast(Any, desk.store)._committer._connection
+    connection.trace_v2(apsw.SQLITE_TRACE_PROFILE, ended)
     await act()
     connection.trace_v2(0, None)
     return sum(counted)
 
 
-@pytest.mark.parametrize(
-    "act",
-    [
-        lambda desk, e, n: desk.update(e.id, content=f"version {n}"),
-        lambda desk, e, n: desk.update(e.id, count={"used": 1}),
-        lambda desk, e, n: desk.update(e.id, confidence=n / 1000),
-    ],
-)
+def write(desk: Desk, e: Engram, n: int) -> Awaitable[object]:
+    return desk.update(e.id, content=f"version {n}")
+
+
+def count(desk: Desk, e: Engram, _n: int) -> Awaitable[object]:
+    return desk.update(e.id, count={"used": 1})
+
+
+def doubt(desk: Desk, e: Engram, n: int) -> Awaitable[object]:
+    return desk.update(e.id, confidence=n / 1000)
+
+
+@pytest.mark.parametrize("act", [write, count, doubt])
 async def test_the_hundredth_change_costs_what_the_tenth_does(act: Act) -> None:
     async with desks() as (ann,):
         e = await ann.remember("one", counters={"used": 0})

@@ -140,7 +140,7 @@ async def test_a_doctor_ends_where_more_arrives_than_it_can_compare(
         core = a._core
         swept: list[bytes] = []
 
-        async def never(scope: bytes) -> None:
+        async def never(_core: Core, scope: bytes) -> None:
             swept.append(scope)
 
         def arrives(tx: Transaction) -> None:
@@ -149,7 +149,7 @@ async def test_a_doctor_ends_where_more_arrives_than_it_can_compare(
             tx.update_scope(row._replace(materialised=row.materialised - 1))
 
         await core.store.submit(arrives)
-        monkeypatch.setattr(Core, "sweep", lambda _, scope: never(scope))
+        monkeypatch.setattr(Core, "sweep", never)
         found = check(await a.doctor(), "memories")
         assert (found.ok, found.damaged) == (False, False)
         assert "run it again" in found.detail

@@ -46,7 +46,7 @@ IDS = {
 
 async def shown(node: Node) -> dict[str, Engram]:
     """What a node lists, by content."""
-    found = {}
+    found: dict[str, Engram] = {}
     for life in LIVES:
         for engram in await node.list(limit=100, life=life):
             found[engram.content] = engram
@@ -280,8 +280,11 @@ async def test_a_backup_that_is_put_back_is_migrated_again_and_both_files_are_ke
     assert len(names(home, "store-1*.db")) == 2
 
 
-STEPS = [("random", 1), ("random", 5), ("random", 12), ("random", 18), ("os.link", 1)]
-STEPS += [("os.rename", 1), ("os.rename", 2)]
+STEPS = [
+    *(("random", count) for count in (1, 5, 12, 18)),
+    ("os.link", 1),
+    *(("os.rename", count) for count in (1, 2)),
+]
 """Before and while the new store is filled, before and after each change of a name."""
 
 

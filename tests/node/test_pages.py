@@ -37,7 +37,7 @@ async def test_a_page_ends_where_an_answer_is_full_and_every_entry_is_reached(
     village: Village, autojump_clock: MockClock
 ) -> None:
     async with village.open("a") as a:
-        memories = [NewMemory("x" * HALF, title="memory") for number in range(60)]
+        memories = [NewMemory("x" * HALF, title="memory") for _ in range(60)]
         ids = await a.remember_many(memories)
         page = await a.list(limit=1000)
         seen = [engram.id for engram in page]

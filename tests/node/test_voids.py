@@ -1,6 +1,6 @@
 """A log that a peer refuses is void from there on, and said again in another: nothing is lost."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 from trio.testing import MockClock
@@ -47,8 +47,11 @@ def spoil(node: Node, log: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
             raise InvalidRecordError("this node does not take it")
         yield from check(self, record)
 
+    def all_of(_self: RunCheck, records: Sequence[Record]) -> range:
+        return range(len(records))
+
     monkeypatch.setattr(RunCheck, "_change_untrusted", strict)
-    monkeypatch.setattr(RunCheck, "_remarkable", lambda self, records: range(len(records)))
+    monkeypatch.setattr(RunCheck, "_remarkable", all_of)
 
 
 async def test_what_is_written_before_and_after_a_refused_record_arrives(

@@ -30,8 +30,11 @@ Plant = Callable[[pytest.MonkeyPatch], None]
 
 def altered(patch: pytest.MonkeyPatch, alter: Callable[[Change], Change]) -> None:
     """Let every record of an engram with several change something else."""
-    honest = change_of
-    patch.setattr(_live, "change_of", lambda *args: alter(honest(*args)))
+
+    def made(*args: Any) -> Change:
+        return alter(change_of(*args))
+
+    patch.setattr(_live, "change_of", made)
 
 
 def ignores_superseded(patch: pytest.MonkeyPatch) -> None:

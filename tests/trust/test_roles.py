@@ -293,7 +293,8 @@ def test_a_statement_names_no_more_logs_or_members_than_fit() -> None:
 
 def test_the_role_of_a_stranger_cannot_be_set(council: Council) -> None:
     head = council.ann.open(council.scope, LogDomain.MEMBERS).head
-    for kind, rest in ((18, [2, []]), (19, [[]])):
+    statements: list[tuple[int, list[object]]] = [(18, [2, []]), (19, [[]])]
+    for kind, rest in statements:
         shape = statement_shape(kind, [b"k" * 32, *rest])
         forger = members_forger(council.ann, council.scope).add(shape=shape, deps=[head])
         assert rejected(council.ann, forger) == 1
