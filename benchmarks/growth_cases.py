@@ -221,7 +221,7 @@ CURVES: dict[str, Curve] = {
     "text-edits": Curve("edits of one text", "one more", 50, 400, grown(text_edits)),
     "text-depth": Curve("units nested in a text", "eight more", 2_000, 16_000, grown(text_depth)),
     "incarnations": Curve("sealed logs", "three turns", 10, 120, _incarnations),
-    "openings": Curve("sealed logs", "opening", 10, 120, _openings),
+    "openings": Curve("sealed logs", "opening", 1, 2_000, _openings),
     "dependencies": Curve("turns of two nodes", "three more", 20, 300, grown(_dependencies)),
     "erasures": Curve("erased memories", "five received", 20, 320, grown(_erasures)),
     "admissions": Curve("members", "one more", 50, 800, grown(_admissions)),

@@ -6,6 +6,7 @@ Must never contain I/O, a clock, entropy, documents, or a membership rule: what 
 asked of ``Rules``, what is stored is asked of ``History``.
 """
 
+from ._archive import Archive as Archive
 from ._batches import AuthoredBatch as AuthoredBatch
 from ._batches import Batch as Batch
 from ._batches import Draft as Draft
@@ -39,6 +40,7 @@ from ._witness import encode_witnesses as encode_witnesses
 
 __all__ = [
     "NO_ENGRAM",
+    "Archive",
     "AuthoredBatch",
     "Batch",
     "Checkpoint",

@@ -111,7 +111,7 @@ def author(
         raise UsageError("a log is continued with another key than its author's")
     if log.children or log.parent is not None:
         raise UsageError(f"log {log.id.hex()[:16]} is forked; nobody may continue it")
-    past = registry.past_of(log, history)
+    past = registry.pasts.of(log, history)
     stated = _stated(rules, log, auth, past.auth)
     named = _heads(registry, rules, log, history) if heads is None else list(heads)
     rows = _Rows(log.seq, now_ms, dict(clocks))
@@ -168,9 +168,9 @@ def _heads(registry: Registry, rules: Rules, log: LogState, history: History) ->
         ]
         seen: dict[int, int] = {}
         for other in (log, *wanted):
-            cover(seen, registry.past_of(other, history).seen)
+            cover(seen, registry.pasts.of(other, history).seen)
             if other.before is not None:
-                cover(seen, {other.before[0].n: other.before[1]})
+                cover(seen, dict([other.before]))
         reach = Reach(seen, registry.by_number)
         tips = [other for other in wanted if reach.in_log(other) < other.seq]
     return sorted(head_at(tip, tip.stands(tip.seq), history) for tip in tips)

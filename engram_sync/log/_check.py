@@ -65,8 +65,8 @@ class RunCheck:
     """(log, seq) of each record that the accepted ones erase."""
     sealed: list[tuple[LogState, int]] = field(default_factory=list[tuple[LogState, int]])
     """(log, seq) of each log that they end."""
-    continues: tuple[LogState, int] | None = None
-    """The newest log that the first record of this one seals, and where."""
+    continues: tuple[int, int] | None = None
+    """Number of the newest log that the first record of this one seals, and where."""
     void: list[tuple[bytes, int]] = field(default_factory=list[tuple[bytes, int]])
     """(log id, last position that stands) of each log of which they void the rest."""
     _undo: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
@@ -85,7 +85,7 @@ class RunCheck:
     @classmethod
     def begin(cls, registry: Registry, rules: Rules, history: History, log: LogState) -> Self:
         """Start behind the newest position held of ``log``."""
-        return cls(registry, rules, history, log, hlc=log.hlc, past=registry.past_of(log, history))
+        return cls(registry, rules, history, log, hlc=log.hlc, past=registry.pasts.of(log, history))
 
     def check_untrusted(self, head: bytes, records: Sequence[Record]) -> None:
         """As ``walk_untrusted``, in one go."""
@@ -255,7 +255,8 @@ class RunCheck:
         if shape.kind == RecordKind.SEAL:
             sealed = check_seal_untrusted(record, own, named)
             if record.seq == 1 and sealed:
-                self.continues = max(sealed, key=lambda end: (depth_of(end[0]), end[1], end[0].id))
+                last, until = max(sealed, key=self._newness)
+                self.continues = last.n, until
             self.sealed += sealed
             return
         context = Context(named, self._puts_before(record), self._log_of)
@@ -271,6 +272,10 @@ class RunCheck:
             )
         else:
             yield from check_dots_untrusted(record, shape, context, self._same_agent)
+
+    def _newness(self, end: tuple[LogState, int]) -> tuple[int, int, bytes]:
+        log, until = end
+        return depth_of(log, self.registry.by_number), until, log.id
 
     def _named_by(self, record: Record) -> Named:
         """What the references of a record mean; the same for all while nothing is forked."""

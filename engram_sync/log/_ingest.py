@@ -197,6 +197,7 @@ class _Taking:
         Where the log is divided already, nothing of it has to move for one branch more.
         """
         registry, trunk, base = self.intake.registry, self.fit.log, self.fit.position
+        registry.read_all(trunk.scope)  # What names mean depends on every log from now on.
         told, undo, history = _already(trunk), _nothing, self.history
         if base < trunk.seq:
             told, undo, history = split(registry, trunk, base, self.history)

@@ -6,11 +6,13 @@ from types import MappingProxyType
 from engram_crdt import VectorClock
 from engram_wire import Announcement, ClockEntry, Frame, LogDomain, Rejection
 
+from ._archive import Archive
 from ._author import author
 from ._batches import AuthoredBatch, Draft, IngestBatch
 from ._commit import set_live
 from ._ingest import Intake, Taking, open_log
 from ._journal import Checkpoint
+from ._lineage import depth_of
 from ._logs import Fork, LogState
 from ._names import Names
 from ._registry import Registry
@@ -38,13 +40,29 @@ class Ledger:
 
     # -- rebuilding --------------------------------------------------------------------------
 
-    def add_scope(self, scope: bytes, n: int | None = None) -> int:
+    def read_from(self, archive: Archive) -> None:
+        """Look up sealed logs there until the next call: for the time of a transaction."""
+        self._registry.read_from(archive)
+
+    def add_scope(
+        self, scope: bytes, n: int | None = None, sealed: tuple[int, int] = (0, 0)
+    ) -> int:
         """Register a scope under the store's number ``n``, or under the next free one.
+
+        Args:
+            scope: Its id.
+            n: The number.
+            sealed: How many sealed logs the archive has of it, which need not be registered, and
+                the sum of their terms.
 
         Returns:
             The scope's number; the old one when it was registered already.
         """
-        return self._registry.open_scope(scope, n)
+        return self._registry.open_scope(scope, n, sealed)
+
+    def number_after(self, n: int) -> None:
+        """Give no new log a number up to ``n``."""
+        self._registry.number_after(n)
 
     def add_log(
         self,
@@ -59,6 +77,8 @@ class Ledger:
         parent: int | None = None,
         base: int = 0,
         sealed: int = 0,
+        follows: int = 0,
+        until: int = 0,
     ) -> LogState:
         """Register a log as the store holds it; logs come in the order of their numbers.
 
@@ -73,6 +93,9 @@ class Ledger:
             parent: Number of the log that it branches off, which may come later; None for a root.
             base: The last position of that log.
             sealed: Where its author has sealed it; 0 without a seal.
+            follows: Number of the newest log that its first record seals, which need not be
+                registered where there is an archive; 0 for none.
+            until: The position at which it seals that log.
         """
         named = announcement
         state = LogState(
@@ -82,17 +105,19 @@ class Ledger:
             base=base,
             branch=named.branch,
             sealed=sealed,
+            follows=follows,
+            until=until,
         )
-        self._registry.add(state, parent)
+        self.add(state, parent)
         return state
 
-    def link(self, n: int, follows: int, until: int) -> None:
-        """Say what the first record of log ``n`` seals, once all logs are registered."""
-        self._registry.by_number(n).continues(self._registry.by_number(follows), until)
+    def add(self, log: LogState, parent: int | None) -> None:
+        """The same for a log that was made already."""
+        self._registry.add(log, parent)
 
     def add_void(self, scope: bytes, log: bytes, author: bytes, last: int) -> None:
         """Register what the store knows to be void of a log, after the logs themselves."""
-        self._registry.void(scope, log, author, last)
+        self._registry.scope(scope).void(log, author, last)
 
     def claim(self, log: LogState) -> None:
         """Say that this node continues ``log``, because the witness has proven that it may.
@@ -116,8 +141,18 @@ class Ledger:
         return self._registry.scope(scope).n
 
     def logs(self, scope: bytes) -> list[LogState]:
-        """Every log of the scope of which something is held."""
+        """The logs of the scope: all that may go on, and of the sealed ones those in memory."""
         return list(self._registry.scope(scope).logs.values())
+
+    def all_logs(self, scope: bytes) -> list[LogState]:
+        """Every log of the scope of which something is held; those sealed are read for it."""
+        self._registry.read_all(scope)
+        return self.logs(scope)
+
+    def lineage(self, log: LogState) -> tuple[int, int]:
+        """Depth and jump of a log, as the archive keeps them."""
+        depth = depth_of(log, self._registry.by_number)
+        return depth, log.jump
 
     def log_by_id(self, scope: bytes, log: bytes) -> LogState | None:
         """The log of that id; None when nothing of it is held."""
@@ -144,13 +179,20 @@ class Ledger:
         return self._registry.clocks(scope).open
 
     def sealed(self, scope: bytes) -> tuple[ClockEntry, ...]:
-        """Every log that is held exactly to its seal, in no particular order."""
+        """Every log that is held exactly to its seal, in no particular order.
+
+        Some may be missing until ``read_sealed`` was called.
+        """
         return self._registry.clocks(scope).closed.entries
+
+    def read_sealed(self, scope: bytes) -> None:
+        """Have the positions of all sealed logs in memory from now on, to compare them."""
+        self._registry.read_positions(scope)
 
     def sealed_summary(self, scope: bytes) -> tuple[int, bytes]:
         """How many logs ``sealed`` has, and their digest."""
         closed = self._registry.clocks(scope).closed
-        return len(closed.entries), closed.digest
+        return closed.number, closed.digest
 
     def positions(self, scope: bytes) -> tuple[ClockEntry, ...]:
         """Every log, sealed or not, with its newest position, sorted by log id."""

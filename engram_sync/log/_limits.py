@@ -19,6 +19,9 @@ PASTS_ENTRIES_MAX: Final = 1 << 18
 read again when they are.  A member can begin any number of logs that have all the others in their
 past."""
 
+SEALED_LOGS_MAX: Final = 1024
+"""Sealed logs in memory because somebody named them, some 1 MB."""
+
 REFUSED_MAX: Final = 4096
 """Refused logs remembered, the newest ones; another one sent again is only checked again.  Anybody
 with a key can begin any number of invalid logs, so they must not stay in memory for ever."""

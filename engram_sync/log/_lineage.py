@@ -14,44 +14,46 @@ from ._logs import LogState
 ByNumber = Callable[[int], LogState]
 
 
-def behind(log: LogState, other: LogState) -> int:
+def behind(log: LogState, other: LogState, by_number: ByNumber) -> int:
     """How far every position of ``log`` has ``other`` behind it by its lineage; else 0."""
-    if log.author != other.author or depth_of(log) <= depth_of(other):
+    if log.author != other.author or depth_of(log, by_number) <= depth_of(other, by_number):
         return 0
-    before = _at_depth(log, other.depth + 1).before
-    return before[1] if before is not None and before[0] is other else 0
+    before = _at_depth(log, other.depth + 1, by_number).before
+    return before[1] if before is not None and before[0] == other.n else 0
 
 
-def depth_of(log: LogState) -> int:
+def depth_of(log: LogState, by_number: ByNumber) -> int:
     """How many logs ``log`` continues, one after the other."""
     waiting = [log] if log.depth < 0 else []
     while waiting:
         at = waiting[-1]
-        before = at.before
-        if before is not None and before[0].depth < 0:
-            waiting.append(before[0])
+        before = None if at.before is None else by_number(at.before[0])
+        if before is not None and before.depth < 0:
+            waiting.append(before)
             continue
-        at.depth, at.jump = (0, None) if before is None else _placed_behind(before[0])
+        at.depth, at.jump = (0, 0) if before is None else _placed_behind(before, by_number)
         waiting.pop()
     return log.depth
 
 
-def _placed_behind(before: LogState) -> tuple[int, LogState]:
+def _placed_behind(before: LogState, by_number: ByNumber) -> tuple[int, int]:
     """Depth and jump of a log that continues ``before``: any log of a lineage is few jumps away."""
-    near = before.jump
-    far = None if near is None else near.jump
+    near = by_number(before.jump) if before.jump else None
+    far = by_number(near.jump) if near is not None and near.jump else None
     # As far as the two jumps before it together, if those are equally long.
     if near and far and before.depth - near.depth == near.depth - far.depth:
-        return before.depth + 1, far
-    return before.depth + 1, before
+        return before.depth + 1, far.n
+    return before.depth + 1, before.n
 
 
-def _at_depth(log: LogState, depth: int) -> LogState:
+def _at_depth(log: LogState, depth: int, by_number: ByNumber) -> LogState:
     """The log of a lineage with so many before it; a logarithmic number of steps."""
     while log.depth > depth:
-        jump, before = log.jump, log.before
-        assert before is not None, "what has a depth continues something"
-        log = jump if jump is not None and jump.depth >= depth else before[0]
+        assert log.before is not None, "what has a depth continues something"
+        jump = by_number(log.jump) if log.jump else None
+        if jump is None or jump.depth < depth:
+            jump = by_number(log.before[0])
+        log = jump
     return log
 
 
@@ -73,7 +75,8 @@ class Reach:
         if self._of_author is None:
             self._of_author = _by_author(map(self._by_number, self._seen))
         related = self._of_author.get(log.author, ())
-        return max([self._seen.get(log.n, 0), *(behind(other, log) for other in related)])
+        lineages = (behind(other, log, self._by_number) for other in related)
+        return max([self._seen.get(log.n, 0), *lineages])
 
 
 class Position(NamedTuple):
@@ -111,14 +114,14 @@ def _reduce(result: dict[int, int], by_number: ByNumber) -> None:
     for group in _by_author(map(by_number, result)).values():
         if len(group) == 1:
             continue
-        depths = sorted({depth_of(log) for log in group})
+        depths = sorted({depth_of(log, by_number) for log in group})
         for log in group:
             for depth in depths:
                 if depth >= log.depth:
                     break
-                last = _at_depth(log, depth + 1).before
-                if last is not None and last[1] >= result.get(last[0].n, last[1] + 1):
-                    del result[last[0].n]
+                last = _at_depth(log, depth + 1, by_number).before
+                if last is not None and last[1] >= result.get(last[0], last[1] + 1):
+                    del result[last[0]]
 
 
 def _by_author(logs: Iterable[LogState]) -> dict[bytes, list[LogState]]:

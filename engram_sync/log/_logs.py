@@ -45,8 +45,9 @@ class LogState:
     """Chain id of its first record, which names a branch; None for a root."""
     sealed: int = 0
     """The newest position at which the author has promised to end it; 0 without a seal."""
-    follows: "LogState | None" = field(default=None, repr=False)
-    """The newest of the logs that its first record seals: it continues that one."""
+    follows: int = 0
+    """Number of the newest of the logs that its first record seals: it continues that one.  0 for
+    none.  Sealed logs are mostly not in memory."""
     until: int = 0
     """The position at which it seals that log."""
     void_after: int | None = None
@@ -58,19 +59,19 @@ class LogState:
 
     depth: int = -1
     """How many logs it continues, one after the other; see ``_lineage``.  -1 while unknown."""
-    jump: "LogState | None" = field(default=None, repr=False)
-    """A log far before it, known with ``depth``."""
+    jump: int = 0
+    """Number of a log far before it, known with ``depth``."""
 
     @property
-    def before(self) -> "tuple[LogState, int] | None":
-        """The log that it continues, and the position there that all of its own have behind them:
-        its trunk, or what its first record seals.
+    def before(self) -> tuple[int, int] | None:
+        """Number of the log that it continues, and the position there that all of its own have
+        behind them: its trunk, or what its first record seals.
         """
         if self.base and self.parent is not None:
-            return self.parent, self.base
-        return None if self.follows is None else (self.follows, self.until)
+            return self.parent.n, self.base
+        return (self.follows, self.until) if self.follows else None
 
-    def continues(self, log: "LogState | None", until: int) -> None:
+    def continues(self, log: int, until: int) -> None:
         """Say what its first record seals; ``depth`` of what continues this one is void then."""
         self.follows, self.until, self.depth = log, until, -1
 

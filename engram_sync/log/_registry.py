@@ -1,16 +1,18 @@
 """Which scopes and logs there are, how far each log reaches, and what is at the tips."""
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from engram_sync.errors import NotFoundError
+from engram_sync.errors import CorruptError, NotFoundError
+from engram_wire import LogDomain
 
+from ._archive import Archive, Visitors
 from ._journal import Journal
-from ._limits import PASTS_ENTRIES_MAX
 from ._logs import LogState
-from ._past import Past, decode_past
+from ._past import Past
+from ._pasts import Pasts
 from ._scopes import Clocks, ScopeState
+from ._tips import end_of, tips_of
 from ._views import History
 
 
@@ -38,9 +40,9 @@ class Registry:
         self._log_next = 1
         self._orphans: dict[int, list[LogState]] = {}
         """While rebuilding: branches by the number of their parent, which comes later."""
-        self._pasts: OrderedDict[int, int] = OrderedDict()
-        """Logs whose past is in memory, and its entries; the one needed last at the end."""
-        self._entries = 0
+        self.pasts = Pasts(self._by_number, self.scope)
+        self._archive: Archive | None = None
+        self._visitors = Visitors()
 
     # -- scopes and logs ---------------------------------------------------------------------
 
@@ -59,14 +61,24 @@ class Registry:
         """Ids of all scopes."""
         return iter(self._scopes)
 
-    def open_scope(self, scope: bytes, n: int | None = None) -> int:
-        """Register a scope (under number ``n``, or the next free one) and return its number."""
+    def open_scope(
+        self, scope: bytes, n: int | None = None, sealed: tuple[int, int] = (0, 0)
+    ) -> int:
+        """Register a scope (under number ``n``, or the next free one) and return its number.
+
+        Args:
+            scope: Its id.
+            n: The number.
+            sealed: How many sealed logs the archive has of it, and the sum of their terms.
+        """
         known = self._scopes.get(scope)
         if known is not None:
             return known.n
         number = self._scope_next if n is None else n
         before = self._scope_next
-        self._scopes[scope] = ScopeState(number, scope)
+        self._scopes[scope] = state = ScopeState(number, scope)
+        state.unread, state.sealed_total = sealed
+        state.archived = state.unread > 0
         self._scope_next = max(before, number + 1)
 
         def undo() -> None:
@@ -83,13 +95,8 @@ class Registry:
             log: With its number; logs come in the order of their numbers.
             parent: Number of the log that it branches off, which may come later.
         """
-        scope = self.scope(log.scope)
-        scope.logs[log.id] = log
-        scope.tips.clear()
-        self._by_number[log.n] = log
-        self._log_next = max(self._log_next, log.n + 1)
-        if log.seq:
-            self._heads[log.head] = log
+        self.scope(log.scope).tips.clear()
+        self._enter(log)
         for child in self._orphans.pop(log.n, ()):
             self._hang(child, log)
         trunk = None if parent is None else self._by_number.get(parent)
@@ -98,6 +105,60 @@ class Registry:
         elif parent is not None:
             self._orphans.setdefault(parent, []).append(log)
         self.file(log)
+
+    def _enter(self, log: LogState) -> None:
+        scope = self.scope(log.scope)
+        scope.logs[log.id] = log
+        self._by_number[log.n] = log
+        self.number_after(log.n)
+        if log.seq:
+            self._heads[log.head] = log
+        if scope.unread and 0 < log.seq <= log.sealed:
+            scope.read([log.entry])
+
+    def number_after(self, n: int) -> None:
+        """Give no new log a number up to ``n``: the archive has logs up to there."""
+        self._log_next = max(self._log_next, n + 1)
+
+    # -- the archive -------------------------------------------------------------------------
+
+    def read_from(self, archive: Archive) -> None:
+        """Look up sealed logs there from now on: a transaction has begun."""
+        self._archive = archive
+        for log in self._visitors.surplus():
+            del self._by_number[log.n], self.scope(log.scope).logs[log.id]
+            if self._heads.get(log.head) is log:
+                del self._heads[log.head]
+            self.pasts.drop(log)
+
+    def _visit(self, log: LogState | None) -> LogState | None:
+        if log is not None:
+            self._enter(log)
+            last = self.scope(log.scope).voids.get((log.id, log.author))
+            log.void_after = last if log.domain == LogDomain.DATA else None
+            self._visitors.came(log)
+        return log
+
+    def read_all(self, scope: bytes) -> None:
+        """Have every log of ``scope`` in memory from now on."""
+        state = self.scope(scope)
+        if not state.archived:
+            return
+        assert self._archive is not None, "whoever counts sealed logs of the archive has one"
+        for log in self._archive.of_scope(scope):
+            if log.id not in state.logs:
+                self._visit(log)
+        for log in state.logs.values():
+            self._visitors.stays(log)
+            log.depth = -1  # What was stored of it ends with the first fork.
+        state.archived = False
+
+    def read_positions(self, scope: bytes) -> None:
+        """Have the position of every sealed log of ``scope`` in memory from now on."""
+        state = self.scope(scope)
+        if state.unread:
+            assert self._archive is not None, "whoever counts sealed logs of the archive has one"
+            state.read(self._archive.sealed(scope))
 
     def _hang(self, log: LogState, trunk: LogState) -> None:
         assert log.branch is not None, "whoever adds a branch names its first record"
@@ -111,76 +172,29 @@ class Registry:
 
     def log(self, log: bytes, scope: bytes) -> LogState | None:
         """The log of that id in ``scope``; None when nothing of it is held."""
-        return self.scope(scope).logs.get(log)
+        state = self.scope(scope)
+        held = state.logs.get(log)
+        if held is not None:
+            self._visitors.needed(held)
+        elif state.archived:
+            assert self._archive is not None, "whoever counts sealed logs of the archive has one"
+            held = self._visit(self._archive.by_id(scope, log))
+        return held
 
     def by_number(self, n: int) -> LogState:
         """The log of that local number."""
-        return self._by_number[n]
+        held = self._by_number.get(n)
+        if held is not None:
+            self._visitors.needed(held)
+        elif self._archive is not None:
+            held = self._visit(self._archive.by_number(n))
+        if held is None:
+            raise CorruptError(f"log {n} is named and not held")
+        return held
 
     def at_head(self, head: bytes) -> LogState | None:
         """The log whose newest position is ``head``."""
         return self._heads.get(head)
-
-    def settled(self, past: Past) -> Past:
-        """``past`` as logs are divided now, though it was written down before they forked."""
-        beyond = [n for n, seq in past.seen.items() if self._ends_before(n, seq)]
-        if not beyond:
-            return past
-        seen = dict(past.seen)
-        while beyond:
-            log = self._by_number[beyond.pop()]
-            seq = seen.pop(log.n)  # Its branches have the trunk behind them.
-            heir = log.heir()
-            seen[heir.n] = max(seq, seen.get(heir.n, 0))
-            if self._ends_before(heir.n, seen[heir.n]):
-                beyond.append(heir.n)
-        return Past(seen, past.auth)
-
-    def settle(self, trunk: LogState) -> list[tuple[LogState, Past]]:
-        """Let every past in memory name the branches of ``trunk`` for what lies beyond its end.
-
-        Returns:
-            The logs for which this was news, and what their pasts were.
-        """
-        changed: list[tuple[LogState, Past]] = []
-        for log in map(self._by_number.get, list(self._pasts)):
-            if log is None or log.past is None or log.past.seen.get(trunk.n, 0) <= trunk.seq:
-                continue
-            changed.append((log, log.past))
-            log.past = self.settled(log.past)
-        return changed
-
-    def past_of(self, log: LogState, history: History) -> Past:
-        """What the newest position of ``log`` has behind it, as logs are divided now."""
-        past, at = log.past, log
-        while past is None:
-            data = history.past(at.n, at.seq)
-            if data is not None or at.parent is None:
-                past = decode_past(data)
-                past = self.settled(past) if self.scope(log.scope).branches else past
-            else:
-                at = at.parent
-                past = at.past
-        self.keep(log, past)
-        return past
-
-    def keep(self, log: LogState, past: Past) -> None:
-        """Have the past of ``log`` in memory, and no more of others than there is room for."""
-        log.past = past
-        if not log.n:
-            return  # It may never be registered.
-        self._entries += len(past.seen) + 1 - self._pasts.pop(log.n, 0)
-        self._pasts[log.n] = len(past.seen) + 1
-        while self._entries > PASTS_ENTRIES_MAX and len(self._pasts) > 1:
-            n, entries = self._pasts.popitem(last=False)
-            self._entries -= entries
-            other = self._by_number.get(n)
-            if other is not None:
-                other.past = None
-
-    def _ends_before(self, n: int, seq: int) -> bool:
-        log = self._by_number.get(n)
-        return log is not None and bool(log.children) and log.seq < seq
 
     # -- tips and clocks ---------------------------------------------------------------------
 
@@ -189,24 +203,11 @@ class Registry:
         state = self.scope(scope)
         tips = state.tips.get(domain)
         if tips is None:
-            tips = state.tips[domain] = self._tips_of(state, domain, history)
+            if state.voids:
+                self.read_all(scope)
+            tips = tips_of(state, domain, lambda log: self.pasts.of(log, history))
+            state.tips[domain] = tips
         return (self._by_number[n] for n in tips)
-
-    def _tips_of(self, scope: ScopeState, domain: int, history: History) -> set[int]:
-        own = [log for log in scope.logs.values() if log.domain == domain and not log.children]
-        seen: dict[int, int] = {}
-        for log in own:
-            if log.before is not None:
-                _raise(seen, log.before[0].n, log.before[1])
-        # What another log continues has seen nothing that this one has not.
-        own = [log for log in own if max(seen.get(log.n, 0), log.base) < _end(log)]
-        for log in own:
-            if _end(log) < log.seq:
-                continue  # What its end has seen, what stands of it may not have.
-            for n, seq in self.past_of(log, history).seen.items():
-                if n != log.n:
-                    _raise(seen, n, seq)
-        return {log.n for log in own if seen.get(log.n, 0) < _end(log)}
 
     def clocks(self, scope: bytes) -> Clocks:
         """Every position of the scope, and the digests over them."""
@@ -214,6 +215,7 @@ class Registry:
 
     def file(self, log: LogState) -> None:
         """See ``ScopeState.file``."""
+        self._visitors.stays(log)
         self.scope(log.scope).file(log)
 
     # -- change ------------------------------------------------------------------------------
@@ -234,16 +236,16 @@ class Registry:
         self._heads[to.head] = log
         undo_tips = self._raise_tip(scope, log, to.past)
         log.seq, log.head, log.hlc = to.seq, to.head, to.hlc
-        self.keep(log, to.past)
+        self.pasts.keep(log, to.past)
         self.file(log)
         self.journal.record(undo)
         self.journal.record(undo_tips)
         return new
 
-    def continues(self, log: LogState, follows: LogState, until: int) -> None:
-        """Note that the first record of ``log`` seals ``follows`` at ``until``."""
+    def continues(self, log: LogState, follows: int, until: int) -> None:
+        """Note that the first record of ``log`` seals log number ``follows`` at ``until``."""
         log.continues(follows, until)
-        self.journal.record(lambda: log.continues(None, 0))
+        self.journal.record(lambda: log.continues(0, 0))
 
     def seal(self, log: LogState, seq: int) -> list[LogState]:
         """Note that the author ends the path of ``log`` at ``seq``.
@@ -273,7 +275,9 @@ class Registry:
         Returns:
             The last position of it that stood until now; None when this is no news.
         """
-        state = self.scope(scope)
+        state, held = self.scope(scope), self.log(name, scope)
+        if held is not None:
+            self._visitors.stays(held)
         known = state.voids.get((name, author))
         if known is not None and known <= last:
             return None
@@ -335,7 +339,7 @@ class Registry:
         covered: set[int] = set()
         if log.past is None or past.seen is not log.past.seen:
             covered = {
-                n for n, seq in past.seen.items() if n in tips and seq >= _end(self._by_number[n])
+                n for n, seq in past.seen.items() if n in tips and seq >= end_of(self._by_number[n])
             }
         tips -= covered
         tips.add(log.n)
@@ -362,12 +366,3 @@ class Registry:
             self.file(log)
 
         return undo
-
-
-def _raise(seen: dict[int, int], n: int, seq: int) -> None:
-    if seq > seen.get(n, 0):
-        seen[n] = seq
-
-
-def _end(log: LogState) -> int:
-    return log.stands(log.seq)

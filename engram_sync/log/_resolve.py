@@ -35,11 +35,11 @@ def past_at(registry: Registry, log: LogState, seq: int, history: History) -> Pa
     owner: LogState | None = log.owner(seq)
     while owner is not None:
         if seq == owner.seq:
-            return registry.past_of(owner, history)
+            return registry.pasts.of(owner, history)
         data = history.past(owner.n, seq) if owner.n else None
         if data is not None:
             past = decode_past(data)
-            return registry.settled(past) if registry.scope(log.scope).branches else past
+            return registry.pasts.settled(past) if registry.scope(log.scope).branches else past
         seq, owner = owner.base, owner.parent
     return Past()
 

@@ -1,5 +1,6 @@
 """The logs of one scope, and the digests by which two nodes compare how far they hold them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from engram_wire import ClockEntry, LogDomain, clock_digest, sealed_sum, sealed_term
@@ -12,7 +13,8 @@ class Closed:
     """The logs of one scope that are held exactly to their seal; they change seldom."""
 
     entries: tuple[ClockEntry, ...]
-    """In no particular order."""
+    """In no particular order; not all of them while nobody compares them."""
+    number: int
     digest: bytes
 
 
@@ -40,9 +42,13 @@ class ScopeState:
     going: dict[bytes, LogState] = field(default_factory=dict[bytes, LogState])
     """By id, the logs that are not held exactly to a seal, and hold something."""
     sealed: dict[bytes, ClockEntry] = field(default_factory=dict[bytes, ClockEntry])
-    """By id, the positions of all others."""
+    """By id, the positions of all others, as far as they were looked at."""
+    unread: int = 0
+    """How many others there are whose positions nobody has looked at."""
     sealed_total: int = 0
-    """The sum of their terms."""
+    """The sum of the terms of all of them."""
+    archived: bool = False
+    """Whether some of the logs are only in the store."""
     clocks: Clocks | None = None
     closed: Closed | None = None
     """The part of ``clocks`` that outlives the advance of a log."""
@@ -70,11 +76,20 @@ class ScopeState:
         self.tips.clear()
         return log
 
+    def read(self, entries: Iterable[ClockEntry]) -> None:
+        """Take note of positions that are counted among the sealed ones already."""
+        for entry in entries:
+            if entry.log not in self.sealed:
+                self.sealed[entry.log] = entry
+                self.unread -= 1
+                self.closed = self.clocks = None
+
     def measured(self) -> Clocks:
         """Every position, and the digests over them; costs what is not sealed."""
         if self.clocks is None:
             if self.closed is None:
-                self.closed = Closed(tuple(self.sealed.values()), sealed_sum(self.sealed_total))
+                number, digest = len(self.sealed) + self.unread, sealed_sum(self.sealed_total)
+                self.closed = Closed(tuple(self.sealed.values()), number, digest)
             entries = [log.entry for log in self.going.values()]
             going = tuple(sorted(entries, key=lambda entry: entry.log))
             self.clocks = Clocks(going, self.closed, clock_digest(going, self.closed.digest))

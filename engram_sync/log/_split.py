@@ -26,7 +26,7 @@ def split(
         from now on, although the store has not followed yet.
     """
     head = head_at(trunk, base, history)
-    whole = registry.past_of(trunk, history)
+    whole = registry.pasts.of(trunk, history)
     hlc = history.records(trunk.n, base, base)[0].hlc if base else 0
     past = past_at(registry, trunk, base, history)
     first = extend(head, history.records(trunk.n, base + 1, base + 1)[0])
@@ -48,10 +48,10 @@ def split(
         child.parent = moved
     registry.set_head(moved)
     registry.set_head(trunk)
-    registry.keep(trunk, past)
-    registry.keep(moved, whole)
+    registry.pasts.keep(trunk, past)
+    registry.pasts.keep(moved, whole)
     heirs = _divide_lineage(registry, trunk, moved)
-    rewritten = registry.settle(trunk)
+    rewritten = registry.pasts.settle(trunk)
     scope.tips.clear()
     for part in (trunk, moved):
         registry.file(part)
@@ -79,13 +79,13 @@ def _divide_lineage(registry: Registry, trunk: LogState, moved: LogState) -> lis
     """Let whoever continued the end of ``trunk`` continue ``moved``; returns those."""
     if not moved.base:
         moved.continues(trunk.follows, trunk.until)
-        trunk.continues(None, 0)
+        trunk.continues(0, 0)
     heirs: list[LogState] = []
     for log in registry.scope(trunk.scope).logs.values():
         if log.author == trunk.author:
             log.depth = -1
-            if log.follows is trunk and log.until > moved.base:
-                log.continues(moved, log.until)
+            if log.follows == trunk.n and log.until > moved.base:
+                log.continues(moved.n, log.until)
                 heirs.append(log)
     return heirs
 
@@ -99,7 +99,7 @@ def _rejoin_lineage(
         if log.author == trunk.author:
             log.depth = -1
     for log in heirs:
-        log.continues(trunk, log.until)
+        log.continues(trunk.n, log.until)
 
 
 class _Renamed:

@@ -288,7 +288,7 @@ async def _shortcomings(core: Core) -> list[Check]:
     """What is stored as it should be, and yet not all that somebody would wish."""
     forks = [fork for found in core.path.forks.values() for fork in found]
     owed = sum(view.owed for view in core.scopes.values())
-    sealed = sum(len(view.seals) for view in core.scopes.values())
+    sealed = sum(view.sealed[0] for view in core.scopes.values())
     waiting, clocks, logs = await core.read(
         lambda reader: (
             erasures(core, reader),

@@ -74,7 +74,7 @@ class Newer:
         keys = membership.cut_keys()
         if not keys:
             return False
-        for log in self._ledger.logs(scope):
+        for log in self._ledger.all_logs(scope):
             if log.domain == LogDomain.DATA and log.author in keys:
                 cut = membership.cut(log.author)
                 if cut is not None and log.seq > cut.limit(log.id):

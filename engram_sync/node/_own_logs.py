@@ -96,7 +96,9 @@ class OwnLogs:
         return [Draft(RecordKind.SEAL, NO_ENGRAM, (), part) for part in parts]
 
     def data_logs(self, scope: bytes) -> list[LogState]:
-        """Every data log of this node's key that does not go on in branches."""
+        """The data logs of this node's key that do not go on in branches; of those that are
+        sealed, the ones that were needed.
+        """
         return [
             log
             for log in self._ledger.logs(scope)

@@ -226,7 +226,7 @@ def _scope(
         synced_peers=synced,
         peers=len(others),
         owed=view.owed,
-        sealed=len(view.seals),
+        sealed=view.sealed[0],
         forks=len(core.path.forks.get(row.id, ())),
     )
 

@@ -112,6 +112,7 @@ class Sharing:
 
     async def _launch(self, listen: Sequence[Address]) -> None:
         self.network.retry_all()
+        await self._core.read_sealed()
         with single_error():
             await self._nursery.start(self._run, listen)
 

@@ -49,7 +49,14 @@ class Storing:
         tx.set_head(log.n, batch.seq, batch.head, batch.hlc)
         row = tx.scope(scope)
         assert row is not None
-        tx.update_scope(row._replace(records=row.records + len(records)))
+        sealed, digest = self._ledger.sealed_summary(log.scope)
+        tx.update_scope(
+            row._replace(
+                records=row.records + len(records),
+                sealed=sealed,
+                sealed_sum=int.from_bytes(digest, "big"),
+            )
+        )
         for number, seq in batch.sealed:
             tx.seal_log(number, seq)
         for void in batch.void:
@@ -62,6 +69,7 @@ class Storing:
         return arrivals
 
     def _put_log(self, tx: Transaction, scope: int, log: LogState) -> None:
+        depth, jump = self._ledger.lineage(log)
         number = tx.put_log(
             scope,
             log.id,
@@ -71,8 +79,10 @@ class Storing:
             parent=None if log.parent is None else log.parent.n,
             base=log.base,
             branch=log.branch,
-            follows=None if log.follows is None else log.follows.n,
+            follows=log.follows or None,
             until=log.until,
+            depth=depth,
+            jump=jump,
         )
         if number != log.n:
             raise CorruptError(f"log {number} of the store is log {log.n} of the ledger")

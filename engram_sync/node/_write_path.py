@@ -6,6 +6,7 @@ Runs inside the store's writer jobs: synchronous, one thread, one transaction at
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
+from itertools import chain
 
 from engram_sync.errors import CorruptError
 from engram_sync.host import Clock, Entropy
@@ -27,7 +28,7 @@ from engram_sync.node._arrivals import Taken as Taken
 from engram_sync.node._arrivals import arrival_untrusted as arrival_untrusted
 from engram_sync.node._home import NodeKey
 from engram_sync.node._limits import INGEST_SLICE_S, SWEEP_INLINE_RECORDS, SWEEP_RECORDS
-from engram_sync.node._loading import load_charter, load_logs, load_voids
+from engram_sync.node._loading import StoredLogs, load
 from engram_sync.node._newer import Newer
 from engram_sync.node._own_logs import OwnLogs
 from engram_sync.node._people import People
@@ -98,21 +99,20 @@ class WritePath:
         Own logs whose continuity the witnesses prove are continued; the others end here, and the
         next write begins a new incarnation.
         """
-        scopes = {row.n: row for row in reader.scopes()}
-        for scope in scopes.values():
-            self.ledger.add_scope(scope.id, scope.n)
-        rows = reader.logs()
-        for log in load_logs(self.ledger, rows, scopes):
-            proven = continues(witnesses.get(log.id), log, boot_id)
+        scopes = load(reader, self.ledger, self.charters, self.authors)
+        for log in chain.from_iterable(map(self.ledger.logs, scopes)):
             if log.author == self._key.public and log.seq > log.sealed:
+                proven = continues(witnesses.get(log.id), log, boot_id)
                 self._proven = self._proven and proven
                 if proven:
                     self.own.resume(log)
-        load_voids(reader, self.ledger, scopes)
-        for scope in scopes.values():
-            of_scope = [row for row in rows if row.scope == scope.n]
-            load_charter(reader, self.charters, self.authors, scope, of_scope)
-        self.newer.load(reader, [scope.id for scope in scopes.values()])
+        self.newer.load(reader, scopes)
+
+    def read_sealed(self, scopes: Iterable[bytes]) -> None:
+        """Have the positions of the sealed logs of these scopes in their views from now on."""
+        for scope in scopes:
+            self.ledger.read_sealed(scope)
+            self._touched.add(scope)
 
     def begin(self, tx: Transaction) -> None:
         """Follow the rules of this program, and say which versions it still understands.
@@ -149,6 +149,7 @@ class WritePath:
             self.newer.restore(newer)
 
         tx.on_rollback(undo)
+        self.ledger.read_from(StoredLogs(tx, self.ledger))
         self._touched.clear()
         yield views
         views += [self.view(tx, scope) for scope in sorted(self._touched)]

@@ -36,7 +36,7 @@ class ScopeView:
     sealed: tuple[int, bytes] = NOTHING_SEALED
     """How many logs are held exactly to their seal, and their ``sealed_digest``."""
     seals: tuple[ClockEntry, ...] = ()
-    """Those logs, sorted by log id; the clock does not name them."""
+    """Those logs, which the clock does not name; not all of them before there was any peer."""
     owed: int = 0
     """Payloads of live values that are not held; while there are any, nothing is synced."""
     epoch: int = 0

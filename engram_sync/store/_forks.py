@@ -3,6 +3,10 @@
 from ._limits import LOG_SEQ_BITS, LOG_SEQ_MASK
 from ._statements import Statements
 
+CLOSE_LOG = """UPDATE log SET closed = 1 - closed
+    WHERE n = ? AND closed <> (seq > 0 AND seq <= sealed)"""
+"""Mark a log that is held to its seal, or goes on after all; it mostly stays what it is."""
+
 # A run's id has its last seq: one that straddles the fork goes along and keeps its first, which
 # then lies in the parent.
 _MOVES = (
@@ -36,6 +40,8 @@ def split_log(sql: Statements, log: int, base: int, moved: int) -> None:
         sql.run(statement, (step, first, last))
     for statement in _REFERENCES:
         sql.run(statement, (log, base, moved))
+    for part in (log, moved):
+        sql.run(CLOSE_LOG, (part,))
 
 
 def _count_anew(sql: Statements, first: int, last: int) -> None:

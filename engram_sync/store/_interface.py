@@ -68,6 +68,8 @@ class Transaction(Reader, Protocol):
         branch: bytes | None = None,
         follows: int | None = None,
         until: int = 0,
+        depth: int = 0,
+        jump: int = 0,
     ) -> int:
         """Add an empty log (seq ``base``, head ``log_id``, hlc 0) and return its number."""
         ...

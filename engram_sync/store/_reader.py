@@ -38,6 +38,18 @@ class Reader(Protocol):
         """Every log of every scope, oldest first."""
         ...
 
+    def logs_of(self, scope: int, *, closed: bool) -> list[LogRow]:
+        """The logs of a scope, oldest first; without ``closed`` those not held to their seal."""
+        ...
+
+    def last_log(self) -> int:
+        """The largest number of a log; 0 for none."""
+        ...
+
+    def closed_positions(self, scope: int) -> list[tuple[bytes, int, bytes]]:
+        """(id, seq, head) of every log of a scope that is held exactly to its seal."""
+        ...
+
     def log(self, n: int) -> LogRow | None:
         """The log numbered ``n``."""
         ...

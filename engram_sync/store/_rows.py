@@ -26,6 +26,10 @@ class ScopeRow(NamedTuple):
     records: int
     changes: int = 0
     """Counts the changes of what is live; every step names what appeared with it."""
+    sealed: int = 0
+    """Logs that are held exactly to their seal."""
+    sealed_sum: int = 0
+    """The sum of their terms, from which ``sealed_digest`` is made."""
 
 
 class LogRow(NamedTuple):
@@ -56,6 +60,10 @@ class LogRow(NamedTuple):
     """Number of the newest log that its first record seals; None when that seals none."""
     until: int = 0
     """Where it seals that log."""
+    depth: int = 0
+    """How many logs it continues, one after the other, as nothing of its scope had forked."""
+    jump: int = 0
+    """Number of a log far before it, known with ``depth``; 0 for none."""
 
 
 class RunRow(NamedTuple):

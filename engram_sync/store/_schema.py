@@ -140,6 +140,15 @@ _THIRD = (
     # What the first record of a log seals.
     "ALTER TABLE log ADD COLUMN follows INTEGER REFERENCES log(n)",
     "ALTER TABLE log ADD COLUMN until INTEGER NOT NULL DEFAULT 0",
+    # Where it stands in its lineage, so that no other log has to be read to know it.
+    "ALTER TABLE log ADD COLUMN depth INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE log ADD COLUMN jump INTEGER NOT NULL DEFAULT 0",
+    # Whether it is held exactly to its seal.  What goes on is found without a look at the rest,
+    # which has its sum beside the scope.
+    "ALTER TABLE log ADD COLUMN closed INTEGER NOT NULL DEFAULT 0",
+    "CREATE INDEX log_going ON log(scope) WHERE closed = 0",
+    "ALTER TABLE scope ADD COLUMN sealed INTEGER NOT NULL DEFAULT 0",
+    f"ALTER TABLE scope ADD COLUMN sealed_sum BLOB NOT NULL DEFAULT x'{'00' * 32}'",
     "DROP TABLE eng",
     *_DERIVED,
     "CREATE INDEX receipt_key ON receipt(scope, key, log, seq)",

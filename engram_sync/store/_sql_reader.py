@@ -14,11 +14,11 @@ from ._sql_elements import SqlElements
 
 _SCOPE = (
     "SELECT n, id, kind, secret, current, materialised, digest, live, deleted, records,"
-    " changes FROM scope"
+    " changes, sealed, sealed_sum FROM scope"
 )
 _LOG = (
     "SELECT n, id, scope, domain, author, incarnation, seq, head, hlc, parent, base, branch, "
-    "sealed, follows, until FROM log"
+    "sealed, follows, until, depth, jump FROM log"
 )
 _ENGRAM = (
     "SELECT n, scope, eid, log, seq, records, hlc, created, born, changed, life, conflict, live,"
@@ -30,7 +30,11 @@ _ID_HEX_DIGITS = 32
 
 
 def _scope_row(row: Row) -> ScopeRow:
-    return ScopeRow(*row)._replace(current=bool(row[4]), digest=int.from_bytes(row[6], "big"))
+    return ScopeRow(*row)._replace(
+        current=bool(row[4]),
+        digest=int.from_bytes(row[6], "big"),
+        sealed_sum=int.from_bytes(row[12], "big"),
+    )
 
 
 def _newest_first(row: EngramRow) -> tuple[int, int]:
@@ -53,6 +57,17 @@ class SqlReader(SqlElements):
 
     def logs(self) -> list[LogRow]:
         return [LogRow(*row) for row in self._sql.all(_LOG + " ORDER BY n")]
+
+    def logs_of(self, scope: int, *, closed: bool) -> list[LogRow]:
+        wanted = " WHERE scope = ?" if closed else " WHERE scope = ? AND closed = 0"
+        return [LogRow(*row) for row in self._sql.all(_LOG + wanted + " ORDER BY n", (scope,))]
+
+    def last_log(self) -> int:
+        return self._sql.number("SELECT coalesce(max(n), 0) FROM log")
+
+    def closed_positions(self, scope: int) -> list[tuple[bytes, int, bytes]]:
+        sql = "SELECT id, seq, head FROM log WHERE scope = ? AND closed = 1"
+        return [(log, seq, head) for log, seq, head in self._sql.all(sql, (scope,))]
 
     def log(self, n: int) -> LogRow | None:
         row = self._sql.one(_LOG + " WHERE n = ?", (n,))
@@ -175,12 +190,14 @@ class SqlReader(SqlElements):
 
     def newest_clocks(self) -> list[tuple[int, bytes, int]]:
         # Of a bare column beside max(), SQLite takes the value of the row that has the largest.
-        sql = """SELECT scope, author, hlc, max(n) FROM log WHERE domain = 0 AND seq > sealed
+        sql = """SELECT scope, author, hlc, max(n) FROM log
+            WHERE domain = 0 AND closed = 0 AND seq > sealed
             GROUP BY scope, author ORDER BY scope, author"""
         return [(scope, author, hlc) for scope, author, hlc, _ in self._sql.all(sql)]
 
     def open_logs(self) -> list[tuple[int, bytes, int]]:
-        sql = """SELECT scope, author, count(*) FROM log WHERE domain = 0 AND seq > sealed
+        sql = """SELECT scope, author, count(*) FROM log
+            WHERE domain = 0 AND closed = 0 AND seq > sealed
             GROUP BY scope, author ORDER BY scope, author"""
         return [(scope, author, count) for scope, author, count in self._sql.all(sql)]
 

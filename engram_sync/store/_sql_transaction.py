@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from engram_wire import Record
 
-from ._forks import split_log
+from ._forks import CLOSE_LOG, split_log
 from ._limits import LOG_SEQ_BITS
 from ._merging import merge_runs
 from ._rows import EngramRow, MergedRuns, PeerRow, ScopeRow
@@ -83,11 +83,13 @@ class SqlTransaction(SqlDerived):
 
     def update_scope(self, row: ScopeRow) -> None:
         sql = """UPDATE scope SET kind = ?, secret = ?, current = ?, materialised = ?, digest = ?,
-            live = ?, deleted = ?, records = ?, changes = ? WHERE n = ?"""
+            live = ?, deleted = ?, records = ?, changes = ?, sealed = ?, sealed_sum = ?
+            WHERE n = ?"""
         digest = row.digest.to_bytes(32, "big")
         changed = (row.kind, row.secret, int(row.current), row.materialised, digest)
         counts = row.live, row.deleted, row.records, row.changes
-        self._sql.run(sql, (*changed, *counts, row.n))
+        sealed = row.sealed, row.sealed_sum.to_bytes(32, "big")
+        self._sql.run(sql, (*changed, *counts, *sealed, row.n))
 
     def put_log(
         self,
@@ -102,23 +104,28 @@ class SqlTransaction(SqlDerived):
         branch: bytes | None = None,
         follows: int | None = None,
         until: int = 0,
+        depth: int = 0,
+        jump: int = 0,
     ) -> int:
         sql = """INSERT INTO log
             (id, scope, domain, author, incarnation, seq, head, hlc, parent, base, branch, follows,
-            until) VALUES (?1, ?2, ?3, ?4, ?5, ?7, ?1, 0, ?6, ?7, ?8, ?9, ?10) RETURNING n"""
-        named = (log_id, scope, domain, author, incarnation, parent, base, branch, follows, until)
-        return self._sql.number(sql, named)
+            until, depth, jump)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?7, ?1, 0, ?6, ?7, ?8, ?9, ?10, ?11, ?12) RETURNING n"""
+        named = (log_id, scope, domain, author, incarnation, parent, base, branch)
+        return self._sql.number(sql, (*named, follows, until, depth, jump))
 
     def split_log(self, log: int, base: int, moved: int) -> None:
         split_log(self._sql, log, base, moved)
 
     def seal_log(self, log: int, seq: int) -> None:
         self._sql.run("UPDATE log SET sealed = ? WHERE n = ?", (seq, log))
+        self._sql.run(CLOSE_LOG, (log,))
 
     def set_head(self, log: int, seq: int, head: bytes, hlc: int) -> None:
         self._sql.run(
             "UPDATE log SET seq = ?, head = ?, hlc = ? WHERE n = ?", (seq, head, hlc, log)
         )
+        self._sql.run(CLOSE_LOG, (log,))
 
     # Records
 

@@ -154,7 +154,7 @@ class Replica:
             (
                 *(log.id, log.n, log.seq, log.head, log.hlc, *self.past_of(log)),
                 *(log.root, log.base, log.parent.n if log.parent else 0, log.sealed, log.live),
-                *(log.follows.n if log.follows else 0, log.until),
+                *(log.follows, log.until),
                 sorted(child.n for child in log.children.values()),
             )
             for log in ledger.logs(scope)
@@ -207,7 +207,7 @@ class Replica:
         )
 
     def past_of(self, log: LogState) -> Past:
-        return self.ledger._registry.past_of(log, self.shelf)
+        return self.ledger._registry.pasts.of(log, self.shelf)
 
     def checkpoint(self) -> tuple[Checkpoint, Shelf]:
         return self.ledger.checkpoint(), self.shelf.copy()
@@ -238,12 +238,11 @@ class Replica:
                 parent=None if log.parent is None else log.parent.n,
                 base=log.base,
                 sealed=log.sealed,
+                follows=self.shelf.logs[n].follows,
+                until=self.shelf.logs[n].until,
             )
             if log.live:
                 other.ledger.claim(other.shelf.logs[n])
-        for n, log in self.shelf.logs.items():
-            if log.follows is not None:
-                other.ledger.link(n, log.follows.n, log.until)
         other.restore_charters()
         return other
 

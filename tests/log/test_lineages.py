@@ -47,8 +47,9 @@ def test_what_was_sealed_long_ago_is_in_the_past_of_whoever_names_the_newest_log
     world.cay.take_all(world.bob, world.scope)
     assert not list(world.cay.ledger.refused())
     newest = world.ann.open(world.scope)
-    assert behind(newest, first) == first.seq
-    assert behind(first, newest) == 0
+    by_number = world.ann.ledger.log_by_number
+    assert behind(newest, first, by_number) == first.seq
+    assert behind(first, newest, by_number) == 0
 
 
 def test_more_open_logs_than_a_record_can_name_are_sealed_first_and_continued() -> None:
@@ -65,7 +66,7 @@ def test_more_open_logs_than_a_record_can_name_are_sealed_first_and_continued() 
         other.take_all(world.cay, world.scope)
     before = world.ann.open(world.scope)
     log = restarted(world.ann, world.scope, create(engram_id(999)))
-    assert log.before == (before, before.seq)
+    assert log.before == (before.n, before.seq)
 
 
 class Oracle:
@@ -152,7 +153,7 @@ def test_pasts_in_memory_are_bounded_and_read_again_when_they_are_needed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Else whoever begins many logs, each with all the others in its past, fills the memory."""
-    monkeypatch.setattr("engram_sync.log._registry.PASTS_ENTRIES_MAX", 50)
+    monkeypatch.setattr("engram_sync.log._pasts.PASTS_ENTRIES_MAX", 50)
     world = World()
     for number in range(40):
         world.ann.incarnation = number.to_bytes(16, "big")

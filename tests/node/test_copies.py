@@ -210,7 +210,8 @@ async def test_a_new_incarnation_seals_the_log_before_it(
             assert not old.keys() & {entry.log for entry in ledger.clock(scope)}
     async with village.open("b", online=False) as b:
         ledger, scope = b._core.path.ledger, b._core.facts.agent_scope
-        assert {entry.log for entry in ledger.sealed(scope)} == set(old), "after a restart too"
+        assert ledger.sealed_summary(scope)[0] == len(old), "after a restart too"
+        assert not old.keys() & {log.id for log in ledger.logs(scope)}, "and not in memory"
 
 
 async def test_copies_of_a_leader_that_both_write_its_charter_agree_on_it_after_a_restart(
