@@ -95,7 +95,7 @@ def sync(state: State, *, timeout: float) -> int:
     if state.json:
         print_json("sync", result)
     else:
-        print_sync(result)
+        print_sync(result, state.typed("conflicts"))
     return 0 if result.state in {"clean", "merged"} else DegradedError.exit_code
 
 

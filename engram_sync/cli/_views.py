@@ -204,8 +204,8 @@ def print_peers(peers: "Sequence[PeerStatus]") -> None:
     )
 
 
-def print_sync(result: "SyncResult") -> None:
-    """How a sync ended, for all and per peer."""
+def print_sync(result: "SyncResult", conflicts_command: str) -> None:
+    """How a sync ended, for all and per peer, and what to type to see the conflicts."""
     detail = f": {result.detail}" if result.detail else ""
     print_line(f"{result.state}{detail}, {result.synced_count} memories changed here")
     for peer in result.peers:
@@ -213,7 +213,7 @@ def print_sync(result: "SyncResult") -> None:
         author = _author(peer.label, peer.node)
         print_line(f"  {author}: {peer.state}, {peer.received} in, {peer.sent} out{reason}")
     if result.conflicts:
-        print_line(f"  open conflicts: {len(result.conflicts)}; see: engram-sync conflicts")
+        print_line(f"  open conflicts: {len(result.conflicts)}; see: {conflicts_command}")
 
 
 def print_status(status: "Status") -> None:

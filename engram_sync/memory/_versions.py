@@ -97,5 +97,6 @@ def _not_a_version(token: str) -> UsageError:
     shown = repr(token if len(token) <= 40 else token[:37] + "...")
     return UsageError(
         f"{shown} is not the version of a memory",
-        hint="copy `version` from `engram-sync get ID --json`, or leave it out",
+        hint="copy `version` from `engram-sync get ID --json`, or `engram_version` from"
+        " `engram-sync conflicts --json`, or leave it out",
     )

@@ -242,7 +242,9 @@ class Conflict:
     """Concurrent edits that nobody has resolved yet; the same on every replica."""
 
     id: str
+    """Of what is in conflict: it stays while the values change."""
     version: str
+    """Of the values that are in conflict.  It settles nothing: ``engram_version`` does."""
     engram: str
     kind: str
     """value, belief, episodic, skill, lifecycle or text."""

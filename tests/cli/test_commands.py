@@ -255,6 +255,18 @@ def test_a_sync_that_is_not_clean_is_exit_code_6(
     assert ask("sync", code=6)["detail"] == "no peers"
 
 
+def test_a_sync_that_finds_conflicts_says_what_to_type_on_this_home(
+    see: Run, running_fake: FakeNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from engram_sync.results import SyncResult, SyncState
+
+    async def sync(**_: object) -> SyncResult:
+        return SyncResult(SyncState.CLEAN, 0, ("b20a",), ())
+
+    monkeypatch.setattr(running_fake, "sync", sync)
+    assert f"engram-sync --home {running_fake.home} conflicts" in see("sync")
+
+
 def test_what_does_not_fit_on_a_page_is_had_with_what_is_typed_next(
     ask: Run, running_fake: FakeNode, capsys: pytest.CaptureFixture[str]
 ) -> None:
