@@ -47,6 +47,57 @@ async def test_a_node_that_crashes_often_has_a_short_clock_and_loses_nothing(
     assert max(map(len, stated)) < 8
 
 
+async def test_sealed_logs_stay_in_the_store_until_somebody_names_them(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    home = village.home("a")
+    assert isinstance(home, MemoryPremises)
+    made: list[str] = []
+    for number in range(CRASHES):
+        home.witness.clear()
+        async with village.open("a", online=False) as a:
+            made.append((await a.remember(f"before crash {number}")).id)
+    async with village.open("a", online=False) as a:
+        ledger, scope = a._core.path.ledger, a._core.facts.agent_scope
+        assert ledger.sealed_summary(scope)[0] == CRASHES - 1
+        assert sum(log.domain == LogDomain.DATA for log in ledger.logs(scope)) == 1
+        await a.update(made[3], content="edited long after")
+        assert (await a.get(made[3])).content == "edited long after"
+        assert sum(log.domain == LogDomain.DATA for log in ledger.logs(scope)) <= CRASHES // 2
+    async with village.open("a") as a, village.open("b") as b:
+        await b.join(await a.invite())
+        await agreement(a, b)
+        assert len(await contents(b)) == CRASHES
+        assert a._core.path.ledger.sealed_summary(scope) == b._core.path.ledger.sealed_summary(
+            scope
+        )
+
+
+async def test_a_sealed_log_that_goes_on_in_a_copy_is_a_fork_on_a_node_that_had_not_read_it(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        memory = await a.remember("start")
+        await agreement(a, b)
+    village.snapshot("twin", "a")
+    home = village.home("a")
+    assert isinstance(home, MemoryPremises)
+    async with village.open("a", online=False) as a:
+        await a.update(memory.id, content="on the original")
+    for number in range(3):
+        home.witness.clear()
+        async with village.open("a", online=False) as a:
+            await a.remember(f"before crash {number}")
+    async with village.open("a") as a, village.open("b", peers=["a"]) as b:
+        await agreement(a, b)
+    async with village.open("twin", online=False) as twin:
+        await twin.update(memory.id, content="on the copy")
+    async with village.open("twin", peers=["b"]) as twin, village.open("b") as b:
+        await agreement(twin, b)
+        assert len(b._core.path.ledger.forks(b._core.facts.agent_scope)) == 1
+        assert {"before crash 0", "before crash 1", "before crash 2"} <= set(await contents(b))
+
+
 async def test_two_nodes_that_sealed_apart_find_out_by_ranges_what_each_lacks(
     village: Village, autojump_clock: MockClock
 ) -> None:
