@@ -190,6 +190,29 @@ async def test_a_log_is_void_although_somebody_else_builds_on_all_of_it(
         assert (await a.update(e.id, content="later")).content == "later"
 
 
+async def test_text_that_somebody_else_wrote_into_void_text_is_not_lost(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        e = await b.remember("deploys go out", collaborative=True)
+        await agreement(a, b)
+        await a.update(e.id, edits=[Insert(14, " on ...days")])
+        log, seq = own_log(a)
+        await agreement(a, b)
+        await b.update(e.id, edits=[Insert(18, "Tues")])
+        await agreement(a, b)
+        assert (await a.get(e.id)).content == "deploys go out on Tues...days"
+        assert await refuse(a, log, seq)
+        await agreement(a, b)
+        for node in (a, b):
+            content = (await node.get(e.id)).content
+            assert "Tues" in content
+            assert " on ...days" in content.replace("Tues", "")
+            found = await node.doctor()
+            assert found.healthy, found
+        assert (await a.get(e.id)).content == (await b.get(e.id)).content
+
+
 async def test_an_erasure_takes_void_values_with_it(
     village: Village, autojump_clock: MockClock
 ) -> None:
