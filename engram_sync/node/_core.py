@@ -39,13 +39,23 @@ log = Log("node")
 
 @dataclass(slots=True)
 class Facts:
-    """What never changes while a node is open, except its current agent."""
+    """What never changes while a node is open, except its current scopes."""
 
     label: str
     instance_id: str
     created_at_ms: int
-    instance_scope: bytes
-    agent_scope: bytes
+    current: dict[str, bytes]
+    """By kind: the scope that new memories go to.  Any number of others may be held beside it."""
+
+    @property
+    def instance_scope(self) -> bytes:
+        """The scope that never leaves this node."""
+        return self.current[Scope.INSTANCE]
+
+    @property
+    def agent_scope(self) -> bytes:
+        """The agent that this node writes for."""
+        return self.current[Scope.AGENT]
 
 
 @dataclass(slots=True, eq=False)
@@ -335,16 +345,13 @@ class Core:
             )
 
     def scope_for(self, wanted: str) -> bytes:
-        """The id of this node's scope of that kind.
+        """The id of this node's current scope of that kind.
 
         Raises:
             DegradedError: The node has no such scope yet.
         """
-        if wanted == Scope.INSTANCE:
-            return self.facts.instance_scope
-        if wanted == Scope.AGENT:
-            return self.facts.agent_scope
-        raise DegradedError(
-            f"this node belongs to no {wanted} scope",
-            hint="use --scope agent or --scope instance",
-        )
+        found = self.facts.current.get(wanted)
+        if found is None:
+            kinds = " or ".join(f"--scope {kind}" for kind in self.facts.current)
+            raise DegradedError(f"this node belongs to no {wanted} scope", hint=f"use {kinds}")
+        return found

@@ -121,6 +121,5 @@ def facts_of(reader: Reader, key: NodeKey) -> Facts:
         label=(reader.meta(META_LABEL) or b"").decode(),
         instance_id=str(uuid.UUID(bytes=instance)),
         created_at_ms=int.from_bytes(created, "big"),
-        instance_scope=scopes[Scope.INSTANCE],
-        agent_scope=scopes[Scope.AGENT],
+        current=scopes,
     )

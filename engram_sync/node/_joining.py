@@ -46,9 +46,15 @@ META_BROUGHT = "brought "
 
 
 def invite(
-    core: Core, addresses: Sequence[str], *, ttl_s: float, role: str, uses: int
+    core: Core,
+    addresses: Sequence[str],
+    *,
+    ttl_s: float,
+    role: str,
+    uses: int,
+    kind: Scope = Scope.AGENT,
 ) -> InviteToken:
-    """Issue an invite into the current agent.
+    """Issue an invite into the current agent, or into another current scope that can be shared.
 
     Raises:
         DeniedError: This node does not lead its agent.
@@ -59,7 +65,7 @@ def invite(
         raise UsageError(f"{role!r} is no role", hint=f"use one of: {', '.join(roles)}")
     if not ttl_s > 0:
         raise UsageError("an invite that has expired already", hint="use a longer --ttl")
-    scope = core.facts.agent_scope
+    scope = core.scope_for(kind)
     if core.path.role(scope, core.key.public) is not MemberRole.LEADER:
         raise DeniedError(
             "only a leader of the agent may invite", hint="run invite on the node that founded it"
@@ -94,12 +100,14 @@ async def admit(core: Core, connection: Connection, request: JoinRequest) -> Joi
         if not leads:
             # Absent, private and led by others look alike.
             return JoinResponse(accepted=False, reason=NOT_HERE)
+        row = _scope_row(tx, core, scope)
         verdict = judge_join_untrusted(
             core.path.charters.of(scope),
             request,
             key=connection.peer,
             session=session,
-            agent=scope,
+            # Where several agents meet, nobody has proven yet to be a part of one.
+            agent=scope if row.kind == Scope.AGENT else connection.peer,
             now_ms=core.machine.clock.now_ms(),
         )
         if not verdict.accepted:
@@ -107,7 +115,6 @@ async def admit(core: Core, connection: Connection, request: JoinRequest) -> Joi
         if verdict.admit is not None:
             draft = admit_draft(verdict.admit, shown_label(request.label))
             core.path.write(tx, scope, [draft], LogDomain.MEMBERS)
-        row = _scope_row(tx, core, scope)
         credentials = read_credentials(tx, row.n, core.path.charters.of(scope).authorities())
         return JoinResponse(accepted=True, secret=row.secret, credentials=credentials)
 
@@ -150,13 +157,19 @@ def membership_arrivals(scope: bytes, credentials: Iterable[Credential]) -> list
 # -- the joining side ------------------------------------------------------------------------------
 
 
-def make_current(tx: Transaction, scope: bytes) -> None:
-    """Make ``scope`` the agent that ``remember`` means; the others keep what they hold."""
+def make_current(tx: Transaction, scope: bytes) -> str:
+    """Make ``scope`` the current one of its kind, which is returned.
+
+    The others keep what they hold.
+    """
     # What is written from now on has not been brought anywhere.
     tx.delete_meta(META_BROUGHT + scope.hex())
-    for row in tx.scopes():
-        if row.kind == Scope.AGENT and row.current != (row.id == scope):
+    rows = tx.scopes()
+    (kind,) = (row.kind for row in rows if row.id == scope)
+    for row in rows:
+        if row.kind == kind and row.current != (row.id == scope):
             tx.update_scope(row._replace(current=row.id == scope))
+    return kind
 
 
 # -- memories of earlier agents --------------------------------------------------------------------

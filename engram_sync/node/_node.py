@@ -198,9 +198,9 @@ class Node(MemoryCalls):
                     await redeem(core, network, parsed)
                 if deadline.cancelled_caught:
                     raise DeadlineError(f"the issuer did not answer within {JOIN_S:g} s")
-        elif core.facts.agent_scope != parsed.scope:
-            await core.write(lambda tx: make_current(tx, parsed.scope))
-            core.facts.agent_scope = parsed.scope
+        elif parsed.scope not in core.facts.current.values():
+            kind = await core.write(lambda tx: make_current(tx, parsed.scope))
+            core.facts.current[kind] = parsed.scope
         return await self._joined(parsed, bring=bring)
 
     async def _joined(self, token: InviteToken, *, bring: bool) -> JoinResult:

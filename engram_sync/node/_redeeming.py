@@ -13,6 +13,8 @@ from engram_sync.transport import Address
 from engram_sync.trust import InviteToken, commitment_to
 from engram_wire import CloseCode, JoinRequest, JoinResponse, WireError
 
+SHARED_KINDS = frozenset({Scope.AGENT, Scope.COLLECTIVE, Scope.UNIVERSAL})
+"""Kinds of scopes that others may be invited to."""
 REDIALS_MAX = 3
 """A link may break while the answer is on its way; an issuer that hangs up on purpose does so each
 time."""
@@ -91,7 +93,7 @@ def join_request(core: Core, connection: Connection, token: InviteToken) -> Join
 
 
 async def accept_join(core: Core, token: InviteToken, response: JoinResponse, address: str) -> None:
-    """Take the answer to a join request: from here on the inviting agent is the current one.
+    """Take the answer to a join request: from here on the scope is the current one of its kind.
 
     Args:
         core: The joining node.
@@ -111,8 +113,9 @@ async def accept_join(core: Core, token: InviteToken, response: JoinResponse, ad
     if secret is None:
         raise _unproven("it sent no secret of the scope")
 
-    def job(tx: Transaction) -> None:
+    def job(tx: Transaction) -> str:
         if token.scope not in core.path.ledger.scopes():
+            # Of what kind it is follows from the charter, which has to be checked first.
             add_scope(tx, core.path, token.scope, Scope.AGENT, secret, current=False)
         intake = core.path.ingest(tx, membership_arrivals(token.scope, response.credentials))
         if intake.error is not None:
@@ -122,16 +125,21 @@ async def accept_join(core: Core, token: InviteToken, response: JoinResponse, ad
             raise _unproven("its membership records do not admit this node")
         if membership.charter.commitment not in (None, commitment_to(secret)):
             raise _unproven("its secret is not the one that the charter commits to")
-        if membership.charter.kind != Scope.AGENT:
-            raise _unproven(f"the invite leads into a {membership.charter.kind!r} scope")
+        kind = membership.charter.kind
+        if kind not in SHARED_KINDS:
+            raise _unproven(f"the invite leads into a {printable(kind)!r} scope")
+        row = tx.scope(core.path.ledger.scope_number(token.scope))
+        assert row is not None, "added above"
+        tx.update_scope(row._replace(kind=kind))
         make_current(tx, token.scope)
         tx.put_peer(PeerRow(token.issuer, "", address, "token", None, 0, ""))
+        return kind
 
     try:
-        await core.write(job)
+        kind = await core.write(job)
     except WireError as error:
         raise _unproven(str(error)) from error
-    core.facts.agent_scope = token.scope
+    core.facts.current[kind] = token.scope
 
 
 def _unproven(why: str) -> RemoteError:

@@ -249,8 +249,9 @@ class Sharing:
             )
             for key, memory in self.network.memory.items()
         ]
-        members = self._core.scopes[self._core.facts.agent_scope].readers
-        dirty = [r for r in rows if r.key in members and self._saved.get(r.key) != r]
+        changed = [row for row in rows if self._saved.get(row.key) != row]
+        views = tuple(self._scopes.values())
+        dirty = [row for row in changed if any(row.key in view.readers for view in views)]
         if not dirty:
             return
 

@@ -396,4 +396,5 @@ class Membership:
         told = max(self._roles.about(key), key=lambda s: (s.hlc, s.label), default=None)
         if told is not None:
             label, hlc = told.label, told.hlc
-        return max([(hlc, label), *self._labels.get(key, ())])
+        said: list[tuple[int, str]] = [(hlc, label), *self._labels.get(key, ())]
+        return max(said)

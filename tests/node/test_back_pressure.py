@@ -17,7 +17,7 @@ from engram_sync.node._inbox import Received
 from engram_sync.node._limits import OUTBOUND_ROOM_BYTES, PAGE_BYTES
 from engram_sync.node._network_parts import PeerMemory
 from engram_sync.replication import Exchange
-from engram_sync.results import NewMemory
+from engram_sync.results import NewMemory, Scope
 from engram_sync.transport import Link
 from engram_wire import (
     HANDSHAKE_BYTES_MAX,
@@ -121,7 +121,7 @@ async def test_a_huge_scope_does_not_starve_a_small_one_on_the_same_connection(
         await until(lambda: parted(a, b))
         village.network.partition("b", "c")
         await a.remember("small")
-        a._core.facts.agent_scope = first
+        a._core.facts.current[Scope.AGENT] = first
         await a.remember_many(LARGE)
         tap.streams.clear()
         tap.sends.clear()
