@@ -62,9 +62,12 @@ class WritePath:
         self.ledger = Ledger(self.charters)
         self.newer = Newer(self.ledger, self.charters)
         self._people = People(self.charters)
-        self.label, self.role = self._people.label, self._people.role
+        self.label, self.role, self.let_go = (
+            self._people.label,
+            self._people.role,
+            self._people.let_go,
+        )
         self.members, self.authorities = self._people.members, self._people.authorities
-        self.let_go = self._people.let_go
         self.authors = Authors(
             label=self.label, trust=self._trust, naming=self._naming, seen=self._seen
         )
