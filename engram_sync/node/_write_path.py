@@ -61,13 +61,9 @@ class WritePath:
         self.charters = Charters()
         self.ledger = Ledger(self.charters)
         self.newer = Newer(self.ledger, self.charters)
-        self._people = People(self.charters)
-        self.label, self.role, self.let_go = (
-            self._people.label,
-            self._people.role,
-            self._people.let_go,
-        )
-        self.members, self.authorities = self._people.members, self._people.authorities
+        people = self._people = People(self.charters)
+        self.label, self.role, self.let_go = people.label, people.role, people.let_go
+        self.members, self.authorities = people.members, people.authorities
         self.authors = Authors(
             label=self.label, trust=self._trust, naming=self._naming, seen=self._seen
         )
