@@ -20,14 +20,14 @@ _NOTHING = bytes(32)
 
 
 def standing_of(reader: Reader, authors: Authors, row: EngramRow) -> Standing:
-    """What the row of an engram counts for."""
+    """What the row of an engram counts for: as it was written, whatever its record holds by now."""
     if row.digest is not None:
         return Standing(int.from_bytes(row.digest, "big"), row.life)
     try:
         record = reader.records(row.log, row.seq, row.seq)[0]
     except IndexError as error:
         raise damaged(row.engram, error) from error
-    return standing_of_one(authors.log_id(reader, row.log), record)
+    return standing_of_one(authors.log_id(reader, row.log), record)._replace(life=row.life)
 
 
 def standing_of_one(log_id: bytes, record: Record) -> Standing:

@@ -87,13 +87,15 @@ def _is_void(stored: Stored, refused: Refused) -> bool:
 
 def _drafts(told: _Told, own_log: bytes) -> Iterator[Draft]:
     now, then, said = told.now, told.then, told.said
-    puts = [put for element in said if (put := _again(told, element)) is not None]
-    if told.until and not told.new and len(tombstones(said)) == len(said) > 0:
+    ends = tombstones(said)
+    puts = [put for e in said if e not in ends and (put := _again(told, e)) is not None]
+    life = [put for element in ends if (put := restated(element)) is not None]
+    if told.until and not told.new and len(ends) == len(said) > 0:
         # A delete by name, so that a restore knows what it took.
         held = now.clock()
         until = [(log, min(n, held.get(log, 0))) for log, n in told.until.items()]
         names = [_named(0, Dot(log, n), own_log) for log, n in until if n]
-        yield Draft(RecordKind.DELETE, told.engram, tuple(puts[:1]), tuple(names))
+        yield Draft(RecordKind.DELETE, told.engram, tuple(life[:1]), tuple(names))
         return
     texts = [then.texts().get(e.dot, "") for e in said if e.collection == BODY]
     live = {e.dot for e in then.elements()}
@@ -113,6 +115,9 @@ def _drafts(told: _Told, own_log: bytes) -> Iterator[Draft]:
             spans = [(dot.log, dot.clock, length) for dot, length in made.deletes]
             yield from delete_text(told.engram, element.dot, spans, own_log)
     yield from _edits(told, own_log)
+    if life:
+        # Its kind says that without its payload, which an erasure takes.
+        yield Draft(RecordKind.DELETE, told.engram, tuple(life), ())
 
 
 def _again(told: _Told, element: Element) -> Put | None:

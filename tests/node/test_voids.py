@@ -11,7 +11,7 @@ from engram_sync.node._refused_logs import restate
 from engram_sync.results import Delete, Engram, Insert
 from engram_wire import InvalidRecordError, LogDomain, Record, Rejection
 
-from .village import Village, agreement, all_synced, contents, until
+from .village import Village, agent_scope, agreement, all_synced, contents, until
 
 HOUR_S = 3_600.0
 SHOWN = ("content", "title", "tags", "metadata", "counters", "life", "siblings", "belief")
@@ -211,6 +211,23 @@ async def test_text_that_somebody_else_wrote_into_void_text_is_not_lost(
             found = await node.doctor()
             assert found.healthy, found
         assert (await a.get(e.id)).content == (await b.get(e.id)).content
+
+
+async def test_what_is_said_again_stays_deleted_when_it_is_erased(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        log, _ = own_log(a)
+        e = await a.remember("the secret is hunter2")
+        await a.forget(e.id)
+        assert await refuse(a, log, 1)
+        assert (await a.forget(e.id, erase=True)).life == "deleted"
+        await agreement(a, b)
+        for node in (a, b):
+            assert (await node.get(e.id)).life == "deleted"
+            scope = await agent_scope(node)
+            assert (scope.engrams, scope.deleted) == (0, 1)
+            assert (await node.doctor()).healthy
 
 
 async def test_an_erasure_takes_void_values_with_it(
