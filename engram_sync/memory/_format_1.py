@@ -91,9 +91,7 @@ def _elements(rows: list[list[object]], ids: Sequence[bytes]) -> list[Element]:
 
 
 def held_in_records(engram: bytes, records: Iterable[tuple[bytes, Record]]) -> Held:
-    """What records say of an engram, whatever their clocks.
-
-    Where a log was forked, a name may mean nothing here: then what it replaced stays beside it.
+    """What records say of an engram, whatever their clocks; none of their logs was forked.
 
     Args:
         engram: Id of the engram.

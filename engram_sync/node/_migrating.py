@@ -17,7 +17,7 @@ from pathlib import Path
 
 import trio
 
-from engram_sync.errors import CorruptError, UsageError
+from engram_sync.errors import CorruptError, PreconditionError, UsageError
 from engram_sync.host import Clock, Entropy
 from engram_sync.log import Draft, encode_witnesses
 from engram_sync.memory import (
@@ -90,31 +90,41 @@ async def migrate(premises: HomePremises, key: NodeKey, clock: Clock, entropy: E
 
     Raises:
         CorruptError: It belongs to another key.
+        PreconditionError: The version that wrote it has to finish its work first.
         LocalError: It cannot be read, or there is no room; it is as it was.
     """
     home = premises.home
-    _remove(home.new_store)
-    with OldStore(home.store, vfs=premises.vfs) as old:
-        if old.meta(META_KEY) not in (None, key.public):
-            raise CorruptError(
-                "the store in this home belongs to another node key",
-                hint="put the node.key and store.db of one backup together",
-            )
-        new = await premises.open_file(home.new_store)
-        async with trio.open_nursery() as nursery:
-            await nursery.start(new.serve)
-            try:
-                path = WritePath(key, clock, entropy)
-                await _Migration(old, new, path, key, clock, entropy, home).run()
-                witnesses = encode_witnesses(path.witnesses(premises.boot_id))
-                known = await new.read(store_id)
-            finally:
-                with trio.CancelScope(shield=True):
-                    await new.aclose()
-        old.close()
-    _swap(home)
+    try:
+        _remove(home.new_store)
+        with OldStore(home.store, vfs=premises.vfs) as old:
+            if old.meta(META_KEY) not in (None, key.public):
+                raise CorruptError(
+                    "the store in this home belongs to another node key",
+                    hint="put the node.key and store.db of one backup together",
+                )
+            path = WritePath(key, clock, entropy)
+            migration = _Migration(old, path, key, clock, entropy, home)
+            known = await _written(premises, migration)
+            old.close()
+        _swap(home)
+    except BaseException:
+        _remove(home.new_store)
+        raise
     if known is not None:
-        premises.leave_witness(known, witnesses)
+        premises.leave_witness(known, encode_witnesses(path.witnesses(premises.boot_id)))
+
+
+async def _written(premises: HomePremises, migration: "_Migration") -> bytes | None:
+    """Write the new store; returns what names it to its witness."""
+    new = await premises.open_file(premises.home.new_store)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(new.serve)
+        try:
+            await migration.run(new)
+            return await new.read(store_id)
+        finally:
+            with trio.CancelScope(shield=True):
+                await new.aclose()
 
 
 @dataclass(slots=True)
@@ -122,7 +132,6 @@ class _Migration:
     """One migration under way."""
 
     old: OldStore
-    new: SqliteStore
     path: WritePath
     key: NodeKey
     clock: Clock
@@ -130,20 +139,20 @@ class _Migration:
     home: Home
     count: _Count = field(default_factory=_Count)
 
-    async def run(self) -> None:
+    async def run(self, new: SqliteStore) -> None:
         """Fill the new store."""
-        scopes = await self.new.submit(self._found)
+        scopes = await new.submit(self._found)
         people = _People(
-            self.key.public,
+            self.path.key,
             self.old.authors(),
-            self.old.labels() | {self.key.public: self._label()},
+            self.old.labels() | {self.path.key: self._label()},
         )
-        for scope, new in scopes:
+        for scope, founded in scopes:
             for page in self.old.engrams(scope.n, limit=PAGE_ENGRAMS):
-                job = partial(self._say_again, scope, new, page, people)
-                await self.new.submit(job, weight=len(page))
+                job = partial(self._say_again, scope, founded, page, people)
+                await new.submit(job, weight=len(page))
         text = self._told()
-        await self.new.submit(lambda tx: tx.put_meta(META_MIGRATED, text.encode()))
+        await new.submit(lambda tx: tx.put_meta(META_MIGRATED, text.encode()))
         log.warning(
             "the store was written anew",
             memories=self.count.memories,
@@ -235,10 +244,20 @@ class _Migration:
         return drafts
 
     def _held(self, scope: OldScope, engram: OldEngram) -> Held:
-        if engram.view is not None:
+        if engram.view is not None and engram.complete:
             with suppress(*_DAMAGED):
                 return held_in_view(engram.view)
-        return held_in_records(engram.engram, self.old.records(scope.n, engram.engram))
+        if not self.old.is_forked(scope.n, engram.engram):
+            return held_in_records(engram.engram, self.old.records(scope.n, engram.engram))
+        if self.old.is_behind(scope.n):
+            raise PreconditionError(
+                f"{self.home.store} was left in the middle of its work, with logs that are forked",
+                hint="open this home once more with the version that wrote it, and `down` it",
+            )
+        if engram.view is None or engram.complete:
+            raise ValueError("its row is damaged, and its logs are forked")
+        self._cannot(engram.engram, ValueError("what a clock ahead has dated of it"))
+        return held_in_view(engram.view)
 
     def _told(self) -> str:
         count = self.count
@@ -251,7 +270,7 @@ class _Migration:
         if count.values_missing:
             text += f"; {count.values_missing} values were not held"
         if count.damaged:
-            text += f"; {len(count.damaged)} memories could not be brought"
+            text += f"; {len(count.damaged)} memories could not be brought in full"
         return text
 
 

@@ -29,6 +29,9 @@ _RECORDS = """SELECT rec.id, rec.hlc, shape.b, sups, payload, phash, deps, auth,
         SELECT arrival FROM run WHERE run.id BETWEEN rec.id AND rec.id | 0xFFFFFFFFFF
         ORDER BY run.id LIMIT 1) NULLS LAST, rec.id"""
 
+_FORKED = """SELECT 1 FROM rec JOIN log ON log.n = rec.id >> 40 WHERE eid = ? AND log.scope = ?
+    AND (log.parent IS NOT NULL OR log.n IN (SELECT parent FROM log)) LIMIT 1"""
+
 
 class OldScope(NamedTuple):
     """A scope of an old store."""
@@ -45,7 +48,9 @@ class OldEngram(NamedTuple):
 
     engram: bytes
     view: bytes | None
-    """What its readers were shown; None where its records say more, or it has just one."""
+    """What its readers were shown; None where it has just one record, or none was looked at yet."""
+    complete: bool
+    """Whether that is all that its records say."""
     oldest: int
     newest: int
     """The smallest and the largest clock among its records."""
@@ -108,7 +113,7 @@ class OldStore:
 
     def engrams(self, scope: int, *, limit: int) -> Iterator[list[OldEngram]]:
         """All engrams of a scope, in pages."""
-        behind = self._is_behind(scope)
+        behind = self.is_behind(scope)
         last = _NO_ENGRAM
         while rows := self._all(_ENGRAMS, (last, scope, limit)):
             last = rows[-1][0]
@@ -136,18 +141,27 @@ class OldStore:
             )
         ]
 
-    def _engram(self, scope: int, engram: bytes, *, behind: bool) -> OldEngram:
-        rows = self._all("SELECT n, view FROM eng WHERE scope = ? AND eid = ?", (scope, engram))
-        clocks = self._all("SELECT min(hlc), max(hlc) FROM rec WHERE eid = ?", (engram,))[0]
-        if not rows or behind or self._waits(rows[0][0]):
-            return OldEngram(engram, None, *clocks)
-        return OldEngram(engram, rows[0][1], *clocks)
-
-    def _is_behind(self, scope: int) -> bool:
+    def is_behind(self, scope: int) -> bool:
         """Whether records arrived that no view shows yet."""
         sql = """SELECT materialised < (SELECT coalesce(max(arrival), 0) FROM run WHERE scope = ?)
             FROM scope WHERE n = ?"""
         return bool(self._all(sql, (scope, scope))[0][0])
+
+    def is_forked(self, scope: int, engram: bytes) -> bool:
+        """Whether what records of an engram name depends on what their author had seen of a fork.
+
+        One record of an engram names nothing of it.
+        """
+        if self._schema < 2 or len(self.records(scope, engram)) < 2:
+            return False
+        return bool(self._all(_FORKED, (engram, scope)))
+
+    def _engram(self, scope: int, engram: bytes, *, behind: bool) -> OldEngram:
+        rows = self._all("SELECT n, view FROM eng WHERE scope = ? AND eid = ?", (scope, engram))
+        clocks = self._all("SELECT min(hlc), max(hlc) FROM rec WHERE eid = ?", (engram,))[0]
+        view = rows[0][1] if rows else None
+        complete = view is not None and not behind and not self._waits(rows[0][0])
+        return OldEngram(engram, view, complete, *clocks)
 
     def _waits(self, n: int) -> bool:
         """Whether the view of an engram leaves records out whose clock was ahead."""

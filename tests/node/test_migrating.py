@@ -13,7 +13,7 @@ import trio
 from nacl.bindings import crypto_sign_seed_keypair
 
 from engram_sync.config import Config
-from engram_sync.errors import CorruptError, DegradedError
+from engram_sync.errors import CorruptError, DegradedError, PreconditionError
 from engram_sync.node import Node
 from engram_sync.results import Engram, NewMemory
 from engram_wire.cbor import encode
@@ -184,6 +184,32 @@ async def test_records_that_no_row_shows_yet_are_brought_too(home: Path) -> None
         found = await shown(node)
         assert {c: e.id for c, e in found.items() if c != "from the future"} == IDS
         assert len(await node.conflicts()) == 3
+
+
+def fork_the_log_of(home: Path, engram: bytes) -> None:
+    """Let a log be the branch of another one, as where its author's home was copied."""
+    with closing(sqlite3.connect(home / "store.db", isolation_level=None)) as database:
+        database.execute(
+            "UPDATE log SET parent = n + 1 WHERE n = (SELECT max(id >> 40) FROM rec WHERE eid = ?)",
+            (engram,),
+        )
+
+
+@pytest.mark.parametrize("behind", [False, True])
+async def test_forked_logs_are_brought_as_they_were_shown_or_the_store_is_left_as_it_is(
+    home: Path, behind: bool
+) -> None:
+    fork_the_log_of(home, bytes.fromhex(IDS["on Wednesdays"].replace("-", "")))
+    if not behind:
+        async with Node.open(home, config=CONFIG, services=()) as node:
+            assert IDS.keys() <= (await shown(node)).keys()
+        return
+    with closing(sqlite3.connect(home / "store.db", isolation_level=None)) as database:
+        database.execute("UPDATE scope SET materialised = 0")
+    with pytest.raises(PreconditionError, match="in the middle of its work"):
+        async with Node.open(home, config=CONFIG, services=()):
+            pass
+    assert names(home, "store*.db") == ["store.db"]
 
 
 async def test_a_row_that_is_damaged_is_made_from_its_records(home: Path) -> None:
