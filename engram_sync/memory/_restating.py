@@ -111,13 +111,26 @@ def _drafts(told: _Told, own_log: bytes) -> Iterator[Draft]:
         yield from first_text(told.engram, number, text)
     for element in gone:
         if element.collection == BODY:
-            made = now.clearing(element.dot)
-            spans = [(dot.log, dot.clock, length) for dot, length in made.deletes]
+            spans = list(_cleared(told, element.dot))
             yield from delete_text(told.engram, element.dot, spans, own_log)
     yield from _edits(told, own_log)
     if life:
         # Its kind says that without its payload, which an erasure takes.
         yield Draft(RecordKind.DELETE, told.engram, tuple(life), ())
+
+
+def _cleared(told: _Told, generation: Dot) -> Iterator[tuple[bytes, int, int]]:
+    """What was deleted with a text: not the edits that whoever deleted it had not seen."""
+    kept = sorted((s.dot, s.length) for s in told.then.orphans() if s.generation == generation)
+    for (log, first), length in told.now.clearing(generation).deletes:
+        clock, end = first, first + length
+        for dot, units in kept:
+            if dot.log == log and clock < dot.clock + units and dot.clock < end:
+                if clock < dot.clock:
+                    yield log, clock, dot.clock - clock
+                clock = dot.clock + units
+        if clock < end:
+            yield log, clock, end - clock
 
 
 def _again(told: _Told, element: Element) -> Put | None:

@@ -230,6 +230,28 @@ async def test_what_is_said_again_stays_deleted_when_it_is_erased(
             assert (await node.doctor()).healthy
 
 
+async def test_an_edit_that_a_refused_replacement_had_not_seen_is_still_shown(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        e = await a.remember("one two", collaborative=True)
+        await agreement(a, b)
+        await a.go_offline()
+        log, seq = own_log(a)
+        await a.update(e.id, content="replaced")
+        await b.update(e.id, edits=[Delete(0, 3), Insert(0, "unseen")])
+        await a.go_online()
+        await agreement(a, b)
+        (before,) = await a.conflicts()
+        assert await refuse(a, log, seq + 1)
+        await agreement(a, b)
+        for node in (a, b):
+            (found,) = await node.conflicts()
+            said = [sibling.value for sibling in found.siblings]
+            assert sorted(said) == sorted(sibling.value for sibling in before.siblings)
+            assert (await node.doctor()).healthy
+
+
 async def test_an_erasure_takes_void_values_with_it(
     village: Village, autojump_clock: MockClock
 ) -> None:
