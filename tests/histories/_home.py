@@ -341,7 +341,8 @@ class Home:
 
     def parcel(self, reader: Reader, run: RunRow, *, withhold: bool = False) -> Parcel:
         """One run as a frame of its log."""
-        log = self.path.ledger.log_by_number(run.log)
+        log = reader.log(run.log)
+        assert log is not None, "a run belongs to a log that is stored"
         announcement = Announcement(1, log.domain, log.author, log.incarnation, log.branch)
         records = reader.records(run.log, run.first, run.last)
         if withhold:
