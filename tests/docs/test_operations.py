@@ -75,7 +75,8 @@ def test_the_words_of_status_are_the_words_that_are_documented() -> None:
         "another node with this node's key takes turns with it at …",
         "a node with this node's key answers at …",
         "every start begins new logs, because …",
-        *("owed", "missing", "fork", "erasure", "writer", "more"),
+        "this home was of an earlier version and was written anew: …",
+        *("owed", "missing", "fork", "erasure", "writer", "more", "let go"),
     }
 
 
