@@ -1,7 +1,6 @@
 """Defects to plant in nodes.  A checker is worth what it finds here."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 import pytest
@@ -20,7 +19,6 @@ from engram_sync.node._storing import Storing
 from engram_sync.node._write_path import WritePath
 from engram_sync.replication import Effect, Exchange, PeerTable, ScopeView
 from engram_sync.replication._asking import Asking
-from engram_sync.replication._counterpart import Counterpart
 from engram_sync.results import Conflict, Fork, NewMemory, Page
 from engram_sync.store import Transaction
 
@@ -155,15 +153,6 @@ def keeps_what_is_erased(patch: pytest.MonkeyPatch) -> None:
         return None
 
     patch.setattr(Storing, "_erase", keep)
-
-
-def says_synced_of_what_it_lacks(patch: pytest.MonkeyPatch) -> None:
-    honest = Counterpart.agrees
-
-    def careless(self: Counterpart, view: ScopeView) -> bool:
-        return honest(self, replace(view, owed=0))
-
-    patch.setattr(Counterpart, "agrees", careless)
 
 
 def never_asks_for_what_it_lacks(patch: pytest.MonkeyPatch) -> None:

