@@ -77,7 +77,8 @@ def check(data: bytes) -> None:
         _check_record(item)
     with suppress(WireError):
         proven = verify_frame_untrusted(frame, ALICE.public_key, ALICE_LOG)
-        require({head for _, head, _ in proven} <= _HONEST, "only what the author signed verifies")
+        signed = {head for _, head, signature in proven if signature is not None}
+        require(signed <= _HONEST, "only what the author signed verifies")
     _check_signed_anew(frame)
 
 
@@ -94,10 +95,16 @@ def _check_record(item: Record) -> None:
 
 def _check_signed_anew(frame: Frame) -> None:
     head = ALICE_LOG
-    heads = [head := extend(head, item) for item in frame.records]
-    last = frame.records[-1].seq
+    # Only a record that says so in its body may carry a signature.
+    records = [*frame.records[:-1], frame.records[-1]._replace(marked=True)]
+    heads = [head := extend(head, item) for item in records]
+    last = records[-1].seq
     signature = sign_head(ALICE.secret_key, head)
     proven = verify_frame_untrusted(
-        frame._replace(signatures=[(last, signature)]), ALICE.public_key, ALICE_LOG
+        frame._replace(records=records, signatures=[(last, signature)]),
+        ALICE.public_key,
+        ALICE_LOG,
     )
-    require(proven == [(last, heads[-1], signature)], "verifying follows the chain")
+    marked = [(r.seq, head) for r, head in zip(records, heads, strict=True) if r.marked]
+    require([(seq, head) for seq, head, _ in proven] == marked, "verifying follows the chain")
+    require(proven[-1].signature == signature, "the last position is the signed one")
