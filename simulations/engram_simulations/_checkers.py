@@ -28,6 +28,8 @@ from engram_sync.results import Conflict, Engram, ScopeStatus, Status
 PAGE = 200
 COPIES = ("another copy of this node", " ways after record ")
 """Of the problems that a copied or restored home may rightly cause."""
+NEWER_VERSION = "only a newer version of engram-sync knows"
+"""Of the one that stops a scope."""
 CLOCK = "this machine's clock"
 """Of those that a wrong clock causes, also long after it was set right."""
 LATE_S = 1.0
@@ -69,6 +71,8 @@ class NoNodeComplains(Watcher):
                 if world.tampered and any(words in problem for words in COPIES):
                     if "another copy" in problem:
                         world.trace.sometimes("a log ended because a copy wrote it")
+                    continue
+                if world.newer and NEWER_VERSION in problem:
                     continue
                 if world.plan.clocks_are_wrong and CLOCK in problem:
                     world.trace.sometimes("a node that knows of a wrong clock")

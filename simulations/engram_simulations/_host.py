@@ -15,6 +15,8 @@ from engram_sync.results import Engram
 from engram_sync.store import Reader
 from engram_sync.transport import MemoryNetwork
 
+NEWER_ENGRAM = b"\x12" * 16
+"""The memory of which a record says what only a newer release understands."""
 LOOK_S = 0.05
 """How often somebody who waits for a machine looks at it; simulated time costs nothing."""
 
@@ -56,6 +58,8 @@ class Host:
         """By scope: how many records the store holds."""
         self.received_at = float("-inf")
         """When the number of records grew last."""
+        self.newer_since: float | None = None
+        """Since when the store holds a record that stops the scope."""
         self.views: dict[str, Engram] = {}
         """What its user looked at last, by engram; may be old."""
         self.premises = SimulatedPremises(name, run, self._watch)
@@ -150,6 +154,8 @@ class Host:
             scope = row.id.hex()
             if row.records > self.records.get(scope, 0):
                 self.received_at = now
+                if self.newer_since is None and reader.records_of(row.n, NEWER_ENGRAM):
+                    self.newer_since = now
             self.records[scope] = row.records
             if row.materialised < reader.last_arrival(row.n):
                 continue

@@ -9,6 +9,8 @@ NAMES = "abcde"
 NODES_MIN, NODES_MAX = 2, len(NAMES)
 PORT = 7463
 STEPS = 80
+BURST_MAX = 300
+"""Edits of one memory in one go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,10 @@ class Plan:
     """Whether users compact their nodes at once, without waiting for values to grow old."""
     writes_together: bool = False
     """Whether users edit texts together."""
+    newer: bool = False
+    """Whether users have releases that write kinds of records which others do not know."""
+    bursts: int = 0
+    """How many edits a user makes in one go."""
     loses_payloads: bool = False
     """Whether a disk loses values between the two times that everything comes to rest."""
 
@@ -102,8 +108,9 @@ class Plan:
         )
 
     def _also(self) -> str:
-        also = ("erases", "compacts", "writes_together", "loses_payloads")
-        return "".join(f" {name}" for name in also if getattr(self, name))
+        also = ("erases", "compacts", "writes_together", "loses_payloads", "newer")
+        bursts = f" bursts of {self.bursts}" if self.bursts else ""
+        return "".join(f" {name}" for name in also if getattr(self, name)) + bursts
 
 
 def draw_plan(seed: int, *, nodes: int | None = None, steps: int | None = None) -> Plan:
@@ -135,6 +142,7 @@ def draw_plan(seed: int, *, nodes: int | None = None, steps: int | None = None) 
     clocks = random.Random(f"plan clocks {seed}")
     if clocks.random() < 0.5:
         rates = replace(rates, clock=clocks.uniform(0.05, 0.4))
+    others = random.Random(f"plan others {seed}")
     return Plan(
         seed=seed,
         nodes=count,
@@ -157,6 +165,8 @@ def draw_plan(seed: int, *, nodes: int | None = None, steps: int | None = None) 
         compacts=more.random() < 0.5,
         writes_together=more.random() < 0.6,
         loses_payloads=more.random() < 0.5,
+        newer=others.random() < 0.3,
+        bursts=others.randint(50, BURST_MAX) if others.random() < 0.3 else 0,
     )
 
 

@@ -98,11 +98,6 @@ class SimulatedPremises:
         self._without_power = False
 
     @property
-    def public(self) -> bytes:
-        """The key that others know the node by; empty before it was opened first."""
-        return self._key.public if self._key is not None else b""
-
-    @property
     def boot_id(self) -> str:
         """Differs after a reboot."""
         return f"boot {self.boots}"

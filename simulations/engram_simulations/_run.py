@@ -22,6 +22,7 @@ from engram_simulations._determinism import repeatable_scheduler
 from engram_simulations._faults import Faults
 from engram_simulations._logs import UnexpectedError, reading_logs
 from engram_simulations._plan import Plan, draw_plan
+from engram_simulations._releases import NewerStopsAScope, Releases
 from engram_simulations._trace import Trace
 from engram_simulations._users import Users
 from engram_simulations._verdict import CorrectnessError, LivenessError, Report, Verdict
@@ -90,39 +91,48 @@ async def _story(plan: Plan, trace: Trace, unexpected: list[BaseException]) -> f
         ForksAreTold(),
         erased,
         continuity,
+        NewerStopsAScope(),
     )
     world = World(plan, trace, checkers, [leaks.overhear, erased.overhear])
     users = Users(world, random.Random(f"users {plan.seed}"), leaks, continuity)
     faults = Faults(world, random.Random(f"faults {plan.seed}"), continuity)
     pauses = random.Random(f"pauses {plan.seed}")
+    releases = Releases(world, random.Random(f"releases {plan.seed}"), continuity)
     try:
-        async with trio.open_nursery() as nursery:
-            await world.set_up(nursery)
-            async with trio.open_nursery() as calls:
-                for _ in range(plan.steps):
-                    await trio.sleep(pauses.expovariate(1.0 / plan.pause_s))
-                    faults.strike(nursery, calls)
-                    _somebody_acts(world, users, calls, pauses)
-                    await world.step_done()
-                    if unexpected:
-                        raise UnexpectedError("a node logged a defect") from unexpected[0]
-                calls.cancel_scope.deadline = trio.current_time() + ANSWER_S
-            if calls.cancel_scope.cancelled_caught:
-                raise LivenessError(f"a call was not answered within {ANSWER_S:g} s")
-            await _come_to_rest(world, faults, nursery)
-            trace.event("", "every machine loses its power")
-            faults.crash_all()
-            for host in world.hosts:
-                await host.open_or_off()
-            if plan.loses_payloads:
-                await faults.lose_payloads()
-            await _come_to_rest(world, faults, nursery)
-            nursery.cancel_scope.cancel()
+        with releases.running():
+            async with trio.open_nursery() as nursery:
+                await world.set_up(nursery)
+                async with trio.open_nursery() as calls:
+                    for _ in range(plan.steps):
+                        await trio.sleep(pauses.expovariate(1.0 / plan.pause_s))
+                        faults.strike(nursery, calls)
+                        releases.strike(calls)
+                        _somebody_acts(world, users, calls, pauses)
+                        await world.step_done()
+                        if unexpected:
+                            raise UnexpectedError("a node logged a defect") from unexpected[0]
+                    calls.cancel_scope.deadline = trio.current_time() + ANSWER_S
+                if calls.cancel_scope.cancelled_caught:
+                    raise LivenessError(f"a call was not answered within {ANSWER_S:g} s")
+                await releases.upgrade()
+                await _rest_twice(world, faults, nursery)
+                nursery.cancel_scope.cancel()
         if unexpected:
             raise UnexpectedError("a node logged a defect") from unexpected[0]
     finally:
         world.discard()
     return trio.current_time()
+
+
+async def _rest_twice(world: World, faults: Faults, nursery: trio.Nursery) -> None:
+    await _come_to_rest(world, faults, nursery)
+    world.trace.event("", "every machine loses its power")
+    faults.crash_all()
+    for host in world.hosts:
+        await host.open_or_off()
+    if world.plan.loses_payloads:
+        await faults.lose_payloads()
+    await _come_to_rest(world, faults, nursery)
 
 
 def _somebody_acts(world: World, users: Users, calls: trio.Nursery, luck: random.Random) -> None:

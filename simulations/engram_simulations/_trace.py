@@ -44,6 +44,12 @@ SOMETIMES = (
     "a shared text that two edited at once",
     "an owed payload",
     "a lost payload that came back",
+    "an optional kind of tomorrow",
+    "a needed kind of tomorrow",
+    "a scope stopped until an upgrade",
+    "a burst of edits",
+    "a burst of edits after a resumed snapshot",
+    "a memory with much beside each other",
 )
 """What a sweep has to meet, or it has not tested what it says."""
 

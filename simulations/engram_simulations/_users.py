@@ -9,6 +9,7 @@ from engram_simulations._caretakers import Caretakers
 from engram_simulations._checkers import NothingLeaks
 from engram_simulations._continuity import LogsContinueOnProof
 from engram_simulations._host import Host
+from engram_simulations._many_edits import ManyEdits
 from engram_simulations._together import Together
 from engram_simulations._verdict import CorrectnessError
 from engram_simulations._world import ID_SHOWN, World
@@ -68,6 +69,7 @@ class Users:
         }
         self._choices |= Together(self, world, luck).choices()
         self._choices |= Caretakers(self, world, luck).choices()
+        self._choices |= ManyEdits(self, world, luck).choices()
 
     def act(self, nursery: trio.Nursery, host: Host) -> None:
         """Let the user of an open node do something; it goes on beside what others do."""

@@ -70,6 +70,12 @@ class World:
         """Until when messages may be late for longer than the latency."""
         self.tampered: set[str] = set()
         """Hosts in whose place another copy of their home has run."""
+        self.hurried: set[str] = set()
+        """Hosts whose users have made many edits in one go."""
+        self.newer = False
+        """Whether somebody has written what only a newer release understands."""
+        self.upgraded = False
+        """Whether every machine has the newer release by now."""
         self.damaged: set[str] = set()
         """Hosts whose disk has lost values."""
         self.interrupted: set[tuple[str, str]] = set()

@@ -167,21 +167,20 @@ class Account:
 def lost(writes: Iterable[Write], visible: frozenset[Value]) -> list[tuple[Write, Value]]:
     """Values that were acknowledged, are not visible, and that nobody who saw them took away."""
     known = [w for w in writes if w.happened is not False]
+    # No write takes what it puts itself: every value is written once.
+    taken = frozenset[Value]().union(*(write.takes for write in known))
+    blind = [write for write in known if write.blind]
     return [
         (write, value)
         for write in known
         if write.happened
-        for value in sorted(write.puts - visible)
-        if not any(_may_take(other, write, value) for other in known)
+        for value in sorted(write.puts - visible - taken)
+        if not any(_may_have_seen(other, write) for other in blind)
     ]
 
 
-def _may_take(other: Write, write: Write, value: Value) -> bool:
-    if other is write:
-        return False
-    if value in other.takes:
-        return True
-    return other.blind and (not other.ended_at or other.ended_at > write.started_at)
+def _may_have_seen(other: Write, write: Write) -> bool:
+    return other is not write and (not other.ended_at or other.ended_at > write.started_at)
 
 
 def invented(writes: Iterable[Write], visible: frozenset[Value]) -> list[Value]:

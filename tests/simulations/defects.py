@@ -14,6 +14,7 @@ from engram_sync.memory._live_texts import LiveTexts
 from engram_sync.node import _reporting, _write_path
 from engram_sync.node._core import Core
 from engram_sync.node._memories import Memories
+from engram_sync.node._newer import Newer
 from engram_sync.node._sharing import Sharing
 from engram_sync.node._storing import Storing
 from engram_sync.node._write_path import WritePath
@@ -144,6 +145,15 @@ def hides_conflicts(patch: pytest.MonkeyPatch) -> None:
         return Page(())
 
     patch.setattr(Memories, "conflicts", none)
+
+
+def goes_on_with_what_it_does_not_know(patch: pytest.MonkeyPatch) -> None:
+    """A record that only a newer release understands is taken for an optional one."""
+
+    def nothing(self: Newer, scope: bytes) -> None:
+        return None
+
+    patch.setattr(Newer, "of", nothing)
 
 
 def keeps_what_is_erased(patch: pytest.MonkeyPatch) -> None:

@@ -28,6 +28,11 @@ STEPS = 40
         (defects.shares_what_is_private, Verdict.CORRECTNESS, {"NothingLeaks"}),
         (defects.continues_without_proof, Verdict.CORRECTNESS, {"LogsContinueOnProof"}),
         (defects.hides_conflicts, Verdict.CORRECTNESS, {"AllAgree"}),
+        (
+            defects.goes_on_with_what_it_does_not_know,
+            Verdict.CORRECTNESS,
+            {"NewerStopsAScope"},
+        ),
         (defects.keeps_what_is_erased, Verdict.CORRECTNESS, {"ErasedStaysErased"}),
         (defects.tells_of_forks_on_one_node_only, Verdict.CORRECTNESS, {"ForksAreTold"}),
         (defects.loses_what_others_insert, Verdict.CORRECTNESS, {"NothingIsLost", "OwnWritesShow"}),
