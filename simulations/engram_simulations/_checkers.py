@@ -219,10 +219,9 @@ class NothingIsLost(Watcher):
 
     async def at_rest(self, world: World) -> None:
         """In the end every node holds what anybody acknowledged."""
-        for host in world.hosts:
-            node = await host.opened()
-            held = {view.id: shown(view) for view in await every_engram(node, "agent")}
-            self._check(world, host.name, held, world.plan.names)
+        for name, views in world.views.items():
+            held = {view.id: shown(view) for view in views}
+            self._check(world, name, held, world.plan.names)
 
     def _check(
         self, world: World, name: str, held: dict[str, frozenset[Value]], authors: str
@@ -241,9 +240,9 @@ class NothingReturns(Watcher):
 
     async def at_rest(self, world: World) -> None:
         """Every value is one that somebody wrote and nobody took away."""
-        for host in world.hosts:
-            for view in await every_engram(await host.opened(), "agent"):
-                self._check(world, host.name, view)
+        for name, views in world.views.items():
+            for view in views:
+                self._check(world, name, view)
 
     def _check(self, world: World, name: str, view: Engram) -> None:
         writes = world.account.of.get(view.id, [])
@@ -267,15 +266,14 @@ class AllAgree(Watcher):
     async def at_rest(self, world: World) -> None:
         """All nodes show the same, and every open edit as a conflict."""
         first, *others = world.hosts
-        views = await every_engram(await first.opened(), "agent")
+        views = world.views[first.name]
         conflicts = await (await first.opened()).conflicts()
         for host in others:
-            node = await host.opened()
-            theirs = await every_engram(node, "agent")
-            for mine, other in zip(by_id(views), by_id(theirs), strict=True):
+            theirs = await (await host.opened()).conflicts()
+            for mine, other in zip(by_id(views), by_id(world.views[host.name]), strict=True):
                 if everywhere(mine) != everywhere(other):
                     raise self.objects(f"{first.name} shows {mine}, {host.name} shows {other}")
-            if same_everywhere(conflicts) != same_everywhere(await node.conflicts()):
+            if same_everywhere(conflicts) != same_everywhere(theirs):
                 raise self.objects(f"{first.name} and {host.name} show different conflicts")
         listed = {conflict.engram for conflict in conflicts}
         for view in views:

@@ -15,6 +15,7 @@ from engram_simulations._checkers import (
     NothingLeaks,
     NothingReturns,
     StatusIsTrue,
+    every_engram,
 )
 from engram_simulations._checks_of_copies import ErasedStaysErased, ForksAreTold
 from engram_simulations._continuity import LogsContinueOnProof
@@ -148,6 +149,8 @@ async def _come_to_rest(world: World, faults: Faults, nursery: trio.Nursery) -> 
     while any(host.parked for host in world.hosts):
         await _bring_back(world, faults, nursery)
         await world.settle()
+    for host in world.hosts:
+        world.views[host.name] = await every_engram(await host.opened(), "agent")
     for checker in world.checkers:
         await checker.at_rest(world)
     world.trace.event("", "all nodes agree")

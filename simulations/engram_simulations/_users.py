@@ -28,8 +28,8 @@ from engram_sync.results import Engram, NewMemory
 
 HOT = 6
 """Newest engrams, which get most of the edits, so that users meet."""
-MANY_MAX = 400
-"""Memories of a bulk write: more than fit one frame."""
+FEW_MAX, MANY_MAX = 40, 400
+"""Memories of a bulk write; every fourth time there may be more than fit one frame."""
 
 
 class Users:
@@ -95,7 +95,7 @@ class Users:
         nursery.start_soon(self.write, host, write, call)
 
     def _remember_many(self, nursery: trio.Nursery, host: Host, node: Node) -> None:
-        count = self._luck.randint(2, MANY_MAX)
+        count = self._luck.randint(2, self._luck.choice((FEW_MAX, FEW_MAX, FEW_MAX, MANY_MAX)))
         texts = [self.text(host) for _ in range(count)]
         writes = [self._account.begin(host.name, "", "many", puts=[content(t)]) for t in texts]
         nursery.start_soon(self._many, host, node, texts, writes)

@@ -15,7 +15,7 @@ from engram_simulations._verdict import LivenessError
 from engram_simulations._writes import Account
 from engram_sync.errors import EngramError
 from engram_sync.node import Node
-from engram_sync.results import ScopeStatus, Status
+from engram_sync.results import Engram, ScopeStatus, Status
 from engram_sync.transport import MemoryNetwork, NetworkFaults
 
 SETTLE_POLLS_S = (*(0.1 for _ in range(40)), 1.0)
@@ -78,6 +78,8 @@ class World:
         """Whether every machine has the newer release by now."""
         self.damaged: set[str] = set()
         """Hosts whose disk has lost values."""
+        self.views: dict[str, list[Engram]] = {}
+        """By host: every memory of the agent that it shows, deleted ones too; listed at rest."""
         self.interrupted: set[tuple[str, str]] = set()
         """Pairs whose link was cut in the middle of a transfer."""
         self._ears = overhear
