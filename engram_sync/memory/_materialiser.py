@@ -11,7 +11,7 @@ from typing import NamedTuple
 from engram_crdt import digest, elements_of_one
 from engram_sync.conflicts import bits
 from engram_sync.errors import CorruptError
-from engram_sync.store import EngramRow, Reader, RunRow, ScopeRow, Transaction
+from engram_sync.store import EngramRow, Reader, ScopeRow, Transaction
 from engram_wire import NO_SUPERSEDED, Record, RecordKind
 
 from ._authors import Authors
@@ -24,8 +24,7 @@ from ._stored import Stored, stored_in
 from ._tally import Standing, Tally
 from ._texts import index_rows, texts_of
 from ._views import life_number
-
-_RUNS_PER_READ = 32  # In bulk four runs make a slice; live ones hold a record each.
+from ._waiting import next_runs, overtakes, stretches
 
 _META = "materialiser"
 
@@ -75,12 +74,12 @@ class Materialiser:
             limit: Records after which the slice ends; at least one run is taken.
         """
         row = self._begin(tx, scope)
-        runs = _next_runs(tx, row, limit)
+        runs = next_runs(tx, row, limit)
         if not runs:
             return Swept(0, ())
         records: list[Stored] = []
         total = 0
-        for run in _stretches(runs):
+        for run in stretches(runs):
             for log, first, last in self._authors.pieces(tx, *run):
                 found = tx.records(log, first, last)
                 total += len(found)
@@ -113,8 +112,11 @@ class Materialiser:
         if waiting and arrivals and waiting[0].arrival == arrivals[0]:
             # Nothing arrived before these: the sweep need not look at them again.
             row = row._replace(materialised=arrivals[-1])
-        elif any(record.superseded != NO_SUPERSEDED for record in records):
-            # What they refer to may wait: it goes first, and these with it.
+        elif any(
+            record.superseded != NO_SUPERSEDED or overtakes(tx, scope, log, record)
+            for record in records
+        ):
+            # What they refer to or follow may wait: it goes first, and these with it.
             return self._sweep_all(tx, scope)
         return self._apply(tx, row, stored_in(tx, self._authors, row.id, log, records))
 
@@ -371,28 +373,3 @@ class _Batch:
 def _follows(reader: Reader, stored: Stored) -> bool:
     """Whether an earlier record of its log took clocks of its engram, of whatever kind."""
     return reader.first_clock(stored.log, stored.record.seq) > 0
-
-
-def _next_runs(reader: Reader, scope: ScopeRow, limit: int) -> list[RunRow]:
-    """The next runs to sweep: together at most ``limit`` records, at least one run."""
-    taken: list[RunRow] = []
-    total, after = 0, scope.materialised
-    while page := reader.runs(scope.n, after, _RUNS_PER_READ):
-        for run in page:
-            total += run.last - run.first + 1
-            if taken and total > limit:
-                return taken
-            taken.append(run)
-        after = page[-1].arrival
-    return taken
-
-
-def _stretches(runs: Iterable[RunRow]) -> list[tuple[int, int, int]]:
-    """(log, first, last) with neighbouring runs of one log joined, so that one read gets both."""
-    joined: list[tuple[int, int, int]] = []
-    for run in runs:
-        if joined and joined[-1][0] == run.log and joined[-1][2] + 1 == run.first:
-            joined[-1] = (run.log, joined[-1][1], run.last)
-        else:
-            joined.append((run.log, run.first, run.last))
-    return joined

@@ -130,6 +130,10 @@ class Reader(Protocol):
         """The first clock that a record held takes of its engram, if it takes any."""
         ...
 
+    def newest_before(self, engram: bytes, log: int, seq: int) -> int:
+        """Position of the last record of ``engram`` in ``log`` before ``seq``; 0 for none."""
+        ...
+
     def taker(self, engram: bytes, log: int, clock: int) -> tuple[int, Record] | None:
         """The record of ``log`` that took a clock of ``engram``, and the first clock it took."""
         ...

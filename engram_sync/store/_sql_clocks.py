@@ -13,6 +13,7 @@ from ._sql_records import EMPTY_LIST, SqlRecords
 
 _BEFORE = """SELECT rec.clk, shape.b, rec.sups FROM rec JOIN shape ON shape.id = rec.shape
     WHERE rec.eid = ? AND rec.id > ? AND rec.id <= ? ORDER BY rec.id DESC LIMIT 1"""
+_NEWEST = "SELECT id, clk FROM rec WHERE eid = ? AND id > ? AND id <= ? ORDER BY id DESC LIMIT 1"
 # The search begins at the bound that stands first; the other one only says which index fits.
 _AFTER = """SELECT id FROM rec INDEXED BY rec_clock
     WHERE eid = ? AND id >> 40 = ? AND clk > ? AND clk > 0 ORDER BY clk, id LIMIT 1"""
@@ -36,15 +37,17 @@ class SqlClocks(SqlRecords):
         row = self._sql.one("SELECT clk FROM rec WHERE id = ?", (log << LOG_SEQ_BITS | seq,))
         return 0 if row is None else row[0]
 
+    def newest_before(self, engram: bytes, log: int, seq: int) -> int:
+        base = log << LOG_SEQ_BITS
+        row = self._sql.one(_NEWEST, (engram, base, base | seq - 1))
+        return 0 if row is None else row[0] & LOG_SEQ_MASK
+
     def taker(self, engram: bytes, log: int, clock: int) -> tuple[int, Record] | None:
         # The record after the one wanted is the first with a larger clock.
         base = log << LOG_SEQ_BITS
         after = self._sql.one(_AFTER, (engram, log, clock))
         end = (base | LOG_SEQ_MASK) if after is None else after[0] - 1
-        found = self._sql.one(
-            "SELECT id, clk FROM rec WHERE eid = ? AND id > ? AND id <= ? ORDER BY id DESC LIMIT 1",
-            (engram, base, end),
-        )
+        found = self._sql.one(_NEWEST, (engram, base, end))
         if found is None:
             return None
         seq = found[0] & LOG_SEQ_MASK

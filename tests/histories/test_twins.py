@@ -14,17 +14,11 @@ BLOCK = 20
 HISTORIES_TO_FIND_A_DEFECT = 200
 
 
-OPEN = {86, 98}
-"""Seeds whose disagreement is known and not mended yet."""
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("first", range(0, HISTORIES, BLOCK))
 def test_a_history_ends_the_same_under_right_and_under_wild_clocks(first: int) -> None:
     total = TwinOutcome()
     for seed in range(first, first + BLOCK):
-        if seed in OPEN:
-            continue
         try:
             total.add(run_twins(seed))
         except Disagreement as disagreement:

@@ -111,6 +111,22 @@ async def test_a_local_write_does_not_skip_what_still_waits_to_be_swept() -> Non
         assert (await ann.counts())[1] == 2
 
 
+@pytest.mark.parametrize("swept", [0, 1, 2])
+async def test_a_local_write_is_not_applied_before_earlier_ones_of_its_log(swept: int) -> None:
+    async with desks(2) as (ann, bob):
+        e = await ann.remember("one", tags=("a",))
+        await ann.update(e, remove_tags=("a",))  # It takes no clocks.
+        await ann.store.submit(lambda tx: tx.reset())
+        n = ann.ledger.scope_number(SCOPE)
+        for _ in range(swept):
+            await ann.store.submit(lambda tx: ann.materialiser.sweep(tx, n, limit=1))
+        await ann.remember("again", engram=bytes.fromhex(e.id.replace("-", "")))
+        await ann.sweep()
+        assert await ann.second_opinion() == []
+        await bob.pull(ann)
+        assert await ann.counts() == await bob.counts()
+
+
 async def test_a_write_that_is_rolled_back_leaves_no_trace() -> None:
     async with desks(2) as (ann, bob):
         await bob.remember("one")
