@@ -18,11 +18,10 @@ from engram_sync.store._connection import open_file
 from engram_sync.store._database import Connection
 from engram_sync.store._schema import MIGRATIONS, READABLE_MIN, SCHEMA_VERSION, check, migrate
 
-from .released import fixture, newest, released
+from .released import newest, released
 from .rows import id_of
 
-RELEASED = [n for n in range(READABLE_MIN, SCHEMA_VERSION + 1) if fixture(n).exists()]
-"""Schemas that are brought forward; none as long as the first of them was not released."""
+READABLE = range(READABLE_MIN, SCHEMA_VERSION + 1)
 _NEXT = ("ALTER TABLE peer ADD COLUMN colour TEXT", "CREATE TABLE extra (a)")
 
 
@@ -43,8 +42,8 @@ def test_a_store_from_before_the_mark_is_refused_and_left_as_it_is(
     assert path.read_bytes() == released(version)
 
 
-@pytest.mark.parametrize("version", RELEASED)
-async def test_a_store_of_every_released_schema_opens_with_what_it_holds(
+@pytest.mark.parametrize("version", READABLE)
+async def test_a_store_of_every_readable_schema_opens_with_what_it_holds(
     tmp_path: Path, version: int
 ) -> None:
     path = tmp_path / "store.db"
@@ -63,7 +62,7 @@ async def test_a_store_of_every_released_schema_opens_with_what_it_holds(
     await store.aclose()
 
 
-@pytest.mark.parametrize("version", RELEASED)
+@pytest.mark.parametrize("version", READABLE)
 def test_a_migrated_store_has_the_schema_of_a_new_one(tmp_path: Path, version: int) -> None:
     (tmp_path / "old.db").write_bytes(released(version))
     old, new = open_file(tmp_path / "old.db"), open_file(tmp_path / "new.db")
