@@ -2,8 +2,10 @@
 
 from typing import NamedTuple
 
+from engram_sync.errors import CorruptError
+from engram_sync.node._log_rows import PastCheck, Said
 from engram_sync.store import LogRow, Reader, RunRow
-from engram_wire import WireError, branch_id, extend, log_id, verify_head_untrusted
+from engram_wire import Record, WireError, branch_id, extend, log_id, verify_head_untrusted
 
 PAGE_RUNS = 64
 """Runs checked in one job: at most 16,384 records, so that others get their turn."""
@@ -44,11 +46,14 @@ class LogCheck:
     Args:
         n: Number of the log.
         scope: Id of its scope.
+        said: Collects what the records say about logs.
     """
 
-    def __init__(self, n: int, scope: bytes) -> None:
+    def __init__(self, n: int, scope: bytes, said: Said) -> None:
         self._n = n
         self._scope = scope
+        self._said = said
+        self._past = PastCheck(n)
         self._place: Place | None = None
         self.records = 0
         """Records proven so far."""
@@ -63,7 +68,10 @@ class LogCheck:
             return self._page(reader, row)
         except _WrongError as error:
             self.fault = Fault(row.id, error.seq, error.what)
-            return False
+        except (WireError, CorruptError) as error:
+            seq = row.base if self._place is None else self._place.seq
+            self.fault = Fault(row.id, seq + 1, str(error))
+        return False
 
     def _page(self, reader: Reader, row: LogRow) -> bool:
         place = self._place or self._begin(reader, row)
@@ -94,10 +102,14 @@ class LogCheck:
     def _run(self, reader: Reader, row: LogRow, run: RunRow, place: Place) -> Place:
         """Check one run; its beginning may lie in the parent, whose end is known."""
         seq, head = place
+        marks: dict[int, bytes] = {}
         for record in reader.records(row.n, seq + 1, run.last):
             if record.seq != seq + 1:
                 break
             seq, head = record.seq, extend(head, record)
+            self._read(reader, row, record)
+            if record.marked and seq != run.last:
+                marks[seq] = head
             if row.branch is not None and seq == row.base + 1 and head != row.branch:
                 raise _WrongError(seq, "it is not the record that the branch is named after")
         if seq != run.last:
@@ -108,20 +120,33 @@ class LogCheck:
             verify_head_untrusted(row.author, head, run.signature)
         except WireError as error:
             raise _WrongError(run.last, str(error)) from error
+        if marks != reader.marks(row.n, place.seq + 1, run.last):
+            raise _WrongError(place.seq + 1, "other positions are indexed than it marks")
+        if not self._past.stands(reader, row, seq):
+            raise _WrongError(place.seq + 1, "what lies behind it is not kept as it says")
         self.records += seq - place.seq
         return Place(seq, head)
+
+    def _read(self, reader: Reader, row: LogRow, record: Record) -> None:
+        """Take note of what a record says about logs, its own and others."""
+        if not self._said.note(reader, row, record):
+            raise _WrongError(record.seq, "what it erases is not kept as erased")
+        if not self._past.follows(reader, row, record):
+            raise _WrongError(record.seq, "what lies behind it is not kept as it says")
 
     def _end(self, reader: Reader, row: LogRow, place: Place) -> None:
         """The end of a trunk is covered by what its branches sign; every other end is signed."""
         seq, head = place
         for record in reader.records(row.n, seq + 1, row.seq):
             seq, head = record.seq, extend(head, record)
+            self._read(reader, row, record)
         if (seq, head) != (row.seq, row.head):
             raise _WrongError(place.seq + 1, f"it should end at record {row.seq}, and does not")
         self.records += seq - place.seq
 
 
-def log_checks(reader: Reader) -> list[LogCheck]:
-    """A check for every log that is held."""
+def log_checks(reader: Reader) -> tuple[list[LogCheck], Said]:
+    """A check for every log that is held, and what collects what they read about logs."""
     scopes = {scope.n: scope.id for scope in reader.scopes()}
-    return [LogCheck(row.n, scopes[row.scope]) for row in reader.logs()]
+    said = Said.of(reader)
+    return [LogCheck(row.n, scopes[row.scope], said) for row in reader.logs()], said

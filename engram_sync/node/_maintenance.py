@@ -3,10 +3,12 @@
 Both work in slices, so that memories are read and written meanwhile.
 """
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
+from engram_crdt import DIGEST_MODULUS
+from engram_sync.errors import CorruptError
 from engram_sync.memory import compare_rows, rows_of
 from engram_sync.node._clock_checks import clock_problems
 from engram_sync.node._core import Core
@@ -16,7 +18,7 @@ from engram_sync.node._log_checks import log_checks
 from engram_sync.node._log_counts import open_log_problems
 from engram_sync.node._upkeep import CompactedSlice, compact_slice, plan_slice
 from engram_sync.results import Check, Compaction, Doctor, Saving
-from engram_sync.store import EngramRow, MergedRuns, Reader, Transaction
+from engram_sync.store import EngramRow, MergedRuns, Reader, ScopeRow, Transaction
 
 DAY_MS = 86_400_000
 CHECK_SWEEPS = 1_000
@@ -41,12 +43,13 @@ async def doctor(core: Core, *, keep_days: float) -> Doctor:
     await core.settle()
     checks = [
         _damage("store", await core.store.integrity(), "no page or row contradicts another"),
-        await _logs(core),
-        await _documents(core),
-        *await _shortcomings(core),
+        await _examined("logs", _logs(core)),
+        await _examined("memories", _documents(core)),
     ]
     saving = Savings()
-    await _shrink(core, saving, _days_ago(core, keep_days), dry=True)
+    if not any(check.damaged for check in checks):  # Else the rest could not be believed.
+        checks += await _shortcomings(core)
+        await _shrink(core, saving, _days_ago(core, keep_days), dry=True)
     return Doctor(
         healthy=all(check.ok for check in checks),
         checks=tuple(checks),
@@ -189,13 +192,22 @@ def _damage(name: str, problems: Iterable[str], fine: str) -> Check:
     )
 
 
+async def _examined(name: str, examination: Awaitable[Check]) -> Check:
+    """A check that may come upon what cannot be read at all."""
+    try:
+        return await examination
+    except CorruptError as error:
+        return _damage(name, [str(error)], "")
+
+
 async def _logs(core: Core) -> Check:
     """Every hash chain and every signature."""
-    checks = await core.read(log_checks)
+    checks, said = await core.read(log_checks)
     for check in checks:
         while await core.read(check.page):
             pass
     faults = [check.fault.text() for check in checks if check.fault is not None]
+    faults += [] if faults else await core.read(lambda reader: list(said.wrong(reader)))
     records = sum(check.records for check in checks)
     return _damage(
         "logs", faults, f"as their authors signed them: {records:,} records in {len(checks):,} logs"
@@ -203,21 +215,27 @@ async def _logs(core: Core) -> Check:
 
 
 async def _documents(core: Core) -> Check:
-    """Every memory against the records that it was made from."""
+    """Every memory against the records that it was made from, and the sum of all of them."""
     problems: list[str] = []
     count = 0
     patience = await core.read(_patience)
     for scope in tuple(core.scopes):
         after: EngramRow | None = None
+        total, began = 0, -1
         while True:
             page = await _checked_page(core, scope, after, patience)
             if page is None:
                 return _unfinished(problems, count)
             problems += page.problems
             count += page.rows
+            total += page.digest
+            began = page.scope.changes if after is None else began
             after = page.after
             if after is None:
                 break
+        # What was written meanwhile is in one of the two and not in the other.
+        if page.scope.changes == began and total % DIGEST_MODULUS != page.scope.digest:
+            problems.append(f"scope {scope.hex()[:16]} has another digest than its memories make")
     return _damage("memories", problems, f"as their records say: {count:,}")
 
 
@@ -236,7 +254,9 @@ def _unfinished(problems: list[str], count: int) -> Check:
 class _Page:
     rows: int
     problems: list[str]
+    digest: int
     after: EngramRow | None
+    scope: ScopeRow
 
 
 @dataclass(slots=True)
@@ -274,8 +294,9 @@ async def _checked_page(
         if row.materialised < reader.last_arrival(row.n):
             return None
         rows = list(rows_of(reader, row.n, after, CHECK_ROWS))
-        problems = compare_rows(reader, core.path.authors, row, rows)
-        return _Page(len(rows), problems, rows[-1] if len(rows) == CHECK_ROWS else None)
+        problems, digest = compare_rows(reader, core.path.authors, row, rows)
+        last = rows[-1] if len(rows) == CHECK_ROWS else None
+        return _Page(len(rows), problems, digest, last, row)
 
     while True:
         page = await core.read(job)

@@ -82,6 +82,10 @@ class Reader(Protocol):
         """(log, seq) of the marked position of ``scope`` with id ``head``."""
         ...
 
+    def marks(self, log: int, first: int, last: int) -> dict[int, bytes]:
+        """The marked positions of a stretch whose signatures are not held: seq to head."""
+        ...
+
     def run_at(self, log: int, seq: int) -> RunRow | None:
         """The run of ``log`` that ends at ``seq``."""
         ...
@@ -172,6 +176,10 @@ class Reader(Protocol):
         """How many records of engram ``n`` wait for their payload."""
         ...
 
+    def owed_by(self, n: int) -> set[tuple[int, int]]:
+        """(log, seq) of the records of engram ``n`` that wait for their payload."""
+        ...
+
     def owed_count(self, scope: int) -> int:
         """How many records of ``scope`` wait for their payload."""
         ...
@@ -258,6 +266,10 @@ class Reader(Protocol):
 
     def contested_classes(self, n: int) -> set[int]:
         """The first bytes of all groups that ``set_contested`` keeps of engram ``n``."""
+        ...
+
+    def contested(self, n: int) -> set[bytes]:
+        """All groups that ``set_contested`` keeps of engram ``n``."""
         ...
 
     def parts(self, n: int) -> list[PartRow]:

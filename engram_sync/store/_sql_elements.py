@@ -67,6 +67,9 @@ class SqlElements(SqlClocks):
             begin = bytes((row[0][0] + 1,))
         return found
 
+    def contested(self, n: int) -> set[bytes]:
+        return {row[0] for row in self._sql.all("SELECT grp FROM contested WHERE n = ?", (n,))}
+
     def parts(self, n: int) -> list[PartRow]:
         sql = "SELECT log, clk, seq FROM part WHERE n = ? ORDER BY log"
         return [PartRow(*row) for row in self._sql.all(sql, (n,))]

@@ -240,6 +240,10 @@ class SqlReader(SqlElements):
     def owed_of(self, n: int) -> int:
         return self._sql.number("SELECT count(*) FROM owed WHERE n = ?", (n,))
 
+    def owed_by(self, n: int) -> set[tuple[int, int]]:
+        rows = self._sql.all("SELECT id FROM owed WHERE n = ?", (n,))
+        return {(row_id >> LOG_SEQ_BITS, row_id & LOG_SEQ_MASK) for (row_id,) in rows}
+
     def owed_count(self, scope: int) -> int:
         return self._sql.number("SELECT count(*) FROM owed WHERE scope = ?", (scope,))
 

@@ -82,6 +82,12 @@ class SqlRecords:
                 return row[0] >> LOG_SEQ_BITS, row[0] & LOG_SEQ_MASK
         return None
 
+    def marks(self, log: int, first: int, last: int) -> dict[int, bytes]:
+        base = log << LOG_SEQ_BITS
+        sql = "SELECT id, head FROM mark WHERE id BETWEEN ? AND ?"
+        rows = self._sql.all(sql, (base | first, base | last))
+        return {row_id & LOG_SEQ_MASK: head for row_id, head in rows}
+
     def run_at(self, log: int, seq: int) -> RunRow | None:
         row = self._sql.one(_RUN + " WHERE id = ?", (log << LOG_SEQ_BITS | seq,))
         return None if row is None else RunRow(*row)

@@ -325,7 +325,7 @@ class Desk:
 
         def compare(reader: Reader) -> list[str]:
             rows = reader.engrams(limit=1000, life=(0, 1, 2))
-            return memory.compare_rows(reader, self.authors, reader.scopes()[0], rows)
+            return memory.compare_rows(reader, self.authors, reader.scopes()[0], rows).problems
 
         return await self.store.read(compare)
 

@@ -28,11 +28,10 @@ async def differences(node: Node) -> list[str]:
         row = tx.scope(core.scopes[scope].number)
         assert row is not None
         rows = list(rows_of(tx, row.n, None, 10_000))
-        found = compare_rows(tx, core.path.authors, row, rows)
-        standings = core.path.materialiser.standing(tx, row.n, [r.engram for r in rows]).values()
-        digest = sum(standing.digest for standing in standings) % (1 << 256)
-        deleted = sum(standing.life == 2 for standing in standings)
-        if (digest, len(rows) - deleted, deleted) != (row.digest, row.live, row.deleted):
+        found, digest = compare_rows(tx, core.path.authors, row, rows)
+        deleted = sum(each.life == 2 for each in rows)
+        counted = digest % (1 << 256), len(rows) - deleted, deleted
+        if counted != (row.digest, row.live, row.deleted):
             found.append("the counts of the scope are not those of its memories")
         return found
 

@@ -39,7 +39,7 @@ def remember(tx: Transaction) -> None:
     log = add_log(tx, scope)
     chain = [record(k, k.to_bytes(16, "big"), payload=text(k)) for k in range(1, ENGRAMS)]
     append(tx, log, *chain)
-    rows = [engram_row(scope, found.engram, found.hlc) for found in chain]
+    rows = [engram_row(scope, r.engram, r.hlc)._replace(log=log, seq=r.seq) for r in chain]
     numbers = tx.put_engrams(rows)
     tx.update_engrams(
         row._replace(n=n, digest=bytes(32)) for n, row in zip(numbers, rows, strict=True)
@@ -191,9 +191,14 @@ async def test_commits_and_a_compaction_take_turns(tmp_path: Path) -> None:
 async def test_a_sound_store_does_not_contradict_itself(store: Store) -> None:
     def counted(tx: Transaction) -> None:
         remember(tx)
-        row = tx.scope(1)
+        row, erased = tx.scope(1), tx.engram_by_n(50)
         assert row is not None
-        tx.update_scope(row._replace(records=ENGRAMS - 1, materialised=1))
+        assert erased is not None
+        held = ENGRAMS - 1
+        tx.update_scope(
+            row._replace(records=held, materialised=1, live=held - 1, deleted=1, changes=1)
+        )
+        tx.update_engrams([erased._replace(life=2)])
         forget(tx)
 
     await store.submit(counted)
@@ -226,7 +231,7 @@ async def test_an_index_that_was_merged_since_it_was_read_is_no_damage(store: St
         ("UPDATE eng SET live = 2 WHERE n = 3", "engram 3 has 0 live elements where 2 are counted"),
         (
             "INSERT INTO elem (n, log, clk, seq, coll, born, digest) VALUES (999,1,0,1,0,1,0)",
-            "an element of engram 999 is kept, which is not",
+            "a row of elem belongs to engram 999, which has no such rows",
         ),
         ("UPDATE eng SET seq = 777 WHERE n = 3", "engram 3 begins with a record that is not held"),
         ("PRAGMA foreign_keys = OFF; DELETE FROM scope", "refers to a missing row of scope"),
