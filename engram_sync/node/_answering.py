@@ -236,8 +236,8 @@ class Answering:
         if scope in self._diverged:
             return  # Logged already; a peer may say so with every message.
         self._diverged.add(scope)
-        name = self._core.path.label(scope, connection.peer) or connection.peer.hex()[:16]
-        log.error("equal clocks, different states", scope=scope.hex()[:16], member=printable(name))
+        name = self._named(scope, connection.peer)
+        log.error("equal clocks, different states", scope=scope.hex()[:16], member=name)
 
     async def _refused_by(self, connection: Connection, effect: Refused) -> None:
         """A peer takes no more of a log that we hold; if it is our own, say it again in another."""
@@ -254,13 +254,21 @@ class Answering:
         self._tell_refused(connection, effect)
 
     def _tell_refused(self, connection: Connection, effect: Refused) -> None:
-        name = self._core.path.label(effect.scope, connection.peer) or connection.peer.hex()[:16]
+        path = self._core.path
+        name = self._named(effect.scope, connection.peer)
         for rejection in effect.rejected:
+            held = path.ledger.log_by_id(effect.scope, rejection.log)
+            own = held is not None and held.author == self._core.key.public
             if len(connection.refusals) < REFUSED_LOGS_MAX:
                 connection.refusals[rejection.log] = (
-                    f"{printable(name)} refuses record {rejection.seq} of log "
+                    f"{name} refuses record {rejection.seq} of log "
                     f"{rejection.log.hex()[:16]} and all that follow"
+                    + (", which is said again in another log" if own else "")
+                    + "; if this stays, upgrade the older of the two nodes"
                 )
+
+    def _named(self, scope: bytes, key: bytes) -> str:
+        return printable(self._core.path.label(scope, key)) or key.hex()[:16]
 
     def _refusal(self, connection: Connection, arrival: Arrival, why: Rejection) -> None:
         """Say of a log that nothing more of it is taken here; of many, that they are many."""
@@ -272,7 +280,7 @@ class Answering:
             self._refused[why.log] = _Refused(arrival.scope, author, why.seq, told)
             self._core.problems[f"log {why.log.hex()}"] = (
                 f"record {why.seq} of log {why.log.hex()[:16]} is not valid; nothing more of that "
-                "log is taken"
+                f"log, written by {self._named(arrival.scope, author)}, is taken"
             )
         else:
             self._core.problems["logs"] = "records of more logs than are listed here are refused"

@@ -23,14 +23,23 @@ def refusals(network: Network) -> list[str]:
 
 
 def copies(core: Core, network: Network) -> list[str]:
-    """A problem in words when a copy of this node is connected to its peers in turn with it."""
-    now = trio.current_time()
-    keys = [key for key, memory in tuple(network.memory.items()) if memory.by_a_copy(now)]
-    if not keys:
-        return []
-    named = _named(core, core.facts.agent_scope, keys)
-    told = f"another node with this node's key takes turns with it at {named}: a copy of this home"
-    return [f"{told} runs; nothing is lost, and a second node needs init and join"]
+    """Problems in words when a copy of this node, or of a peer, takes turns with its original."""
+    now, scope = trio.current_time(), core.facts.agent_scope
+    known = tuple(network.memory.items())
+    at = [key for key, memory in known if memory.by_a_copy(now)]
+    of = [key for key, memory in known if memory.by_copies(now)]
+    found: list[str] = []
+    if at:
+        found.append(
+            f"another node with this node's key takes turns with it at {_named(core, scope, at)}:"
+            " a copy of this home runs; nothing is lost, and a second node needs init and join"
+        )
+    if of:
+        found.append(
+            f"two nodes with the key of {_named(core, scope, of)} take turns here: a copy of that"
+            " home runs; nothing is lost, and a second node needs init and join"
+        )
+    return found
 
 
 def divergences(core: Core, network: Network) -> list[str]:

@@ -20,6 +20,8 @@ was answered without knowing of it: several round trips."""
 TAKEN_TOLD_S = 120.0
 """How long it is told that a copy took a connection over: a few turns of the two."""
 TAKEN_TELLS = 2
+REPLACED_TELLS = 4
+"""A peer that lost its connection also opens another one; not so often within that time."""
 ORDERLY = frozenset({CloseCode.OK, CloseCode.SHUTDOWN, CloseCode.DUPLICATE, CloseCode.TIMEOUT})
 """Ends after which the peer may be called again at once."""
 COPY = (
@@ -55,6 +57,23 @@ class End(Enum):
 
 
 @dataclass(slots=True)
+class Streak:
+    """How often something happened, each time soon after the time before."""
+
+    count: int = 0
+    at: float = -math.inf
+
+    def add(self, now: float) -> None:
+        """It happened again."""
+        self.count = self.count + 1 if now < self.at + TAKEN_TOLD_S else 1
+        self.at = now
+
+    def goes_on(self, least: int, now: float) -> bool:
+        """Whether it happened so often, and not long ago."""
+        return self.count >= least and now < self.at + TAKEN_TOLD_S
+
+
+@dataclass(slots=True)
 class PeerMemory:
     """What is remembered of a peer between connections."""
 
@@ -64,10 +83,10 @@ class PeerMemory:
     failures: int = 0
     last_error: str = ""
     clock_digests: dict[bytes, bytes] = field(default_factory=dict[bytes, bytes])
-    taken: int = 0
-    """How often in a row the peer ended a connection for one with the same key as this node's."""
-    taken_at: float = -math.inf
-    """When it did so last."""
+    taken: Streak = field(default_factory=Streak)
+    """The peer ended a connection for one with the same key as this node's."""
+    replaced: Streak = field(default_factory=Streak)
+    """The peer opened a connection while it had another one."""
 
     def end(
         self, connection: Connection, ended: ConnectionEnded | None, *, now: float, now_ms: int
@@ -79,8 +98,7 @@ class PeerMemory:
             self.last_success_ms, self.failures, self.last_error = now_ms, 0, ""
         if ended is not None and ended.code is CloseCode.DUPLICATE:
             # It is not this node that has a newer one.
-            self.taken = self.taken + 1 if now < self.taken_at + TAKEN_TOLD_S else 1
-            self.taken_at = now
+            self.taken.add(now)
             return End.TAKEN
         if ended is None or ended.code in ORDERLY:
             return End.ORDERLY
@@ -94,7 +112,11 @@ class PeerMemory:
 
         Once may be two calls that crossed.
         """
-        return self.taken >= TAKEN_TELLS and now < self.taken_at + TAKEN_TOLD_S
+        return self.taken.goes_on(TAKEN_TELLS, now)
+
+    def by_copies(self, now: float) -> bool:
+        """Whether two nodes with the peer's key are connected in turn to this node."""
+        return self.replaced.goes_on(REPLACED_TELLS, now)
 
 
 @dataclass(slots=True)

@@ -71,7 +71,8 @@ def _peer(core: Core, sharing: Sharing, key: bytes, role: str) -> PeerStatus:
         via, address = contact.via, contact.address
     error = memory.last_error if memory else ""
     if connection is not None:
-        error = why_not(connection.exchange.accord()) or error
+        refused = next(iter(connection.refusals.values()), "")
+        error = why_not(connection.exchange.accord()) or refused or error
     return PeerStatus(
         node=node_text(key),
         label=printable(core.path.label(core.facts.agent_scope, key)),
@@ -91,6 +92,8 @@ def _peer_state(sharing: Sharing, key: bytes) -> str:
     memory = sharing.network.memory.get(key)
     if connection is not None:
         accord = connection.exchange.accord()
+        if accord is Accord.SYNCING and connection.refusals:
+            accord = Accord.REFUSED
         silent = accord is Accord.SYNCED and connection.exchange.silent(trio.current_time())
         return "silent" if silent else accord.value
     if memory is None or memory.last_success_ms is None:

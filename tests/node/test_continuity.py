@@ -177,6 +177,9 @@ async def test_two_copies_that_run_at_once_take_turns_are_told_and_get_everythin
         for node in (b, copy) if dialler == "copies" else (copy,):
             assert (await node.status()).health == "degraded"
             assert any("a copy of this home" in text for text in (await node.status()).problems)
+        if dialler == "copies":
+            (problem,) = (await a.status()).problems
+            assert problem.startswith("two nodes with the key of b take turns here")
         calls.clear()
         await trio.sleep(600)
         assert len(calls) < 100
