@@ -16,6 +16,7 @@ from engram_sync.node._core import Core
 from engram_sync.node._machine import Machine, capabilities
 from engram_sync.node._network import Network
 from engram_sync.node._network_parts import NetworkParts, PeerMemory
+from engram_sync.node._ports import note_ports, with_ports
 from engram_sync.node._reach import watch_reach
 from engram_sync.node._receipts import note_claims
 from engram_sync.node._single_error import single_error
@@ -113,6 +114,16 @@ class Sharing:
     async def _launch(self, listen: Sequence[Address]) -> None:
         self.network.retry_all()
         await self._core.read_sealed()
+        known = await with_ports(self._core, listen)
+        try:
+            await self._begin(known)
+        except DegradedError:
+            if known == listen:
+                raise
+            await self._begin(listen)  # Somebody else has a port of the last time now.
+        await note_ports(self._core, listen, self.network.listening)
+
+    async def _begin(self, listen: Sequence[Address]) -> None:
         with single_error():
             await self._nursery.start(self._run, listen)
 

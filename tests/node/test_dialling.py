@@ -125,7 +125,10 @@ def static(network: NetworkConfig) -> Sequence[Discovery]:
     return (StaticDiscovery([Address.parse(text) for text in network.peers]),)
 
 
-def settings(*peers: str, listen: Sequence[str] = ("127.0.0.1:0",)) -> Config:
+ANY = ("127.0.0.1:0",)
+
+
+def settings(*peers: str, listen: Sequence[str] = ANY) -> Config:
     network = NetworkConfig(enabled=True, listen=tuple(listen), peers=peers, mdns=False)
     return Config(network=network, sync=FAST)
 
@@ -156,8 +159,9 @@ async def test_a_node_that_moves_to_another_port_is_found_over_mdns(tmp_path: Pa
     await join(tmp_path)
     machine = Machine(discovery=mdns)
     async with Node.open(tmp_path / "b", config=settings(), services=(), machine=machine) as b:
-        for _ in range(2):
-            opened = Node.open(tmp_path / "a", config=settings(), services=(), machine=machine)
+        for ports in (2, 3):
+            config = settings(listen=ANY * ports)  # Another setting: the port does not stay.
+            opened = Node.open(tmp_path / "a", config=config, services=(), machine=machine)
             async with opened as a:
                 # Whoever hears the other one first dials; either way it is connected again.
                 with trio.fail_after(60):
@@ -176,10 +180,11 @@ async def test_a_node_that_moves_calls_those_whose_address_it_knows(tmp_path: Pa
             await b.join(await a.invite())
             await b.sync()
             before = (await b.status()).listen
-        for peers, via in (((), "token"), ((where,), "static")):
-            moved = Node.open(tmp_path / "b", config=settings(*peers), services=(), machine=machine)
+        for ports, peers, via in ((2, (), "token"), (3, (where,), "static")):
+            config = settings(*peers, listen=ANY * ports)
+            moved = Node.open(tmp_path / "b", config=config, services=(), machine=machine)
             async with moved as b:
-                assert (await b.status()).listen != before
+                assert not set(before) & set((await b.status()).listen)
                 await reached(b, a, via)
                 await a.remember(f"by {via}")
                 assert (await b.sync(timeout_s=60)).state in ("clean", "merged")
@@ -190,13 +195,32 @@ async def test_a_node_is_found_at_a_new_address_while_the_old_one_goes_on_failin
 ) -> None:
     await join(tmp_path)
     machine = Machine(discovery=static)
-    opened = Node.open(tmp_path / "a", config=settings(), services=(), machine=machine)
-    async with opened as a:
-        (new,) = (await a.status()).listen
+    moved = settings(listen=ANY * 2)
+    async with Node.open(tmp_path / "a", config=moved, services=(), machine=machine) as a:
+        new, _ = (await a.status()).listen
         config = settings("127.0.0.1:1", new)
         async with Node.open(tmp_path / "b", config=config, services=(), machine=machine) as b:
             await reached(b, a, "static")
             assert (await peer_of(b, a)).address == new
+
+
+async def test_port_0_stays_the_port_that_it_took_for_as_long_as_nobody_else_has_it(
+    tmp_path: Path,
+) -> None:
+    machine = Machine(discovery=static)
+    opened = partial(Node.open, tmp_path, config=settings(), services=(), machine=machine)
+    async with opened() as node:
+        (first,) = (await node.status()).listen
+        await node.go_offline()
+        await node.go_online()
+        assert (await node.status()).listen == (first,)
+    async with opened() as node:
+        assert (await node.status()).listen == (first,)
+    port = int(first.rpartition(":")[2])
+    (other,) = await trio.open_tcp_listeners(port, host="127.0.0.1")
+    async with other, opened() as node:
+        (second,) = (await node.status()).listen
+        assert second != first
 
 
 @pytest.mark.parametrize("family", ["127.0.0.1", "[::1]"])
