@@ -20,7 +20,7 @@ from ._limits import DIRECT_INDEX_RECORDS_MIN, SLICE_RECORDS
 from ._live import LiveEngram
 from ._rebuild import expanded, remade, renamed, standing_of
 from ._shapes import plain_digest, plain_texts
-from ._stored import Stored, stored_in
+from ._stored import Stored, stored_in, stored_of
 from ._tally import Standing, Tally
 from ._texts import index_rows, texts_of
 from ._views import life_number
@@ -171,17 +171,17 @@ class Materialiser:
         return batch.tally.write(tx, batch.scope, direct=False)
 
     def rebuild(self, tx: Transaction, scope: int, engrams: Iterable[bytes]) -> tuple[bytes, ...]:
-        """Make the rows of engrams anew from their records, and index them.
+        """Make the rows of engrams anew from the records that count, and index them.
 
-        Costs the history of each.  Engrams that were not materialised yet are left for the sweep.
+        Costs the history of each.
 
         Args:
             tx: The transaction of the writer's job.
             scope: Number of the scope.
-            engrams: Ids of the engrams.
+            engrams: Their ids.
 
         Returns:
-            Ids of the engrams whose rows were written.
+            Those whose rows were written.
         """
         batch = _Batch(tx, self._begin(tx, scope))
         for engram in engrams:
@@ -190,6 +190,9 @@ class Materialiser:
                 batch.tally.count(standing_of(tx, self._authors, known), -1)
                 row = remade(tx, self._authors, batch.scope, known, batch.change)
                 self._keep(batch, known, row)
+            else:
+                found = tx.records_of(scope, engram)
+                self._merge(batch, None, stored_of(tx, self._authors, batch.scope.id, found))
         return self._indexed(batch)
 
     def refill(
@@ -314,8 +317,8 @@ class Materialiser:
         tx, tally = batch.tx, batch.tally
         if row is not None and row.digest is None:
             added = [s for s in added if (s.log, s.record.seq) != (row.log, row.seq)]
-            if not added:
-                return
+        if not added:
+            return
         was = None if row is None else standing_of(tx, self._authors, row)
         live = self._opened(batch, row, added[0])
         if not sum([live.apply(stored) for stored in added]):

@@ -25,7 +25,7 @@ class Stored(NamedTuple):
 def stored_in(
     reader: Reader, authors: Authors, scope: bytes, log: int, records: Iterable[Record]
 ) -> list[Stored]:
-    """The applied ones among records of one log: those of a kind that changes it, and not void."""
+    """The applied ones among records of one log: those of a kind that changes it, that count."""
     return [s for s in _standing(reader, authors, scope, log, records) if is_applied(s.record)]
 
 
@@ -33,9 +33,9 @@ def _standing(
     reader: Reader, authors: Authors, scope: bytes, log: int, records: Iterable[Record]
 ) -> list[Stored]:
     log_id, naming = authors.log_id(reader, log), authors.naming(reader, scope, log)
-    void = reader.void_after(log)
-    if void is not None:
-        records = [record for record in records if record.seq <= void]
+    until = reader.counts_until(log)
+    if until is not None:
+        records = [record for record in records if record.seq <= until]
     if naming is None:
         return [Stored(log, log_id, record) for record in records]
     return [

@@ -14,6 +14,7 @@ from engram_sync.memory import LIVES, copied, engram_text, find_exact, load_stat
 from engram_sync.node._brought import note_brought
 from engram_sync.node._connection import Connection
 from engram_sync.node._core import Core
+from engram_sync.node._cut_logs import stands
 from engram_sync.node._pages import read_credentials
 from engram_sync.node._write_path import Arrival, arrival_untrusted
 from engram_sync.observe import printable
@@ -27,6 +28,7 @@ from engram_sync.trust import (
     admit_draft,
     judge_join_untrusted,
     make_invite,
+    revoke_drafts,
 )
 from engram_wire import (
     LABEL_BYTES_MAX,
@@ -113,8 +115,13 @@ async def admit(core: Core, connection: Connection, request: JoinRequest) -> Joi
         if not verdict.accepted:
             return JoinResponse(accepted=False, reason=verdict.reason)
         if verdict.admit is not None:
-            draft = admit_draft(verdict.admit, shown_label(request.label))
-            core.path.write(tx, scope, [draft], LogDomain.MEMBERS)
+            label, drafts = shown_label(request.label), list[Draft]()
+            if core.path.charters.of(scope).has_left(connection.peer):
+                # Or it would be given back what it had.
+                ends = stands(core.path.ledger, core.path.charters, scope, connection.peer)
+                drafts = revoke_drafts(connection.peer, ends, label)
+            drafts.append(admit_draft(verdict.admit, label))
+            core.path.write(tx, scope, drafts, LogDomain.MEMBERS)
         credentials = read_credentials(tx, row.n, core.path.charters.of(scope).authorities())
         return JoinResponse(accepted=True, secret=row.secret, credentials=credentials)
 

@@ -7,10 +7,9 @@ such a scope is kept as it is, and neither shared nor written to until the progr
 from collections.abc import Iterable
 
 from engram_sync.errors import DegradedError
-from engram_sync.log import Ledger
 from engram_sync.store import Reader, Transaction
 from engram_sync.trust import Charters
-from engram_wire import LogDomain, Record, cbor, newer_kind
+from engram_wire import Record, cbor, newer_kind
 
 _META = "newer "
 _SAMPLES_MAX = 16
@@ -21,12 +20,10 @@ class Newer:
     """What each scope needs.
 
     Args:
-        ledger: Its logs.
-        charters: Its memberships.
+        charters: The memberships.
     """
 
-    def __init__(self, ledger: Ledger, charters: Charters) -> None:
-        self._ledger = ledger
+    def __init__(self, charters: Charters) -> None:
         self._charters = charters
         self._samples: dict[bytes, dict[str, tuple[bytes, bytes]]] = {}
         """By scope and by what is needed: shape and superseded of a record that needs it."""
@@ -63,23 +60,7 @@ class Newer:
 
     def of(self, scope: bytes) -> str | None:
         """What ``scope`` needs, in words; None when this version knows all of it."""
-        needs = self._charters.of(scope).newer or next(iter(self._samples.get(scope, ())), None)
-        if needs is None and self._cuts_something_off(scope):
-            return "a revocation of records that are held here"
-        return needs
-
-    def _cuts_something_off(self, scope: bytes) -> bool:
-        """Whether records are held that have no effect any more; this version cannot hide them."""
-        membership = self._charters.of(scope)
-        keys = membership.cut_keys()
-        if not keys:
-            return False
-        for log in self._ledger.all_logs(scope):
-            if log.domain == LogDomain.DATA and log.author in keys:
-                cut = membership.cut(log.author)
-                if cut is not None and log.seq > cut.limit(log.id):
-                    return True
-        return False
+        return self._charters.of(scope).newer or next(iter(self._samples.get(scope, ())), None)
 
     def check(self, scope: bytes) -> None:
         """Refuse to write to a scope that needs a newer version.

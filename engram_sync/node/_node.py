@@ -192,13 +192,18 @@ class Node(MemoryCalls):
         """
         core = self._core
         parsed = parse_token(token, now_ms=core.machine.clock.now_ms())
-        if core.path.role(parsed.scope, core.key.public) is None:
+        if parsed.issuer == core.key.public:
+            raise UsageError("this node issued the invite itself", hint="join on another node")
+        try:
             async with self._sharing.for_duration() as network:
                 with trio.move_on_after(JOIN_S) as deadline:
                     await redeem(core, network, parsed)
                 if deadline.cancelled_caught:
                     raise DeadlineError(f"the issuer did not answer within {JOIN_S:g} s")
-        elif parsed.scope not in core.facts.current.values():
+        except (DegradedError, DeadlineError):
+            # Only the issuer can tell somebody who was put out; a member has nothing to wait for.
+            if core.path.role(parsed.scope, core.key.public) is None:
+                raise
             kind = await core.write(lambda tx: make_current(tx, parsed.scope))
             core.facts.current[kind] = parsed.scope
         return await self._joined(parsed, bring=bring)

@@ -106,6 +106,7 @@ class Storing:
             engrams |= {record.engram for record in tx.records(trunk.n, first, last)}
         before = self._materialiser.standing(tx, scope, engrams)
         self._put_log(tx, scope, moved)
+        tx.set_cut(moved.n, tx.cut(trunk.n))
         tx.split_log(trunk.n, split.base, moved.n)
         tx.set_head(trunk.n, split.base, split.head, split.hlc)
         if trunk.void_after is None:
@@ -140,8 +141,8 @@ class Storing:
         authors = {n: self._ledger.log_by_number(n).author for n, _ in held}
         asked = {authors[n] for n, record in held if record.shape[0] == RecordKind.ERASE}
         for n, record in held:
-            void = tx.void_after(n)
-            if authors[n] in asked and void is not None and record.seq > void:
+            until = tx.counts_until(n)
+            if authors[n] in asked and until is not None and record.seq > until:
                 tx.erase(n, [record.seq])
 
     def _erase(self, tx: Transaction, scope: int, batch: Batch, now_ms: int) -> None:

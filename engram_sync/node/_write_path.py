@@ -26,6 +26,7 @@ from engram_sync.node._arrivals import Begun
 from engram_sync.node._arrivals import Intake as Intake
 from engram_sync.node._arrivals import Taken as Taken
 from engram_sync.node._arrivals import arrival_untrusted as arrival_untrusted
+from engram_sync.node._cut_logs import CutLogs
 from engram_sync.node._home import NodeKey
 from engram_sync.node._limits import INGEST_SLICE_S, SWEEP_INLINE_RECORDS, SWEEP_RECORDS
 from engram_sync.node._loading import StoredLogs, load
@@ -60,7 +61,7 @@ class WritePath:
         self._entropy = entropy
         self.charters = Charters()
         self.ledger = Ledger(self.charters)
-        self.newer = Newer(self.ledger, self.charters)
+        self.newer = Newer(self.charters)
         people = self._people = People(self.charters)
         self.label, self.role, self.let_go = people.label, people.role, people.let_go
         self.members, self.authorities = people.members, people.authorities
@@ -80,6 +81,7 @@ class WritePath:
         self.materialiser = Materialiser(self.authors)
         self._storing = Storing(self.ledger, self.materialiser, clock, key.public)
         self.own = OwnLogs(self.ledger, key.public, entropy)
+        self._cuts = CutLogs(self.ledger, self.charters, self.materialiser, self.own.end)
         self._proven = True
         """Whether this is certainly the only continuation of what the store held before."""
         self._touched: set[bytes] = set()
@@ -106,6 +108,7 @@ class WritePath:
                 if proven:
                     self.own.resume(log)
         self.newer.load(reader, scopes)
+        self._cuts.load(scopes)
 
     def read_sealed(self, scopes: Iterable[bytes]) -> None:
         """Have the positions of the sealed logs of these scopes in their views from now on."""
@@ -114,10 +117,8 @@ class WritePath:
             self._touched.add(scope)
 
     def begin(self, tx: Transaction) -> None:
-        """Follow the rules of this program, and say which versions it still understands.
-
-        Those that were given out before are understood where nothing was rolled back or copied,
-        and what is derived was not made anew since.
+        """Follow the rules of this program, and say which versions it still understands: those
+        given out before, where nothing was rolled back, copied or derived anew since.
         """
         salt = tx.meta(_VERSIONS)
         if self.materialiser.begin(tx) or not self._proven or salt is None:
@@ -292,9 +293,8 @@ class WritePath:
         work_s: Callable[[], float] = float,
         others_wait: Callable[[], bool] = bool,
     ) -> Intake:
-        """Verify and store frames in order, up to the first that breaks the protocol.
-
-        What was valid before the error is kept: it is signed, and its author did nothing wrong.
+        """Verify and store frames in order, up to the first that breaks the protocol; the valid
+        ones before it are kept.
 
         Args:
             tx: The transaction.
@@ -338,8 +338,7 @@ class WritePath:
         taking, history = arrival.begun
         history.now_from(tx)
         own = [log for log in self.own.live() if log.n]
-        batch = taking.take_untrusted(history, pause)
-        if batch is None:
+        if (batch := taking.take_untrusted(history, pause)) is None:
             return None
         arrival.begun = None
         if batch.split is not None:
@@ -353,20 +352,21 @@ class WritePath:
                 if not log.live:
                     self._end(log)
         if batch.rejection is not None:
-            reached, why = batch.log.seq, (batch.rejection,)
-            return Taken(frame.ref, batch.log.id, reached, len(batch.records), why)
-        # What the frame shows, not how far the log is held here: the sender may hold less.
+            why = (batch.rejection,)
+            return Taken(frame.ref, batch.log.id, batch.log.seq, len(batch.records), why)
+        # What the frame shows: the sender may hold less than is held here.
         last = frame.first + len(frame.records) - 1
         return Taken(frame.ref, batch.log.id, last, len(batch.records))
 
     def _store(self, tx: Transaction, batch: Batch) -> list[int]:
-        self._touched.add(batch.log.scope)
         if batch.log.domain == LogDomain.DATA:
             self.newer.note(tx, batch.log.scope, batch.records)
         if batch.erased or batch.void:
             self.purge_due = True
             self.erased_here |= isinstance(batch, AuthoredBatch)
-        return self._storing.store(tx, batch)
+        arrivals = self._storing.store(tx, batch)
+        self._changed(batch.log.scope, self._cuts.follow(tx, batch))
+        return arrivals
 
     # -- derived state -----------------------------------------------------------------------
 

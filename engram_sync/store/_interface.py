@@ -183,6 +183,10 @@ class Transaction(Reader, Protocol):
         """Nothing of that log is void."""
         ...
 
+    def set_cut(self, log: int, last: int | None) -> None:
+        """What follows position ``last`` of log number ``log`` is cut off; None for nothing."""
+        ...
+
     def put_receipt(self, scope: int, log: int, seq: int, key: bytes, at: int) -> None:
         """Remember a receipt; of equal ones the first time stays."""
         ...

@@ -160,8 +160,12 @@ class Reader(Protocol):
         """(scope, log id, author, last position that stands) of what authors voided of logs."""
         ...
 
-    def void_after(self, log: int) -> int | None:
-        """The last position of log ``log`` that stands; None when nothing of it is void."""
+    def cut(self, log: int) -> int | None:
+        """The last position of log ``log`` that leaders let count; None when nothing is cut off."""
+        ...
+
+    def counts_until(self, log: int) -> int | None:
+        """The last position of log ``log`` that counts; None when nothing is void or cut off."""
         ...
 
     def erased(self, log: int, seqs: Iterable[int]) -> set[int]:

@@ -156,6 +156,8 @@ _THIRD = (
     """CREATE TABLE void (
         log BLOB NOT NULL, author BLOB NOT NULL, scope INTEGER NOT NULL REFERENCES scope(n),
         last INTEGER NOT NULL, PRIMARY KEY (log, author)) WITHOUT ROWID""",
+    # Logs by number, as what leaders cut off of one follows from what is held of it.
+    "CREATE TABLE cut (log INTEGER PRIMARY KEY REFERENCES log(n), last INTEGER NOT NULL)",
 )
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _THIRD)

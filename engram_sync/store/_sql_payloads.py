@@ -63,6 +63,11 @@ class SqlPayloads(SqlReader):
     def drop_void(self, log: bytes, author: bytes) -> None:
         self._sql.run("DELETE FROM void WHERE log = ? AND author = ?", (log, author))
 
+    def set_cut(self, log: int, last: int | None) -> None:
+        self._sql.run("DELETE FROM cut WHERE log = ?", (log,))
+        if last is not None:
+            self._sql.run("INSERT INTO cut (log, last) VALUES (?, ?)", (log, last))
+
     def put_receipt(self, scope: int, log: int, seq: int, key: bytes, at: int) -> None:
         sql = """INSERT INTO receipt (scope, log, seq, key, at) VALUES (?, ?, ?, ?, ?)
             ON CONFLICT DO NOTHING"""

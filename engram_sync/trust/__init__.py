@@ -23,17 +23,20 @@ from ._join import NOT_HERE as NOT_HERE
 from ._join import Verdict as Verdict
 from ._join import judge_join_untrusted as judge_join_untrusted
 from ._limits import ADDRESSES_MAX as ADDRESSES_MAX
-from ._member import Cut as Cut
 from ._member import Member as Member
 from ._membership import Membership as Membership
+from ._places import Vector as Vector
 from ._proof import make_proof as make_proof
 from ._proof import verify_proof_untrusted as verify_proof_untrusted
+from ._statements import Cutoff as Cutoff
+from ._statements import Cutoffs as Cutoffs
 from ._statements import Epoch as Epoch
 from ._statements import Revoke as Revoke
 from ._statements import SetRole as SetRole
 from ._statements import epoch_draft as epoch_draft
 from ._statements import leave_draft as leave_draft
 from ._statements import revoke_draft as revoke_draft
+from ._statements import revoke_drafts as revoke_drafts
 from ._statements import set_role_draft as set_role_draft
 
 __all__ = [
@@ -42,7 +45,8 @@ __all__ = [
     "Admit",
     "Charter",
     "Charters",
-    "Cut",
+    "Cutoff",
+    "Cutoffs",
     "Epoch",
     "Grant",
     "InviteToken",
@@ -52,6 +56,7 @@ __all__ = [
     "Revoke",
     "SetRole",
     "SignedGrant",
+    "Vector",
     "Verdict",
     "admit_draft",
     "charter_draft",
@@ -66,6 +71,7 @@ __all__ = [
     "parse_token",
     "readers",
     "revoke_draft",
+    "revoke_drafts",
     "set_role_draft",
     "verify_proof_untrusted",
 ]

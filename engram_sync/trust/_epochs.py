@@ -13,6 +13,8 @@ from ._statements import Epoch
 class Epochs:
     """The epoch statements of one scope, by chain."""
 
+    changes: int = 0
+    """How often it has changed."""
     _chains: dict[bytes, list[tuple[int, Place, Epoch]]] = field(
         default_factory=dict[bytes, list[tuple[int, Place, Epoch]]]
     )
@@ -40,10 +42,12 @@ class Epochs:
 
     def add(self, place: Place, epoch: Epoch) -> None:
         """Take one more."""
+        self.changes += 1
         self._chains.setdefault(place.chain, []).append((place.seq, place, epoch))
 
     def drop(self, place: Place) -> None:
         """Undo the newest ``add``."""
+        self.changes += 1
         self._chains[place.chain].pop()
         if not self._chains[place.chain]:
             del self._chains[place.chain]

@@ -22,8 +22,8 @@ TERMS_MAX: Final = 32
 OPTIONAL_TERM: Final = "?"
 """Begins the name of a charter's term that may be left alone by who does not know it."""
 
-CUTOFFS_MAX: Final = 176
-"""Logs one statement cuts off: what fits a statement.  Further ones stand in further statements."""
+CUTOFFS_MAX: Final = 104
+"""Cut-offs of one statement: what fits it.  Further ones stand in further statements."""
 
 BOXES_MAX: Final = 64
 """Members to whom one statement gives the secret of an epoch; the others have their own."""
@@ -57,7 +57,7 @@ TOKEN_CHARS_MAX: Final = 8192
 """Longest token looked at; all addresses at their longest fit."""
 
 assert LEADERS_MAX * 34 + 300 <= SHAPE_BYTES_MAX
-assert CUTOFFS_MAX * (34 + 9) + 100 <= SHAPE_BYTES_MAX
+assert CUTOFFS_MAX * (34 + 9 + 34) + 100 <= SHAPE_BYTES_MAX
 assert BOXES_MAX * (34 + 2 + BOX_BYTES) + 100 <= SHAPE_BYTES_MAX
 assert 4 * (ADDRESSES_MAX * (ADDRESS_CHARS_MAX + 3) + 400) // 3 <= TOKEN_CHARS_MAX
 assert GRANT_BYTES_MAX >= 400

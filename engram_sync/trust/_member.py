@@ -1,9 +1,8 @@
-"""One member of a scope, and where the logs of a former one end."""
+"""One member of a scope."""
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
-from engram_wire import SEQ_MAX, Record, WireError, cbor, split_payload_untrusted
+from engram_wire import Record, WireError, cbor, split_payload_untrusted
 
 from ._charter import MemberRole
 
@@ -19,19 +18,6 @@ class Member(NamedTuple):
     """What it is called; empty when that is not held."""
     hlc: int
     """Clock of the record that says so."""
-
-
-class Cut(NamedTuple):
-    """Where the logs of somebody end who may not write any more."""
-
-    limits: Mapping[bytes, int]
-    """By log id: the last record that counts."""
-    closed: bool
-    """Whether an epoch has begun since: then nothing counts of a log that no limit names."""
-
-    def limit(self, log: bytes) -> int:
-        """The last record of a log that counts."""
-        return self.limits.get(log, 0 if self.closed else SEQ_MAX)
 
 
 def label_of(record: Record) -> str:

@@ -20,8 +20,9 @@ from engram_wire import (
 )
 
 from ._charter import PERSON_SCOPE, Charter, MemberRole, check_keys_untrusted
+from ._cuts import Cuts, Taken
 from ._epochs import Epochs
-from ._member import Cut, Member, label_of
+from ._member import Member, label_of
 from ._places import Place, Vector, merged
 from ._roles import Roles, Statement
 from ._saying import Saying, said_untrusted
@@ -57,6 +58,8 @@ class Membership:
         self._left: dict[bytes, list[Place]] = {}
         """Where each key has left."""
         self._epochs = Epochs()
+        self.cuts = Cuts(self._epochs)
+        """How far the logs count of those who may not write any more."""
         self._newer: list[str] = []
         self._led: Counter[bytes] = Counter()
         """Everybody who was ever made a leader, and how often."""
@@ -154,23 +157,16 @@ class Membership:
         gone = {invite: sorted(keys - self._members.keys()) for invite, keys in found.items()}
         return {n: {key: self._called(key)[1] for key in keys} for n, keys in gone.items() if keys}
 
-    def cut(self, key: bytes) -> Cut | None:
-        """Where the logs of ``key`` end; None while it may write, or if it left by itself."""
-        role = self.role(key)
-        if role is not None and role >= MemberRole.MEMBER:
-            return None
-        lowered = list(self._roles.lowerings(key))
-        limits: dict[bytes, int] = {}
-        for statement in lowered:
-            for log, seq in statement.cutoffs:
-                limits[log] = max(seq, limits.get(log, 0))
-        newest = [s.place for s in lowered if not any(o.place.sees(s.place) for o in lowered)]
-        closed = any(self._epochs.sees(place) for place in newest)
-        return Cut(limits, closed) if lowered else None
+    def has_left(self, key: bytes) -> bool:
+        """Whether ``key`` has left, and no leader has said so yet.
 
-    def cut_keys(self) -> frozenset[bytes]:
-        """Everybody from whom something was taken away, whatever came of it since."""
-        return self._roles.lowered()
+        What members write about themselves is not in the past of what leaders write.
+        """
+        return self.role(key) is None and self.role_at(self._heads, key) is not None
+
+    def seen(self, heads: Iterable[bytes]) -> Vector:
+        """How far ``heads`` have seen each chain; not at all when one of them is not held."""
+        return self._vector(heads) or {}
 
     def _is_recovery(self, key: bytes) -> bool:
         return self.charter is not None and key == self.charter.recovery
@@ -262,6 +258,8 @@ class Membership:
             labels.append((placed.record.hlc, label_of(placed.record)))
             undo.append(lambda: labels.__delitem__(-1))
         if statement is not None:
+            if said.admit is None and (statement.lowers or said.cutoffs):
+                undo.append(self.cuts.add(statement.key, Taken(place, said.cutoffs)))
             self._roles.add(statement)
             undo.append(lambda: self._roles.drop(statement))
             changed = self._roles.touched(statement)
@@ -310,7 +308,6 @@ class Membership:
             label=label_of(placed.record),
             hlc=placed.record.hlc,
             admit=said.admit,
-            cutoffs=said.cutoffs,
         )
 
     def _found_untrusted(self, placed: PlacedRecord, charter: Charter) -> Undo:

@@ -22,7 +22,6 @@ from operator import attrgetter
 
 from ._charter import Admit, MemberRole
 from ._places import Place, Vector
-from ._statements import Cutoffs
 
 _SEQ = attrgetter("place.seq")
 
@@ -43,7 +42,6 @@ class Statement:
     label: str
     hlc: int
     admit: Admit | None = None
-    cutoffs: Cutoffs = ()
 
 
 @dataclass(slots=True)
@@ -192,10 +190,6 @@ class Roles:
         for by_key in (self._raising, self._lowering):
             yield from self._told(by_key, key).all()
 
-    def lowerings(self, key: bytes) -> Iterator[Statement]:
-        """All that took something away from a key."""
-        return self._told(self._lowering, key).all()
-
     def led(self, vector: Vector, key: bytes) -> bool:
         """Whether ``vector`` has seen somebody make a key a leader."""
         return any(True for _ in self._told(self._promoting, key).within(vector))
@@ -203,10 +197,6 @@ class Roles:
     def was_lowered(self, vector: Vector, key: bytes) -> bool:
         """Whether ``vector`` has seen something taken away from a key."""
         return any(True for _ in self._told(self._lowering, key).within(vector))
-
-    def lowered(self) -> frozenset[bytes]:
-        """Everybody from whom something was taken away."""
-        return frozenset(self._lowering)
 
     def admissions(self, vector: Vector, key: bytes) -> list[Statement]:
         """The newest admissions of a key by what ``vector`` has seen, in force or not."""

@@ -59,7 +59,7 @@ def said_untrusted(
             ended = Revoke.parse_untrusted(shape.statement)
             return Saying(ended.key, cutoffs=ended.cutoffs)
         case RecordKind.EPOCH:
-            return Saying(epoch=Epoch.parse_untrusted(shape.statement), newer=_SECRETS)
+            return Saying(epoch=Epoch.parse_untrusted(shape.statement))
         case RecordKind.LEAVE | RecordKind.LABEL:
             if shape.statement != [placed.author]:
                 what = "a leave" if shape.kind == RecordKind.LEAVE else "a label"
@@ -72,7 +72,6 @@ def said_untrusted(
 
 
 _RELAYS = "members that pass on what they cannot read"
-_SECRETS = "a secret that changes"
 
 
 def _admission_untrusted(placed: PlacedRecord, admit: Admit) -> Saying:

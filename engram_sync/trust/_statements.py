@@ -3,9 +3,9 @@
 Each says what its author wants; what comes of several of them is computed in ``_roles``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 from engram_sync.log import Draft
 from engram_wire import HASH_BYTES, KEY_BYTES, SEQ_MAX, InvalidRecordError, RecordKind, cbor
@@ -13,8 +13,21 @@ from engram_wire import HASH_BYTES, KEY_BYTES, SEQ_MAX, InvalidRecordError, Reco
 from ._charter import MemberRole, is_bytes, statement_draft
 from ._limits import BOX_BYTES, BOXES_MAX, CUTOFFS_MAX, EPOCH_MAX
 
-Cutoffs = tuple[tuple[bytes, int], ...]
-"""(log id, seq) each, sorted: records of that log after ``seq`` have no effect."""
+
+class Cutoff(NamedTuple):
+    """How far a log of somebody counts who may not write any more."""
+
+    log: bytes
+    """The name of its family, whatever the branches of that are called."""
+    seq: int
+    """The last position that counts."""
+    head: bytes
+    """The id of the record there, which tells the branches of a family apart; the name of the log
+    where nothing counts."""
+
+
+Cutoffs = tuple[Cutoff, ...]
+"""Sorted, each once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +37,7 @@ class SetRole:
     key: bytes
     role: MemberRole
     cutoffs: Cutoffs = ()
-    """Where its logs end, when it may not write any more; further statements add further logs."""
+    """Where its logs end, when it may not write any more; further statements name further logs."""
 
     def statement(self) -> list[object]:
         """The array that the record carries."""
@@ -44,7 +57,10 @@ class SetRole:
                 raise InvalidRecordError("not the statement of a role")
         if type(role) is not int or role not in (0, 1, 2, 3):
             raise InvalidRecordError(f"a member with role {role}")
-        return cls(key, MemberRole(role), _cutoffs_untrusted(cutoffs))
+        found = _cutoffs_untrusted(cutoffs)
+        if found and role >= MemberRole.MEMBER:
+            raise InvalidRecordError("cut-offs of somebody who goes on writing")
+        return cls(key, MemberRole(role), found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,17 +135,17 @@ def _flat(cutoffs: Cutoffs) -> list[object]:
 
 
 def _cutoffs_untrusted(value: object) -> Cutoffs:
-    if not cbor.is_list(value) or len(value) % 2 or len(value) > 2 * CUTOFFS_MAX:
-        raise InvalidRecordError(f"a statement cuts off at most {CUTOFFS_MAX} logs")
-    found: list[tuple[bytes, int]] = []
-    for log, seq in zip(value[::2], value[1::2], strict=True):
-        if not is_bytes(log, HASH_BYTES):
-            raise InvalidRecordError("a cut-off of no log")
+    if not cbor.is_list(value) or len(value) % 3 or len(value) > 3 * CUTOFFS_MAX:
+        raise InvalidRecordError(f"a statement has at most {CUTOFFS_MAX} cut-offs")
+    found: list[Cutoff] = []
+    for log, seq, head in zip(value[::3], value[1::3], value[2::3], strict=True):
+        if not is_bytes(log, HASH_BYTES) or not is_bytes(head, HASH_BYTES):
+            raise InvalidRecordError("a cut-off of no log, or at no record")
         if type(seq) is not int or not 0 <= seq <= SEQ_MAX:
             raise InvalidRecordError("a cut-off at no position")
-        found.append((log, seq))
-    if [log for log, _ in found] != sorted({log for log, _ in found}):
-        raise InvalidRecordError("cut-offs are not sorted by their logs")
+        found.append(Cutoff(log, seq, head))
+    if found != sorted(set(found)):
+        raise InvalidRecordError("cut-offs are not sorted")
     return tuple(found)
 
 
@@ -151,6 +167,19 @@ def revoke_draft(statement: Revoke, label: str) -> Draft:
         label: What it was called.
     """
     return statement_draft(RecordKind.REVOKE, statement.statement(), label)
+
+
+def revoke_drafts(key: bytes, cutoffs: Iterable[Cutoff], label: str) -> list[Draft]:
+    """The records that put a member out, as many as it takes.
+
+    Args:
+        key: Who.
+        cutoffs: Where its logs end.
+        label: What it was called.
+    """
+    named = sorted(cutoffs)
+    pages = [named[at : at + CUTOFFS_MAX] for at in range(0, max(len(named), 1), CUTOFFS_MAX)]
+    return [revoke_draft(Revoke(key, tuple(page)), label) for page in pages]
 
 
 def leave_draft(key: bytes, label: str) -> Draft:

@@ -178,6 +178,25 @@ async def test_the_newest_snapshot_at_or_before_a_position_is_found(store: Store
     assert await store.read(lambda reader: reader.past(log + 1, 0)) is None
 
 
+async def test_a_log_counts_as_far_as_nothing_is_void_or_cut_off(store: Store) -> None:
+    def put(tx: Transaction) -> None:
+        scope = add_scope(tx)
+        log = add_log(tx, scope, "a")
+        found = tx.log(log)
+        assert found is not None
+        assert (tx.cut(log), tx.counts_until(log)) == (None, None)
+        tx.set_cut(log, 7)
+        assert (tx.cut(log), tx.counts_until(log)) == (7, 7)
+        tx.put_void(scope, found.id, found.author, 5)
+        assert (tx.cut(log), tx.counts_until(log)) == (7, 5)
+        tx.set_cut(log, 0)
+        assert (tx.cut(log), tx.counts_until(log)) == (0, 0)
+        tx.set_cut(log, None)
+        assert (tx.cut(log), tx.counts_until(log)) == (None, 5)
+
+    await store.submit(put)
+
+
 async def test_engrams_are_numbered_updated_and_found(store: Store) -> None:
     def put(tx: Transaction) -> int:
         scope = add_scope(tx)

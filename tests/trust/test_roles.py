@@ -1,15 +1,17 @@
 """What comes of roles that are given and taken away, one after the other and at once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from operator import attrgetter
 
 import pytest
 
 from engram_sync.log import Draft
 from engram_sync.trust import (
     Admit,
-    Cut,
+    Cutoff,
     Epoch,
     MemberRole,
+    Membership,
     Revoke,
     SetRole,
     admit_draft,
@@ -20,9 +22,10 @@ from engram_sync.trust import (
     leave_draft,
     readers,
     revoke_draft,
+    revoke_drafts,
     set_role_draft,
 )
-from engram_wire import InvalidRecordError, LogDomain, statement_shape
+from engram_wire import SEQ_MAX, InvalidRecordError, LogDomain, statement_shape
 from tests.log.replica import Replica, create, engram_id
 from tests.trust.forging import admit_shape, members_forger, rejected
 
@@ -146,7 +149,7 @@ def test_who_leaves_can_be_admitted_again(council: Council) -> None:
     council.say(council.cay, leave_draft(council.cay.key, "cay"))
     council.meet()
     assert council.role(council.cay.key) is None
-    assert council.ann.charters.of(council.scope).cut(council.cay.key) is None
+    assert council.ann.charters.of(council.scope).has_left(council.cay.key)
     council.ann.admit(council.scope, council.cay.key)
     council.meet()
     assert council.role(council.cay.key) is MEMBER
@@ -185,20 +188,28 @@ def test_the_recovery_key_appoints_a_leader_and_does_nothing_else() -> None:
 # -- cut-offs ----------------------------------------------------------------------------------
 
 
+def limits(membership: Membership, key: bytes, logs: Iterable[bytes]) -> list[int]:
+    """How far logs count that rely on nothing later than the charter."""
+    return [membership.cuts.limit(key, log, dict, attrgetter("seq")) for log in logs]
+
+
 def test_any_number_of_logs_is_cut_off_by_as_many_statements_as_it_takes(
     council: Council,
 ) -> None:
-    logs = [bytes((a, b)) * 16 for a in range(3) for b in range(160)]
-    for part in range(0, len(logs), 160):
-        cutoffs = tuple((log, 7) for log in sorted(logs[part : part + 160]))
-        council.say(council.ann, revoke_draft(Revoke(council.cay.key, cutoffs), "cay"))
-    council.say(council.bob, revoke_draft(Revoke(council.cay.key, ((logs[0], 9),)), "cay"))
+    logs = [bytes((a, b)) * 16 for a in range(3) for b in range(100)]
+    drafts = revoke_drafts(council.cay.key, [Cutoff(log, 7, log) for log in logs], "cay")
+    assert len(drafts) == 3
+    for draft in drafts:
+        council.say(council.ann, draft)
+    seen = (Cutoff(logs[0], 9, logs[1]),)
+    council.say(council.bob, revoke_draft(Revoke(council.cay.key, seen), "cay"))
     council.meet()
-    limits = {**dict.fromkeys(logs, 7), logs[0]: 9}
     for one in (council.ann, council.bob, council.cay):
-        cut = one.charters.of(council.scope).cut(council.cay.key)
-        assert cut == Cut(limits, closed=False)
-    assert council.ann.charters.of(council.scope).cut_keys() == {council.cay.key}
+        membership = one.charters.of(council.scope)
+        assert limits(membership, council.cay.key, logs) == [9, *[7] * 299]
+        assert limits(membership, council.cay.key, [LOG]) == [SEQ_MAX]
+        assert membership.cuts.concern(council.cay.key)
+        assert not membership.cuts.concern(council.bob.key)
 
 
 def test_logs_that_no_statement_names_are_cut_only_once_an_epoch_begins(
@@ -206,22 +217,35 @@ def test_logs_that_no_statement_names_are_cut_only_once_an_epoch_begins(
 ) -> None:
     council.say(council.ann, revoke_draft(Revoke(council.cay.key), "cay"))
     membership = council.ann.charters.of(council.scope)
-    assert membership.cut(council.cay.key) == Cut({}, closed=False)
+    assert limits(membership, council.cay.key, [LOG]) == [SEQ_MAX]
     council.say(council.ann, epoch_draft(Epoch(1, commitment_to(b"s" * 32), ())))
-    assert membership.cut(council.cay.key) == Cut({}, closed=True)
+    assert limits(membership, council.cay.key, [LOG]) == [0]
     # A log that turns up later, and whose records were honest, is adopted by one statement more.
-    council.say(council.ann, revoke_draft(Revoke(council.cay.key, ((LOG, 3),)), "cay"))
-    cut = membership.cut(council.cay.key)
-    assert cut is not None
-    assert cut.limits == {LOG: 3}
-
-
-def test_nobody_is_cut_off_who_may_write_again(council: Council) -> None:
-    membership = council.ann.charters.of(council.scope)
-    assert membership.cut(council.cay.key) is None
-    council.say(council.ann, revoke_draft(Revoke(council.cay.key, ((LOG, 3),)), "cay"))
+    cutoff = (Cutoff(LOG, 3, LOG),)
+    council.say(council.ann, revoke_draft(Revoke(council.cay.key, cutoff), "cay"))
+    assert limits(membership, council.cay.key, [LOG, b"m" * 32]) == [3, 0]
+    # And what relies on a later admission is of somebody who may write.
     council.ann.admit(council.scope, council.cay.key)
-    assert membership.cut(council.cay.key) is None
+    since = membership.seen(membership.heads)
+    assert membership.cuts.since(council.cay.key, since)
+    assert not membership.cuts.since(council.cay.key, {})
+    found = membership.cuts.limit(council.cay.key, b"m" * 32, lambda: since, attrgetter("seq"))
+    assert found == SEQ_MAX
+
+
+def test_cut_offs_stay_whatever_becomes_of_their_key_unless_they_are_undone(
+    council: Council,
+) -> None:
+    membership = council.ann.charters.of(council.scope)
+    checkpoint, version = council.ann.checkpoint(), membership.cuts.version
+    cutoff = (Cutoff(LOG, 3, LOG),)
+    council.say(council.ann, revoke_draft(Revoke(council.cay.key, cutoff), "cay"))
+    council.ann.admit(council.scope, council.cay.key)
+    assert limits(membership, council.cay.key, [LOG]) == [3]
+    assert membership.cuts.version > version
+    council.ann.rollback(checkpoint)
+    assert limits(membership, council.cay.key, [LOG]) == [SEQ_MAX]
+    assert not membership.cuts.concern(council.cay.key)
 
 
 # -- what is not valid, and what needs a newer version --------------------------------------------
@@ -234,14 +258,17 @@ BAD: list[tuple[int, list[object]]] = [
     (18, [b"k" * 32, True, []]),
     (18, [b"k" * 32, 1]),
     (18, [b"k" * 32, 1, [LOG]]),
-    (18, [b"k" * 32, 1, [LOG, -1]]),
-    (18, [b"k" * 32, 1, [LOG, True]]),
-    (18, [b"k" * 32, 1, [b"l", 1]]),
-    (18, [b"k" * 32, 1, [LOG, 1, LOG, 2]]),
+    (18, [b"k" * 32, 1, [LOG, 1]]),
+    (18, [b"k" * 32, 1, [LOG, -1, LOG]]),
+    (18, [b"k" * 32, 1, [LOG, True, LOG]]),
+    (18, [b"k" * 32, 1, [b"l", 1, LOG]]),
+    (18, [b"k" * 32, 1, [LOG, 1, b"l"]]),
+    (18, [b"k" * 32, 1, [LOG, 1, LOG, LOG, 1, LOG]]),
+    (18, [b"k" * 32, 2, [LOG, 1, LOG]]),
     (18, [b"k" * 32, 1, 7]),
     (19, [b"k" * 32]),
     (19, [b"short", []]),
-    (19, [b"k" * 32, [b"m" * 32, 1, LOG, 1]]),
+    (19, [b"k" * 32, [b"m" * 32, 1, LOG, LOG, 1, LOG]]),
     (20, []),
     (20, [b"k" * 32]),
     (21, [0, b"c" * 32, []]),
@@ -269,8 +296,8 @@ def test_a_malformed_statement_is_invalid(
 
 
 PARSERS: list[tuple[Callable[[list[object]], object], list[object]]] = [
-    (SetRole.parse_untrusted, [b"k" * 32, 1, [LOG, 3]]),
-    (Revoke.parse_untrusted, [b"k" * 32, [LOG, 0]]),
+    (SetRole.parse_untrusted, [b"k" * 32, 1, [LOG, 3, LOG, LOG, 3, b"m" * 32]]),
+    (Revoke.parse_untrusted, [b"k" * 32, [LOG, 0, LOG]]),
     (Epoch.parse_untrusted, [3, b"c" * 32, [b"k" * 32, BOX, b"l" * 32, BOX]]),
 ]
 
@@ -283,7 +310,7 @@ def test_statements_have_one_spelling(
 
 
 def test_a_statement_names_no_more_logs_or_members_than_fit() -> None:
-    logs: list[object] = [x for n in range(177) for x in (bytes((n,)) * 32, 1)]
+    logs: list[object] = [x for n in range(105) for x in (bytes((n,)) * 32, 1, LOG)]
     with pytest.raises(InvalidRecordError):
         Revoke.parse_untrusted([b"k" * 32, logs])
     boxes: list[object] = [x for n in range(65) for x in (bytes((n,)) * 32, BOX)]
@@ -315,7 +342,6 @@ def test_an_epoch_follows_the_one_before_or_adds_to_it(council: Council) -> None
 @pytest.mark.parametrize(
     "draft",
     [
-        epoch_draft(Epoch(1, commitment_to(b"s" * 32), ())),
         admit_draft(Admit(Replica("dan").key, MemberRole.RELAY, LOG), "dan"),
         Draft(22, bytes(16), (("label", b"\x60"),), statement=("tomorrow", 1)),
     ],

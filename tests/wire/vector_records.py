@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from engram_sync.trust import (
     Admit,
     Charter,
+    Cutoff,
     Epoch,
     MemberRole,
     Revoke,
@@ -140,7 +141,8 @@ def members_records() -> list[Record]:
 
 def _taking_away() -> list[tuple[int, list[object], str]]:
     bob = BOB.public_key
-    ends = tuple(sorted([(OLDER, 300), (log_id(0, SCOPE, bob, INCARNATION), 9)]))
+    log = log_id(0, SCOPE, bob, INCARNATION)
+    ends = tuple(sorted([Cutoff(OLDER, 300, SESSION), Cutoff(log, 9, SCOPE), Cutoff(log, 0, log)]))
     box = hashlib.sha512(b"box").digest() + hashlib.sha256(b"box").digest()[:16]
     epoch = Epoch(1, commitment_to(AGENT), ((bob, box),))
     return [

@@ -1,0 +1,277 @@
+"""What a former member wrote beyond its cut-off is held, and neither shown nor applied."""
+
+import random
+from collections.abc import Sequence
+
+import pytest
+from trio.testing import MockClock
+
+from engram_sync.errors import DeniedError
+from engram_sync.log import Draft, LogState
+from engram_sync.node import Node
+from engram_sync.node._founding import add_scope
+from engram_sync.node._write_path import Arrival, arrival_untrusted
+from engram_sync.results import Insert, Scope
+from engram_sync.store import LogRow, Transaction
+from engram_sync.trust import (
+    Cutoff,
+    Epoch,
+    MemberRole,
+    Revoke,
+    SetRole,
+    commitment_to,
+    epoch_draft,
+    leave_draft,
+    revoke_draft,
+    set_role_draft,
+)
+from engram_wire import Announcement, LogDomain, encode_frame
+
+from .village import Village, agreement, contents, until
+
+
+def scope_of(node: Node) -> bytes:
+    return node._core.facts.agent_scope
+
+
+def own_log(node: Node) -> LogState:
+    return node._core.path.own_log(scope_of(node))
+
+
+def here(node: Node) -> Cutoff:
+    """Where the log that a node writes stands."""
+    log = own_log(node)
+    return Cutoff(log.root, log.seq, log.head)
+
+
+async def say(node: Node, *drafts: Draft) -> None:
+    """Let a leader state something about members."""
+    core = node._core
+    await core.write(lambda tx: core.path.write(tx, scope_of(node), drafts, LogDomain.MEMBERS))
+
+
+def revoked(node: Node, *cutoffs: Cutoff) -> Draft:
+    return revoke_draft(Revoke(node._core.key.public, tuple(sorted(cutoffs))), "b")
+
+
+async def begin_again(node: Node) -> None:
+    """Let a node go on in another log, as after a crash."""
+    node._core.path.own.end(own_log(node))
+
+
+async def frames_of(node: Node, scope: bytes) -> list[list[Arrival]]:
+    """All that a node holds of a scope, one frame a run, in order for each log."""
+
+    def logs(tx: Transaction) -> list[list[Arrival]]:
+        return [_frames(tx, row, scope) for row in tx.logs() if row.n and row.seq]
+
+    return await node._core.store.submit(logs)
+
+
+def _frames(tx: Transaction, row: LogRow, scope: bytes) -> list[Arrival]:
+    announcement = Announcement(1, row.domain, row.author, row.incarnation, row.branch)
+    found: list[Arrival] = []
+    for run in tx.runs_of(row.n, 0, 10_000):
+        records = tx.records(row.n, max(run.first, row.base + 1), run.last)
+        frame = encode_frame(1, records, [(run.last, run.signature)])
+        found.append(arrival_untrusted(scope, {1: announcement}, frame))
+    return found
+
+
+async def receive(node: Node, scope: bytes, logs: list[list[Arrival]], luck: random.Random) -> None:
+    """Take all of it in some order that respects what depends on what."""
+    path = node._core.path
+
+    def job(tx: Transaction) -> None:
+        add_scope(tx, path, scope, Scope.AGENT, bytes(32), current=False)
+        waiting = [list(log) for log in logs]
+        while waiting := [log for log in waiting if log]:
+            log = luck.choice(waiting)
+            if path.ingest(tx, log[:1]).error is None:
+                del log[0]
+        path.catch_up(tx, scope)
+
+    await node._core.write(job)
+
+
+async def shown(node: Node, scope: bytes) -> tuple[bytes, bytes | None, int]:
+    core = node._core
+    view = await core.store.submit(lambda tx: core.path.view(tx, scope))
+    return view.clock_digest, view.state_digest, view.engrams
+
+
+async def same_in_any_order(
+    village: Village, node: Node, seeds: Sequence[int] = (1, 2, 3, 4)
+) -> None:
+    """Whoever holds what ``node`` holds shows the same, whatever came first."""
+    scope = scope_of(node)
+    logs = await frames_of(node, scope)
+    for seed in seeds:
+        async with village.open(f"order {seed}", online=False) as other:
+            await receive(other, scope, logs, random.Random(seed))
+            assert await shown(other, scope) == await shown(node, scope)
+            assert (await other.doctor()).healthy
+        del village.homes[f"order {seed}"]
+
+
+async def test_neither_puts_nor_removals_beyond_a_cut_off_apply_whatever_comes_first(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        kept = await b.remember("kept", tags=["x"])
+        theirs = await a.remember("a's")
+        deleted = await a.remember("deleted by b")
+        gone = await a.remember("gone for good", tags=["y"])
+        await agreement(a, b)
+        await b.update(theirs.id, content="b's")
+        await b.forget(gone.id)
+        stands = here(b)
+        await b.update(kept.id, content="changed", add_tags=["z"])
+        await b.update(theirs.id, content="b's again")
+        await b.forget(deleted.id)
+        await b.restore(gone.id)
+        await b.remember("never shown")
+        await agreement(a, b)
+        # Others have built upon it, and not known.
+        await a.update(theirs.id, content="a's last word")
+        await a.update(kept.id, metadata={"seen": 1})
+        assert await contents(a) == ["a's last word", "changed", "gone for good", "never shown"]
+        await say(a, revoked(b, stands))
+        assert await contents(a) == ["a's last word", "deleted by b", "kept"]
+        found = await a.get(kept.id)
+        assert (set(found.tags), found.metadata) == ({"x"}, {"seen": 1})
+        assert (await a.status()).health == "ok"
+        assert (await a.doctor()).healthy
+        await same_in_any_order(village, a)
+
+
+async def test_any_number_of_logs_is_cut_off_and_an_honest_one_that_is_not_named_is_not(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        named: list[Cutoff] = []
+        for number in range(4):
+            await begin_again(b)
+            await b.remember(f"stands {number}")
+            named.append(here(b))
+            await b.remember(f"cut off {number}")
+        await begin_again(b)
+        await b.remember("in a log that nobody names")
+        await agreement(a, b)
+        await say(a, revoked(b, *named[:2]), revoked(b, *named[2:]))
+        stands = [f"stands {number}" for number in range(4)]
+        assert await contents(a) == ["in a log that nobody names", *stands]
+        await same_in_any_order(village, a)
+        # Once an epoch has begun, what relies on the membership before it has no force.
+        await say(a, epoch_draft(Epoch(1, commitment_to(bytes(32)), ())))
+        assert await contents(a) == stands
+        await same_in_any_order(village, a)
+        # It was honest: another statement lets it count.
+        await say(a, revoked(b, here(b)))
+        assert await contents(a) == ["in a log that nobody names", *stands]
+        await same_in_any_order(village, a)
+
+
+async def test_what_was_cut_off_stays_so_when_its_author_is_admitted_again(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        await b.remember("before")
+        stands = here(b)
+        await b.remember("cut off")
+        await agreement(a, b)
+        key = b._core.key.public
+        await say(a, revoked(b, stands), epoch_draft(Epoch(1, commitment_to(bytes(32)), ())))
+        assert a._core.path.charters.of(scope_of(a)).role(key) is None
+        await b.join(await a.invite())
+        await agreement(a, b)
+        await b.remember("written since")
+        await agreement(a, b)
+        assert await contents(a) == await contents(b) == ["before", "written since"]
+        assert (await b.doctor()).healthy
+        await same_in_any_order(village, a)
+        # A role is cut off in the same way, and what was written since is named by itself.
+        last = here(b)
+        await b.remember("cut off too")
+        await agreement(a, b)
+        await say(a, set_role_draft(SetRole(key, MemberRole.OBSERVER, (last,)), "b"))
+        assert await contents(a) == ["before", "written since"]
+        await same_in_any_order(village, a)
+
+
+async def test_of_a_log_that_forks_only_the_continuation_counts_that_a_cut_off_names(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        await b.remember("in common")
+        await agreement(a, b)
+    village.snapshot("forger", of="b")
+    async with village.open("a") as a, village.open("b", peers=["a"]) as b:
+        await b.remember("what a has seen")
+        await b.remember("cut off")
+        await agreement(a, b)
+        stands = here(b)
+        await say(a, revoked(b, Cutoff(stands.log, stands.seq - 1, await head_before(b))))
+        logs = await frames_of(a, scope_of(a))
+    async with village.open("forger", online=False) as forger:
+        await forger.remember("forged where a log counts")
+        logs += await frames_of(forger, scope_of(forger))
+    for seed in range(4):
+        async with village.open(f"order {seed}", online=False) as other:
+            await receive(other, logs[0][0].scope, logs, random.Random(seed))
+            _, _, engrams = await shown(other, logs[0][0].scope)
+            assert engrams == 2, "in common, and what a has seen"
+            assert (await other.doctor()).healthy
+
+
+async def head_before(node: Node) -> bytes:
+    log = own_log(node)
+    run = await node._core.read(lambda reader: reader.run_before(log.n, log.seq - 1))
+    assert run is not None
+    return run.head
+
+
+@pytest.mark.parametrize("beyond", [False, True])
+async def test_a_text_of_others_stands_without_what_was_cut_off(
+    village: Village, autojump_clock: MockClock, *, beyond: bool
+) -> None:
+    async with village.pair() as (a, b):
+        e = await a.remember("one two three", collaborative=True)
+        await agreement(a, b)
+        stands = here(b)
+        await b.update(e.id, edits=[Insert(7, " and a half")])
+        if not beyond:
+            stands = here(b)
+        await agreement(a, b)
+        await a.update(e.id, edits=[Insert(24, " four")])
+        await say(a, revoked(b, stands))
+        middle = "" if beyond else " and a half"
+        assert (await a.get(e.id)).content == f"one two{middle} three four"
+        await same_in_any_order(village, a, (1,))
+
+
+@pytest.mark.parametrize("told", [False, True])
+async def test_who_left_or_was_put_out_and_is_admitted_to_less_has_less(
+    village: Village, autojump_clock: MockClock, *, told: bool
+) -> None:
+    async with village.pair() as (a, b):
+        await b.remember("b's")
+        await agreement(a, b)
+        key, scope = b._core.key.public, scope_of(a)
+        await say(*((a, revoked(b, here(b))) if told else (b, leave_draft(key, "b"))))
+        members = a._core.path.charters.of(scope)
+
+        async def gone() -> bool:
+            return members.role(key) is None
+
+        await until(gone)
+        assert a._core.scopes[scope].readers == {a._core.key.public}, "it is not served any more"
+        await b.join(await a.invite(role="observer"))
+        assert members.role(key) is MemberRole.OBSERVER
+        await agreement(a, b)
+        with pytest.raises(DeniedError):
+            await b.remember("no longer")
+        # Also once what it relied on before has no force any more.
+        await say(a, epoch_draft(Epoch(1, commitment_to(bytes(32)), ())))
+        await agreement(a, b)
+        assert await contents(a) == await contents(b) == ["b's"]
