@@ -160,6 +160,10 @@ class Reader(Protocol):
         """(scope, log id, author, last position that stands) of what authors voided of logs."""
         ...
 
+    def void_after(self, log: int) -> int | None:
+        """The last position of log ``log`` that stands; None when nothing of it is void."""
+        ...
+
     def cut(self, log: int) -> int | None:
         """The last position of log ``log`` that leaders let count; None when nothing is cut off."""
         ...

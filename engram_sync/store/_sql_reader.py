@@ -207,19 +207,21 @@ class SqlReader(SqlElements):
         rows = self._sql.all("SELECT scope, log, author, last FROM void ORDER BY log, author")
         return [(scope, log, author, last) for scope, log, author, last in rows]
 
+    def void_after(self, log: int) -> int | None:
+        row = self._sql.one(
+            """SELECT last FROM log JOIN void ON void.log = log.id AND void.author = log.author
+            WHERE log.n = ?""",
+            (log,),
+        )
+        return None if row is None else int(row[0])
+
     def cut(self, log: int) -> int | None:
         row = self._sql.one("SELECT last FROM cut WHERE log = ?", (log,))
         return None if row is None else int(row[0])
 
     def counts_until(self, log: int) -> int | None:
-        row = self._sql.one(
-            """SELECT min(last) FROM (
-                SELECT void.last AS last FROM log
-                JOIN void ON void.log = log.id AND void.author = log.author WHERE log.n = ?1
-                UNION ALL SELECT last FROM cut WHERE log = ?1)""",
-            (log,),
-        )
-        return None if row is None or row[0] is None else int(row[0])
+        ends = [end for end in (self.void_after(log), self.cut(log)) if end is not None]
+        return min(ends, default=None)
 
     def erased(self, log: int, seqs: Iterable[int]) -> set[int]:
         sql = "SELECT 1 FROM erased WHERE id = ?"
