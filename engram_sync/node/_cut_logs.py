@@ -109,6 +109,16 @@ class CutLogs:
             engrams |= {record.engram for record in tx.records(log.n, first, last)}
         return engrams
 
+    def wrong(self, tx: Transaction) -> list[str]:
+        """What the store keeps otherwise than it follows, a sentence each."""
+        said: dict[int, int] = {}
+        for scope in self._ledger.scopes():
+            limits = {log.n: self.limit(tx, log) for log in self._of(scope)}
+            said |= {n: limit for n, limit in limits.items() if limit < SEQ_MAX}
+        kept = tx.cuts()
+        different = {n for n in said.keys() | kept.keys() if said.get(n) != kept.get(n)}
+        return [f"what is cut off of log {n} is kept otherwise" for n in sorted(different)]
+
     def limit(self, tx: Transaction, log: LogState) -> int:
         """The last position of a log that counts; ``SEQ_MAX`` for all of it."""
         history = StoredHistory(tx, self._ledger)

@@ -81,7 +81,7 @@ class WritePath:
         self.materialiser = Materialiser(self.authors)
         self._storing = Storing(self.ledger, self.materialiser, clock, key.public)
         self.own = OwnLogs(self.ledger, key.public, entropy)
-        self._cuts = CutLogs(self.ledger, self.charters, self.materialiser, self.own.end)
+        self.cuts = CutLogs(self.ledger, self.charters, self.materialiser, self.own.end)
         self._proven = True
         """Whether this is certainly the only continuation of what the store held before."""
         self._touched: set[bytes] = set()
@@ -108,7 +108,7 @@ class WritePath:
                 if proven:
                     self.own.resume(log)
         self.newer.load(reader, scopes)
-        self._cuts.load(scopes)
+        self.cuts.load(scopes)
 
     def read_sealed(self, scopes: Iterable[bytes]) -> None:
         """Have the positions of the sealed logs of these scopes in their views from now on."""
@@ -365,7 +365,7 @@ class WritePath:
             self.purge_due = True
             self.erased_here |= isinstance(batch, AuthoredBatch)
         arrivals = self._storing.store(tx, batch)
-        self._changed(batch.log.scope, self._cuts.follow(tx, batch))
+        self._changed(batch.log.scope, self.cuts.follow(tx, batch))
         return arrivals
 
     # -- derived state -----------------------------------------------------------------------

@@ -168,6 +168,10 @@ class Reader(Protocol):
         """The last position of log ``log`` that leaders let count; None when nothing is cut off."""
         ...
 
+    def cuts(self) -> dict[int, int]:
+        """``cut`` of every log of which something is cut off, by its number."""
+        ...
+
     def counts_until(self, log: int) -> int | None:
         """The last position of log ``log`` that counts; None when nothing is void or cut off."""
         ...

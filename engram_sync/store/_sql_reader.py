@@ -219,6 +219,9 @@ class SqlReader(SqlElements):
         row = self._sql.one("SELECT last FROM cut WHERE log = ?", (log,))
         return None if row is None else int(row[0])
 
+    def cuts(self) -> dict[int, int]:
+        return {int(row[0]): int(row[1]) for row in self._sql.all("SELECT log, last FROM cut")}
+
     def counts_until(self, log: int) -> int | None:
         ends = [end for end in (self.void_after(log), self.cut(log)) if end is not None]
         return min(ends, default=None)

@@ -12,6 +12,7 @@ from engram_sync.node._refused_logs import restate
 from engram_sync.store import Reader, Transaction
 from engram_wire import Rejection
 
+from .test_cut_off import here, revoked, say
 from .test_owed import lose
 from .village import MemoryPremises, Village, agreement
 
@@ -99,6 +100,7 @@ async def sealed(village: Village) -> None:
             lambda tx: restate(core.path, tx, scope=scope, rejection=rejection, now_ms=now_ms)
         )
         await agreement(a, b)
+        await say(a, revoked(b, here(b)))
 
 
 def columns(reader: Reader) -> Iterator[tuple[str, str, str]]:
