@@ -12,8 +12,8 @@ from engram_sync.log import MissingDependencyError
 from engram_sync.node._connection import Connection, Ingested, Work
 from engram_sync.node._core import Core
 from engram_sync.node._inbox import Received
-from engram_sync.node._joining import admit, present
-from engram_sync.node._pages import read_credentials, read_page
+from engram_sync.node._joining import admit, credentials_of, present
+from engram_sync.node._pages import read_page
 from engram_sync.node._payloads import owed_of, payloads_of, take_payloads
 from engram_sync.node._places import Families, places
 from engram_sync.node._refused_logs import restate
@@ -161,9 +161,7 @@ class Answering:
                 await self._own_log(connection, effect)
                 return []
             case CollectCredentials(scope):
-                number = self._scopes[scope].number
-                authorities = self._core.path.authorities(scope)
-                found = await self._core.read(lambda r: read_credentials(r, number, authorities))
+                found = await credentials_of(self._core, scope)
                 return exchange.on_credentials(scope, found)
             case Present(request):
                 with suppress(WireError):

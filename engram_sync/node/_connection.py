@@ -42,6 +42,7 @@ from engram_wire import (
     MESSAGE_DEADLINE_S,
     NEED_DATA,
     CloseCode,
+    Credentials,
     Established,
     Goodbye,
     JoinRequest,
@@ -313,7 +314,12 @@ class Connection:
 
     async def _perform_from(self, work: Awaitable[list[Effect]]) -> None:
         try:
-            self.perform(await work)
+            for effect in await work:
+                if isinstance(effect, Send) and isinstance(effect.message, Credentials):
+                    # There is no limit to the members of a scope: a page goes when there is room.
+                    while self._outbound_bytes > OUTBOUND_ROOM_BYTES:
+                        await self._waited("room")
+                self.perform([effect])
         except WireError as error:
             self.close(error.code, str(error))
         except EngramError as error:

@@ -1,7 +1,7 @@
 """Invite, admit, join: how a node becomes a member of an agent."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from engram_sync.errors import (
@@ -122,10 +122,18 @@ async def admit(core: Core, connection: Connection, request: JoinRequest) -> Joi
                 drafts = revoke_drafts(connection.peer, ends, label)
             drafts.append(admit_draft(verdict.admit, label))
             core.path.write(tx, scope, drafts, LogDomain.MEMBERS)
-        credentials = read_credentials(tx, row.n, core.path.charters.of(scope).authorities())
-        return JoinResponse(accepted=True, secret=row.secret, credentials=credentials)
+        return JoinResponse(accepted=True, secret=row.secret)
 
-    return await core.write(job)
+    response = await core.write(job)
+    if not response.accepted:
+        return response
+    return replace(response, credentials=await credentials_of(core, request.scope))
+
+
+async def credentials_of(core: Core, scope: bytes) -> tuple[Credential, ...]:
+    """The membership records that show who is a member of ``scope``; read beside the writer."""
+    number, authorities = core.scopes[scope].number, core.path.authorities(scope)
+    return await core.read(lambda reader: read_credentials(reader, number, authorities))
 
 
 def shown_label(label: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from engram_sync.log import Ledger, LogState
 from engram_sync.memory import Authors
-from engram_sync.node._pages import MEMBERSHIP_RUNS_MAX
+from engram_sync.node._pages import all_runs
 from engram_sync.store import LogRow, Reader, ScopeRow
 from engram_sync.trust import Charters
 from engram_wire import ClockEntry, LogDomain
@@ -100,7 +100,7 @@ def _load_charter(
 ) -> None:
     """Apply the stored membership records again, in the order in which they arrived."""
     members = {row.n: row for row in logs if row.domain == LogDomain.MEMBERS}
-    runs = [run for n in members for run in reader.runs_of(n, 0, MEMBERSHIP_RUNS_MAX)]
+    runs = [run for n in members for run in all_runs(reader, n)]
     done = {n: row.base for n, row in members.items()}
     for run in sorted(runs):
         for n, first, last in authors.pieces(reader, run.log, run.first, run.last):

@@ -197,7 +197,7 @@ class Node(MemoryCalls):
         try:
             async with self._sharing.for_duration() as network:
                 with trio.move_on_after(JOIN_S) as deadline:
-                    await redeem(core, network, parsed)
+                    await redeem(core, network, parsed, deadline)
                 if deadline.cancelled_caught:
                     raise DeadlineError(f"the issuer did not answer within {JOIN_S:g} s")
         except (DegradedError, DeadlineError):

@@ -3,7 +3,7 @@
 Arrival order is causal order, because nothing is stored before what it depends on.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from engram_sync.node._limits import PAGE_BYTES
@@ -21,8 +21,6 @@ from engram_wire import (
     record_bytes,
 )
 
-MEMBERSHIP_RUNS_MAX = 65_536
-"""Membership runs read per leader's log; a charter with more admissions needs seals first."""
 RUNS_PER_READ = 256
 """Runs looked at in one query; a run of one record costs as much to look at as one of 256."""
 
@@ -125,6 +123,14 @@ def _start(reader: Reader, scope: int, logs: Iterable[LogRow], known: Mapping[by
     return first - 1
 
 
+def all_runs(reader: Reader, log: int) -> Iterator[RunRow]:
+    """Every run of a log, in order."""
+    after = 0
+    while runs := reader.runs_of(log, after, RUNS_PER_READ):
+        yield from runs
+        after = runs[-1].last
+
+
 def read_credentials(
     reader: Reader, scope: int, leaders: Collection[bytes]
 ) -> tuple[Credential, ...]:
@@ -137,7 +143,7 @@ def read_credentials(
         for row in reader.logs()
         if row.scope == scope and row.domain == LogDomain.MEMBERS and row.author in leaders
     }
-    runs = [run for n in logs for run in reader.runs_of(n, 0, MEMBERSHIP_RUNS_MAX)]
+    runs = [run for n in logs for run in all_runs(reader, n)]
     frames = _Frames(reader, {})
     for run in sorted(runs):
         frames.add(logs[run.log], run, run.first)

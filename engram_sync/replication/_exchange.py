@@ -89,7 +89,7 @@ class Exchange:
         self._known = Counterpart(peer, session, scopes)
         self._asking = Asking(self._known, remembered or {})
         self._serving = Serving(self._known)
-        self._joining = Joining()
+        self.joining = Joining()
         self._opened_at = now
         self.heard_at = now
         """When the last bytes arrived."""
@@ -112,7 +112,7 @@ class Exchange:
 
     def join(self, request: JoinRequest) -> list[Effect]:
         """Present an invite; the answer comes as a ``Joined`` effect."""
-        return self._joining.begin(request)
+        return self.joining.begin(request)
 
     def probe(self, nonce: int, now: float) -> list[Effect]:
         """Ask the peer for its present summaries."""
@@ -285,14 +285,14 @@ class Exchange:
         dead_s = self._intervals.dead_s
         if now >= self.heard_at + dead_s:
             return [Close(CloseCode.TIMEOUT, f"nothing heard for {dead_s:g} s")]
-        if not self.shared() and not self._joining.waits and now >= self._opened_at + STRANGER_S:
+        if not self.shared() and not self.joining.waits and now >= self._opened_at + STRANGER_S:
             return [Close(CloseCode.STRANGER, "no scope in common")]
         return self.probe(0, now) if now >= self._probe_at() else []
 
     def next_deadline(self) -> float:
         """When ``on_tick`` must be called at the latest."""
         deadline = min(self._probe_at(), self.heard_at + self._intervals.dead_s)
-        if not self.shared() and not self._joining.waits:
+        if not self.shared() and not self.joining.waits:
             deadline = min(deadline, self._opened_at + STRANGER_S)
         return deadline
 
@@ -327,8 +327,8 @@ class Exchange:
             case Pong():
                 return self._on_pong_untrusted(message)
             case JoinRequest() | JoinResponse() | Credentials():
-                self._opened_at = now if self._joining.waits else self._opened_at
-                return self._joining.take_untrusted(message)
+                self._opened_at = now if self.joining.waits else self._opened_at
+                return self.joining.take_untrusted(message)
             case Extension(name, mandatory):
                 if mandatory:
                     raise VersionError(f"the peer needs the extension {name!r}")

@@ -30,6 +30,11 @@ class Joining:
     _pages: list[Credentials] = field(default_factory=list[Credentials])
     """What has come of it so far."""
 
+    @property
+    def pages(self) -> int:
+        """How many messages of the answer have come."""
+        return len(self._pages)
+
     def begin(self, request: JoinRequest) -> list[Effect]:
         """Present an invite."""
         self.waits = True

@@ -27,7 +27,7 @@ WITHDRAWN_MAX = 64
 SUMMARIES_AT_ONCE = 1_024
 """Scopes of which one Ping or Pong tells: 122 KB.  Of more, the next ones follow in the next."""
 CREDENTIAL_PAGES_MAX = 64
-"""Messages full of membership records that are taken before an answer: 64 MB, some 160,000
+"""Messages full of membership records that are taken before an answer: 57 MB, some 160,000
 admissions."""
 CREDENTIALS_BYTES = 896 << 10
 """Membership records in one message of their own."""

@@ -1,7 +1,10 @@
 """Becoming a member: by one token, once, whatever interrupts it."""
 
+from functools import partial
+
 import pytest
 import trio
+from nacl.bindings import crypto_sign_seed_keypair
 from trio.testing import MockClock
 
 from engram_sync.errors import (
@@ -11,7 +14,9 @@ from engram_sync.errors import (
     RemoteError,
     UsageError,
 )
-from engram_sync.node import Node
+from engram_sync.node import Node, _connection, _redeeming
+from engram_sync.replication import _joining
+from engram_sync.trust import Admit, MemberRole, admit_draft
 
 from .speaker import Speaker
 from .village import MemoryPremises, Village, agree, agreement, all_synced, contents, peer_of
@@ -266,3 +271,27 @@ async def test_a_secret_that_the_charter_does_not_commit_to_is_not_taken(
         await core.write(lambda tx: tx.update_scope(row._replace(secret=bytes(32))))
         with pytest.raises(RemoteError, match="charter commits to"):
             await b.join(await a.invite())
+
+
+async def test_a_join_shows_any_number_of_admissions_page_by_page(
+    village: Village, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A page of a few admissions, and room for three of them on their way.
+    monkeypatch.setattr(_joining, "CREDENTIALS_BYTES", 16 << 10)
+    monkeypatch.setattr(_connection, "OUTBOUND_ROOM_BYTES", 32 << 10)
+    monkeypatch.setattr(_connection, "OUTBOUND_BYTES_MAX", 64 << 10)
+    monkeypatch.setattr(_redeeming, "PAGE_FRAMES", 1)
+    async with village.open("a") as a, village.open("b") as b:
+        scope, core = a._core.facts.agent_scope, a._core
+        keys = [crypto_sign_seed_keypair(bytes((n % 256, n // 256)) * 16)[0] for n in range(1, 601)]
+        for first in range(0, len(keys), 50):
+            drafts = [
+                admit_draft(Admit(key, MemberRole.MEMBER, scope), "crowd")
+                for key in keys[first : first + 50]
+            ]
+            await core.write(partial(core.path.write, scope=scope, drafts=drafts, domain=1))
+        await b.join(await a.invite())
+        await a.remember("for all of them")
+        await agreement(a, b)
+        assert len(b._core.path.members(scope)) == 602
+        assert await contents(b) == ["for all of them"]
