@@ -220,6 +220,17 @@ def test_the_pieces_do_not_change_the_events_of_damaged_input_either(data: st.Da
     assert events_in_pieces(responder, bytes(stream), cuts) == whole
 
 
+def test_a_message_is_begun_until_all_of_it_has_arrived() -> None:
+    pair = established()
+    data = pair.a.send(Ping(1), timestamp_ms=NOW_MS)
+    begun = [pair.b.within_message]
+    for byte in data:
+        pair.b.receive_data(bytes((byte,)))
+        drain(pair.b)
+        begun.append(pair.b.within_message)
+    assert begun == [False, *(True for _ in data[1:]), False]
+
+
 def test_sessions_share_nothing() -> None:
     pair = established()
     twin = copy.deepcopy(pair)
