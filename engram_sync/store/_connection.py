@@ -113,8 +113,20 @@ def open_memory(name: str) -> Connection:
 
     The database lives as long as any connection to it.
     """
-    place = f"file:/{name}?vfs=memdb"
-    connection = connect(place, flags=READ_WRITE | CREATE | URI)
-    _configure(connection)
+    connection = _connect_memory(name)
     migrate(connection, name)
+    return connection
+
+
+def copy_memory(source: Connection, to: str) -> Connection:
+    """Make the in-memory database ``to`` hold what ``source`` does; returns a connection to it."""
+    target = _connect_memory(to)
+    with target.backup("main", source, "main") as backup:
+        backup.step()
+    return target
+
+
+def _connect_memory(name: str) -> Connection:
+    connection = connect(f"file:/{name}?vfs=memdb", flags=READ_WRITE | CREATE | URI)
+    _configure(connection)
     return connection

@@ -6,6 +6,7 @@ twice, under right clocks and under wild ones.
 """
 
 import argparse
+import gc
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -27,6 +28,8 @@ from ._twin_defects import TWIN_DEFECTS
 from ._twins import TwinOutcome, run_twins
 
 SEEDS_TO_FIND_A_DEFECT = 200
+COLLECT_EVERY = 100_000
+"""New objects after which a process looks for garbage."""
 BLOCK = 25
 """Seeds that one process runs before it is asked again."""
 
@@ -142,4 +145,7 @@ def find_defects(first: int) -> int:
 
 
 if __name__ == "__main__":
+    # A history makes little that refers to itself: looking for it took an eighth of the time.
+    gc.freeze()
+    gc.set_threshold(COLLECT_EVERY)
     sys.exit(main())

@@ -302,6 +302,10 @@ class Home:
 
         await self.job(work)
 
+    async def owes(self) -> bool:
+        """Whether a payload is owed here."""
+        return bool(await self.store.read(lambda reader: owed_of(reader, self.scope, 1)))
+
     async def answers(self, other: "Home") -> list[tuple[bytes, int, bytes]]:
         """Of the payloads owed here, those that another home holds."""
         owed = await self.store.read(lambda reader: owed_of(reader, self.scope, 10_000))
@@ -315,7 +319,8 @@ class Home:
     async def ask(self, other: "Home") -> int:
         """Ask another home for what is owed here; returns how much came."""
         came = await self.answers(other)
-        await self.job(lambda tx: take_payloads(tx, self.path, self.world.scope, came))
+        if came:
+            await self.job(lambda tx: take_payloads(tx, self.path, self.world.scope, came))
         return len(came)
 
     # -- sending and receiving ---------------------------------------------------------------

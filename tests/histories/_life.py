@@ -170,14 +170,16 @@ class Village:
         Raises:
             Disagreement: It never ends.
         """
-        for _ in range(ROUNDS_MAX):
+        for rounds in range(ROUNDS_MAX):
             came = 0
             for place, home in enumerate(self.homes):
                 source = self.homes[place - 1]
                 missing = await home.missing(await source.offers())
-                await home.receive(await source.parcels(missing))
-                # Whoever let go of a value, somebody else may hold it.
-                came += sum([await home.ask(other) for other in self.homes])
+                if missing or not rounds:
+                    await home.receive(await source.parcels(missing))
+                if await home.owes():
+                    # Whoever let go of a value, somebody else may hold it.
+                    came += sum([await home.ask(other) for other in self.homes])
             self.outcome.fetched += came
             clocks = {(await home.digests())[0] for home in self.homes}
             if len(clocks) == 1 and not came and not await self.askable():
@@ -191,8 +193,8 @@ class Village:
         """
         count = 0
         for home in self.homes:
-            for other in self.homes:
-                count += len(await home.answers(other))
+            if await home.owes():
+                count += sum([len(await home.answers(other)) for other in self.homes])
         return count
 
     async def join_late(self) -> None:
@@ -214,15 +216,15 @@ class Village:
                 MemoryStore.discard(f"{self.world.run}-{home.name}{suffix}")
 
 
-async def check(village: Village, home: Home) -> None:
-    """Check what one home shows against what it has seen so far.
+async def check(village: Village, home: Home) -> list[Look]:
+    """Check what one home shows against what it has seen so far; returns that.
 
     Raises:
         Disagreement: It shows something else.
     """
     world = village.world
-    for engram in ENGRAMS:
-        look = await home.look(engram)
+    looks = [await home.look(engram) for engram in ENGRAMS]
+    for engram, look in zip(ENGRAMS, looks, strict=True):
         if engram not in world.oracles:
             same(look.elements, [], "an engram that nobody wrote")
             continue
@@ -238,6 +240,7 @@ async def check(village: Village, home: Home) -> None:
         for element in look.elements:
             check_value(world, home, look, element)
     await village.text.check(home)
+    return looks
 
 
 def check_value(world: LifeWorld, home: Home, look: Look, element: Element) -> None:
@@ -256,16 +259,13 @@ def check_value(world: LifeWorld, home: Home, look: Look, element: Element) -> N
 
 async def judge(village: Village) -> None:
     """Check every home, and that all of them agree on names, clocks and digests."""
-    first = village.homes[0]
-    expected = await first.digests()
     same(await village.askable(), 0, "payloads are owed that somebody holds")
-    for home in village.homes:
-        await check(village, home)
-        clock, digest = await home.digests()
+    found = [(home, await home.digests(), await check(village, home)) for home in village.homes]
+    _, expected, first = found[0]
+    for home, (clock, digest), looks in found:
         same(clock, expected[0], f"{home.name} has another clock")
         same(digest, expected[1], f"{home.name} has another digest")
-        for engram in ENGRAMS:
-            mine, theirs = await home.look(engram), await first.look(engram)
+        for mine, theirs in zip(looks, first, strict=True):
             same(mine.elements, theirs.elements, f"{home.name} holds other elements")
     village.text.readers.agree()
 
