@@ -39,10 +39,10 @@ SUBSCRIPTIONS_MAX = 2
 """Requests of one peer for the same scope: each remembers where the peer is in every log.  One is
 enough; another one may begin before the first is over."""
 QUESTIONS_MAX = 8_192
-"""Probes of one peer that it has not answered.  Each is a few hundred bytes here, and an honest
-peer answers all of them before it asks us anything else."""
+"""Probes of one peer that it has not answered, a few hundred bytes each; more wait their turn."""
 ANNOUNCEMENTS_MAX = 65_536
-"""Logs one peer may announce for one request; far above the clock of a healthy scope."""
+"""Logs that a peer announces for one request on one connection: 16 MB here.  Of a scope with more,
+the others come over the next connection."""
 DISAGREEMENTS_MAX = 2
 """Comparisons in a row that must find a difference before a request starts anew; one may simply
 have crossed a push."""
@@ -69,10 +69,10 @@ RANGE_DEPTH_MAX = 8
 """Times a range can be split: 16^8 is far more logs than a node can hold."""
 RANGES_ASKED_MAX = 16_384
 """Ranges compared for one request: three times what two sets of 250,000 logs without one in common
-take.  A second of work here, for a megabyte from the peer."""
+take.  A second of work here, for a megabyte from the peer.  What was not compared is sent whole."""
 POSITIONS_MAX = 1 << 18
 """Positions that a peer may name in answer to them, for all requests together: 50 MB of memory
-here, and as many logs as can be compared."""
+here.  What it does not get to name is sent to it whole."""
 SILENT_S = 2.0
 """A peer that was asked and says nothing for this time is not known to agree any more."""
 TAKEN_BACKOFF_S = 20.0

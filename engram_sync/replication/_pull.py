@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
-from engram_sync.replication._effects import Effect, Ingest, Send, Survey
+from engram_sync.replication._effects import Close, Effect, Ingest, Send, Survey
 from engram_sync.replication._limits import (
     ANNOUNCEMENTS_MAX,
     CLOCK_INLINE_MAX,
@@ -18,6 +18,7 @@ from engram_wire import (
     CLOCK_ENTRIES_MAX,
     Announcement,
     ClockEntry,
+    CloseCode,
     Credential,
     LimitError,
     ProtocolError,
@@ -192,7 +193,7 @@ class Pull:
         """Take one response with data; its frame goes to the store.
 
         Raises:
-            WireError: The peer announces a log twice or too many logs.
+            WireError: The peer announces a log twice.
         """
         self.ranges = self.question = None
         for announcement in response.announcements:
@@ -202,7 +203,8 @@ class Pull:
                 )
             self.announcements[announcement.ref] = announcement
         if len(self.announcements) > ANNOUNCEMENTS_MAX:
-            raise LimitError(f"more than {ANNOUNCEMENTS_MAX} logs announced for one request")
+            # What has come stays, so the next connection needs to tell only of the others.
+            return [Close(CloseCode.BUSY, "that many logs go over several connections")]
         if response.status is SyncStatus.COMPLETE:
             self.state = PullState.COMPLETE
         if response.frame is None:

@@ -12,7 +12,6 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from engram_sync.replication._limits import (
-    POSITIONS_MAX,
     RANGE_DEPTH_MAX,
     RANGE_ITEMS_MAX,
     RANGES_ASKED_MAX,
@@ -148,18 +147,13 @@ class Reconciliation:
         """What the peer holds, as far as it has said."""
 
     def ask(self) -> tuple[Range, ...]:
-        """The next ranges to compare; none when all is known.
-
-        Raises:
-            WireError: The peer's answers lead to more questions than honest ones can.
-        """
-        while self._open and len(self._asked) < RANGES_PER_MESSAGE:
+        """The next ranges to compare; none when all is known, or as much as is asked for."""
+        room = min(RANGES_PER_MESSAGE, RANGES_ASKED_MAX - self._count)
+        while self._open and len(self._asked) < room:
             self._asked.append(self._open.popleft())
         # Parts of one range and of the next level meet here; the wire wants them in order.
         self._asked.sort(key=lambda item: item.lower)
         self._count += len(self._asked)
-        if self._count > RANGES_ASKED_MAX:
-            raise LimitError(f"more than {RANGES_ASKED_MAX} ranges to compare")
         return tuple(self._mine.range(item.lower, item.upper) for item in self._asked)
 
     def answered_untrusted(self, answers: Sequence[RangeAnswer]) -> None:
@@ -178,8 +172,13 @@ class Reconciliation:
                 self._split_untrusted(item, answer.parts)
             else:
                 self._listed_untrusted(item, answer.entries)
-        if len(self.theirs) > POSITIONS_MAX:
-            raise LimitError(f"more than {POSITIONS_MAX} positions")
+
+    def stop(self) -> None:
+        """Ask no more: of what was not compared, the peer counts as holding nothing.
+
+        It is sent that again, which costs both of them, and neither of them the connection.
+        """
+        self._open.clear()
 
     def _listed_untrusted(self, item: _Open, entries: tuple[ClockEntry, ...]) -> None:
         logs = [entry.log for entry in entries]

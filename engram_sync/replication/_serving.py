@@ -71,6 +71,8 @@ class Serving:
         """Requests that were served once and then refused, oldest first."""
         self._comparisons: dict[int, _Comparison] = {}
         self._probes: dict[int, _Probed] = {}
+        self._waiting: dict[int, None] = {}
+        """Requests about whose logs there is more to ask than may be open at once."""
         self._next_probe = 1
         self._serials = itertools.count()
         """No two feeds of a connection share one, so no page can end up in another feed."""
@@ -152,7 +154,7 @@ class Serving:
             raise ProtocolError(f"no ranges of request {message.request} were asked for")
         comparison.ranges.answered_untrusted(message.answers)
         if sum(len(item.ranges.theirs) for item in self._comparisons.values()) > POSITIONS_MAX:
-            raise LimitError(f"more than {POSITIONS_MAX} positions")
+            comparison.ranges.stop()
         view = self._peer.readable(comparison.scope)
         if view is None:
             return self.refuse(message.request)
@@ -224,15 +226,22 @@ class Serving:
     def _probe(self, feed: Feed) -> list[Effect]:
         effects: list[Effect] = []
         for search in feed.questions():
+            if len(self._probes) >= QUESTIONS_MAX:
+                self._waiting[feed.request] = None
+                break
             number = self._next_probe
             self._next_probe += 1
             probed = _Probed(feed.request, feed.serial, search.log, search.ask())
             self._probes[number] = probed
             search.asking = True
             effects.append(Send(Probe(number, feed.scope, probed.log, probed.seqs)))
-        if len(self._probes) > QUESTIONS_MAX:
-            raise LimitError(f"more than {QUESTIONS_MAX} questions without an answer")
         return effects
+
+    def _ask_on(self) -> list[Effect]:
+        """Ask what waited for a question to be answered."""
+        waiting, self._waiting = self._waiting, {}
+        feeds = [feed for feed in map(self._feeds.get, waiting) if feed is not None]
+        return [effect for feed in feeds for effect in self._probe(feed)]
 
     def probe_answered_untrusted(self, message: ProbeResponse) -> list[Effect]:
         """The peer named the heads it was asked for: look them up here.
@@ -243,15 +252,16 @@ class Serving:
         probed = self._probes.pop(message.number, None)
         if probed is None or len(message.heads) != len(probed.seqs):
             raise ProtocolError(f"no question {message.number} for {len(message.heads)} heads")
+        more = self._ask_on()
         feed = self._feeds.get(probed.request)
         if feed is None or feed.serial != probed.feed:
-            return []
+            return more
         heads = tuple(
             ClockEntry(probed.log, seq, head)
             for seq, head in zip(probed.seqs, message.heads, strict=True)
             if head is not None
         )
-        return [Place(feed.request, feed.scope, heads, feed.serial, probed.seqs, probed.log)]
+        return [*more, Place(feed.request, feed.scope, heads, feed.serial, probed.seqs, probed.log)]
 
     # -- feeding -----------------------------------------------------------------------------
 

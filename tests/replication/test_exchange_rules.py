@@ -199,7 +199,9 @@ def test_credentials_that_do_not_fit_one_message_go_ahead_in_pages() -> None:
         joiner.on_message_untrusted(page, 0.0)
 
 
-def test_a_peer_may_announce_many_logs_and_not_more(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_peer_that_announces_more_logs_than_are_kept_goes_on_over_another_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     from engram_sync.replication import _pull
 
     monkeypatch.setattr(_pull, "ANNOUNCEMENTS_MAX", 3)
@@ -207,8 +209,9 @@ def test_a_peer_may_announce_many_logs_and_not_more(monkeypatch: pytest.MonkeyPa
     exchange = pair.exchange(pair.a)
     logs = [Announcement(ref, 0, B, bytes([ref]) * 16) for ref in range(4)]
     exchange.on_message_untrusted(SyncResponse(1, SyncStatus.DATA, tuple(logs[:3])), 0.0)
-    with pytest.raises(LimitError):
-        exchange.on_message_untrusted(SyncResponse(1, SyncStatus.DATA, (logs[3],)), 0.0)
+    (end,) = exchange.on_message_untrusted(SyncResponse(1, SyncStatus.DATA, (logs[3],)), 0.0)
+    assert isinstance(end, Close)
+    assert end.code is CloseCode.BUSY
 
 
 def test_frames_of_one_batch_are_acknowledged_together() -> None:
