@@ -32,6 +32,7 @@ from engram_sync.observe import Log, printable
 from engram_sync.replication import ScopeView
 from engram_sync.results import Scope
 from engram_sync.store import Reader, Store, Transaction
+from engram_sync.trust import Member
 
 T = TypeVar("T")
 log = Log("node")
@@ -56,6 +57,11 @@ class Facts:
     def agent_scope(self) -> bytes:
         """The agent that this node writes for."""
         return self.current[Scope.AGENT]
+
+    def shared(self) -> list[bytes]:
+        """The current scopes that leave this node; the agent last, whose word counts most."""
+        others = (kind for kind in self.current if kind not in (Scope.INSTANCE, Scope.AGENT))
+        return [self.current[kind] for kind in (*sorted(others), Scope.AGENT)]
 
 
 @dataclass(slots=True, eq=False)
@@ -233,6 +239,23 @@ class Core:
             )
 
     # -- waiting for change ------------------------------------------------------------------
+
+    def company(self) -> dict[bytes, Member]:
+        """Everybody else in the current scopes; as the agent has it, where several know a key."""
+        scopes = self.facts.shared()
+        found = {member.key: member for scope in scopes for member in self.path.members(scope)}
+        found.pop(self.key.public, None)
+        return found
+
+    def label(self, key: bytes) -> str:
+        """What somebody in the current scopes is called; empty when nothing says it."""
+        labels = [self.path.label(scope, key) for scope in self.facts.shared()]
+        return next(filter(None, reversed(labels)), "")
+
+    def readers(self) -> frozenset[bytes]:
+        """Everybody else for whom something of the current scopes may leave."""
+        views = [self.scopes[scope] for scope in self.facts.shared()]
+        return frozenset({key for view in views for key in view.readers} - {self.key.public})
 
     def announce_change(self) -> None:
         """Wake whoever waits for something visible to change."""

@@ -160,8 +160,7 @@ class Node(MemoryCalls):
         """
         core = self._core
         async with self._sharing.for_duration() as network:
-            members = core.scopes[core.facts.agent_scope].readers - {core.key.public}
-            return await Sync(core, network, frozenset(members)).run(timeout_s)
+            return await Sync(core, network, core.readers()).run(timeout_s)
 
     async def invite(self, *, ttl_s: float = 900.0, role: str = "member", uses: int = 1) -> str:
         """A token that admits another node to this agent; whoever holds it can join.
@@ -223,7 +222,7 @@ class Node(MemoryCalls):
         )
 
     async def peers(self) -> Sequence[PeerStatus]:
-        """Every other member of this agent."""
+        """Every other member of this agent, and of the other scopes in use."""
         return await peers(self._core, self._sharing)
 
     async def status(self) -> Status:

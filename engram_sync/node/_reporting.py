@@ -26,6 +26,7 @@ from engram_sync.observe import printable
 from engram_sync.replication import Accord, ScopeView
 from engram_sync.results import Fork, Identity, LetGo, PeerStatus, ScopeStatus, Status, WriterStatus
 from engram_sync.store import Reader, ScopeRow
+from engram_sync.trust import Member
 
 
 def identity(core: Core) -> Identity:
@@ -42,23 +43,18 @@ def identity(core: Core) -> Identity:
 
 
 async def peers(core: Core, sharing: Sharing) -> list[PeerStatus]:
-    """Every other member of the current agent, sorted by node id."""
+    """Every other member of the current scopes, sorted by node id."""
     await hear(core, sharing.network)
     return _peers(core, sharing)
 
 
 def _peers(core: Core, sharing: Sharing) -> list[PeerStatus]:
-    members = core.path.members(core.facts.agent_scope)
-    found = [
-        _peer(core, sharing, member.key, member.role.name.lower())
-        for member in members
-        if member.key != core.key.public
-    ]
+    found = [_peer(sharing, member) for member in core.company().values()]
     return sorted(found, key=lambda peer: peer.node)
 
 
-def _peer(core: Core, sharing: Sharing, key: bytes, role: str) -> PeerStatus:
-    network = sharing.network
+def _peer(sharing: Sharing, member: Member) -> PeerStatus:
+    network, key = sharing.network, member.key
     connection = network.connections.get(key)
     memory = network.memory.get(key)
     contact = network.table.contact_of(key)
@@ -75,8 +71,8 @@ def _peer(core: Core, sharing: Sharing, key: bytes, role: str) -> PeerStatus:
         error = why_not(connection.exchange.accord()) or refused or error
     return PeerStatus(
         node=node_text(key),
-        label=printable(core.path.label(core.facts.agent_scope, key)),
-        role=role,
+        label=printable(member.label),
+        role=member.role.name.lower(),
         connected=connection is not None,
         via=via,
         address=address,
@@ -176,13 +172,13 @@ def _writers(core: Core, sharing: Sharing) -> Iterator[WriterStatus]:
     waiting: Counter[bytes] = Counter()
     for connection in sharing.network.connections.values():
         waiting.update(connection.waiting_of())
-    now, scope = trio.current_time(), core.facts.agent_scope
+    now = trio.current_time()
     accounts = [(key, a) for key, a in core.quotas.accounts.items() if a.records or a.work_s >= 1]
     most = nlargest(WRITERS_TOLD_MAX, accounts, key=lambda one: (one[1].record_bytes, one[0]))
     for key, account in most:
         yield WriterStatus(
             node=node_text(key),
-            label=printable(core.path.label(scope, key)),
+            label=printable(core.label(key)),
             records=account.records,
             record_bytes=account.record_bytes,
             work_ms=round(account.work_s * 1000),

@@ -145,7 +145,7 @@ class Sharing:
                 self._core.announce_change()
 
     def _alone(self) -> bool:
-        others = self._core.scopes[self._core.facts.agent_scope].readers - {self._core.key.public}
+        others = self._core.readers()
         return bool(others) and others.isdisjoint(self.network.connections)
 
     def _contradictions(self) -> list[str]:

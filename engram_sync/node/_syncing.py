@@ -125,7 +125,7 @@ class Sync:
             state, detail = SyncState.PARTIAL, f"{len(good)} of {len(peers)} peers agree"
         else:
             state = SyncState.MERGED if merged else SyncState.CLEAN
-        owed = self.core.scopes[self.core.facts.agent_scope].owed
+        owed = sum(self.core.scopes[scope].owed for scope in self.core.facts.shared())
         if good and owed:
             lack = f"values that have not arrived, see status: {owed:,}"
             detail = f"{detail}; {lack}" if detail else lack
@@ -146,10 +146,9 @@ class Sync:
             detail = why_not(peer.accord()) or "connected, but not everything agreed in time"
         else:
             state, detail = SyncState.FAILED, self._why_unreachable(peer.key)
-        label = self.core.path.label(self.core.facts.agent_scope, peer.key)
         return PeerSync(
             node=node_text(peer.key),
-            label=printable(label),
+            label=printable(self.core.label(peer.key)),
             state=state,
             received=peer.received,
             sent=peer.sent,

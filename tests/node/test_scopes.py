@@ -50,6 +50,10 @@ async def test_a_node_may_belong_to_a_scope_of_every_kind_beside_its_agent(
 
         await until(arrived)
         await agreement(a, b)
+        # Whom it shares nothing else with is a peer too.
+        assert [(p.label, p.role) for p in await c.peers()] == [("a", "leader")]
+        assert sorted(p.label for p in await a.peers()) == ["b", "c"]
+        assert ((await c.sync()).state, (await c.status()).sync) == ("clean", "synced")
         assert await shown(c) == {(kind, "for many")}
         assert await shown(b) == {(Scope.AGENT, "for us")}
         # Nobody became another agent by it, and each of the two writes for itself.
