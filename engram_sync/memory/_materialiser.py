@@ -216,19 +216,10 @@ class Materialiser:
                 by_engram.setdefault(stored.record.engram, []).append(stored)
         for engram, changed in by_engram.items():
             known = tx.engram(scope, engram)
-            if known is None:
-                continue
-            batch.tally.count(standing_of(tx, self._authors, known), -1)
-            if known.digest is None:
-                row: EngramRow | None = self._plain_row(known, changed[-1])
-            elif any(s.record.shape[0] == RecordKind.EDIT for s in changed):
-                row = remade(tx, self._authors, batch.scope, known, batch.change)
-            else:
-                live = LiveEngram(tx, self._authors, known, batch.change)
-                for stored in changed:
-                    live.refill(stored)
-                row = live.finish()
-            self._keep(batch, known, row)
+            applied = [] if known is None else [s for s in changed if _shows(known, s)]
+            if known is not None and applied:
+                batch.tally.count(standing_of(tx, self._authors, known), -1)
+                self._keep(batch, known, self._refilled(batch, known, applied))
         return self._indexed(batch)
 
     # -- parts -------------------------------------------------------------------------------
@@ -306,6 +297,18 @@ class Materialiser:
         if record.payload is None and not batch.tx.erased(log, [record.seq]):
             tally.owed[record.engram] = log, record.seq
 
+    def _refilled(
+        self, batch: "_Batch", known: EngramRow, changed: Sequence[Stored]
+    ) -> EngramRow | None:
+        if known.digest is None:
+            return self._plain_row(known, changed[0])
+        if any(stored.record.shape[0] == RecordKind.EDIT for stored in changed):
+            return remade(batch.tx, self._authors, batch.scope, known, batch.change)
+        live = LiveEngram(batch.tx, self._authors, known, batch.change)
+        for stored in changed:
+            live.refill(stored)
+        return live.finish()
+
     def _plain_row(self, row: EngramRow, stored: Stored) -> EngramRow:
         """The row of an engram with one record, after its payload came or went."""
         change = change_of(stored.log_id, stored.record)
@@ -371,6 +374,11 @@ class _Batch:
     def change(self) -> int:
         """The number of the change that this is."""
         return self.scope.changes + 1
+
+
+def _shows(row: EngramRow, stored: Stored) -> bool:
+    """Whether a row may say something of a record: one that has a single record refers to it."""
+    return row.digest is not None or (row.log, row.seq) == (stored.log, stored.record.seq)
 
 
 def _follows(reader: Reader, stored: Stored) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from engram_crdt import DIGEST_MODULUS, Dot, Element, digest, element_hash, elements_of_one
-from engram_sync.conflicts import claims_of
+from engram_sync.conflicts import claims_of, life_from
 from engram_sync.store import ElementRow, EngramRow, PartRow, Reader, ScopeRow, Transaction
 from engram_wire import Record
 
@@ -128,7 +128,10 @@ def renamed(
         tx.put_part(row.n, PartRow(moved, part.clock - begins, part.seq))
         tx.put_part(row.n, PartRow(trunk, begins, fork.base))
     return row._replace(
-        digest=(total % DIGEST_MODULUS).to_bytes(32, "big"), changed=scope.changes + 1
+        digest=(total % DIGEST_MODULUS).to_bytes(32, "big"),
+        changed=scope.changes + 1,
+        # Of equal clocks the names decide.
+        life=life_from(tx.heaviest_life(row.n), live=row.live),
     )
 
 

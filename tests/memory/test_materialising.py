@@ -127,6 +127,30 @@ async def test_a_local_write_is_not_applied_before_earlier_ones_of_its_log(swept
         assert await ann.counts() == await bob.counts()
 
 
+async def test_a_payload_that_comes_before_its_record_is_swept_changes_nothing_yet() -> None:
+    async with desks(2) as (ann, bob):
+        e = await ann.remember("one")
+        await bob.pull(ann)
+        await bob.archive(e)
+        await ann.pull(bob, sweep=False, payloads=False)
+
+        def bring(tx: Transaction) -> None:
+            (mine,) = tx.engrams(limit=9, life=(0, 1, 2))
+            log, sent = tx.records_of(mine.scope, mine.engram)[-1]
+            assert tx.set_payload(log, sent.seq, payload)
+            ann.materialiser.refill(tx, mine.scope, [(log, sent.seq)])
+
+        _, (_, theirs) = await bob.store.read(
+            lambda r: r.records_of(1, bytes.fromhex(e.id.replace("-", "")))
+        )
+        payload = theirs.payload or b""
+        await ann.store.submit(bring)
+        assert (await ann.get(e)).life == "active"
+        await ann.sweep()
+        assert (await ann.get(e)).life == "archived"
+        assert await ann.second_opinion() == []
+
+
 async def test_a_write_that_is_rolled_back_leaves_no_trace() -> None:
     async with desks(2) as (ann, bob):
         await bob.remember("one")

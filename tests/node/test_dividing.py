@@ -10,11 +10,13 @@ from engram_sync.node._write_path import Arrival
 from engram_sync.store import Reader, Transaction
 from engram_wire import (
     NO_IDS,
+    NO_SUPERSEDED,
     Announcement,
     LogDomain,
     Record,
     RecordKind,
     Superseded,
+    branch_id,
     decode_frame_untrusted,
     encode_frame,
     encode_payload,
@@ -24,9 +26,10 @@ from engram_wire import (
     shape_of,
     sign_head,
 )
+from engram_wire.cbor import encode
 
 from .speaker import Log, Speaker
-from .village import Village, contents
+from .village import EPOCH_MS, Village, contents
 
 DAY_MS = 86_400_000
 
@@ -165,6 +168,48 @@ async def held(node: Node, text: str) -> int:
         return sum(text.encode() in (record.payload or b"") for record in records)
 
     return await node._core.store.submit(look)
+
+
+def living(log: Log, engram: bytes, kind: RecordKind, state: str, reason: str) -> Log:
+    """The log with a record that says whether a memory is active, and sees nothing of it."""
+    payload = encode_payload(bytes(16), [encode([state, reason])])
+    record = Record(
+        seq=len(log.records) + 1,
+        engram=engram,
+        hlc=EPOCH_MS + 60_000 << 16,
+        shape=shape_of(kind, ["r/life"]),
+        superseded=NO_SUPERSEDED,
+        payload=payload,
+        payload_hash=payload_hash(payload),
+        deps=NO_IDS,
+        auth=b"\xf6",
+        marked=True,
+    )
+    log.records.append(record)
+    log.heads.append(extend(log.heads[-1], record))
+    return log
+
+
+async def test_which_of_two_equal_clocks_decides_follows_from_the_names_after_a_fork(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.open("a") as a:
+        rogue, other = await Speaker.dial(village), await Speaker.dial(village, name="mallory")
+        for speaker in (rogue, other):
+            assert (await speaker.join(await a.invite())).accepted
+        engram = history(a, rogue, "base").records[0].engram
+        beside = living(history(a, other, "mine"), engram, RecordKind.RESTORE, "active", "")
+        # The name of the branch lies on the other side of the log beside it.
+        tries = (
+            living(history(a, rogue, "base"), engram, RecordKind.ARCHIVE, "archived", str(number))
+            for number in range(100)
+        )
+        archived = next(
+            log for log in tries if (log.id < beside.id) != (branch_id(log.heads[2]) < beside.id)
+        )
+        await take(a, of(archived, 1, 2), of(beside, 1, 2))
+        await take(a, of(history(a, rogue, "base", "something else"), 2, 2))
+        assert (await a.doctor()).healthy
 
 
 @pytest.mark.parametrize("erased_first", [True, False])
