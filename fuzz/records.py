@@ -41,7 +41,7 @@ from ._run import require
 
 _LOG, _OTHER = b"l" * 32, b"m" * 32
 _PAYLOAD = cbor.encode([bytes(16), []])
-_OF_RECORDS = (RecordKind.ERASE, RecordKind.SEAL)
+_OF_RECORDS = (RecordKind.ERASE, RecordKind.SEAL, RecordKind.RATIFY)
 _WITHOUT_PUTS = (RecordKind.JOIN, *_OF_RECORDS)
 
 
@@ -116,8 +116,8 @@ def _check_named(
     require(not puts or kind not in _WITHOUT_PUTS, "some kinds only name")
     if kind in _OF_RECORDS:
         require(all(1 <= item.clock <= SEQ_MAX for item in named), "records count from 1")
-    if kind == RecordKind.SEAL:
-        require(all(item.log is not None for item in named), "a seal names no own log")
+    if kind in (RecordKind.SEAL, RecordKind.RATIFY):
+        require(all(item.log is not None for item in named), "neither names its own log")
 
 
 def _check_framed(shape: bytes, superseded: bytes) -> None:

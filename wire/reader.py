@@ -21,7 +21,7 @@ import cbor2
 from nacl.exceptions import CryptoError
 from nacl.signing import SigningKey, VerifyKey
 
-NAMES = "create update delete archive restore resolve join erase seal edit"
+NAMES = "create update delete archive restore resolve join erase seal edit void ratify"
 BODY = ("kind", "engram", "hlc", "deps", "auth", "shape", "superseded", "mark")
 REQUEST, RESPONSE, ACK, JOIN, JOINED, PING, PONG, GOODBYE = range(2, 10)
 write = partial(cbor2.dumps, canonical=True)

@@ -113,7 +113,9 @@ def author(
         raise UsageError(f"log {log.id.hex()[:16]} is forked; nobody may continue it")
     past = registry.pasts.of(log, history)
     stated = _stated(rules, log, auth, past.auth)
-    named = _heads(registry, rules, log, history) if heads is None else list(heads)
+    if heads is None:
+        heads = _heads(registry, rules, log, history)
+    named = sorted({*heads, *_ratified(registry, log.scope, drafts)})
     rows = _Rows(log.seq, now_ms, dict(clocks))
     forked = registry.scope(log.scope).branches > 0
     rest = list(zip(drafts, salts, strict=True))
@@ -176,6 +178,17 @@ def _heads(registry: Registry, rules: Rules, log: LogState, history: History) ->
     return sorted(head_at(tip, tip.stands(tip.seq), history) for tip in tips)
 
 
+def _ratified(registry: Registry, scope: bytes, drafts: Sequence[Draft]) -> Iterator[bytes]:
+    """The heads of the logs of which void records are ratified: what else stands of them need not
+    be in anybody's past.
+    """
+    ratifies = (draft for draft in drafts if draft.kind == RecordKind.RATIFY)
+    for name in {item.log for draft in ratifies for item in draft.superseded}:
+        log = None if name is None else registry.log(name, scope)
+        if log is not None:
+            yield log.head
+
+
 def _chunks(heads: list[bytes], size: int) -> list[list[bytes]]:
     """Groups of heads, all but the last for join records; at least one, which may be empty."""
     return [heads[at : at + size] for at in range(0, max(len(heads), 1), size)]
@@ -230,4 +243,5 @@ def _sign(
         erased=done.erased,
         sealed=done.sealed,
         void=done.void,
+        ratified=done.ratified,
     )

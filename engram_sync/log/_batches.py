@@ -94,6 +94,9 @@ class Batch:
     """(log number, seq) of each record whose payload is to be purged and never taken again."""
     void: tuple[Void, ...] = ()
     """What a record of this batch voids, of logs of its author."""
+    ratified: tuple[tuple[int, int, int], ...] = ()
+    """(log number, seq) of each record that counts although it is void, and the position here that
+    says so."""
     sealed: tuple[tuple[int, int], ...] = ()
     """(log number, seq) of each log that a record of this batch seals, and of its trunks."""
 

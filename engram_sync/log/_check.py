@@ -8,7 +8,7 @@ columns, without a look at the single record.
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 
 from engram_crdt import Dot
 from engram_wire import (
@@ -30,7 +30,12 @@ from engram_wire import (
 
 from ._dots import Context, check_dots_untrusted
 from ._edits import check_edit_untrusted
-from ._endings import check_erase_untrusted, check_seal_untrusted, check_void_untrusted
+from ._endings import (
+    check_erase_untrusted,
+    check_ratify_untrusted,
+    check_seal_untrusted,
+    check_void_untrusted,
+)
 from ._lineage import Position, depth_of, extended
 from ._logs import LogState
 from ._names import Named, named_at
@@ -69,6 +74,14 @@ class RunCheck:
     """Number of the newest log that the first record of this one seals, and where."""
     void: list[tuple[bytes, int]] = field(default_factory=list[tuple[bytes, int]])
     """(log id, last position that stands) of each log of which they void the rest."""
+    ratified: list[tuple[LogState, int, int]] = field(
+        default_factory=list[tuple[LogState, int, int]]
+    )
+    """(log, seq) of each record that counts although it is void, and of the record that says so
+    its position."""
+    before: int | None = None
+    """Position of the record that is checked again where it is stored: what follows it in its log
+    is not looked at."""
     _undo: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
     _fresh: list[Record] = field(default_factory=list[Record])
     """Records of this walk, which the store does not hold yet."""
@@ -116,14 +129,17 @@ class RunCheck:
             raise
         self.hlc = records[-1].hlc
 
-    def _found(self) -> tuple[Past, int, int, int, int]:
-        lengths = len(self.pasts), len(self.erased), len(self.sealed), len(self.void)
-        return self.past, *lengths
+    def _found(self) -> tuple[Past, list[int]]:
+        return self.past, [len(found) for found in self._lists()]
 
-    def _forget(self, found: tuple[Past, int, int, int, int]) -> None:
+    def _forget(self, found: tuple[Past, list[int]]) -> None:
         """Go back to what was found when ``_found`` was asked."""
-        self.past, pasts, erased, sealed, void = found
-        del self.pasts[pasts:], self.erased[erased:], self.sealed[sealed:], self.void[void:]
+        self.past, lengths = found
+        for items, length in zip(self._lists(), lengths, strict=True):
+            del items[length:]
+
+    def _lists(self) -> tuple[list[Any], ...]:
+        return self.pasts, self.erased, self.sealed, self.void, self.ratified
 
     def take_undo(self) -> list[Callable[[], None]]:
         """What undoes all that the rules applied, to be called in reverse order."""
@@ -147,18 +163,24 @@ class RunCheck:
             yield from self._change_untrusted(record)
             yield
         for record in records[len(standing) :]:
+            self.failed_at = record.seq
             yield from self._void_untrusted(record)
             yield
 
     def _void_untrusted(self, record: Record) -> Iterator[None]:
         """Take a record that is void.  It changes nothing, so it need not be valid: what is not is
         chained, and that is all.  Otherwise whoever refused it could never hold this log again.
+
+        Only a ratify acts where all of its log is void, so there it has to be valid.
         """
         before = self._found()
         try:
             self._context_untrusted(record)
+            before = self._found()  # What follows relies on it, whatever else is wrong.
             yield from self._change_untrusted(record)
         except (InvalidRecordError, LimitError):
+            if record.shape[0] == RecordKind.RATIFY and not self.log.stands(record.seq):
+                raise
             self._forget(before)
 
     def _remarkable(self, records: Sequence[Record]) -> Iterable[int]:
@@ -260,7 +282,9 @@ class RunCheck:
             self.sealed += sealed
             return
         context = Context(named, self._puts_before(record), self._log_of)
-        if shape.kind == RecordKind.ERASE:
+        if shape.kind == RecordKind.RATIFY:
+            yield from self._ratify_untrusted(record, context)
+        elif shape.kind == RecordKind.ERASE:
             self.erased += check_erase_untrusted(record, own, context, self._leads)
         elif shape.kind == RecordKind.EDIT:
             self._generations[own.id, record.seq] = check_edit_untrusted(
@@ -272,6 +296,23 @@ class RunCheck:
             )
         else:
             yield from check_dots_untrusted(record, shape, context, self._same_agent)
+
+    def _ratify_untrusted(self, record: Record, context: Context) -> Iterator[None]:
+        """Check the records that a ratify names as they were, or would have been, when they came:
+        against their own past and what their log held before them.
+        """
+        for log, seq in check_ratify_untrusted(record, self.log, context):
+            named = self.history.records(log.n, seq, seq)[0]
+            if named.shape[0] == RecordKind.RATIFY:
+                raise InvalidRecordError("a ratify of a ratify")
+            past = past_at(self.registry, log, seq, self.history)
+            check = RunCheck(
+                self.registry, self.rules, self.history, log, hlc=0, past=past, before=seq
+            )
+            yield from check._change_untrusted(named)
+            self.erased += check.erased
+            self.ratified.append((log, seq, record.seq))
+            yield
 
     def _newness(self, end: tuple[LogState, int]) -> tuple[int, int, bytes]:
         log, until = end
@@ -326,7 +367,8 @@ class RunCheck:
         self._sorted = len(self._fresh)
         puts = self._puts.get(record.engram)
         if puts is None:
-            puts = self._puts[record.engram] = PutIndex(self.history, record.engram)
+            end = None if self.before is None else (self.log, self.before)
+            puts = self._puts[record.engram] = PutIndex(self.history, record.engram, end)
         waiting = self._fresh_of.get(record.engram, [])
         before = bisect_left(waiting, record.seq, key=lambda fresh: fresh.seq)
         for fresh in waiting[:before]:

@@ -16,6 +16,7 @@ class Committed(NamedTuple):
     erased: tuple[tuple[int, int], ...]
     sealed: tuple[tuple[int, int], ...]
     void: tuple[Void, ...]
+    ratified: tuple[tuple[int, int, int], ...]
     own_ended: bool
 
 
@@ -47,7 +48,8 @@ def commit(
             ended |= part_of is not None and end_live(registry, part_of)
     erased = tuple([(part.n, seq) for part, seq in check.erased])
     marks = tuple([(part.n, part.sealed) for part in sealed])
-    return Committed(new, erased, marks, tuple(void), ended)
+    ratified = tuple([(part.n, seq, by) for part, seq, by in check.ratified])
+    return Committed(new, erased, marks, tuple(void), ratified, ended)
 
 
 def set_live(registry: Registry, log: LogState, *, live: bool) -> None:

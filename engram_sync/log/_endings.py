@@ -1,4 +1,4 @@
-"""Records that end something: payloads, finished logs, what is void of a log."""
+"""Records that end something, or undo that: payloads, finished logs, what is void of a log."""
 
 from collections.abc import Callable
 
@@ -110,3 +110,36 @@ def check_void_untrusted(record: Record, own: LogState, named: Named) -> list[tu
             )
         void.append((part.id, item.clock))
     return void
+
+
+def check_ratify_untrusted(
+    record: Record, own: LogState, context: Context
+) -> list[tuple[LogState, int]]:
+    """Check which records a ratify names; whether each of them is valid is left to the caller.
+
+    Args:
+        record: A record of kind RATIFY.
+        own: Its log.
+        context: What its references mean.
+
+    Returns:
+        (log, seq) of each.
+
+    Raises:
+        WireError: One is not a record of another data log of the author's own, in the past and
+            engram of the ratify.
+    """
+    if record.engram == NO_ENGRAM:
+        raise InvalidRecordError("a ratify of no engram")
+    ratified: list[tuple[LogState, int]] = []
+    for item in decode_superseded_untrusted(record.superseded, kind=RecordKind.RATIFY, puts=0):
+        part = context.named.part(item.log, item.clock)
+        if part.author != own.author or part.domain != LogDomain.DATA or context.named.own(part):
+            raise InvalidRecordError("a ratify of a log that is not another own data log")
+        if item.clock > context.named.seen(part) or not context.puts.holds(part, item.clock):
+            raise InvalidRecordError(
+                f"record {item.clock} of log {part.id.hex()[:16]} is not in the past and engram "
+                "of its ratify"
+            )
+        ratified.append((part, item.clock))
+    return ratified

@@ -273,6 +273,7 @@ class _Taking:
             erased=done.erased,
             sealed=done.sealed,
             void=done.void,
+            ratified=done.ratified,
             own_ended=ended or done.own_ended,
         )
 

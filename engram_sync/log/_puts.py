@@ -37,11 +37,15 @@ class PutIndex:
     Args:
         history: What is stored.
         engram: Id of the engram.
+        end: A log, and the position from which on nothing of it is looked at; None for all.
     """
 
-    def __init__(self, history: History, engram: bytes) -> None:
+    def __init__(
+        self, history: History, engram: bytes, end: tuple[LogState, int] | None = None
+    ) -> None:
         self._history = history
         self._engram = engram
+        self._end = end
         self._log: LogState | None = None
         """The log that the walk adds to."""
         self._recent: dict[int, tuple[int, int, Record | None]] = {}
@@ -63,7 +67,8 @@ class PutIndex:
         """Whether record ``seq`` of ``log`` is one of this engram."""
         if log is self._log and self._fresh and seq >= self._fresh[0].seq:
             return any(record.seq == seq for record in self._fresh)
-        found = self._history.records(log.n, seq, seq) if log.base < seq <= log.seq else ()
+        there = log.base < seq <= log.seq and not self._is_beyond(log, seq)
+        found = self._history.records(log.n, seq, seq) if there else ()
         return bool(found) and found[0].engram == self._engram
 
     def count(self, log: LogState) -> int:
@@ -101,13 +106,22 @@ class PutIndex:
         if record is not None and first <= clock < end:
             return first, record
         found = self._history.taker(self._engram, log.n, clock)
+        if found is not None and self._is_beyond(log, found[1].seq):
+            return None
         if found is not None:
             first, record = found
             self._recent[log.n] = first, first + _taken(record), record
         return found
 
     def _stored(self, log: LogState) -> int:
-        return self._history.clocks(self._engram, log.n) if log.n else 0
+        if not log.n:
+            return 0
+        if self._end is not None and log is self._end[0]:
+            return self._history.clocks(self._engram, log.n, self._end[1] - 1)
+        return self._history.clocks(self._engram, log.n)
+
+    def _is_beyond(self, log: LogState, seq: int) -> bool:
+        return self._end is not None and log is self._end[0] and seq >= self._end[1]
 
 
 def _taken(record: Record) -> int:

@@ -11,7 +11,7 @@ from ._puts import PutIndex
 from ._registry import Registry
 from ._views import History
 
-_OF_RECORDS = frozenset({RecordKind.ERASE, RecordKind.SEAL})
+_OF_RECORDS = frozenset({RecordKind.ERASE, RecordKind.SEAL, RecordKind.VOID, RecordKind.RATIFY})
 """Kinds that name positions, which are the same in every branch."""
 
 

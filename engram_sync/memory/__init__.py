@@ -51,8 +51,6 @@ from ._queries import resolve as resolve
 from ._queries import select_scopes as select_scopes
 from ._recall import recall as recall
 from ._references import Naming as Naming
-from ._restating import Refused as Refused
-from ._restating import restatement as restatement
 from ._rules import RULES as RULES
 from ._siblings import conflicts_of as conflicts_of
 from ._state import LIVES as LIVES
@@ -84,7 +82,6 @@ __all__ = [
     "Naming",
     "Observed",
     "Planner",
-    "Refused",
     "Room",
     "Strategies",
     "Swept",
@@ -114,7 +111,6 @@ __all__ = [
     "read_markdown",
     "recall",
     "resolve",
-    "restatement",
     "restore",
     "rows_of",
     "rules_name",

@@ -33,9 +33,8 @@ def _standing(
     reader: Reader, authors: Authors, scope: bytes, log: int, records: Iterable[Record]
 ) -> list[Stored]:
     log_id, naming = authors.log_id(reader, log), authors.naming(reader, scope, log)
-    until = reader.counts_until(log)
-    if until is not None:
-        records = [record for record in records if record.seq <= until]
+    if reader.counts_until(log) is not None:
+        records = [record for record in records if reader.counts(log, record.seq)]
     if naming is None:
         return [Stored(log, log_id, record) for record in records]
     return [

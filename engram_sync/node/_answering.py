@@ -16,7 +16,7 @@ from engram_sync.node._joining import admit, credentials_of, present
 from engram_sync.node._pages import read_page
 from engram_sync.node._payloads import owed_of, payloads_of, take_payloads
 from engram_sync.node._places import Families, places
-from engram_sync.node._refused_logs import restate
+from engram_sync.node._refused_logs import set_aside
 from engram_sync.node._write_path import Arrival, Intake
 from engram_sync.observe import Log, printable
 from engram_sync.replication import (
@@ -50,6 +50,8 @@ class _Refused:
     scope: bytes
     author: bytes
     seq: int
+    void_after: int | None
+    """What was void of it by then: it was refused all the same."""
     told: dict[bytes, Connection] = field(default_factory=dict[bytes, Connection])
     """By peer: who sent some of it and was told so, last over which connection."""
 
@@ -92,6 +94,8 @@ class Answering:
         for arrival, taken in zip(arrivals, intake.taken, strict=False):
             for rejection in taken.rejected:
                 self._refusal(connection, arrival, rejection)
+            if taken.log in self._refused and not taken.rejected:
+                self._accepted(taken.log, taken.seq)
         self._take_up_again()
         return Ingested(
             effects,
@@ -238,14 +242,14 @@ class Answering:
         log.error("equal clocks, different states", scope=scope.hex()[:16], member=name)
 
     async def _refused_by(self, connection: Connection, effect: Refused) -> None:
-        """A peer takes no more of a log that we hold; if it is our own, say it again in another."""
+        """A peer takes no more of a log that we hold; if it is our own, go on in another."""
         core = self._core
         for rejection in effect.rejected:
-            job = partial(restate, core.path, scope=effect.scope, rejection=rejection)
+            job = partial(set_aside, core.path, scope=effect.scope, rejection=rejection)
             with suppress(LocalError):  # A node that may not write any more can still read.
                 if await core.write(partial(job, now_ms=core.machine.clock.now_ms())):
                     log.warning(
-                        "said again in another log what a peer refuses",
+                        "ended a log of which a peer refuses a record",
                         log=rejection.log.hex()[:16],
                         record=rejection.seq,
                     )
@@ -256,12 +260,12 @@ class Answering:
         name = self._named(effect.scope, connection.peer)
         for rejection in effect.rejected:
             held = path.ledger.log_by_id(effect.scope, rejection.log)
-            own = held is not None and held.author == self._core.key.public
+            own = held is not None and path.own.may_void(held) and held.stands(1) > 0
             if len(connection.refusals) < REFUSED_LOGS_MAX:
                 connection.refusals[rejection.log] = (
                     f"{name} refuses record {rejection.seq} of log "
                     f"{rejection.log.hex()[:16]} and all that follow"
-                    + (", which is said again in another log" if own else "")
+                    + (", which this node writes in another log" if own else "")
                     + "; if this stays, upgrade the older of the two nodes"
                 )
 
@@ -275,13 +279,20 @@ class Answering:
             return
         if len(self._refused) < REFUSED_LOGS_MAX:
             author, told = arrival.announcement.author, {connection.peer: connection}
-            self._refused[why.log] = _Refused(arrival.scope, author, why.seq, told)
+            void = self._core.path.ledger.void_after(arrival.scope, why.log, author)
+            self._refused[why.log] = _Refused(arrival.scope, author, why.seq, void, told)
             self._core.problems[f"log {why.log.hex()}"] = (
                 f"record {why.seq} of log {why.log.hex()[:16]} is not valid; nothing more of that "
                 f"log, written by {self._named(arrival.scope, author)}, is taken"
             )
         else:
             self._core.problems["logs"] = "records of more logs than are listed here are refused"
+
+    def _accepted(self, log: bytes, seq: int) -> None:
+        """A log is taken up to a position; perhaps beyond what was refused of it."""
+        if seq >= self._refused[log].seq:
+            del self._refused[log]
+            self._core.problems.pop(f"log {log.hex()}", None)
 
     def _take_up_again(self) -> None:
         """Take logs again whose authors have declared void what was refused.
@@ -293,7 +304,7 @@ class Answering:
         lifted: list[bytes] = []
         for name, refused in self._refused.items():
             last = void_after(refused.scope, name, refused.author)
-            if last is not None and last < refused.seq:
+            if last is not None and last < refused.seq and last != refused.void_after:
                 lifted.append(name)
         for name in lifted:
             self._core.problems.pop(f"log {name.hex()}", None)

@@ -34,6 +34,7 @@ def erasing(
         DeniedError: Somebody else wrote a part, and this node does not lead the scope.
     """
     scope = seen.state.scope
+    leads = path.role(scope.id, key) is MemberRole.LEADER
     logs = {row.n: row for row in reader.logs()}
     reached: dict[int, int] = {}
     names: list[Superseded] = []
@@ -43,12 +44,17 @@ def erasing(
         reached[n] = reached.get(n, 0) + _clocks(record)
         if not is_applied(record):
             continue
+        if not reader.counts(n, record.seq):
+            # Nobody sees it, so nobody wants to keep it.
+            if key == log.author or leads:
+                names.append(Superseded(0, None if log.id == own_log else log.id, record.seq))
+            continue
         if reached[n] > seen.clock.get(log.id, 0):
             continue
         names.append(Superseded(0, None if log.id == own_log else log.id, record.seq))
         if log.author != key:
             strangers.add(log.author)
-    if strangers and path.role(scope.id, key) is not MemberRole.LEADER:
+    if strangers and not leads:
         who = ", ".join(sorted(path.label(scope.id, key) or key.hex()[:16] for key in strangers))
         raise DeniedError(
             f"{who} wrote parts of memory {seen.text}, and only they or a leader may erase those",

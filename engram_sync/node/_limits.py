@@ -90,9 +90,9 @@ SYNC_POLL_S = 5.0
 assert STRANGERS_MAX < CONNECTIONS_MAX
 assert HELD_PER_PEER_BYTES_MAX < HELD_BYTES_MAX
 assert OUTBOUND_ROOM_BYTES + PAGE_BYTES < OUTBOUND_BYTES_MAX
-RESTATE_GAP_MS = 3_600_000
+VOID_GAP_MS = 3_600_000
 """At least this long between two times that an own log is ended because a peer refuses it: whoever
-lies about that costs everybody a log and what is said again in it."""
+lies about that costs everybody three logs, with a record for each one that is ratified."""
 CLOCK_AHEAD_MS = 60_000
 """Up to this far a record may be dated ahead of this machine's clock without being talked about:
 machines without a time service drift by seconds a day, and a laptop resumes a minute late."""

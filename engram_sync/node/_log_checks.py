@@ -130,7 +130,7 @@ class LogCheck:
     def _read(self, reader: Reader, row: LogRow, record: Record) -> None:
         """Take note of what a record says about logs, its own and others."""
         if not self._said.note(reader, row, record):
-            raise _WrongError(record.seq, "what it erases is not kept as erased")
+            raise _WrongError(record.seq, "what it erases or ratifies is not kept so")
         if not self._past.follows(reader, row, record):
             raise _WrongError(record.seq, "what lies behind it is not kept as it says")
 

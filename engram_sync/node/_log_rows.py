@@ -20,7 +20,7 @@ from engram_wire import (
 )
 
 _Name = TypeVar("_Name", bytes, tuple[bytes, bytes])
-_ABOUT_LOGS = frozenset({RecordKind.ERASE, RecordKind.SEAL, RecordKind.VOID})
+_ABOUT_LOGS = frozenset({RecordKind.ERASE, RecordKind.SEAL, RecordKind.VOID, RecordKind.RATIFY})
 
 
 @dataclass(slots=True)
@@ -56,7 +56,7 @@ class Said:
         return cls({scope.n: reader.last_arrival(scope.n) for scope in scopes}, forked)
 
     def note(self, reader: Reader, row: LogRow, record: Record) -> bool:
-        """Take note of one record; whether all that it erases is kept as erased."""
+        """Take note of one record; whether all that it erases or ratifies is kept so."""
         kind = record.shape[0]
         if kind not in _ABOUT_LOGS or row.domain != LogDomain.DATA:
             return True
@@ -68,6 +68,9 @@ class Said:
         stands = after is None or record.seq <= after
         if kind == RecordKind.ERASE:
             return not stands or row.scope in self.forked or _all_erased(reader, named)
+        if kind == RecordKind.RATIFY:
+            acts = stands or not after
+            return not acts or row.scope in self.forked or _all_ratified(reader, named, row, record)
         for log, seq in named:
             if kind == RecordKind.SEAL:
                 self._note(self.ends, self.may_end, log, seq, stands=stands)
@@ -133,6 +136,14 @@ def _all_erased(reader: Reader, named: list[tuple[bytes, int]]) -> bool:
     return all(row is None or bool(reader.erased(row.n, [seq])) for row, seq in rows)
 
 
+def _all_ratified(
+    reader: Reader, named: list[tuple[bytes, int]], row: LogRow, record: Record
+) -> bool:
+    rows = [(reader.log_by_id(log), seq) for log, seq in named]
+    saying = row.n, record.seq
+    return all(log is not None and saying in reader.ratifies(log.n, seq) for log, seq in rows)
+
+
 class PastCheck:
     """Whether what is kept of the past of a log follows from what its records name.
 
@@ -166,8 +177,11 @@ class PastCheck:
             _cover(reached, decode_past(reader.past(*place)).seen)
             _cover(reached, dict([place]))
         auth = self._past.auth if heads is None else record.auth
-        kept = decode_past(reader.past(self._n, record.seq))
+        before, kept = self._past, decode_past(reader.past(self._n, record.seq))
         self._past = kept
+        void = reader.void_after(self._n)
+        if void is not None and record.seq > void and kept == before:
+            return True  # What a void record names need not be valid.
         return kept.auth == auth and self._is_reduced(reader, kept.seen, reached)
 
     def stands(self, reader: Reader, row: LogRow, seq: int) -> bool:
@@ -175,10 +189,9 @@ class PastCheck:
         return self._skip(reader, row) or decode_past(reader.past(self._n, seq)) == self._past
 
     def _skip(self, reader: Reader, row: LogRow) -> bool:
-        """Whether names mean here what each author had seen, or records may be invalid."""
+        """Whether names mean here what each author had seen."""
         if self._skipped is None:
-            void = reader.void_after(row.n) is not None
-            self._skipped = void or bool(reader.branches(row.scope))
+            self._skipped = bool(reader.branches(row.scope))
         return self._skipped
 
     def _is_reduced(

@@ -67,7 +67,12 @@ class OwnLogs:
         self._live.pop((scope, domain), None)
         return self.current(scope, domain)
 
-    def may_restate(self, log: LogState) -> bool:
+    def aside(self, scope: bytes) -> LogState:
+        """A data log that is not continued, for records on which nobody is to depend."""
+        incarnation = self._entropy(INCARNATION_BYTES)
+        return self._ledger.open_log(scope, LogDomain.DATA, self._key, incarnation)
+
+    def may_void(self, log: LogState) -> bool:
         """Whether a log is one of this node's own data logs that did not fork."""
         own = log.author == self._key and log.domain == LogDomain.DATA
         return own and not log.children and log.parent is None

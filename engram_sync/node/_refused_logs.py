@@ -1,30 +1,36 @@
 """What this node does when a peer refuses a record of its own.
 
-Nothing that follows the record would ever arrive there.  So the node ends the log, voids what
-follows the last signed position that the peer can hold, and says it again in a new log, which names
-nothing of what was refused.
+Nothing that follows the record would ever arrive there.  So the node ends the log and voids what
+follows the last signed position that the peer can hold: what is void need not be valid, so the peer
+can take it.  In a new log it ratifies everything that it voids, record by record, but not what was
+refused: that it ratifies in a log of its own, on which nobody depends.  Nothing is said twice, and
+wherever all of this is taken nothing changes.
 """
 
-from collections.abc import Sequence
-
 from engram_sync.log import NO_ENGRAM, Draft, LogState
-from engram_sync.memory import Refused, restatement
-from engram_sync.node._limits import RESTATE_GAP_MS
+from engram_sync.node._limits import VOID_GAP_MS
 from engram_sync.node._rules import StoredHistory
 from engram_sync.node._write_path import WritePath
-from engram_sync.store import ScopeRow, Transaction
-from engram_wire import LogDomain, RecordKind, Rejection, Superseded
+from engram_sync.store import Transaction
+from engram_wire import (
+    LogDomain,
+    Record,
+    RecordKind,
+    Rejection,
+    Superseded,
+    decode_superseded_untrusted,
+)
 
-_META = "restated"
+_META = "voided"
 _PAGE_RECORDS = 256
 
 
-def restate(
+def set_aside(
     path: WritePath, tx: Transaction, *, scope: bytes, rejection: Rejection, now_ms: int
 ) -> bool:
-    """Say again what somebody refuses of an own log.
+    """Void what somebody refuses of an own log, and ratify it.
 
-    Whoever lies about that costs one log an hour, and nothing is lost.
+    Whoever lies about that costs three logs an hour, and nothing is lost.
 
     Args:
         path: The write path.
@@ -34,54 +40,77 @@ def restate(
         now_ms: Wall time.
 
     Returns:
-        Whether it was said again: it is an own log that stands there, and an hour has passed since
-        the last time.
+        Whether it was done: it is an own log that stands there, and an hour has passed since the
+        last time.
 
     Raises:
         LocalError: This node may not write to the scope.
     """
     log = path.ledger.log_by_id(scope, rejection.log)
-    if log is None or not path.own.may_restate(log) or rejection.seq > log.stands(log.seq):
+    if log is None or not path.own.may_void(log) or rejection.seq > log.stands(log.seq):
         return False
     last_ms = int.from_bytes(tx.meta(_META) or b"", "big")
-    if abs(now_ms - last_ms) < RESTATE_GAP_MS:
+    if abs(now_ms - last_ms) < VOID_GAP_MS:
         return False
     path.catch_up(tx, scope)
     history = StoredHistory(tx, path.ledger)
     last, head = path.ledger.standing_head(log, rejection.seq, history)
-    own_log = path.own.begin(scope, LogDomain.DATA).id
-    (refused,) = tx.records(log.n, rejection.seq, rejection.seq)
-    drafts = _drafts(path, tx, log, last, own_log)
-    void = Draft(RecordKind.VOID, NO_ENGRAM, (), (Superseded(0, log.id, last),))
-    path.write_alone(tx, scope, void, (head,) if last else ())
-    # What was refused comes last, under a signature of its own: it may be refused again.
-    rest = [draft for draft in drafts if draft.engram != refused.engram]
-    last_drafts = [draft for draft in drafts if draft.engram == refused.engram]
-    for part in ([*path.own.seals(scope), *rest], last_drafts):
-        if part:
-            path.write(tx, scope, part)
+    ends, ratifies = _said(path, tx, log, last, history)
+    apart = ratifies.pop(rejection.seq, [])
+    own, aside = path.own.begin(scope, LogDomain.DATA), path.own.aside(scope)
+    ends |= {log.id: (last, head), aside.id: (0, b"")}
+    names = tuple([Superseded(0, name, end) for name, (end, _) in ends.items()])
+    void = Draft(RecordKind.VOID, NO_ENGRAM, (), names)
+    path.write_alone(tx, own, [void], sorted({at for end, at in ends.values() if end}))
+    # Whoever lacks what the others depend on has to be able to take this.
+    path.own.end(own)
+    if rest := [draft for drafts in ratifies.values() for draft in drafts]:
+        path.write(tx, scope, rest)
+    if apart:
+        aside = path.ledger.open_log(scope, LogDomain.DATA, path.key, aside.incarnation)
+        path.write_alone(tx, aside, apart, (own.head,))
     tx.put_meta(_META, max(now_ms, 0).to_bytes(8, "big"))
     return True
 
 
-def _drafts(
-    path: WritePath, tx: Transaction, log: LogState, last: int, own_log: bytes
-) -> Sequence[Draft]:
-    scope = _scope(path, tx, log.scope)
-    engrams: dict[bytes, None] = {}
+def _said(
+    path: WritePath, tx: Transaction, log: LogState, last: int, history: StoredHistory
+) -> tuple[dict[bytes, tuple[int, bytes]], dict[int, list[Draft]]]:
+    """What a log says after a position, as another one says it.
+
+    Returns:
+        Of each log whose end it voids, the position that stands and the head there; and by its
+        position what ratifies each record: what is ratified there is ratified again.
+    """
+    ends: dict[bytes, tuple[int, bytes]] = {}
+    ratifies: dict[int, list[Draft]] = {}
     for first in range(last + 1, log.seq + 1, _PAGE_RECORDS):
-        page = tx.records(log.n, first, min(first + _PAGE_RECORDS - 1, log.seq))
-        engrams |= dict.fromkeys(record.engram for record in page)
-    engrams.pop(NO_ENGRAM, None)
-    refused = Refused(log.n, last)
+        for record in tx.records(log.n, first, min(first + _PAGE_RECORDS - 1, log.seq)):
+            if record.shape[0] == RecordKind.VOID:
+                for _, name, end in _names(path, log, record, history):
+                    older = path.ledger.log_by_id(log.scope, name or b"")
+                    if older is not None:
+                        ends[older.id] = path.ledger.standing_head(older, end + 1, history)
+            elif record.engram != NO_ENGRAM:
+                names = [Superseded(0, log.id, record.seq)]
+                if record.shape[0] == RecordKind.RATIFY:
+                    names = _names(path, log, record, history)
+                ratifies[record.seq] = [
+                    Draft(RecordKind.RATIFY, record.engram, (), (name,)) for name in names
+                ]
+    return ends, ratifies
+
+
+def _names(
+    path: WritePath, log: LogState, record: Record, history: StoredHistory
+) -> list[Superseded]:
+    """The positions that a void or a ratify names, in logs as they are called here."""
+    named = decode_superseded_untrusted(record.superseded, kind=record.shape[0], puts=0)
+    forked = path.ledger.names(log.scope)
+    if forked is None:
+        return list(named)
+    meant = forked.resolve(log.n, record, history)
     return [
-        draft
-        for engram in engrams
-        for draft in restatement(tx, path.authors, scope, engram, refused, own_log)
+        item._replace(log=meant.part(item.log, item.clock).id) if item.clock else item
+        for item in named
     ]
-
-
-def _scope(path: WritePath, tx: Transaction, scope: bytes) -> ScopeRow:
-    row = tx.scope(path.ledger.scope_number(scope))
-    assert row is not None, "the ledger knows only scopes that are stored"
-    return row

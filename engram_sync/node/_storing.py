@@ -59,13 +59,18 @@ class Storing:
         )
         for number, seq in batch.sealed:
             tx.seal_log(number, seq)
+        touched: set[bytes] = set()
         for void in batch.void:
-            self._void(tx, scope, log, void)
+            touched |= self._void(tx, scope, log, void)
+        for number, seq, saying in batch.ratified:
+            tx.put_ratified(number, seq, (log.n, saying))
+            touched |= {record.engram for record in tx.records(number, seq, seq)}
         if batch.erased:
             self._erase(tx, scope, batch, now_ms)
-        if log.stands(log.seq) < log.seq:
-            for engram in {record.engram for record in records}:
-                self._purge_void(tx, scope, engram)
+        if touched and isinstance(batch, IngestBatch):
+            # Whoever voids records of its own ratifies in the same transaction what counted: it
+            # shows what it did, and what appeared when.
+            self._materialiser.rebuild(tx, scope, touched)
         return arrivals
 
     def _put_log(self, tx: Transaction, scope: int, log: LogState) -> None:
@@ -113,12 +118,12 @@ class Storing:
             tx.drop_void(trunk.id, trunk.author)
         self._materialiser.renamed(tx, scope, before, trunk.n, moved.n)
 
-    def _void(self, tx: Transaction, scope: int, by: LogState, void: Void) -> None:
-        """Let what an author voids count for nothing: make anew what it changed."""
+    def _void(self, tx: Transaction, scope: int, by: LogState, void: Void) -> set[bytes]:
+        """Let what an author voids count for nothing; returns the engrams that it changed."""
         tx.put_void(scope, void.log, by.author, void.last)
         log = self._ledger.log_by_id(by.scope, void.log)
         if log is None or log.void_after is None:
-            return  # It may come later.
+            return set()  # It may come later.
         engrams: set[bytes] = set()
         for part in log.family():
             if part is not log:
@@ -128,33 +133,15 @@ class Storing:
             for first in range(begin, end + 1, PAGE_RECORDS):
                 last = min(first + PAGE_RECORDS - 1, end)
                 engrams |= {record.engram for record in tx.records(part.n, first, last)}
-        for engram in engrams:
-            self._purge_void(tx, scope, engram)
-        self._materialiser.rebuild(tx, scope, engrams)
-
-    def _purge_void(self, tx: Transaction, scope: int, engram: bytes) -> None:
-        """Purge void values of an engram whose author has erased any of it.
-
-        They are shown to nobody, so nobody who erases has seen them to name them.
-        """
-        held = tx.records_of(scope, engram)
-        authors = {n: self._ledger.log_by_number(n).author for n, _ in held}
-        asked = {authors[n] for n, record in held if record.shape[0] == RecordKind.ERASE}
-        for n, record in held:
-            until = tx.counts_until(n)
-            if authors[n] in asked and until is not None and record.seq > until:
-                tx.erase(n, [record.seq])
+        return engrams
 
     def _erase(self, tx: Transaction, scope: int, batch: Batch, now_ms: int) -> None:
         """Purge what the batch erases, here and now: the payloads and all that shows them."""
         for number, seq in batch.erased:
             tx.erase(number, [seq])
         self._materialiser.refill(tx, scope, batch.erased)
-        voids = bool(tx.voids())
         for record in batch.records:
             if record.shape[0] == RecordKind.ERASE:
-                if voids:
-                    self._purge_void(tx, scope, record.engram)
                 tx.put_receipt(scope, batch.log.n, record.seq, self._key, now_ms)
                 note_erased(tx, record.engram)
 

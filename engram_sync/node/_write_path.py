@@ -102,7 +102,7 @@ class WritePath:
         """
         scopes = load(reader, self.ledger, self.charters, self.authors)
         for log in chain.from_iterable(map(self.ledger.logs, scopes)):
-            if log.author == self._key.public and log.seq > log.sealed:
+            if log.author == self._key.public and log.stands(log.seq) == log.seq > log.sealed:
                 proven = continues(witnesses.get(log.id), log, boot_id)
                 self._proven = self._proven and proven
                 if proven:
@@ -255,10 +255,10 @@ class WritePath:
         return batch
 
     def write_alone(
-        self, tx: Transaction, scope: bytes, draft: Draft, heads: Sequence[bytes]
+        self, tx: Transaction, log: LogState, drafts: Sequence[Draft], heads: Sequence[bytes]
     ) -> None:
-        """Write one record, signed by itself, that names these heads and nothing else held."""
-        self._store(tx, self._author(tx, self.own_log(scope), [draft], heads))
+        """Write records to an own log that name these heads and nothing else held."""
+        self._store(tx, self._author(tx, log, drafts, heads))
 
     def _author(
         self,
@@ -361,7 +361,7 @@ class WritePath:
     def _store(self, tx: Transaction, batch: Batch) -> list[int]:
         if batch.log.domain == LogDomain.DATA:
             self.newer.note(tx, batch.log.scope, batch.records)
-        if batch.erased or batch.void:
+        if batch.erased:
             self.purge_due = True
             self.erased_here |= isinstance(batch, AuthoredBatch)
         arrivals = self._storing.store(tx, batch)

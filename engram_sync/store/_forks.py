@@ -16,6 +16,8 @@ _MOVES = (
     "UPDATE past SET id = id + ? WHERE id BETWEEN ? AND ?",
     "UPDATE erased SET id = id + ? WHERE id BETWEEN ? AND ?",
     "UPDATE owed SET id = id + ? WHERE id BETWEEN ? AND ?",
+    "UPDATE ratified SET id = id + ? WHERE id BETWEEN ? AND ?",
+    "UPDATE ratified SET saying = saying + ? WHERE saying BETWEEN ? AND ?",
 )
 _REFERENCES = (
     "UPDATE eng SET log = ?3 WHERE log = ?1 AND seq > ?2",

@@ -187,6 +187,10 @@ class Transaction(Reader, Protocol):
         """What follows position ``last`` of log number ``log`` is cut off; None for nothing."""
         ...
 
+    def put_ratified(self, log: int, seq: int, saying: tuple[int, int]) -> None:
+        """Record ``seq`` of log ``log`` counts although it is void; (log, seq) says so."""
+        ...
+
     def put_receipt(self, scope: int, log: int, seq: int, key: bytes, at: int) -> None:
         """Remember a receipt; of equal ones the first time stays."""
         ...

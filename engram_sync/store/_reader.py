@@ -176,6 +176,18 @@ class Reader(Protocol):
         """The last position of log ``log`` that counts; None when nothing is void or cut off."""
         ...
 
+    def counts(self, log: int, seq: int) -> bool:
+        """Whether a record changes anything: it is not cut off, and not void, or ratified.
+
+        A ratify acts unless it is cut off or in the void end of a log; in one that is void as a
+        whole it does.
+        """
+        ...
+
+    def ratifies(self, log: int, seq: int) -> list[tuple[int, int]]:
+        """(log, seq) of each record that says that this one counts, whether or not it acts."""
+        ...
+
     def erased(self, log: int, seqs: Iterable[int]) -> set[int]:
         """Those of ``seqs`` whose payload was erased for good."""
         ...

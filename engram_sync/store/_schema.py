@@ -158,6 +158,9 @@ _THIRD = (
         last INTEGER NOT NULL, PRIMARY KEY (log, author)) WITHOUT ROWID""",
     # Logs by number, as what leaders cut off of one follows from what is held of it.
     "CREATE TABLE cut (log INTEGER PRIMARY KEY REFERENCES log(n), last INTEGER NOT NULL)",
+    # Which record counts although it is void, and which one says so.
+    """CREATE TABLE ratified (
+        id INTEGER NOT NULL, saying INTEGER NOT NULL, PRIMARY KEY (id, saying)) WITHOUT ROWID""",
 )
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _THIRD)

@@ -68,6 +68,10 @@ class SqlPayloads(SqlReader):
         if last is not None:
             self._sql.run("INSERT INTO cut (log, last) VALUES (?, ?)", (log, last))
 
+    def put_ratified(self, log: int, seq: int, saying: tuple[int, int]) -> None:
+        sql = "INSERT INTO ratified (id, saying) VALUES (?, ?) ON CONFLICT DO NOTHING"
+        self._sql.run(sql, (log << LOG_SEQ_BITS | seq, saying[0] << LOG_SEQ_BITS | saying[1]))
+
     def put_receipt(self, scope: int, log: int, seq: int, key: bytes, at: int) -> None:
         sql = """INSERT INTO receipt (scope, log, seq, key, at) VALUES (?, ?, ?, ?, ?)
             ON CONFLICT DO NOTHING"""

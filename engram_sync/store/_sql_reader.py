@@ -3,7 +3,7 @@
 import json
 from collections.abc import Collection, Iterable, Sequence
 from heapq import merge
-from itertools import islice
+from itertools import islice, starmap
 
 import apsw
 
@@ -225,6 +225,22 @@ class SqlReader(SqlElements):
     def counts_until(self, log: int) -> int | None:
         ends = [end for end in (self.void_after(log), self.cut(log)) if end is not None]
         return min(ends, default=None)
+
+    def counts(self, log: int, seq: int) -> bool:
+        void, cut = self.void_after(log), self.cut(log)
+        if cut is not None and seq > cut:
+            return False
+        return void is None or seq <= void or any(starmap(self._acts, self.ratifies(log, seq)))
+
+    def _acts(self, log: int, seq: int) -> bool:
+        """Whether a ratify counts; in a log that is void as a whole it does all the same."""
+        ends = self.void_after(log) or seq, self.cut(log)
+        return all(end is None or seq <= end for end in ends)
+
+    def ratifies(self, log: int, seq: int) -> list[tuple[int, int]]:
+        sql = "SELECT saying FROM ratified WHERE id = ?"
+        found = self._sql.all(sql, (log << LOG_SEQ_BITS | seq,))
+        return [(saying >> LOG_SEQ_BITS, saying & LOG_SEQ_MASK) for (saying,) in found]
 
     def erased(self, log: int, seqs: Iterable[int]) -> set[int]:
         sql = "SELECT 1 FROM erased WHERE id = ?"

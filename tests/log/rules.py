@@ -22,6 +22,7 @@ from tests.log.world import E, World
 MEMBERS = LogDomain.MEMBERS
 ERASE, SEAL, DELETE, JOIN = RecordKind.ERASE, RecordKind.SEAL, RecordKind.DELETE, RecordKind.JOIN
 VOID = RecordKind.VOID
+RATIFY = RecordKind.RATIFY
 
 
 @dataclass(frozen=True)
@@ -152,6 +153,21 @@ def unseen_generation(w: World) -> Forger:
     return put(w).add(engram=E, edit=Edit(Reference(anns.id, 0), (between(None),), ()))
 
 
+def ratify(w: World, engram: bytes, *, again: bool = False) -> Forger:
+    """Bob ratifies the second record of a log of his, of which the ratify has seen one."""
+    older = Forger(w.bob, w.scope, number=2).add("r/content", engram=E).add("r/content", engram=E)
+    assert w.take(older, 1, 2).rejection is None
+    first = Superseded(0, older.id, 1)
+    if not again:
+        dots = [first._replace(clock=2 if engram == E else 1)]
+        return w.forger().add(kind=RATIFY, engram=engram, dots=dots, deps=[older.heads[1]])
+    between = Forger(w.bob, w.scope, number=3)
+    between.add(kind=RATIFY, engram=E, dots=[first], deps=[older.heads[1]])
+    assert w.take(between).rejection is None
+    dots = [Superseded(0, between.id, 1)]
+    return w.forger().add(kind=RATIFY, engram=E, dots=dots, deps=[between.heads[1]])
+
+
 NOT_IN_PAST = "is not in the record's past"
 NOT_HERE = "is not in this engram"
 RULES: dict[str, Rule] = {
@@ -188,6 +204,14 @@ RULES: dict[str, Rule] = {
         lambda w: w.forger().add(kind=VOID, dots=[w.dot(1)], deps=[w.data]),
     ),
     "a void names a position of its past": Rule("which its past has up to", unseen_void),
+    "a ratify is in an engram": Rule("a ratify of no engram", lambda w: ratify(w, bytes(16))),
+    "a ratify is of its engram": Rule("engram of its ratify", lambda w: ratify(w, engram_id(9))),
+    "a ratify names records of its past": Rule("engram of its ratify", lambda w: ratify(w, E)),
+    "a ratify is of own data logs": Rule(
+        "a ratify of a log that is not another own data log",
+        lambda w: w.forger().add(kind=RATIFY, engram=E, dots=[w.dot(1)], deps=[w.data]),
+    ),
+    "a ratify is not of a ratify": Rule("a ratify of a ratify", lambda w: ratify(w, E, again=True)),
     # -- kinds ---------------------------------------------------------------------------------
     "a membership log holds no changes": Rule(
         "in a membership log", lambda w: members(w).add("r/content", deps=[w.members])

@@ -3,12 +3,22 @@
 import pytest
 
 from engram_sync.log import NO_ENGRAM
-from engram_wire import CloseCode, RecordKind, Superseded, branch_id
+from engram_wire import (
+    CloseCode,
+    Edit,
+    Insert,
+    RecordKind,
+    Reference,
+    Span,
+    Superseded,
+    branch_id,
+)
 from tests.log.forger import Forger
 from tests.log.replica import create, engram_id
 from tests.log.world import E, World
 
 VOID = RecordKind.VOID
+RATIFY = RecordKind.RATIFY
 NOWHERE = Superseded(0, b"?" * 32, 0)
 
 
@@ -107,3 +117,79 @@ def test_a_void_follows_the_continuation_that_its_author_had_seen(world: World) 
         if log.root == one.id
     }
     assert ends == {one.id: 2, branch_id(one.heads[3]): 3, branch_id(two.heads[3]): 3}
+
+
+def ratify(
+    world: World, log: Forger, seq: int, *, number: int = 12, deps: tuple[bytes, ...] = ()
+) -> Forger:
+    forger = Forger(world.bob, world.scope, number=number)
+    record = log.records[seq - 1]
+    return forger.add(
+        kind=RATIFY,
+        engram=record.engram,
+        dots=[Superseded(0, log.id, seq)],
+        deps=[log.heads[-1], *deps],
+    )
+
+
+def test_a_ratify_is_valid_where_the_record_was_valid_at_its_place(world: World) -> None:
+    """Not where what came later would have made it so."""
+    log = world.forger().add("c/n", engram=E)
+    log.add("c/n", engram=E, dots=[Superseded(0, None, 0)])
+    log.add("c/n", engram=E, dots=[Superseded(0, None, 3)])
+    log.add("c/n", engram=E)
+    assert world.refused_at(log, 1, 2, 4) == 3
+    world.take(void(world, Superseded(0, log.id, 1), deps=(log.heads[1],)))
+    assert world.take(log, 1, 2, 4).seq == 4
+    for seq, number in ((2, 12), (4, 13)):
+        batch = world.take(ratify(world, log, seq, number=number))
+        assert batch.rejection is None
+        assert [(at, by) for _, at, by in batch.ratified] == [(seq, 1)]
+    assert world.take(ratify(world, log, 3, number=14)).rejection
+
+
+def test_a_ratify_of_an_edit_counts_what_came_before_it(world: World) -> None:
+    log = world.forger().add("r/body", engram=E)
+    text = Edit(Reference(None, 0), (Insert(None, None, 2),), ())
+    log.add(engram=E, edit=text)
+    more = Insert(Reference(None, 2), None, 1), Insert(Reference(None, 3), None, 1)
+    log.add(engram=E, edit=Edit(Reference(None, 0), more, (Span(None, 1, 2),)))
+    log.add(engram=E, edit=Edit(Reference(None, 0), (Insert(Reference(None, 6), None, 1),), ()))
+    log.add(engram=E, edit=text)
+    world.take(void(world, Superseded(0, log.id, 0)))
+    assert world.take(log).seq == 5
+    for seq in (1, 2, 3, 5):
+        assert world.take(ratify(world, log, seq, number=20 + seq)).rejection is None
+    assert world.take(ratify(world, log, 4, number=30)).rejection, "of text that comes after it"
+
+
+def test_a_ratified_erasure_erases(world: World) -> None:
+    log = world.forger().add("r/content", engram=E)
+    log.add(kind=RecordKind.ERASE, engram=E, dots=[Superseded(0, None, 1)])
+    world.take(log)
+    batch = world.take(ratify(world, log, 2))
+    held = world.ann.ledger.log_by_id(world.scope, log.id)
+    assert held is not None
+    assert (batch.erased, batch.ratified) == (((held.n, 1),), ((held.n, 2, 1),))
+
+
+def test_in_a_log_that_is_void_as_a_whole_a_ratify_has_to_be_valid(world: World) -> None:
+    """There it acts, so who refuses it must not hold the log as the others do."""
+    log = spoilt(world)
+    aside, later = (
+        ratify(world, log, 2, number=12),
+        ratify(world, log, 2, number=13),
+    )
+    later.records, later.heads, first = [], later.heads[:1], later.records[0]
+    later.add("r/title", engram=E)
+    later.add(
+        kind=RATIFY, engram=first.engram, dots=[Superseded(0, log.id, 2)], deps=log.heads[-1:]
+    )
+    ends = [Superseded(0, log.id, 0), Superseded(0, aside.id, 0)]
+    world.take(void(world, *sorted(ends, key=lambda end: end.log or b"")))
+    assert world.take(log).seq == 3
+    assert world.take(aside).rejection
+    assert world.take(later, 1, 2).rejection
+    world.take(void(world, Superseded(0, later.id, 1), number=10, deps=(later.heads[1],)))
+    batch = world.take(later, 1, 2)
+    assert (batch.rejection, batch.seq, batch.ratified) == (None, 2, ())

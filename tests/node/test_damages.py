@@ -8,7 +8,7 @@ from trio.testing import MockClock
 
 from engram_sync.errors import PreconditionError
 from engram_sync.node import Node
-from engram_sync.node._refused_logs import restate
+from engram_sync.node._refused_logs import set_aside
 from engram_sync.store import Reader, Transaction
 from engram_wire import Rejection
 
@@ -97,7 +97,7 @@ async def sealed(village: Village) -> None:
         now_ms = core.machine.clock.now_ms()
         scope = core.facts.agent_scope
         await core.write(
-            lambda tx: restate(core.path, tx, scope=scope, rejection=rejection, now_ms=now_ms)
+            lambda tx: set_aside(core.path, tx, scope=scope, rejection=rejection, now_ms=now_ms)
         )
         await agreement(a, b)
         await say(a, revoked(b, here(b)))

@@ -52,6 +52,7 @@ SUPERSEDED: dict[int, str] = {
     RecordKind.ERASE: "erased-records",
     RecordKind.SEAL: "sealed-logs",
     RecordKind.VOID: "voided-logs",
+    RecordKind.RATIFY: "ratified-records",
     RecordKind.EDIT: "edit",
 }
 
@@ -73,6 +74,7 @@ BEYOND_GRAMMAR = {
     "an erase that names a record twice",
     "an erase out of order",
     "a seal that names a log twice",
+    "a ratify that names a record twice",
     "spans out of order",
     "spans that overlap",
     "positions of a probe out of order",

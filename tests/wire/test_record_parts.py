@@ -218,14 +218,25 @@ def test_a_void_names_what_stands_of_each_log_once_and_never_its_own(
     assert {log: seq for _, log, seq in decoded} == ends
 
 
-@pytest.mark.parametrize("kind", [RecordKind.SEAL, RecordKind.VOID])
+@given(st.sets(st.tuples(ids32, st.integers(1, 2**40 - 1)), max_size=5))
+def test_a_ratify_names_each_record_once_and_none_of_its_own_log(
+    records: set[tuple[bytes, int]],
+) -> None:
+    items = [Superseded(0, log, seq) for log, seq in records]
+    encoded = encode_superseded(items, kind=RecordKind.RATIFY)
+    decoded = decode_superseded_untrusted(encoded, kind=RecordKind.RATIFY, puts=0)
+    assert {(log, seq) for _, log, seq in decoded} == records
+
+
+@pytest.mark.parametrize("kind", [RecordKind.SEAL, RecordKind.VOID, RecordKind.RATIFY])
 def test_no_log_is_ended_by_a_record_of_its_own(kind: RecordKind) -> None:
     with pytest.raises(InvalidRecordError, match="names the log that it stands in"):
         decode_superseded_untrusted(cbor.encode([0, 7]), kind=kind, puts=0)
 
 
 @pytest.mark.parametrize(
-    "kind", [RecordKind.JOIN, RecordKind.ERASE, RecordKind.SEAL, RecordKind.VOID]
+    "kind",
+    [RecordKind.JOIN, RecordKind.ERASE, RecordKind.SEAL, RecordKind.VOID, RecordKind.RATIFY],
 )
 def test_a_kind_that_only_names_what_exists_has_no_puts(kind: RecordKind) -> None:
     assert parse_shape_untrusted(shape_of(kind, [])).collections == ()
@@ -255,13 +266,13 @@ def test_only_kinds_that_change_a_document_take_clocks() -> None:
     for kind in (*range(6), 12):
         shape = parse_shape_untrusted(bytes((kind,)) + cbor.encode(names))
         assert clocks_taken(shape, NO_SUPERSEDED) == 2
-    for kind in (RecordKind.JOIN, RecordKind.ERASE, RecordKind.SEAL, RecordKind.VOID):
+    for kind in (RecordKind.JOIN, RecordKind.ERASE, RecordKind.VOID, RecordKind.RATIFY):
         assert clocks_taken(parse_shape_untrusted(shape_of(kind, [])), NO_SUPERSEDED) == 0
     assert clocks_taken(parse_shape_untrusted(statement_shape(17, [1])), NO_SUPERSEDED) == 0
 
 
 def test_an_erase_or_a_delete_of_many_logs_is_bounded_in_number() -> None:
-    for kind in (RecordKind.DELETE, RecordKind.ERASE, RecordKind.SEAL, RecordKind.VOID):
+    for kind in (RecordKind.DELETE, RecordKind.ERASE, RecordKind.SEAL, RecordKind.RATIFY):
         items = [Superseded(0, b"%032d" % n, 2**32 - 1) for n in range(4097)]
         most = encode_superseded(items[:4096], kind=kind)
         assert len(decode_superseded_untrusted(most, kind=kind, puts=0)) == 4096

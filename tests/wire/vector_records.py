@@ -211,11 +211,24 @@ def data_records() -> list[Record]:
             superseded=encode_superseded([Superseded(0, OLDER, 300)], kind=RecordKind.SEAL),
             deps=encode_ids([hashlib.sha256(b"where the older log ends").digest()]),
         ),
+        *_void_records(),
+    ]
+
+
+def _void_records() -> list[Record]:
+    """The end of a log is void, and a record of it counts all the same."""
+    return [
         _record(
             11,
             shape_of(RecordKind.VOID, []),
             [],
             superseded=encode_superseded([Superseded(0, OLDER, 299)], kind=RecordKind.VOID),
+        ),
+        _record(
+            12,
+            shape_of(RecordKind.RATIFY, []),
+            [],
+            superseded=encode_superseded([Superseded(0, OLDER, 300)], kind=RecordKind.RATIFY),
         ),
     ]
 

@@ -265,6 +265,8 @@ def _dots(log: bytes, other: bytes) -> Iterator[Row]:
         ("a seal of the own log", 8, 0, [0, 1], INVALID),
         ("a seal at 0", 8, 0, [log, 0], INVALID),
         ("a seal that names a log twice", 8, 0, [log, 1, log, 2], INVALID),
+        ("a ratify of the own log", 11, 0, [0, 1], INVALID),
+        ("a ratify that names a record twice", 11, 0, [log, 1, log, 1], INVALID),
         ("an extension of data without a name", 15, 0, [], INVALID),
         ("an extension of data of three items", 0x2F, 0, ["a", 1, 2], INVALID),
         ("a membership statement with dots", 17, 0, [0, 0, 0], INVALID),

@@ -45,6 +45,7 @@ class RecordKind(IntEnum):
     SEAL = 8
     EDIT = 9
     VOID = 10
+    RATIFY = 11
     EXTENSION = 15
     CHARTER = 16
     ADMIT = 17
@@ -84,7 +85,9 @@ INSERTED_TEXT: Final = "x/body"
 """The name of every put of an edit; it is no collection of the document, and no other kind may
 name anything with this prefix."""
 
-_WITHOUT_PUTS = frozenset({RecordKind.JOIN, RecordKind.ERASE, RecordKind.SEAL, RecordKind.VOID})
+_WITHOUT_PUTS = frozenset(
+    {RecordKind.JOIN, RecordKind.ERASE, RecordKind.SEAL, RecordKind.VOID, RecordKind.RATIFY}
+)
 """Kinds that only name what exists."""
 
 

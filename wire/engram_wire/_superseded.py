@@ -1,8 +1,8 @@
 """The superseded column of a record: what of the past it names, in the form of its kind.
 
 A record with puts names dots, each with the put that replaces it.  A delete names how much of
-each log it removes, an erase records, a seal finished logs, a void what is left of logs; an edit
-has a form of its own, in ``_edits``.
+each log it removes, an erase records, a seal finished logs, a void what is left of logs, a ratify
+records that count although they are void; an edit has a form of its own, in ``_edits``.
 """
 
 from collections.abc import Iterable
@@ -31,11 +31,15 @@ _RANGES: Final = {
     RecordKind.ERASE: (1, _limits.SEQ_MAX),
     RecordKind.SEAL: (1, _limits.SEQ_MAX),
     RecordKind.VOID: (0, _limits.SEQ_MAX),
+    RecordKind.RATIFY: (1, _limits.SEQ_MAX),
 }
 """Kinds that write pairs of a log and a number, and the range of that: a clock or a position."""
 
-_OF_OTHER_LOGS: Final = frozenset({RecordKind.SEAL, RecordKind.VOID})
+_OF_OTHER_LOGS: Final = frozenset({RecordKind.SEAL, RecordKind.VOID, RecordKind.RATIFY})
 """Kinds that never name the log that they stand in."""
+
+_OF_RECORDS: Final = frozenset({RecordKind.ERASE, RecordKind.RATIFY})
+"""Kinds that name each record once, and so may name a log often."""
 
 
 class Superseded(NamedTuple):
@@ -43,12 +47,12 @@ class Superseded(NamedTuple):
 
     op: int
     """Index of the put that replaces the dot; the number of puts when nothing does.  0 in a
-    delete, an erase, a seal and a void."""
+    delete, an erase, a seal, a void and a ratify."""
     log: bytes | None
     """Id of the log; None for the author's own log."""
     clock: int
-    """The dot's clock.  In a delete: every dot of that log with a smaller clock.  In an erase: the
-    record's seq.  In a seal and in a void: the last seq that counts."""
+    """The dot's clock.  In a delete: every dot of that log with a smaller clock.  In an erase and a
+    ratify: the record's seq.  In a seal and a void: the last seq that counts."""
 
 
 def encode_superseded(items: Iterable[Superseded], *, kind: int = RecordKind.UPDATE) -> bytes:
@@ -149,9 +153,8 @@ def _pairs_untrusted(flat: list[object], kind: int) -> tuple[Superseded, ...]:
         item = Superseded(0, _log_untrusted(log), _number_untrusted(value, least, most))
         if kind in _OF_OTHER_LOGS and item.log is None:
             raise InvalidRecordError(f"a record of kind {kind} names the log that it stands in")
-        # An erase names each record once; the others each log once, so there the number takes no
-        # part in the order.
-        key = (item.log or b"", item.clock if kind == RecordKind.ERASE else 0)
+        # What names each log once takes no number into the order.
+        key = (item.log or b"", item.clock if kind in _OF_RECORDS else 0)
         if last is not None and key <= last:
             raise InvalidRecordError(f"superseded item {len(found)} is repeated or out of order")
         last = key

@@ -1,0 +1,163 @@
+"""Any history of which one node refuses a record ends as it would have without that.
+
+Two nodes write what comes to their mind, a third one refuses a record of the first, wherever that
+stands.  Its author gives way without anybody's help: at that moment nothing changes for it, and in
+the end all three hold and show the same.
+"""
+
+import random
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+
+import pytest
+from trio.testing import MockClock
+
+from engram_sync.errors import EngramError
+from engram_sync.log._check import RunCheck
+from engram_sync.node import Node, _answering
+from engram_sync.node._refused_logs import set_aside
+from engram_sync.node._write_path import WritePath
+from engram_sync.results import Delete, Insert
+from engram_sync.store import Transaction
+from engram_wire import InvalidRecordError, Record, Rejection
+
+from .test_voids import own_log
+from .village import Village, agreement
+
+STEPS = 20
+
+
+class Someone:
+    """Writes what comes to its mind.
+
+    Args:
+        luck: Draws what.
+    """
+
+    def __init__(self, luck: random.Random) -> None:
+        self.luck = luck
+        self.ids: list[str] = []
+
+    async def act(self, node: Node) -> None:
+        luck = self.luck
+        ref = luck.choice(self.ids) if self.ids else ""
+        choices: list[Callable[[], Awaitable[object]]] = [
+            lambda: node.update(ref, title=f"title {luck.random()}"),
+            lambda: node.update(ref, content=f"content {luck.random()}"),
+            lambda: node.update(
+                ref, add_tags=[luck.choice("abc")], remove_tags=[luck.choice("xy")]
+            ),
+            lambda: node.update(ref, metadata={luck.choice("kl"): luck.choice([None, 1, 2])}),
+            lambda: node.update(ref, count={luck.choice("nm"): luck.randint(-3, 5)}),
+            lambda: node.update(
+                ref, believe={"subject": "s", "relation": "r", "object": luck.choice("pq")}
+            ),
+            lambda: node.update(ref, add_events=[f"event {luck.randint(0, 9)}"]),
+            lambda: node.update(
+                ref, confidence=luck.random(), epistemic=luck.choice(["", "observed"])
+            ),
+            lambda: node.forget(ref),
+            lambda: node.restore(ref),
+            lambda: node.archive(ref),
+            lambda: self._edit(node, ref),
+            lambda: self._settle(node, ref),
+        ]
+        if not ref or luck.random() < 0.2:
+            await self._remember(node)
+        elif luck.random() < 0.03:
+            await self._try(lambda: node.forget(ref, erase=True))
+        else:
+            await self._try(luck.choice(choices))
+
+    async def _try(self, write: Callable[[], Awaitable[object]]) -> None:
+        with suppress(EngramError):  # It is deleted, or there is nothing to settle: another draw.
+            await write()
+
+    async def _remember(self, node: Node) -> None:
+        luck = self.luck
+        made = await node.remember(
+            f"one two three {luck.random()}",
+            tags=["x", "y"][: luck.randint(0, 2)],
+            counters={"n": luck.randint(0, 4)} if luck.random() < 0.5 else None,
+            collaborative=luck.random() < 0.4,
+        )
+        self.ids.append(made.id)
+
+    async def _edit(self, node: Node, ref: str) -> None:
+        at = self.luck.randint(0, 6)
+        await node.update(ref, edits=[Delete(at, 2), Insert(at, self.luck.choice("abc") * 3)])
+
+    async def _settle(self, node: Node, ref: str) -> None:
+        seen = await node.get(ref)
+        await node.update(ref, content=f"settled {self.luck.random()}", if_version=seen.version)
+
+
+def strict(node: Node, log: bytes, seq: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let one node find one record invalid where it stands, as long as nobody ratifies it."""
+    theirs, check = node._core.path.ledger._registry, RunCheck._change_untrusted
+
+    def stricter(self: RunCheck, record: Record) -> Iterator[None]:
+        if self.registry is theirs and (self.log.id, record.seq, self.before) == (log, seq, None):
+            raise InvalidRecordError("this node does not take it")
+        yield from check(self, record)
+
+    def every(_self: RunCheck, records: list[Record]) -> range:
+        return range(len(records))
+
+    monkeypatch.setattr(RunCheck, "_change_untrusted", stricter)
+    monkeypatch.setattr(RunCheck, "_remarkable", every)
+
+
+def watched(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The states of the scope before and after each time that an author gives way."""
+    states: list[int] = []
+
+    def look(
+        path: WritePath, tx: Transaction, *, scope: bytes, rejection: Rejection, now_ms: int
+    ) -> bool:
+        path.catch_up(tx, scope)
+        before = tx.scope(path.ledger.scope_number(scope))
+        done = set_aside(path, tx, scope=scope, rejection=rejection, now_ms=now_ms)
+        path.catch_up(tx, scope)
+        after = tx.scope(path.ledger.scope_number(scope))
+        assert before is not None
+        assert after is not None
+        if done:
+            states.extend((before.digest, after.digest))
+        return done
+
+    monkeypatch.setattr(_answering, "set_aside", look)
+    return states
+
+
+async def shown(node: Node, ids: list[str]) -> list[object]:
+    """What a node shows, but for versions, which are each node's own."""
+    memories = [replace(await node.get(ref), version="") for ref in ids]
+    conflicts = [(c.engram, c.kind, c.field, c.siblings) for c in await node.conflicts()]
+    return [*memories, *conflicts]
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_a_refusal_changes_nothing_of_what_is_shown(
+    village: Village, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    luck = random.Random(seed)
+    someone = Someone(luck)
+    async with village.pair() as (a, b), village.open("c", peers=["a", "b"]) as c:
+        await c.join(await a.invite())
+        states = watched(monkeypatch)
+        await someone.act(a)
+        await agreement(a, b, c)
+        strict(c, own_log(a)[0], luck.randint(2, STEPS // 2), monkeypatch)
+        for _ in range(STEPS):
+            await someone.act(luck.choice((a, a, b)))
+            if luck.random() < 0.2:
+                await agreement(a, b)
+        await agreement(a, b, c)
+        assert len(states) == 2, "its author gave way once"
+        assert states[0] == states[1], "and nothing changed for it"
+        expected = await shown(a, someone.ids)
+        for node in (a, b, c):
+            assert await shown(node, someone.ids) == expected
+            assert (await node.doctor()).healthy
