@@ -310,11 +310,8 @@ class Home:
         """Of the payloads owed here, those that another home holds."""
         owed = await self.store.read(lambda reader: owed_of(reader, self.scope, 10_000))
         found = await other.store.read(lambda reader: payloads_of(reader, other.scope, owed))
-        return [
-            (log, seq, payload)
-            for (log, seq), payload in zip(owed, found, strict=False)
-            if payload is not None
-        ]
+        pairs = zip(owed, found, strict=False)
+        return [(*place, payload) for place, payload in pairs if payload is not None]
 
     async def ask(self, other: "Home") -> int:
         """Ask another home for what is owed here; returns how much came."""

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 import trio
 
 from engram_wire import (
+    SUMMARIES_MAX,
     ClockEntry,
     JoinRequest,
     PayloadRequest,
     PayloadResponse,
     Ping,
     Probe,
+    Summary,
     SyncAck,
     SyncRequest,
     SyncResponse,
@@ -74,6 +76,14 @@ async def requests_with_clocks_that_nobody_has(member: Member, size: int) -> Non
 async def requests_from_the_beginning(member: Member, size: int) -> None:
     for number in range(size):
         await member.say(SyncRequest(number % 8 + 2, member.scope, clock_digest(()), ()))
+
+
+@flood(20, 300, "W1")
+async def summaries_of_scopes_that_nobody_shares(member: Member, size: int) -> None:
+    one = Summary(bytes(32), bytes(32), 1, 1)
+    for number in range(size):
+        told = tuple(sorted((os.urandom(32), one) for _ in range(SUMMARIES_MAX)))
+        await member.say(Ping(number, told))
 
 
 @flood(500, 10_000)

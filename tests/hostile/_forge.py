@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from engram_wire import (
     AUTH_UNCHANGED,
     NO_IDS,
+    NO_SUPERSEDED,
     RUN_BYTES_MAX,
     RUN_RECORDS_MAX,
     Announcement,
@@ -27,6 +28,7 @@ from engram_wire import (
     payload_hash,
     shape_of,
     sign_head,
+    statement_shape,
 )
 
 Put = tuple[str, cbor.Encodable]
@@ -45,16 +47,25 @@ class Forged:
         scope: Id of the scope.
         author: Whose key signs.
         auth: Sorted membership heads at which the author may write.
+        domain: Data, or what it says about members.
     """
 
-    def __init__(self, scope: bytes, author: Identity, auth: Sequence[bytes]) -> None:
+    def __init__(
+        self,
+        scope: bytes,
+        author: Identity,
+        auth: Sequence[bytes],
+        domain: LogDomain = LogDomain.DATA,
+    ) -> None:
         self.scope = scope
         self.author = author
+        self.domain = int(domain)
         self.incarnation = os.urandom(16)
-        self.id = log_id(int(LogDomain.DATA), scope, author.public_key, self.incarnation)
+        self.id = log_id(self.domain, scope, author.public_key, self.incarnation)
         self.heads = [self.id]
         self.records: list[Record] = []
         self._auth = encode_ids(sorted(auth))
+        self._deps = sorted(auth)
 
     @property
     def head(self) -> bytes:
@@ -93,9 +104,29 @@ class Forged:
         self.heads.append(extend(self.heads[-1], record))
         return self
 
+    def say(self, kind: int, statement: Sequence[object], label: str = "") -> "Forged":
+        """Append one statement about members."""
+        seq = len(self.records) + 1
+        payload = encode_payload(bytes(16), [cbor.encode(label)])
+        record = Record(
+            seq=seq,
+            engram=bytes(16),
+            hlc=(time.time_ns() // 1_000_000 << 16) + seq,
+            shape=statement_shape(kind, list(statement)),
+            superseded=NO_SUPERSEDED,
+            payload=payload,
+            payload_hash=payload_hash(payload),
+            deps=encode_ids(self._deps) if seq == 1 else NO_IDS,
+            auth=AUTH_UNCHANGED,
+            marked=True,
+        )
+        self.records.append(record)
+        self.heads.append(extend(self.heads[-1], record))
+        return self
+
     def announcement(self, ref: int) -> Announcement:
         """The log under a number."""
-        return Announcement(ref, int(LogDomain.DATA), self.author.public_key, self.incarnation)
+        return Announcement(ref, self.domain, self.author.public_key, self.incarnation)
 
     def frames(self, ref: int, *, payloads: bool = True) -> Iterator[bytes]:
         """All its records, in as few frames as they fit; the last record of each is marked."""

@@ -108,6 +108,10 @@ class Member:
         """A new log of its own."""
         return Forged(self.scope, self.identity, self.membership)
 
+    def statements(self) -> Forged:
+        """A new log of its own about members."""
+        return Forged(self.scope, self.identity, self.membership, LogDomain.MEMBERS)
+
     async def requested(self) -> int:
         """The number of the node's request for the scope, which answers go to."""
         while not self.request:

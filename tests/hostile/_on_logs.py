@@ -77,7 +77,7 @@ def _fork(log: Forged, at: int, target: bytes, records: int) -> Forged:
     """The same log, continued in another way after position ``at``."""
     other = Forged.__new__(Forged)
     other.scope, other.author, other.incarnation = log.scope, log.author, log.incarnation
-    other.id, other._auth = log.id, log._auth
+    other.id, other._auth, other.domain = log.id, log._auth, log.domain
     other.heads, other.records = log.heads[: at + 1], log.records[:at]
     for number in range(records):
         other.add(target, [("r/content", f"of another branch {number}")])
@@ -142,6 +142,36 @@ def a_count_for_somebody_else(member: Member, target: bytes, size: int) -> Itera
     log = member.log()
     for number in range(size):
         log.add(target, [("c/done", [number.to_bytes(8, "big"), 1 << 53, 0])])
+    yield log
+
+
+@case(3, 50, "X11")
+def roles_that_it_gives_itself(member: Member, target: bytes, size: int) -> Iterator[Forged]:
+    key = member.identity.public_key
+    leads = [key, 3, member.scope, None, 0, None, None]
+    for _ in range(size):
+        yield member.statements().say(RecordKind.ADMIT, leads)
+        yield member.statements().say(RecordKind.REVOKE, [key, []])
+        yield member.statements().say(RecordKind.EPOCH, [1, bytes(32), []])
+
+
+@case(3, 50, "X10")
+def memories_that_rely_on_what_it_says_itself(
+    member: Member, target: bytes, size: int
+) -> Iterator[Forged]:
+    for number in range(size):
+        said = member.statements().say(RecordKind.LABEL, [member.identity.public_key])
+        yield said
+        log = Forged(member.scope, member.identity, [said.head])
+        yield log.add(new_engram(), [("r/content", f"{number}")], kind=RecordKind.CREATE)
+
+
+@case(20, 500, "U1")
+def labels_that_nobody_can_read(member: Member, target: bytes, size: int) -> Iterator[Forged]:
+    log = member.statements()
+    for number in range(size):
+        label = chr(0x2000 + number % 0x70) * 20 + "\x1b[31m\u00a0\u3000"
+        log.say(RecordKind.LABEL, [member.identity.public_key], label)
     yield log
 
 
