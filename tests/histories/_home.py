@@ -393,6 +393,4 @@ class Home:
 
 def keys_of(owner: str) -> tuple[bytes, bytes]:
     """The key pair of whoever is called so."""
-    seed = owner.encode().ljust(32, b"\0")
-    public, secret = nacl.bindings.crypto_sign_seed_keypair(seed)
-    return public, secret
+    return nacl.bindings.crypto_sign_seed_keypair(owner.encode().ljust(32, b"\0"))
