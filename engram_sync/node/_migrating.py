@@ -45,7 +45,15 @@ from engram_sync.node._machine import HomePremises
 from engram_sync.node._write_path import WritePath
 from engram_sync.observe import Log, printable
 from engram_sync.results import Scope
-from engram_sync.store import OldEngram, OldScope, OldStore, Reader, SqliteStore, Transaction
+from engram_sync.store import (
+    OldEngram,
+    OldScope,
+    OldStore,
+    Reader,
+    SqliteStore,
+    Transaction,
+    sync_directory,
+)
 from engram_wire import LABEL_BYTES_MAX, WireError
 
 PAGE_ENGRAMS = 64
@@ -304,7 +312,7 @@ def _swap(home: Home) -> None:
             kept.replace(kept.with_name(f"store-1-{uuid.uuid4().hex[:8]}.db"))
         _link(home.store, kept)
     home.new_store.replace(home.store)
-    _sync(home.path)
+    sync_directory(home.path)
 
 
 def _link(store: Path, kept: Path) -> None:
@@ -316,15 +324,4 @@ def _link(store: Path, kept: Path) -> None:
         with partial_copy.open("rb+") as file:
             os.fsync(file.fileno())
         partial_copy.replace(kept)
-    _sync(kept.parent)
-
-
-def _sync(directory: Path) -> None:
-    """Make names durable, where the system can."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_directory(kept.parent)

@@ -4,6 +4,7 @@ It holds files, SQL and the order of commits, and no meaning: it must never vali
 decide who may read, or know the clock, the network or a document.
 """
 
+from ._connection import sync_directory as sync_directory
 from ._executors import InlineExecutor as InlineExecutor
 from ._executors import ThreadExecutor as ThreadExecutor
 from ._faults import OlderFormatError as OlderFormatError
@@ -64,4 +65,5 @@ __all__ = [
     "ThreadExecutor",
     "Transaction",
     "Writer",
+    "sync_directory",
 ]

@@ -25,7 +25,7 @@ def create_private_file(path: Path) -> None:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         os.close(descriptor)
         if created:
-            _sync_directory(path.parent)
+            sync_directory(path.parent)
         else:
             with suppress(OSError):  # A file system without permissions has none to tighten.
                 path.chmod(0o600)
@@ -46,10 +46,10 @@ def _create_directory(directory: Path) -> None:
         return
     _create_directory(directory.parent)
     directory.mkdir(mode=0o700, exist_ok=True)
-    _sync_directory(directory.parent)
+    sync_directory(directory.parent)
 
 
-def _sync_directory(directory: Path) -> None:
+def sync_directory(directory: Path) -> None:
     """Make the entries of ``directory`` durable, where the system can."""
     if os.name != "posix":
         return
