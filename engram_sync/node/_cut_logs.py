@@ -11,7 +11,7 @@ from engram_sync.memory import Materialiser
 from engram_sync.node._rules import StoredHistory
 from engram_sync.store import Transaction
 from engram_sync.trust import Charters, Cutoff, Vector
-from engram_wire import SEQ_MAX, LogDomain, decode_auth_untrusted
+from engram_wire import SEQ_MAX, LogDomain, RecordKind, decode_auth_untrusted
 
 PAGE_RECORDS = 256
 """Records in memory at once."""
@@ -72,7 +72,7 @@ class CutLogs:
         if batch.log.domain == LogDomain.DATA:
             if not cuts.concern(batch.log.author):
                 return ()
-            # What has just come is made of its records later.
+            # What has just come is applied later, but for what it says of other records.
             logs, fresh = list(batch.log.path()[0].family()), batch.records[0].seq
         elif self._followed.get(scope, 0) != cuts.version:
             self._followed[scope] = cuts.version
@@ -103,10 +103,14 @@ class CutLogs:
             return set()
         tx.set_cut(log.n, None if limit == SEQ_MAX else limit)
         engrams: set[bytes] = set()
-        begin, end = max(min(limit, before), log.base) + 1, min(max(limit, before), until)
+        begin, end = max(min(limit, before), log.base) + 1, min(max(limit, before), log.seq)
         for first in range(begin, end + 1, PAGE_RECORDS):
             last = min(first + PAGE_RECORDS - 1, end)
-            engrams |= {record.engram for record in tx.records(log.n, first, last)}
+            engrams |= {
+                record.engram
+                for record in tx.records(log.n, first, last)
+                if record.seq <= until or record.shape[0] == RecordKind.RATIFY
+            }
         return engrams
 
     def wrong(self, tx: Transaction) -> list[str]:

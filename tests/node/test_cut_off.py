@@ -27,6 +27,7 @@ from engram_sync.trust import (
 )
 from engram_wire import Announcement, LogDomain, encode_frame
 
+from .test_voids import refuse
 from .village import Village, agreement, contents, until
 
 
@@ -275,3 +276,26 @@ async def test_who_left_or_was_put_out_and_is_admitted_to_less_has_less(
         await say(a, epoch_draft(Epoch(1, commitment_to(bytes(32)), ())))
         await agreement(a, b)
         assert await contents(a) == await contents(b) == ["b's"]
+
+
+async def test_what_a_cut_off_record_ratified_is_void_again(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        await b.remember("stands")
+        await b.remember("refused")
+        await b.remember("after it")
+        ends = here(b)
+        assert await refuse(b, ends.log, ends.seq - 1)
+        await b.remember("in the next log")
+        await agreement(a, b)
+        assert await contents(a) == ["after it", "in the next log", "refused", "stands"]
+        others = [
+            Cutoff(log.root, 0, log.root)
+            for log in b._core.path.own.data_logs(scope_of(b))
+            if log.root != ends.log
+        ]
+        await say(a, revoked(b, ends, *others))
+        assert await contents(a) == ["stands"]
+        assert (await a.doctor()).healthy
+        await same_in_any_order(village, a)
