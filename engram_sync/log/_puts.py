@@ -31,6 +31,16 @@ class Put(NamedTuple):
     """Of inserted text: the generation, the way its record wrote it."""
 
 
+class Taker(NamedTuple):
+    """The record that took a clock."""
+
+    first: int
+    """The first clock that it took."""
+    seq: int
+    collections: tuple[str, ...]
+    """What it put, one for each clock; empty for inserted text."""
+
+
 class PutIndex:
     """What took each clock of one engram: what is stored, and what one walk adds to it.
 
@@ -81,17 +91,27 @@ class PutIndex:
         Raises:
             InvalidRecordError: No record held puts it in this engram.
         """
-        found = self._taker(log, clock) if clock >= 0 else None
-        if found is None:
-            raise InvalidRecordError(
-                f"dot {clock} of log {log.id.hex()[:16]} is not in this engram"
-            )
-        first, record = found
+        first, record = self._found(log, clock)
         shape = parse_shape_untrusted(record.shape)
         if shape.kind != RecordKind.EDIT:
             return Put(clock, 1, record.seq, shape.collections[clock - first], None)
         edit = decode_edit_untrusted(record.superseded, len(shape.collections))
         return Put(first, _taken(record), record.seq, INSERTED_TEXT, edit.generation)
+
+    def taker(self, log: LogState, clock: int) -> Taker:
+        """The record that took a clock; raises what ``find`` does."""
+        first, record = self._found(log, clock)
+        shape = parse_shape_untrusted(record.shape)
+        puts = () if shape.kind == RecordKind.EDIT else shape.collections
+        return Taker(first, record.seq, puts)
+
+    def _found(self, log: LogState, clock: int) -> tuple[int, Record]:
+        found = self._taker(log, clock) if clock >= 0 else None
+        if found is None:
+            raise InvalidRecordError(
+                f"dot {clock} of log {log.id.hex()[:16]} is not in this engram"
+            )
+        return found
 
     def _taker(self, log: LogState, clock: int) -> tuple[int, Record] | None:
         if log is self._log and clock >= self._firsts[0]:

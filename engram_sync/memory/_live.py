@@ -8,7 +8,7 @@ Records come with all that they refer to already here, because they are stored i
 applied in the order in which they were stored.  So nothing that is removed is yet to come.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from engram_crdt import (
@@ -30,6 +30,8 @@ from ._changes import change_of
 from ._live_texts import LiveTexts
 from ._stored import Stored
 
+_Removal = tuple[bytes, int, int]
+"""Log id, first clock and end of what a change removes."""
 _SEARCHED = frozenset({fields.TITLE, fields.CONTENT, fields.TAGS, BODY})
 
 
@@ -57,7 +59,9 @@ class LiveEngram:
     _owed: bool = False
     """Whether the payload of a record is owed."""
     _groups: set[bytes] = field(default_factory=set[bytes])
-    """What has to be compared again."""
+    """What has to be compared again: ``ElementRow.group``."""
+    _groups2: set[bytes] = field(default_factory=set[bytes])
+    """The same of ``group2``."""
     _gone: set[tuple[int, int]] = field(default_factory=set[tuple[int, int]])
     """(log, seq) of records of which an element is live no more."""
     _texts: LiveTexts = field(init=False)
@@ -90,8 +94,9 @@ class LiveEngram:
         if edits:
             # They are told what was live before.
             self._texts.apply(change, start)
-        self._remove(change, start)
-        put = self._put(stored, change, start)
+        removals = removals_of(change)
+        self._remove(change, start, removals)
+        put = self._put(stored, change, start, removals)
         tx.put_part(n, PartRow(log, end, record.seq))
         self._records += 1
         self._hlc = max(self._hlc, record.hlc)
@@ -100,9 +105,9 @@ class LiveEngram:
             self._miss(stored, live=put > 0 or bool(change.edit and change.edit.inserts))
         return True
 
-    def _remove(self, change: Change, start: int) -> None:
+    def _remove(self, change: Change, start: int, removals: Sequence[_Removal]) -> None:
         tx, n = self.tx, self.row.n
-        for log_id, first, until in removals_of(change):
+        for log_id, first, until in removals:
             # What it puts itself is not there yet, see ``_put``.
             end = min(until, start) if log_id == change.log else until
             log = self.authors.log_number(tx, log_id) if first < end else 0
@@ -113,9 +118,11 @@ class LiveEngram:
             if rows:
                 tx.drop_elements(n, log, first, end)
 
-    def _put(self, stored: Stored, change: Change, start: int) -> int:
+    def _put(
+        self, stored: Stored, change: Change, start: int, removals: Sequence[_Removal]
+    ) -> int:
         """Add what a record puts and does not remove itself; returns how many elements."""
-        own = [(f, e) for log, f, e in removals_of(change) if log == change.log and e > start]
+        own = [(f, e) for log, f, e in removals if log == change.log and e > start]
         rows: list[ElementRow] = []
         for clock, (collection, value) in enumerate(change.puts, start):
             if not any(first <= clock < end for first, end in own):
@@ -147,7 +154,10 @@ class LiveEngram:
         self._touch(row)
 
     def _touch(self, row: ElementRow) -> None:
-        self._groups.update(group for group in (row.group, row.group2) if group is not None)
+        if row.group is not None:
+            self._groups.add(row.group)
+        if row.group2 is not None:
+            self._groups2.add(row.group2)
         self.searched = self.searched or row.collection in _SEARCHED
 
     # -- payloads ----------------------------------------------------------------------------
@@ -188,13 +198,8 @@ class LiveEngram:
         tx, n = self.tx, self.row.n
         texts = self._texts.finish()
         self.searched = self.searched or self._texts.changed
-        self._groups |= texts.groups
-        contested = False
-        for group in self._groups:
-            is_open = tx.is_contested(n, group)
-            contested = contested or is_open
-            tx.set_contested(n, group, is_open)
-        classes = tx.contested_classes(n) if contested or self.row.conflict else ()
+        tx.compare_groups(n, self._groups | texts.groups, self._groups2)
+        classes = tx.contested_classes(n)
         orphans = texts.orphans
         if self._owed:
             self._settle_owed()

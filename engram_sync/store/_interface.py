@@ -211,8 +211,14 @@ class Transaction(Reader, Protocol):
         """Remove those that ``log`` put with a clock from ``first`` to before ``end``."""
         ...
 
-    def set_contested(self, n: int, group: bytes, contested: bool) -> None:
-        """Keep, or do not keep, that a group of engram ``n`` is in conflict."""
+    def compare_groups(self, n: int, first: Iterable[bytes], second: Iterable[bytes]) -> None:
+        """Look again which of these groups of engram ``n`` hold more than one live value.
+
+        Args:
+            n: Number of the engram.
+            first: Groups of ``ElementRow.group``.
+            second: Groups of ``ElementRow.group2``.
+        """
         ...
 
     def put_part(self, n: int, row: PartRow) -> None:

@@ -284,12 +284,8 @@ class Reader(Protocol):
         """The largest ``life`` among the live elements; None when none has one."""
         ...
 
-    def is_contested(self, n: int, group: bytes) -> bool:
-        """Whether the live elements of one group hold more than one value."""
-        ...
-
     def contested_classes(self, n: int) -> set[int]:
-        """The first bytes of all groups that ``set_contested`` keeps of engram ``n``."""
+        """The first bytes of all groups that ``compare_groups`` found contested in engram ``n``."""
         ...
 
     def contested(self, n: int) -> set[bytes]:

@@ -1,6 +1,6 @@
 """The part of ``Transaction`` that changes live elements in place."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ._limits import LOG_SEQ_BITS
 from ._rows import ElementRow, PartRow, TextRow
@@ -19,6 +19,14 @@ _DERIVED = (
 )
 
 
+# The smallest and the largest value of a group: two steps of an index, however many it has.
+_CONTESTED = """INSERT INTO contested (n, grp) SELECT ?1, ?2
+    WHERE (SELECT {val} FROM elem WHERE n = ?1 AND {grp} = ?2 ORDER BY {val} LIMIT 1)
+    IS NOT (SELECT {val} FROM elem WHERE n = ?1 AND {grp} = ?2 ORDER BY {val} DESC LIMIT 1)"""
+_CONTESTED_1 = _CONTESTED.format(grp="grp", val="val")
+_CONTESTED_2 = _CONTESTED.format(grp="grp2", val="val2")
+
+
 class SqlDerived(SqlPayloads):
     """See ``Transaction``, which states what each method promises."""
 
@@ -33,11 +41,11 @@ class SqlDerived(SqlPayloads):
         sql = "DELETE FROM elem WHERE n = ? AND log = ? AND clk >= ? AND clk < ?"
         self._sql.run(sql, (n, log, first, end))
 
-    def set_contested(self, n: int, group: bytes, contested: bool) -> None:
-        if contested:
-            self._sql.run("INSERT OR IGNORE INTO contested (n, grp) VALUES (?, ?)", (n, group))
-        else:
-            self._sql.run("DELETE FROM contested WHERE n = ? AND grp = ?", (n, group))
+    def compare_groups(self, n: int, first: Iterable[bytes], second: Iterable[bytes]) -> None:
+        for groups, found in ((first, _CONTESTED_1), (second, _CONTESTED_2)):
+            rows = [(n, group) for group in groups]
+            self._sql.many("DELETE FROM contested WHERE n = ? AND grp = ?", rows)
+            self._sql.many(found, rows)
 
     def put_part(self, n: int, row: PartRow) -> None:
         sql = """INSERT INTO part (n, log, clk, seq) VALUES (?, ?, ?, ?)

@@ -13,11 +13,6 @@ _LIVE = " WHERE rec.id IN (SELECT log << 40 | seq FROM elem WHERE n = ?)"
 _RECORDS = RECORD.replace(" FROM", ", clk FROM") + _LIVE
 _END_OF_CLOCKS = 1 << 62
 
-_CONTESTED = """SELECT (SELECT {val} FROM elem WHERE n = ?1 AND {grp} = ?2 ORDER BY {val} LIMIT 1)
-    IS NOT (SELECT {val} FROM elem WHERE n = ?1 AND {grp} = ?2 ORDER BY {val} DESC LIMIT 1)"""
-_CONTESTED_1 = _CONTESTED.format(grp="grp", val="val")
-_CONTESTED_2 = _CONTESTED.format(grp="grp2", val="val2")
-
 
 class SqlElements(SqlClocks):
     """See ``Reader``, which states what each method promises."""
@@ -51,12 +46,6 @@ class SqlElements(SqlClocks):
             WHERE n = ? AND life IS NOT NULL ORDER BY life DESC LIMIT 1"""
         row = self._sql.one(sql, (n,))
         return None if row is None else row[0]
-
-    def is_contested(self, n: int, group: bytes) -> bool:
-        # A group of either kind: their first bytes differ.
-        return bool(
-            self._sql.number(_CONTESTED_1, (n, group)) or self._sql.number(_CONTESTED_2, (n, group))
-        )
 
     def contested_classes(self, n: int) -> set[int]:
         sql = "SELECT grp FROM contested WHERE n = ? AND grp >= ? ORDER BY grp LIMIT 1"

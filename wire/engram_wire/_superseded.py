@@ -7,6 +7,7 @@ records that count although they are void; an edit has a form of its own, in ``_
 
 from collections.abc import Iterable
 from functools import lru_cache
+from operator import lt
 from typing import Final, NamedTuple
 
 from . import _limits
@@ -96,7 +97,9 @@ def decode_superseded_untrusted(data: bytes, *, kind: int, puts: int) -> tuple[S
         raise LimitError(f"{len(data)} bytes of dots, at most {_limits.SUPERSEDED_BYTES_MAX}")
     if len(data) <= 64:  # one or two dots: the common case, and often the same bytes again
         return _decode_cached_untrusted(data, kind, puts)
-    return _decode_untrusted(data, kind, puts)
+    # A frame is read, checked and applied soon after each other, and it has room for a few of
+    # the longest.
+    return _decode_long_untrusted(data, kind, puts)
 
 
 def _decode_untrusted(data: bytes, kind: int, puts: int) -> tuple[Superseded, ...]:
@@ -127,22 +130,33 @@ def _is_named(kind: int) -> bool:
 
 
 _decode_cached_untrusted = lru_cache(maxsize=4096)(_decode_untrusted)
+_decode_long_untrusted = lru_cache(maxsize=8)(_decode_untrusted)
 
 
 def _triples_untrusted(flat: list[object], puts: int) -> tuple[Superseded, ...]:
-    found: list[Superseded] = []
-    last: tuple[int, bytes, int] = (-1, b"", 0)
-    for op, log, clock in zip(flat[::3], flat[1::3], flat[2::3], strict=True):
-        if type(op) is not int or not 0 <= op <= puts:
-            raise InvalidRecordError(f"a superseded dot belongs to no put of {puts}")
-        number = _number_untrusted(clock, 0, _limits.CLOCK_MAX)
-        dot = Superseded(op, _log_untrusted(log), number)
-        key = (op, dot.log or b"", number)
-        if key <= last:
-            raise InvalidRecordError(f"superseded dot {len(found)} is repeated or out of order")
-        last = key
-        found.append(dot)
-    return tuple(found)
+    # Column by column: there may be thousands.
+    ops = _numbers_untrusted(flat[::3], 0, puts, f"belongs to no put of {puts}")
+    logs = _logs_untrusted(flat[1::3])
+    clocks = _numbers_untrusted(flat[2::3], 0, _limits.CLOCK_MAX, "has no valid clock")
+    keys = list(zip(ops, [log or b"" for log in logs], clocks, strict=True))
+    if not all(map(lt, keys, keys[1:])):
+        raise InvalidRecordError("superseded dots are repeated or out of order")
+    return tuple(map(Superseded._make, zip(ops, logs, clocks, strict=True)))
+
+
+def _numbers_untrusted(column: list[object], least: int, most: int, what: str) -> list[int]:
+    numbers = [item for item in column if type(item) is int]
+    whole = len(numbers) == len(column)
+    if not whole or (numbers and not least <= min(numbers) <= max(numbers) <= most):
+        raise InvalidRecordError(f"a superseded dot {what}")
+    return numbers
+
+
+def _logs_untrusted(column: list[object]) -> list[bytes | None]:
+    if not {bytes, int}.issuperset(map(type, column)):
+        raise InvalidRecordError("a superseded dot names no log")
+    known = {item: _log_untrusted(item) for item in set(column)}
+    return [known[item] for item in column]
 
 
 def _pairs_untrusted(flat: list[object], kind: int) -> tuple[Superseded, ...]:

@@ -58,6 +58,7 @@ _NO_TAGS: dict[int, Any] = dict.fromkeys(_TAGS, _refuse_tag)
 
 _PLAIN = frozenset({bytes, str, bool, type(None)})
 """Types of which every value is allowed."""
+_SCALAR = _PLAIN | {int}
 
 
 def _is_allowed(value: object, depth: int) -> bool:
@@ -70,9 +71,12 @@ def _is_allowed(value: object, depth: int) -> bool:
     if depth == 0:
         return False
     if is_list(value) or is_tuple(value):
-        return _PLAIN.issuperset(map(type, value)) or all(
-            _is_allowed(item, depth - 1) for item in value
-        )
+        types = set(map(type, value))
+        if types <= _SCALAR:
+            # Long columns of them are common, and a call for each would cost more than the rest.
+            numbers = [item for item in value if type(item) is int] if int in types else [0]
+            return _INT_MIN <= min(numbers) and max(numbers) <= _INT_MAX
+        return all(_is_allowed(item, depth - 1) for item in value)
     if is_dict(value):
         return all(type(k) is str and _is_allowed(v, depth - 1) for k, v in value.items())
     return False
