@@ -33,7 +33,7 @@ from ._lifecycle import forget as forget
 from ._lifecycle import restore as restore
 from ._limits import CONTENT_BYTES_MAX as CONTENT_BYTES_MAX
 from ._limits import FLUSH_ROWS as FLUSH_ROWS
-from ._limits import SLICE_RECORDS as SLICE_RECORDS
+from ._limits import SLICE_WEIGHT as SLICE_WEIGHT
 from ._markdown import read_markdown as read_markdown
 from ._materialiser import Materialiser as Materialiser
 from ._materialiser import Swept as Swept
@@ -61,6 +61,7 @@ from ._strategies import Strategies as Strategies
 from ._texts import flush_index as flush_index
 from ._verification import compare_rows as compare_rows
 from ._views import show as show
+from ._waiting import weight_of as weight_of
 from ._wishes import Changes as Changes
 
 __all__ = [
@@ -68,7 +69,7 @@ __all__ = [
     "FLUSH_ROWS",
     "LIVES",
     "RULES",
-    "SLICE_RECORDS",
+    "SLICE_WEIGHT",
     "WRITTEN_BY",
     "Authors",
     "Changes",
@@ -121,4 +122,5 @@ __all__ = [
     "show",
     "state_at",
     "update",
+    "weight_of",
 ]

@@ -37,7 +37,7 @@ LOOKED_MAX = 10_000  # Memories looked at for one page; a filter that nothing fi
 CANDIDATES_MIN = 64  # Matches fetched per round, so that filters rarely need a second one.
 REF_CHARS_MIN = 8  # 32 bits of an id: unique among some thousands, short enough to type.
 
-SLICE_RECORDS = 1024  # Records materialised per transaction; others wait ~30 ms at most.
+SLICE_WEIGHT = 4096  # Values put and removed that are materialised at once: some 100 ms.
 DIRECT_INDEX_RECORDS_MIN = 16  # From here on one full-text update serves many rows.
 FLUSH_ROWS = 256  # Rows indexed per flush.
 INSTANT_MEMORIES_MAX = 10_000  # They live in memory only; beyond it the oldest goes.

@@ -118,9 +118,7 @@ class LiveEngram:
             if rows:
                 tx.drop_elements(n, log, first, end)
 
-    def _put(
-        self, stored: Stored, change: Change, start: int, removals: Sequence[_Removal]
-    ) -> int:
+    def _put(self, stored: Stored, change: Change, start: int, removals: Sequence[_Removal]) -> int:
         """Add what a record puts and does not remove itself; returns how many elements."""
         own = [(f, e) for log, f, e in removals if log == change.log and e > start]
         rows: list[ElementRow] = []

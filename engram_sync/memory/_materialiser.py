@@ -12,11 +12,11 @@ from engram_crdt import digest, elements_of_one
 from engram_sync.conflicts import bits
 from engram_sync.errors import CorruptError
 from engram_sync.store import EngramRow, Reader, ScopeRow, Transaction
-from engram_wire import NO_SUPERSEDED, Record, RecordKind
+from engram_wire import Record, RecordKind
 
 from ._authors import Authors
 from ._changes import change_of, rules_name
-from ._limits import DIRECT_INDEX_RECORDS_MIN, SLICE_RECORDS
+from ._limits import DIRECT_INDEX_RECORDS_MIN, SLICE_WEIGHT
 from ._live import LiveEngram
 from ._rebuild import expanded, remade, renamed, standing_of
 from ._shapes import plain_digest, plain_texts
@@ -24,7 +24,7 @@ from ._stored import Stored, stored_in, stored_of
 from ._tally import Standing, Tally
 from ._texts import index_rows, texts_of
 from ._views import life_number
-from ._waiting import next_runs, overtakes, stretches
+from ._waiting import Place, needs_waiting, next_portion
 
 _META = "materialiser"
 
@@ -50,6 +50,8 @@ class Materialiser:
 
     def __init__(self, authors: Authors) -> None:
         self._authors = authors
+        self._within: dict[int, Place] = {}
+        """By scope, how far its first run that waits is applied, where that was begun."""
 
     def begin(self, tx: Transaction) -> bool:
         """Drop all that was derived by other rules than today's: sweeps make it anew.
@@ -63,39 +65,37 @@ class Materialiser:
             return False
         tx.put_meta(_META, rules)
         tx.reset()
+        self._forget()
         return known is not None
 
-    def sweep(self, tx: Transaction, scope: int, *, limit: int = SLICE_RECORDS) -> Swept:
-        """Apply the next runs of a scope in the order in which they arrived.
+    def sweep(self, tx: Transaction, scope: int, *, limit: int = SLICE_WEIGHT) -> Swept:
+        """Apply the next records of a scope in the order in which they arrived.
 
         Args:
             tx: The transaction of the writer's job.
             scope: Number of the scope.
-            limit: Records after which the slice ends; at least one run is taken.
+            limit: ``weight_of`` records after which the slice ends; at least one is taken.
         """
         row = self._begin(tx, scope)
-        runs = next_runs(tx, row, limit)
-        if not runs:
+        within = self._within.get(scope, Place())
+        portion = next_portion(tx, self._authors, row, within, limit)
+        if not portion.looked:
             return Swept(0, ())
-        records: list[Stored] = []
-        total = 0
-        for run in stretches(runs):
-            for log, first, last in self._authors.pieces(tx, *run):
-                found = tx.records(log, first, last)
-                total += len(found)
-                records += stored_in(tx, self._authors, row.id, log, found)
-        changed = self._apply(tx, row._replace(materialised=runs[-1].arrival), records)
-        return Swept(total, changed)
+        self._within[scope] = portion.within
+        row = row._replace(materialised=portion.materialised)
+        return Swept(portion.looked, self._apply(tx, row, portion.records))
 
-    def apply_local(
+    def apply_new(
         self,
         tx: Transaction,
         scope: int,
         log: int,
         records: Sequence[Record],
         arrivals: Sequence[int],
+        *,
+        limit: int | None = None,
     ) -> tuple[bytes, ...]:
-        """Apply what this node has just written, whatever else still waits to be swept.
+        """Apply what has just been stored, past what waits to be swept, if it needs none of that.
 
         Args:
             tx: The transaction that also stored the records.
@@ -103,22 +103,24 @@ class Materialiser:
             log: Number of the log.
             records: The records, in order.
             arrivals: What ``put_run`` returned for their runs, in order.
+            limit: How much of what waits to apply where they need some of it; None for all.
 
         Returns:
             Ids of the engrams whose rows were added or changed.
         """
         row = self._begin(tx, scope)
         waiting = tx.runs(scope, row.materialised, 1)
+        stored = stored_in(tx, self._authors, row.id, log, records)
         if waiting and arrivals and waiting[0].arrival == arrivals[0]:
             # Nothing arrived before these: the sweep need not look at them again.
             row = row._replace(materialised=arrivals[-1])
-        elif any(
-            record.superseded != NO_SUPERSEDED or overtakes(tx, scope, log, record)
-            for record in records
-        ):
-            # What they refer to or follow may wait: it goes first, and these with it.
+        elif not needs_waiting(tx, self._authors, row, stored):
+            pass  # They go first, and the sweep finds them applied.
+        elif limit is None:
             return self._sweep_all(tx, scope)
-        return self._apply(tx, row, stored_in(tx, self._authors, row.id, log, records))
+        else:
+            return self.sweep(tx, scope, limit=limit).changed
+        return self._apply(tx, row, stored)
 
     def _sweep_all(self, tx: Transaction, scope: int) -> tuple[bytes, ...]:
         changed: list[bytes] = []
@@ -232,8 +234,12 @@ class Materialiser:
                 hint="copy the home aside, then restore it from a backup",
             )
         # The number of a log that is rolled back may be given to another one.
-        tx.on_rollback(self._authors.forget)
+        tx.on_rollback(self._forget)
         return row
+
+    def _forget(self) -> None:
+        self._authors.forget()
+        self._within.clear()
 
     def _apply(
         self, tx: Transaction, scope: ScopeRow, records: Sequence[Stored]

@@ -18,11 +18,12 @@ from engram_sync.node._home import NodeKey
 from engram_sync.node._limits import (
     FORKS_TOLD_MAX,
     INDEX_IDLE_S,
+    INGEST_SLICE_S,
     PURGE_GAP_S,
     SWEEP_PATIENCE_S,
-    SWEEP_RECORDS,
-    SWEEP_RECORDS_MIN,
     SWEEP_SLICE_S,
+    SWEEP_WEIGHT,
+    SWEEP_WEIGHT_MIN,
 )
 from engram_sync.node._machine import Machine
 from engram_sync.node._newer import uses
@@ -95,8 +96,8 @@ class Core:
     """Root, last common position and number of branches of each fork that was known at opening."""
     _purged: float = -math.inf
     """When the files were purged last of what this run erased."""
-    _sweep_records: int = SWEEP_RECORDS
-    """How many records the next slice materialises."""
+    _sweep_weight: int = SWEEP_WEIGHT
+    """How much the next step of a sweep materialises."""
     _unpurged: trio.Event = field(default_factory=trio.Event)
     _lagging: trio.Event = field(default_factory=trio.Event)
     _unindexed: trio.Event = field(default_factory=trio.Event)
@@ -304,7 +305,7 @@ class Core:
 
     async def sweep(self, scope: bytes) -> None:
         """Materialise one more slice of a scope."""
-        await self.write(partial(self._sweep_slice, scope), weight=self._sweep_records)
+        await self.write(partial(self._sweep_slice, scope), weight=self._sweep_weight)
 
     async def _sweep(self, scope: bytes) -> None:
         try:
@@ -318,14 +319,16 @@ class Core:
             self.problems.pop("materialise", None)
 
     def _sweep_slice(self, scope: bytes, tx: Transaction) -> None:
-        """Materialise as many records as take about ``SWEEP_SLICE_S``, going by the last ones."""
-        began = self.machine.work_s()
-        self.path.sweep(tx, scope, limit=self._sweep_records)
-        spent = self.machine.work_s() - began
-        if spent > SWEEP_SLICE_S:
-            self._sweep_records = max(SWEEP_RECORDS_MIN, self._sweep_records // 2)
-        elif spent < SWEEP_SLICE_S / 4:
-            self._sweep_records = min(SWEEP_RECORDS, 2 * self._sweep_records)
+        """Materialise what there is time for, in steps that take about a slice of an ingest."""
+        start = began = self.machine.work_s()
+        while self.path.sweep(tx, scope, limit=self._sweep_weight):
+            spent, began = self.machine.work_s() - began, self.machine.work_s()
+            if spent > INGEST_SLICE_S:
+                self._sweep_weight = max(SWEEP_WEIGHT_MIN, self._sweep_weight // 2)
+            elif spent < INGEST_SLICE_S / 4:
+                self._sweep_weight = min(SWEEP_WEIGHT, 2 * self._sweep_weight)
+            if spent == 0 or self.store.waiting or began - start > SWEEP_SLICE_S:
+                return  # Without a clock, each step is a slice.
 
     async def settle(self) -> None:
         """Materialise what was durable when the node opened; reads find all of it afterwards.
@@ -334,14 +337,14 @@ class Core:
         """
         while self._left_over:
             scope = min(self._left_over)
-            if await self.write(partial(self._advance, scope), weight=SWEEP_RECORDS):
+            if await self.write(partial(self._advance, scope), weight=SWEEP_WEIGHT):
                 self._left_over.pop(scope, None)
 
     def _advance(self, scope: bytes, tx: Transaction) -> bool:
         row = tx.scope(self.path.ledger.scope_number(scope))
         if row is None or row.materialised >= self._left_over.get(scope, 0):
             return True
-        self.path.sweep(tx, scope, limit=SWEEP_RECORDS)
+        self.path.sweep(tx, scope, limit=SWEEP_WEIGHT)
         return False
 
     async def index_forever(self) -> None:

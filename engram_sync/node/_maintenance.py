@@ -14,7 +14,7 @@ from engram_sync.memory import compare_rows, rows_of
 from engram_sync.node._clock_checks import clock_problems
 from engram_sync.node._core import Core
 from engram_sync.node._erasures import erasures
-from engram_sync.node._limits import SWEEP_RECORDS_MIN
+from engram_sync.node._limits import SWEEP_WEIGHT_MIN
 from engram_sync.node._log_checks import log_checks
 from engram_sync.node._log_counts import open_log_problems
 from engram_sync.node._upkeep import CompactedSlice, compact_slice, plan_slice
@@ -280,7 +280,7 @@ class _Patience:
 def _patience(reader: Reader) -> _Patience:
     rows = [(row.n, row.materialised) for row in reader.scopes()]
     waiting = sum(reader.records_after(n, materialised) for n, materialised in rows)
-    return _Patience(CHECK_SWEEPS + 2 * waiting // SWEEP_RECORDS_MIN)
+    return _Patience(CHECK_SWEEPS + 2 * waiting // SWEEP_WEIGHT_MIN)
 
 
 async def _checked_page(

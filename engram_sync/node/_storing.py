@@ -73,6 +73,14 @@ class Storing:
             self._materialiser.rebuild(tx, scope, touched)
         return arrivals
 
+    def show(
+        self, tx: Transaction, batch: Batch, arrivals: Sequence[int], *, limit: int | None = None
+    ) -> tuple[bytes, ...]:
+        """Materialise what ``store`` has just stored; see ``Materialiser.apply_new``."""
+        number = self._ledger.scope_number(batch.log.scope)
+        records = batch.records
+        return self._materialiser.apply_new(tx, number, batch.log.n, records, arrivals, limit=limit)
+
     def _put_log(self, tx: Transaction, scope: int, log: LogState) -> None:
         depth, jump = self._ledger.lineage(log)
         number = tx.put_log(

@@ -20,7 +20,7 @@ from engram_sync.log import (
     Witness,
     continues,
 )
-from engram_sync.memory import RULES, Authors, Materialiser, Naming, clocks_seen
+from engram_sync.memory import RULES, Authors, Materialiser, Naming, clocks_seen, weight_of
 from engram_sync.node._arrivals import Arrival as Arrival
 from engram_sync.node._arrivals import Begun
 from engram_sync.node._arrivals import Intake as Intake
@@ -28,7 +28,7 @@ from engram_sync.node._arrivals import Taken as Taken
 from engram_sync.node._arrivals import arrival_untrusted as arrival_untrusted
 from engram_sync.node._cut_logs import CutLogs
 from engram_sync.node._home import NodeKey
-from engram_sync.node._limits import INGEST_SLICE_S, SWEEP_INLINE_RECORDS, SWEEP_RECORDS
+from engram_sync.node._limits import APPLY_S, INGEST_SLICE_S, SWEEP_INLINE_WEIGHT, SWEEP_WEIGHT
 from engram_sync.node._loading import StoredLogs, load
 from engram_sync.node._newer import Newer
 from engram_sync.node._own_logs import OwnLogs
@@ -248,10 +248,7 @@ class WritePath:
         """
         self.newer.check(scope)
         batch = self._author(tx, self.own_log(scope, domain), drafts)
-        arrivals = self._store(tx, batch)
-        self.materialiser.apply_local(
-            tx, self.ledger.scope_number(scope), batch.log.n, batch.records, arrivals
-        )
+        self._storing.show(tx, batch, self._store(tx, batch))
         return batch
 
     def write_alone(
@@ -324,10 +321,10 @@ class WritePath:
             if taken is None:
                 break
             intake.taken.append(taken._replace(work_s=arrival.work_s))
-        few = sum(taken.new_records for taken in intake.taken) <= SWEEP_INLINE_RECORDS
-        if few and not pause():
-            for scope in {arrival.scope for arrival in arrivals}:
-                self.sweep(tx, scope, limit=2 * SWEEP_INLINE_RECORDS)
+        for batch, at in [each.stored for each in arrivals if each.stored is not None]:
+            if weight_of(batch.records) <= SWEEP_INLINE_WEIGHT and not pause():
+                changed = self._storing.show(tx, batch, at, limit=SWEEP_INLINE_WEIGHT)
+                self._changed(batch.log.scope, changed)
         return intake
 
     def _take(self, tx: Transaction, arrival: Arrival, pause: Callable[[], bool]) -> Taken | None:
@@ -346,7 +343,8 @@ class WritePath:
             self.authors.forget()
             self._storing.split(tx, batch.split)
         if batch.records:
-            self._store(tx, batch)
+            arrival.stored = batch, self._store(tx, batch)
+            arrival.work_s += APPLY_S * weight_of(batch.records)
         if batch.own_ended:
             for log in own:
                 if not log.live:
@@ -380,7 +378,7 @@ class WritePath:
     def catch_up(self, tx: Transaction, scope: bytes) -> bool:
         """Materialise everything stored of ``scope``; returns whether anything was waiting."""
         waited = False
-        while self.sweep(tx, scope, limit=SWEEP_RECORDS):
+        while self.sweep(tx, scope, limit=SWEEP_WEIGHT):
             waited = True
         return waited
 

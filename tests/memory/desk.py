@@ -145,7 +145,7 @@ class Desk:
             )
             arrivals = self._store_batch(tx, batch)
             scope = self.ledger.scope_number(SCOPE)
-            return [*self.materialiser.apply_local(tx, scope, batch.log.n, batch.records, arrivals)]
+            return [*self.materialiser.apply_new(tx, scope, batch.log.n, batch.records, arrivals)]
 
         return await self.store.submit(job)
 
@@ -259,7 +259,7 @@ class Desk:
         if batch.records:
             self._store_batch(tx, batch)
 
-    async def sweep(self, *, limit: int = memory.SLICE_RECORDS) -> int:
+    async def sweep(self, *, limit: int = memory.SLICE_WEIGHT) -> int:
         """Materialise everything; how many slices it took."""
         scope = self.ledger.scope_number(SCOPE)
         for slices in itertools.count():

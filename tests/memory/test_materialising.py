@@ -225,9 +225,7 @@ async def test_records_of_unknown_kinds_change_nothing() -> None:
             engram=bytes.fromhex(e.id.replace("-", ""))
         )
         n = await ann.store.read(lambda r: r.logs()[-1].n)
-        await ann.store.submit(
-            lambda tx: ann.materialiser.apply_local(tx, scope.n, n, [strange], [])
-        )
+        await ann.store.submit(lambda tx: ann.materialiser.apply_new(tx, scope.n, n, [strange], []))
         assert await ann.counts() == before
         assert (await ann.get(e)).content == "one"
 
@@ -274,7 +272,7 @@ async def test_a_record_no_document_can_hold_changes_nothing_and_stops_nothing()
         )
         before = await ann.counts()
         await ann.store.submit(
-            lambda tx: ann.materialiser.apply_local(tx, row.scope, row.log, [odd], [])
+            lambda tx: ann.materialiser.apply_new(tx, row.scope, row.log, [odd], [])
         )
         assert await ann.counts() == before
         assert (await ann.update(e, content="two")).content == "two"
@@ -287,7 +285,7 @@ async def test_one_record_that_contradicts_itself_is_a_conflict() -> None:
         entries = [encode(["k", 1]), encode(["k", 2])]
         odd = record(["m/meta", "m/meta"], entries)._replace(seq=row.seq + 1, engram=b"o" * 16)
         await ann.store.submit(
-            lambda tx: ann.materialiser.apply_local(tx, row.scope, row.log, [odd], [])
+            lambda tx: ann.materialiser.apply_new(tx, row.scope, row.log, [odd], [])
         )
         found = await ann.store.read(lambda r: r.engram(row.scope, b"o" * 16))
         assert found is not None
@@ -301,7 +299,7 @@ async def test_the_number_of_a_log_that_was_rolled_back_means_the_next_one() -> 
 
         def put(tx: Transaction, log: bytes, *, fail: bool) -> int:
             n = tx.put_log(scope, log, 0, bytes(32), bytes(16))
-            ann.materialiser.apply_local(tx, scope, n, [], [])
+            ann.materialiser.apply_new(tx, scope, n, [], [])
             if fail:
                 raise RuntimeError("stop")
             return n

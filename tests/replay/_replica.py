@@ -18,7 +18,7 @@ from engram_sync.log import (
     Ledger,
 )
 from engram_sync.memory import (
-    SLICE_RECORDS,
+    SLICE_WEIGHT,
     Authors,
     EngramState,
     Materialiser,
@@ -183,13 +183,13 @@ class Replica:
                 history=StoredHistory(tx, self.ledger),
             )
             arrivals = self._put(tx, batch)
-            self.materialiser.apply_local(tx, 1, batch.log.n, batch.records, arrivals)
+            self.materialiser.apply_new(tx, 1, batch.log.n, batch.records, arrivals)
             return len(batch.records)
 
         return await self.store.submit(job)
 
     async def pull(
-        self, other: "Replica", until: Mapping[bytes, int], *, slice_records: int = SLICE_RECORDS
+        self, other: "Replica", until: Mapping[bytes, int], *, slice_records: int = SLICE_WEIGHT
     ) -> set[bytes]:
         """Take what ``other`` holds up to ``until`` as frames; the engrams that changed.
 

@@ -75,7 +75,7 @@ def _is_allowed(value: object, depth: int) -> bool:
         if types <= _SCALAR:
             # Long columns of them are common, and a call for each would cost more than the rest.
             numbers = [item for item in value if type(item) is int] if int in types else [0]
-            return _INT_MIN <= min(numbers) and max(numbers) <= _INT_MAX
+            return min(numbers) >= _INT_MIN and max(numbers) <= _INT_MAX
         return all(_is_allowed(item, depth - 1) for item in value)
     if is_dict(value):
         return all(type(k) is str and _is_allowed(v, depth - 1) for k, v in value.items())
