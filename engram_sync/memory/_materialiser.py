@@ -333,7 +333,9 @@ class Materialiser:
         if not sum([live.apply(stored) for stored in added]):
             if row is None:
                 tx.drop_engram(live.row.n)
-            return
+                return
+            if row.digest is not None:
+                return
         made = live.finish()
         if was is not None:
             tally.count(was, -1)

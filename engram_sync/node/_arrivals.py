@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from engram_sync.log import IngestBatch, Taking
+from engram_sync.log import Taking
 from engram_sync.node._rules import StoredHistory
 from engram_wire import (
     Announcement,
@@ -35,8 +35,6 @@ class Arrival:
     """Where the writer stopped, if it did; nobody else looks at it."""
     work_s: float = 0.0
     """Time of the writer that it took so far, and will take until it is shown."""
-    stored: tuple[IngestBatch, list[int]] | None = None
-    """What of it was stored, if anything was new, with the arrivals of its runs."""
 
 
 def arrival_untrusted(

@@ -321,10 +321,6 @@ class WritePath:
             if taken is None:
                 break
             intake.taken.append(taken._replace(work_s=arrival.work_s))
-        for batch, at in [each.stored for each in arrivals if each.stored is not None]:
-            if weight_of(batch.records) <= SWEEP_INLINE_WEIGHT and not pause():
-                changed = self._storing.show(tx, batch, at, limit=SWEEP_INLINE_WEIGHT)
-                self._changed(batch.log.scope, changed)
         return intake
 
     def _take(self, tx: Transaction, arrival: Arrival, pause: Callable[[], bool]) -> Taken | None:
@@ -343,8 +339,12 @@ class WritePath:
             self.authors.forget()
             self._storing.split(tx, batch.split)
         if batch.records:
-            arrival.stored = batch, self._store(tx, batch)
-            arrival.work_s += APPLY_S * weight_of(batch.records)
+            arrivals, weight = self._store(tx, batch), weight_of(batch.records)
+            if weight <= SWEEP_INLINE_WEIGHT and not pause():
+                changed = self._storing.show(tx, batch, arrivals, limit=SWEEP_INLINE_WEIGHT)
+                self._changed(scope, changed)
+            else:
+                arrival.work_s += APPLY_S * weight
         if batch.own_ended:
             for log in own:
                 if not log.live:

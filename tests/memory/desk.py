@@ -231,8 +231,17 @@ class Desk:
 
     # Exchanging
 
-    async def pull(self, other: "Desk", *, sweep: bool = True, payloads: bool = True) -> None:
-        """Take every run of ``other`` that is not held here, with or without its payloads."""
+    async def pull(
+        self, other: "Desk", *, sweep: bool = True, payloads: bool = True, ahead: bool = False
+    ) -> None:
+        """Take every run of ``other`` that is not held here.
+
+        Args:
+            other: Who has them.
+            sweep: Whether to materialise all that waits afterwards.
+            payloads: Whether they come with their payloads.
+            ahead: Whether what needs nothing that waits is shown before it.
+        """
         runs = await other.store.read(
             lambda r: [
                 (run, r.records(run.log, run.first, run.last))
@@ -247,17 +256,20 @@ class Desk:
             sent = records if payloads else [r._replace(payload=None) for r in records]
             frame = decode_frame_untrusted(encode_frame(1, sent, [(run.last, run.signature)]))
 
-            await self.store.submit(partial(self._take, announcement, frame))
+            await self.store.submit(partial(self._take, announcement, frame, ahead))
         if sweep:
             await self.sweep()
 
-    def _take(self, announcement: Announcement, frame: Frame, tx: Transaction) -> None:
+    def _take(self, announcement: Announcement, frame: Frame, ahead: bool, tx: Transaction) -> None:
         batch = self.ledger.ingest_untrusted(
             announcement, SCOPE, frame, history=StoredHistory(tx, self.ledger)
         )
         assert batch.rejection is None
         if batch.records:
-            self._store_batch(tx, batch)
+            arrivals = self._store_batch(tx, batch)
+            if ahead:
+                scope, n = self.ledger.scope_number(SCOPE), batch.log.n
+                self.materialiser.apply_new(tx, scope, n, batch.records, arrivals, limit=1)
 
     async def sweep(self, *, limit: int = memory.SLICE_WEIGHT) -> int:
         """Materialise everything; how many slices it took."""

@@ -13,9 +13,7 @@ from engram_sync.results import NewMemory
 from engram_sync.store import ElementRow, EngramRow, Reader, Transaction
 from engram_wire import (
     Record,
-    Superseded,
     encode_payload,
-    encode_superseded,
     payload_hash,
     shape_of,
 )
@@ -260,22 +258,47 @@ async def test_single_writes_wait_for_the_index_and_bulk_does_not() -> None:
         assert await ann.found_contents("one") == await bob.found_contents("one") == ["one"]
 
 
-async def test_a_record_no_document_can_hold_changes_nothing_and_stops_nothing() -> None:
+async def test_a_record_no_document_can_hold_changes_nothing_and_stops_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async with desks() as (ann,):
         e = await ann.remember("one")
         (row,) = await rows(ann)
-        far = Superseded(0, None, 1 << 31)
-        odd = record(["r/content"], [encode("odd")], kind=2)._replace(
-            seq=row.seq + 1,
-            engram=row.engram,
-            superseded=encode_superseded([far], kind=2),
-        )
+        taken = await ann.store.read(lambda r: r.clocks(row.engram, row.log))
         before = await ann.counts()
-        await ann.store.submit(
-            lambda tx: ann.materialiser.apply_new(tx, row.scope, row.log, [odd], [])
-        )
-        assert await ann.counts() == before
+        for content in ("odd", "even"):
+            with monkeypatch.context() as patch:
+                patch.setattr("engram_sync.memory._live.CLOCK_MAX", taken)
+                assert (await ann.update(e, content=content)).content == "one"
+            assert (await ann.counts())[0] == before[0]
         assert (await ann.update(e, content="two")).content == "two"
+
+
+async def test_what_needs_nothing_that_waits_goes_past_it_and_changes_no_outcome() -> None:
+    async with desks(3) as (ann, bob, cat):
+        old = await bob.remember("old")
+        await cat.pull(bob)
+        await ann.remember_many([NewMemory(f"flood {i}") for i in range(40)])
+        theirs = await ann.remember("of ann")
+        await cat.pull(ann, sweep=False)
+        await bob.pull(ann)
+        await bob.update(old, content="new")
+        await bob.update(theirs.id, title="of bob")
+        await cat.pull(bob, sweep=False, ahead=True)
+        assert (await cat.get(old.id)).content == "new"
+        shown = await cat.get(theirs.id)
+        assert (shown.title, shown.content) == ("of bob", "")
+
+        await bob.update(theirs.id, content="needs what waits")
+        after = await bob.remember("behind it in its log")
+        await cat.pull(bob, sweep=False, ahead=True)
+        assert (await cat.get(theirs.id)).content == ""
+        assert not await cat.holds(after)
+
+        await cat.sweep()
+        assert await cat.counts() == await bob.counts()
+        assert (await cat.get(theirs.id)).content == "needs what waits"
+        assert await cat.second_opinion() == []
 
 
 async def test_one_record_that_contradicts_itself_is_a_conflict() -> None:
