@@ -24,7 +24,7 @@ from ._fields import BODY, TEXT, content_value
 from ._limits import EDITS_MAX, PUTS_MAX, SUPERSEDED_MAX
 from ._live_texts import load_texts
 from ._observed import Observed, document_at
-from ._stored import replayed_of
+from ._stored import streamed
 from ._values import NOT_HELD_HINT
 
 _Op = tuple[str, int, str] | tuple[str, int, int]
@@ -162,8 +162,7 @@ def texts_taken(
     state = observed.state
     seen = {(e.dot.log, e.seq) for e in observed.tombstones()}
     document = EngramDocument(state.engram)
-    records = reader.records_of(state.scope.n, state.engram)
-    for stored in replayed_of(reader, authors, state.scope.id, records):
+    for stored in streamed(reader, authors, state.scope, state.engram):
         change = change_of(stored.log_id, stored.record, stored.naming)
         unseen = document.clock().get(change.log, 0) >= observed.clock.get(change.log, 0)
         if change.until and (unseen or (change.log, change.seq) in seen):

@@ -12,9 +12,10 @@ from engram_sync.store import EngramRow, Reader, ScopeRow
 from engram_wire import RecordKind
 
 from ._authors import Authors
+from ._changes import is_applied
 from ._live_texts import load_texts
 from ._state import LIVES
-from ._stored import Stored, stored_of
+from ._stored import Stored, streamed
 
 _KEYED_VERSION = 8
 """UUIDs of this version are derived from a key that the memory was given."""
@@ -47,25 +48,22 @@ def dead_in(
     """
     if row.digest is None:
         return None
-    found = reader.records_of(scope.n, row.engram)
-    if len(reader.records_at(scope.n, row.engram, before_ms - 1)) < len(found):
+    held = sum(1 for _ in reader.stream_of(scope.n, row.engram))
+    if sum(1 for _ in reader.stream_of(scope.n, row.engram, before_ms - 1)) < held:
         return None
     live = {(element.log, element.seq) for element in reader.elements(row.n)}
     text = reader.text(row.n)
     if text is not None:
         spans = load_texts(reader, authors, row, text.state).spans()
         live |= {(authors.log_number(reader, span.dot.log), span.seq) for span in spans}
-    dead = [
-        s
-        for s in stored_of(reader, authors, scope.id, found)
-        if s.record.payload is not None
-        and (s.log, s.record.seq) not in live
-        and not _is_kept(row.engram, s)
-    ]
-    if not dead:
-        return None
-    freed = sum(len(s.record.payload or b"") for s in dead)
-    return Dead(row, tuple([(s.log, s.record.seq) for s in dead]), freed)
+    freed, dead = 0, list[tuple[int, int]]()
+    for stored in streamed(reader, authors, scope, row.engram):
+        payload, place = stored.record.payload, (stored.log, stored.record.seq)
+        goes = payload is not None and is_applied(stored.record) and place not in live
+        if payload is not None and goes and not _is_kept(row.engram, stored):
+            dead.append(place)
+            freed += len(payload)
+    return Dead(row, tuple(dead), freed) if dead else None
 
 
 def _is_kept(engram: bytes, stored: Stored) -> bool:

@@ -1,7 +1,7 @@
 """Replaying an engram's records: what each put, what replaced it, what a delete took."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import NamedTuple
@@ -23,7 +23,7 @@ from ._limits import RESULTS_MAX, SUPERSEDERS_MAX
 from ._observed import Observed
 from ._open_engram import OpenEngram
 from ._state import EngramState
-from ._stored import replayed_of
+from ._stored import streamed
 from ._values import field_values
 
 
@@ -33,9 +33,15 @@ class Step(NamedTuple):
     kind: RecordKind
     change: Change
     elements: tuple[Element, ...]
-    """What it put."""
-    erased: bool = False
+    """What it put; without values, until ``valued`` reads them."""
+    n: int
+    """Number of its log."""
+    first: int
+    """The first clock that it took."""
+    erased: bool
     """Whether its payload was erased for good."""
+    texts: tuple[str | None, ...] = ()
+    """What it inserted into a text, once ``valued`` has read it."""
 
     @property
     def name(self) -> tuple[bytes, int]:
@@ -55,19 +61,16 @@ class Step(NamedTuple):
     @property
     def size(self) -> int:
         """Bytes of what it put."""
-        if self.change.edit is not None:
-            return sum(len(insert.text or "") for insert in self.change.edit.inserts)
-        return sum(len(e.value or b"") + len(e.collection) for e in self.elements)
-
-    def deletes(self, dot: Dot) -> bool:
-        """Whether this is a delete whose author had seen the element."""
-        return any(dot.log == log and dot.clock < clock for log, clock in self.change.until)
+        puts = sum(len(e.value or b"") + len(e.collection) for e in self.elements)
+        return puts + sum(len(text or "") for text in self.texts)
 
 
 def replay(
     reader: Reader, authors: Authors, state: EngramState, at_ms: int | None = None
 ) -> list[Step]:
     """Every applied record of an engram, causes before effects, the same on every replica.
+
+    What they put is left where it is: a long history is as long as its values are large.
 
     Args:
         reader: The store.
@@ -77,47 +80,52 @@ def replay(
     """
     steps: list[Step] = []
     clocks: dict[bytes, int] = {}
-    records = _records(reader, state, at_ms)
-    for log, log_id, record, naming in replayed_of(reader, authors, state.scope.id, records):
-        change = change_of(log_id, record, naming)
+    for stored in streamed(reader, authors, state.scope, state.engram, at_ms):
+        log, log_id, record, _ = stored
+        change = _without_values(change_of(log_id, record, stored.naming))
         first = clocks.get(log_id, 0)
         clocks[log_id] = first + clocks_of(change)
-        if not is_applied(record):
-            continue
-        steps.append(
-            Step(
-                RecordKind(record.shape[0]),
-                change,
-                tuple(
-                    Element(
-                        collection,
-                        Dot(log_id, clock),
-                        record.hlc,
-                        value,
-                        record.payload_hash,
-                        record.seq,
-                    )
-                    for clock, (collection, value) in enumerate(change.puts, first)
-                ),
-                record.payload is None and bool(reader.erased(log, [record.seq])),
-            )
-        )
+        if is_applied(record):
+            erased = record.payload is None and bool(reader.erased(log, [record.seq]))
+            elements = _elements(log_id, record, first, change)
+            change = change._replace(puts=())
+            steps.append(Step(RecordKind(record.shape[0]), change, elements, log, first, erased))
     # The HLC of a record is above those of all it has seen, so this order is causal.
     return sorted(steps, key=lambda s: (s.change.hlc, s.change.log, s.change.seq))
 
 
-def _records(reader: Reader, state: EngramState, at_ms: int | None) -> list[tuple[int, Record]]:
-    if at_ms is None:
-        return reader.records_of(state.scope.n, state.engram)
-    return reader.records_at(state.scope.n, state.engram, at_ms)
+def _without_values(change: Change) -> Change:
+    edit = change.edit
+    if edit is not None:
+        edit = edit._replace(inserts=tuple([i._replace(text=None) for i in edit.inserts]))
+    return change._replace(puts=tuple([(name, None) for name, _ in change.puts]), edit=edit)
+
+
+def _elements(log_id: bytes, record: Record, first: int, change: Change) -> tuple[Element, ...]:
+    hlc, payload_hash, seq = record.hlc, record.payload_hash, record.seq
+    return tuple(
+        Element(collection, Dot(log_id, clock), hlc, value, payload_hash, seq)
+        for clock, (collection, value) in enumerate(change.puts, first)
+    )
+
+
+def valued(reader: Reader, step: Step) -> Step:
+    """A step with what it put, as far as that is held."""
+    record = reader.records(step.n, step.change.seq, step.change.seq)[0]
+    # What it refers to is known already, by the names of today.
+    change = change_of(step.change.log, record)
+    held = tuple([(i.text) for i in change.edit.inserts]) if change.edit is not None else ()
+    elements = _elements(step.change.log, record, step.first, change)
+    return step._replace(elements=elements, texts=held)
 
 
 def create_puts(reader: Reader, authors: Authors, state: EngramState) -> Iterator[list[Put]]:
     """What each create record of an engram put, where its payload is held."""
     for step in replay(reader, authors, state):
         if step.kind is RecordKind.CREATE:
-            puts = [(e.collection, e.value) for e in step.elements if e.value is not None]
-            if len(puts) == len(step.elements):
+            elements = valued(reader, step).elements
+            puts = [(e.collection, e.value) for e in elements if e.value is not None]
+            if len(puts) == len(elements):
                 yield puts
 
 
@@ -135,18 +143,35 @@ def undeleted(reader: Reader, authors: Authors, observed: Observed) -> list[Elem
         if step.kind is RecordKind.DELETE and not _saw(observed, step.elements)
     }
     removed = {dot for step in steps if step.name not in ignored for dot in step.change.removed}
-    deletes = [step for step in steps if step.change.until and step.name not in ignored]
-    wanted = [step for step in steps if step.name in undone]
-    taken = [
-        element
-        for step in steps
-        for element in step.elements
-        if element.collection != fields.LIFE
-        and element.dot not in removed
-        and any(delete.deletes(element.dot) for delete in wanted)
-        and not any(delete.deletes(element.dot) for delete in deletes)
-    ]
+    deletes = _reach(step for step in steps if step.name not in ignored)
+    wanted = _reach(step for step in steps if step.name in undone)
+
+    def is_taken(element: Element) -> bool:
+        return (
+            element.collection != fields.LIFE
+            and element.dot not in removed
+            and _is_within(element.dot, wanted)
+            and not _is_within(element.dot, deletes)
+        )
+
+    taken: list[Element] = []
+    for step in steps:
+        if any(map(is_taken, step.elements)):
+            taken += filter(is_taken, valued(reader, step).elements)
     return sorted(taken, key=lambda e: (e.collection, e.hlc, e.dot))
+
+
+def _reach(steps: Iterable[Step]) -> dict[bytes, int]:
+    """How much of each log the deletes among these remove, all together."""
+    until: dict[bytes, int] = {}
+    for step in steps:
+        for log, clock in step.change.until:
+            until[log] = max(clock, until.get(log, 0))
+    return until
+
+
+def _is_within(dot: Dot, until: Mapping[bytes, int]) -> bool:
+    return dot.clock < until.get(dot.log, 0)
 
 
 def history(
@@ -180,7 +205,8 @@ def history(
     every: list[Step | _Erasure] = [*steps, *_erasures(reader, authors, state, at_ms)]
     every.sort(key=lambda one: one.hlc >> 16)
     room, entries = Room(), list[HistoryEntry]()
-    for one in _behind(every, after):
+    for each in _behind(every, after):
+        one = each if isinstance(each, _Erasure) else valued(reader, each)
         if len(entries) == limit or not room.takes(one.size):
             return Page(entries, f"{entries[-1].log}:{entries[-1].seq}")
         if isinstance(one, _Erasure):
@@ -271,7 +297,7 @@ def _live_edits(
     reader: Reader, authors: Authors, state: EngramState, at_ms: int | None
 ) -> set[tuple[bytes, int]]:
     """Names of the records of which characters are still in a text."""
-    records = replayed_of(reader, authors, state.scope.id, _records(reader, state, at_ms))
+    records = streamed(reader, authors, state.scope, state.engram, at_ms)
     document = OpenEngram.of(state.engram, records).document
     return {(span.dot.log, span.seq) for span in document.spans()}
 
@@ -297,7 +323,7 @@ def _erasures(
     reader: Reader, authors: Authors, state: EngramState, at_ms: int | None
 ) -> list[_Erasure]:
     found: list[_Erasure] = []
-    for n, record in _records(reader, state, at_ms):
+    for n, record in reader.stream_of(state.scope.n, state.engram, at_ms):
         if record.shape[0] != RecordKind.ERASE:
             continue
         own = authors.log_id(reader, n)
@@ -315,10 +341,9 @@ def _fields_of(step: Step) -> dict[str, object]:
     """What a record put, by field; a field whose payload is not held is None."""
     edit = step.change.edit
     if edit is not None:
-        texts = [insert.text for insert in edit.inserts]
-        held = [text for text in texts if text is not None]
+        held = [text for text in step.texts if text is not None]
         return {
-            "inserted": None if len(held) < len(texts) else held,
+            "inserted": None if len(held) < len(step.texts) else held,
             "deleted": sum(length for _, length in edit.deletes),
         }
     shown: dict[str, object] = {}

@@ -21,7 +21,7 @@ def lamport_numbers(reader: Reader, authors: Authors, state: EngramState) -> dic
     """
     records = [
         (record.hlc, authors.log_id(reader, n), record.seq, n)
-        for n, record in reader.records_of(state.scope.n, state.engram)
+        for n, record in reader.stream_of(state.scope.n, state.engram)
     ]
     found = _Numbers(reader, authors)
     numbers: dict[tuple[bytes, int], int] = {}

@@ -20,7 +20,7 @@ from ._authors import Authors
 from ._bodies import as_seen, body_label, clear_orphans, first_text, texts_taken
 from ._draft_parts import DraftParts, in_records
 from ._fields import Put
-from ._history import replay, undeleted
+from ._history import replay, undeleted, valued
 from ._limits import PAYLOAD_BYTES_MAX, PUTS_MAX
 from ._observed import Observed, refuse_open_conflicts
 from ._state import EngramState
@@ -179,17 +179,16 @@ def _with_earlier_tombstones(reader: Reader, authors: Authors, observed: Observe
         dot for step in steps if step.kind is not RecordKind.DELETE for dot in step.change.removed
     }
     earlier: list[Element] = []
+    until: dict[bytes, int] = {}
     # Latest first: a delete was written after every delete whose tombstone it took.
     for step in reversed(deletes):
+        dots = [e.dot for e in step.elements]
         if step.name not in undone:
-            continue
-        for other in deletes:
-            taken = other.name not in undone and all(
-                step.deletes(e.dot) and e.dot not in superseded for e in other.elements
-            )
-            if taken:
-                undone.add(other.name)
-                earlier += other.elements
+            if any(d.clock >= until.get(d.log, 0) or d in superseded for d in dots):
+                continue
+            earlier += valued(reader, step).elements
+        for log, clock in step.change.until:
+            until[log] = max(clock, until.get(log, 0))
     return replace(observed, elements=[*observed.elements, *earlier]) if earlier else observed
 
 

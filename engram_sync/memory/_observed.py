@@ -14,7 +14,7 @@ from ._fields import LIFE
 from ._ids import engram_text
 from ._open_engram import OpenEngram
 from ._state import EngramState
-from ._stored import replayed_of
+from ._stored import streamed
 from ._strategies import Strategies
 from ._versions import Named, is_ours, parse_version, state_name
 
@@ -121,8 +121,7 @@ def document_at(
     Replays the records in the order in which they arrived, until the digest is the one wanted.
     """
     made = OpenEngram.of(state.engram, ())
-    records = reader.records_of(state.scope.n, state.engram)
-    for stored in replayed_of(reader, authors, state.scope.id, records):
+    for stored in streamed(reader, authors, state.scope, state.engram):
         made.apply(stored)
         if made.document.digest().to_bytes(32, "big").startswith(name):
             return made.document

@@ -1,6 +1,6 @@
 """What one engram was, as far as this node could know it at some time."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from engram_crdt import EngramDocument
 from engram_sync.store import Reader, ScopeRow
@@ -8,7 +8,7 @@ from engram_sync.store import Reader, ScopeRow
 from ._authors import Authors
 from ._open_engram import OpenEngram
 from ._state import EngramState, load_state
-from ._stored import Stored, replayed_of
+from ._stored import Stored, streamed
 from ._views import life_number
 
 
@@ -25,11 +25,18 @@ def state_at(
     row = reader.engram(scope.n, engram)
     if row is None:
         return None
-    records = replayed_of(reader, authors, scope.id, reader.records_at(scope.n, engram, at_ms))
-    made = OpenEngram.of(engram, records)
+    without: list[Stored] = []
+
+    def noted() -> Iterator[Stored]:
+        for stored in streamed(reader, authors, scope, engram, at_ms):
+            if stored.record.payload is None:
+                without.append(stored)
+            yield stored
+
+    made = OpenEngram.of(engram, noted())
     if not made.records:
         return None
-    missing, erased = _missing(reader, made.document, records)
+    missing, erased = _missing(reader, made.document, without)
     shown = made.shown()
     now = load_state(reader, authors, scope, row)
     seen = {e.dot for e in shown.elements}
@@ -59,10 +66,9 @@ def state_at(
 
 
 def _missing(
-    reader: Reader, document: EngramDocument, records: Sequence[Stored]
+    reader: Reader, document: EngramDocument, missing: Sequence[Stored]
 ) -> tuple[int, bool]:
-    """Of how many records values are shown and not held, and whether any was erased."""
-    missing = [s for s in records if s.record.payload is None]
+    """Of how many of these records values are shown, and whether any was erased."""
     if not missing:
         return 0, False
     gone = {(s.log, s.record.seq) for s in missing if reader.erased(s.log, [s.record.seq])}

@@ -8,11 +8,11 @@ from engram_sync.store import ElementRow, EngramRow, PartRow, Reader, ScopeRow, 
 from engram_wire import Record
 
 from ._authors import Authors
-from ._changes import change_of, puts_of
+from ._changes import change_of, is_applied, puts_of
 from ._damage import damaged
 from ._live import LiveEngram
 from ._shapes import plain_digest, plain_texts
-from ._stored import stored_in, stored_of
+from ._stored import stored_in, streamed
 from ._tally import Standing
 from ._views import life_number
 
@@ -83,8 +83,9 @@ def _remade(
 ) -> EngramRow | None:
     tx.clear_engram(row.n)
     live = LiveEngram(tx, authors, _blank(row), change, known)
-    for stored in stored_of(tx, authors, scope.id, tx.records_of(scope.n, row.engram)):
-        live.apply(stored)
+    for stored in streamed(tx, authors, scope, row.engram):
+        if is_applied(stored.record):
+            live.apply(stored)
     made = live.finish()
     return made if made.records else None
 

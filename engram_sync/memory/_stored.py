@@ -1,10 +1,10 @@
 """Stored records with what is needed to apply them to a document."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from engram_sync.log import Draft
-from engram_sync.store import Reader
+from engram_sync.store import Reader, ScopeRow
 from engram_wire import NO_SUPERSEDED, Record
 
 from ._authors import Authors
@@ -45,13 +45,6 @@ def _standing(
     ]
 
 
-def stored_of(
-    reader: Reader, authors: Authors, scope: bytes, records: Iterable[tuple[int, Record]]
-) -> list[Stored]:
-    """The applied ones among records of one engram, in their order."""
-    return [s for log, record in records for s in stored_in(reader, authors, scope, log, [record])]
-
-
 def replayed_of(
     reader: Reader, authors: Authors, scope: bytes, records: Iterable[tuple[int, Record]]
 ) -> list[Stored]:
@@ -61,6 +54,22 @@ def replayed_of(
     a kind that is not known here is called after the clocks that it took.
     """
     return [s for log, record in records for s in _standing(reader, authors, scope, log, [record])]
+
+
+def streamed(
+    reader: Reader, authors: Authors, scope: ScopeRow, engram: bytes, at_ms: int | None = None
+) -> Iterator[Stored]:
+    """What ``replayed_of`` returns of all records of an engram, a few of them in memory at once.
+
+    Args:
+        reader: The store.
+        authors: Who wrote which log.
+        scope: The row of the scope.
+        engram: Id of the engram.
+        at_ms: Only what had arrived here by then; None for all that is held.
+    """
+    for log, record in reader.stream_of(scope.n, engram, at_ms):
+        yield from _standing(reader, authors, scope.id, log, [record])
 
 
 def next_clock(reader: Reader, engram: bytes, own_log: bytes) -> int:

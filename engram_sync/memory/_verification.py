@@ -17,7 +17,7 @@ from ._live_texts import load_texts
 from ._open_engram import OpenEngram, Shown
 from ._rebuild import standing_of
 from ._state import load_state
-from ._stored import Stored, replayed_of
+from ._stored import Stored, streamed
 from ._views import life_number
 
 
@@ -67,9 +67,15 @@ class _Replay:
 
     @classmethod
     def of(cls, reader: Reader, authors: Authors, scope: ScopeRow, row: EngramRow) -> "_Replay":
-        records = reader.records_of(scope.n, row.engram)
-        stored = replayed_of(reader, authors, scope.id, records)
-        made = OpenEngram.of(row.engram, stored)
+        records = [(n, _light(record)) for n, record in reader.stream_of(scope.n, row.engram)]
+        stored: list[Stored] = []
+
+        def noted() -> Iterator[Stored]:
+            for one in streamed(reader, authors, scope, row.engram):
+                stored.append(one._replace(record=_light(one.record)))
+                yield one
+
+        made = OpenEngram.of(row.engram, noted())
         return cls(reader, authors, scope, row, records, stored, made, made.shown())
 
     def wrong(self) -> Iterator[str]:
@@ -195,3 +201,8 @@ class _Replay:
             or texts.spans() != self.made.document.spans()
             or (kept is not None and bool(kept.orphans) != bool(shown.orphans))
         )
+
+
+def _light(record: Record) -> Record:
+    """A record without its payload, and still with the word whether that is held."""
+    return record if record.payload is None else record._replace(payload=b"")

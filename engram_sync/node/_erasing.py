@@ -39,7 +39,7 @@ def erasing(
     reached: dict[int, int] = {}
     names: list[Superseded] = []
     strangers: set[bytes] = set()
-    for n, record in reader.records_of(scope.n, seen.state.engram):
+    for n, record in reader.stream_of(scope.n, seen.state.engram):
         log = logs[n]
         reached[n] = reached.get(n, 0) + _clocks(record)
         if not is_applied(record):

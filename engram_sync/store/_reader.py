@@ -1,6 +1,6 @@
 """What may be asked of a store."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from engram_wire import Record
@@ -113,6 +113,15 @@ class Reader(Protocol):
 
         ``log`` is the one that the record belongs to: records of a trunk come once, whatever
         branched off it.
+        """
+        ...
+
+    def stream_of(
+        self, scope: int, engram: bytes, at_ms: int | None = None
+    ) -> Iterator[tuple[int, Record]]:
+        """``records_of``, or ``records_at`` a time, of which only a few are in memory at once.
+
+        Positions are read when it begins, so the records must not be given to other logs meanwhile.
         """
         ...
 
@@ -289,7 +298,7 @@ class Reader(Protocol):
         ...
 
     def contested(self, n: int) -> set[bytes]:
-        """All groups that ``set_contested`` keeps of engram ``n``."""
+        """All groups that ``compare_groups`` found contested in engram ``n``."""
         ...
 
     def parts(self, n: int) -> list[PartRow]:

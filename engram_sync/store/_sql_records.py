@@ -1,7 +1,8 @@
 """Runs, records and causal pasts in SQL: the part of ``Reader`` that reads logs."""
 
+import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import apsw
@@ -22,8 +23,11 @@ _AT_HEAD = (
 _ARRIVAL = """(SELECT arrival FROM run WHERE run.id BETWEEN rec.id AND rec.id | 0xFFFFFFFFFF
     ORDER BY run.id LIMIT 1)"""
 _OF_ONE_ENGRAM = " JOIN log ON log.n = rec.id >> 40 WHERE eid = ? AND log.scope = ? ORDER BY "
-_OF_ONE_IN_ORDER = RECORD + _OF_ONE_ENGRAM + _ARRIVAL + " NULLS LAST, rec.id"
-_ARRIVALS = "SELECT " + _ARRIVAL + " FROM rec" + _OF_ONE_ENGRAM + "rec.id"  # noqa: S608 - constants only
+_IN_ORDER = "SELECT rec.id FROM rec" + _OF_ONE_ENGRAM + _ARRIVAL + " NULLS LAST, rec.id"  # noqa: S608 - constants only
+_ARRIVALS = "SELECT rec.id, " + _ARRIVAL + " FROM rec" + _OF_ONE_ENGRAM + "rec.id"  # noqa: S608 - constants only
+_BY_IDS = RECORD + " WHERE rec.id IN (SELECT value FROM json_each(?))"  # noqa: S608 - constants only
+_STREAMED = 32
+"""Records of a stream that are in memory at once: 16 MB of the largest."""
 _FORKED = "SELECT 1 FROM log WHERE scope = ? AND parent IS NOT NULL LIMIT 1"
 _BRANCHES = """SELECT parent, n, base, run.first, run.arrival, run.at FROM log LEFT JOIN run
     ON run.id = (SELECT min(id) FROM run WHERE id BETWEEN n << 40 AND n << 40 | 0xFFFFFFFFFF)
@@ -127,38 +131,50 @@ class SqlRecords:
         return [record for _, record in self._decoded(rows)]
 
     def records_of(self, scope: int, engram: bytes) -> list[tuple[int, Record]]:
-        if self._sql.one(_FORKED, (scope,)) is not None:
-            return self._records_of_families(scope, engram)
-        # A record without a run was put by this very transaction: it is the newest.
-        return self._decoded(self._sql.all(_OF_ONE_IN_ORDER, (engram, scope)))
-
-    def _records_of_families(self, scope: int, engram: bytes) -> list[tuple[int, Record]]:
-        """``records_of`` where the run of a record may belong to a branch of its log."""
-        branches = self._branches(scope)
-        bindings = (engram, scope)
-        found = self._decoded(self._sql.all(RECORD + _OF_ONE_ENGRAM + "rec.id", bindings))
-        arrivals = self._sql.all(_ARRIVALS, bindings)
-        came: list[_Arrived] = []
-        for (log, record), (arrival,) in zip(found, arrivals, strict=True):
-            own = None if arrival is None else _Arrived(arrival, None)
-            came.append(own or _came(branches, log, record.seq))
-
-        def order(i: int) -> tuple[float, int, int]:
-            # Within one run, which is one path, by seq; what has no run yet, by log.
-            log, seq = found[i][0], found[i][1].seq
-            return (came[i].arrival, log, seq) if came[i] is _NOW else (came[i].arrival, seq, log)
-
-        return [found[i] for i in sorted(range(len(found)), key=order)]
+        return list(self.stream_of(scope, engram))
 
     def records_at(self, scope: int, engram: bytes, at_ms: int) -> list[tuple[int, Record]]:
+        return list(self.stream_of(scope, engram, at_ms))
+
+    def stream_of(
+        self, scope: int, engram: bytes, at_ms: int | None = None
+    ) -> Iterator[tuple[int, Record]]:
+        ids = self._ids_of(scope, engram)
+        branches = {} if at_ms is None else self._branches(scope)
+        for start in range(0, len(ids), _STREAMED):
+            some = ids[start : start + _STREAMED]
+            rows = self._sql.all(_BY_IDS, (json.dumps(some),))
+            found = dict(zip([row[0] for row in rows], self._decoded(rows), strict=True))
+            for row_id in some:
+                log, record = found[row_id]
+                if at_ms is None or self._at(branches, log, record) <= at_ms:
+                    yield log, record
+
+    def _at(self, branches: dict[int, list[_Branch]], log: int, record: Record) -> int:
+        runs = self.runs_of(log, record.seq - 1, 1)
+        at = runs[0].at if runs else _came(branches, log, record.seq).at
+        return record.hlc >> 16 if at is None else at
+
+    def _ids_of(self, scope: int, engram: bytes) -> list[int]:
+        """The ids of the records of an engram, in order of arrival."""
+        bindings = (engram, scope)
+        if self._sql.one(_FORKED, (scope,)) is None:
+            # A record without a run was put by this very transaction: it is the newest.
+            return [row[0] for row in self._sql.all(_IN_ORDER, bindings)]
+        # The run of a record may belong to a branch of its log.
         branches = self._branches(scope)
-        found: list[tuple[int, Record]] = []
-        for log, record in self.records_of(scope, engram):
-            runs = self.runs_of(log, record.seq - 1, 1)
-            at = runs[0].at if runs else _came(branches, log, record.seq).at
-            if (record.hlc >> 16 if at is None else at) <= at_ms:
-                found.append((log, record))
-        return found
+        found: list[tuple[_Arrived, int]] = []
+        for row_id, arrival in self._sql.all(_ARRIVALS, bindings):
+            own = None if arrival is None else _Arrived(arrival, None)
+            log, seq = row_id >> LOG_SEQ_BITS, row_id & LOG_SEQ_MASK
+            found.append((own or _came(branches, log, seq), row_id))
+
+        def order(one: tuple[_Arrived, int]) -> tuple[float, int, int]:
+            # Within one run, which is one path, by seq; what has no run yet, by log.
+            came, log, seq = one[0], one[1] >> LOG_SEQ_BITS, one[1] & LOG_SEQ_MASK
+            return (came.arrival, log, seq) if came is _NOW else (came.arrival, seq, log)
+
+        return [row_id for _, row_id in sorted(found, key=order)]
 
     def _branches(self, scope: int) -> dict[int, list[_Branch]]:
         """By the number of their parent: the logs of ``scope`` that branched off."""
