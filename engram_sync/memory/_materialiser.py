@@ -15,12 +15,12 @@ from engram_sync.store import EngramRow, Reader, ScopeRow, Transaction
 from engram_wire import Record, RecordKind
 
 from ._authors import Authors
-from ._changes import change_of, rules_name
+from ._changes import change_of, is_applied, rules_name
 from ._limits import DIRECT_INDEX_RECORDS_MIN, SLICE_WEIGHT
 from ._live import LiveEngram
 from ._rebuild import expanded, remade, renamed, standing_of
 from ._shapes import plain_digest, plain_texts
-from ._stored import Stored, stored_in, stored_of
+from ._stored import Stored, stored_in, streamed
 from ._tally import Standing, Tally
 from ._texts import index_rows, texts_of
 from ._views import life_number
@@ -193,8 +193,8 @@ class Materialiser:
                 row = remade(tx, self._authors, batch.scope, known, batch.change)
                 self._keep(batch, known, row)
             else:
-                found = tx.records_of(scope, engram)
-                self._merge(batch, None, stored_of(tx, self._authors, batch.scope.id, found))
+                every = streamed(tx, self._authors, batch.scope, engram)
+                self._merge(batch, None, [each for each in every if is_applied(each.record)])
         return self._indexed(batch)
 
     def refill(
