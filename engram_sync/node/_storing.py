@@ -77,8 +77,10 @@ class Storing:
         self, tx: Transaction, batch: Batch, arrivals: Sequence[int], *, limit: int | None = None
     ) -> tuple[bytes, ...]:
         """Materialise what ``store`` has just stored; see ``Materialiser.apply_new``."""
-        number = self._ledger.scope_number(batch.log.scope)
-        records = batch.records
+        number, records = self._ledger.scope_number(batch.log.scope), batch.records
+        if isinstance(batch, IngestBatch) and records:
+            # As they are stored: what was erased before, or is by one of them, is not shown.
+            records = tx.records(batch.log.n, records[0].seq, records[-1].seq)
         return self._materialiser.apply_new(tx, number, batch.log.n, records, arrivals, limit=limit)
 
     def _put_log(self, tx: Transaction, scope: int, log: LogState) -> None:
