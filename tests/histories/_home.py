@@ -271,12 +271,11 @@ class Home:
             logs = {row.n: row for row in tx.logs()}
             gone = self.erased(tx, engram)
             leads = self.owner == FOUNDER
-            shown = {record.payload_hash for record in self.records(tx, engram)}
             candidates = [
                 (logs[n], record)
                 for n, record in tx.records_of(self.scope, engram)
                 if (leads or logs[n].author == self.path_key.public)
-                and record.payload_hash in shown - gone
+                and record.payload_hash not in gone
                 and record.shape[0] in VALUED
             ]
             if not candidates:
