@@ -88,6 +88,7 @@ async def find_node(home: Path) -> "ControlClient | None":
     except (LostNodeError, UnreadableReplyError, FrameSizeError):
         # A node on its way out, or a stranger who was given the port of a killed one.
         return None
+    client.unstored = greeting.unstored
     if greeting.home != endpoint.home:
         await client.aclose()  # The node of another home was given it.
         return None
@@ -113,6 +114,8 @@ class ControlClient(MemoryRequests):
         self._home = home
         self._endpoint = endpoint
         self._idle: list[tuple[float, FrameStream]] = []
+        self.unstored = ""
+        """Why the node could store nothing when it was found."""
 
     @property
     def home(self) -> Path:

@@ -160,6 +160,7 @@ class Greeting(msgspec.Struct):
     node: str
     home: str
     """``directory_id`` of the home that is served."""
+    unstored: str = ""
 
 
 class Method(Generic[P]):
@@ -193,7 +194,8 @@ class Method(Generic[P]):
 
 
 async def _hello(served: Served, _: NoParams) -> Greeting:
-    return Greeting(served.pid, (await served.node.identity()).node, served.home)
+    identity = await served.node.identity()
+    return Greeting(served.pid, identity.node, served.home, served.node.unstored)
 
 
 async def _remember(served: Served, params: RememberParams) -> object:

@@ -7,7 +7,6 @@ from engram_sync.host import Clock, Entropy
 from engram_sync.node._core import Facts
 from engram_sync.node._home import NodeKey
 from engram_sync.node._write_path import WritePath
-from engram_sync.observe import printable
 from engram_sync.results import Scope
 from engram_sync.store import Reader, Transaction
 from engram_sync.trust import charter_draft, commitment_to, found, label_draft
@@ -30,9 +29,12 @@ def checked_label(label: str) -> str:
     Raises:
         UsageError: It is empty, too long, or holds what cannot be shown, as no peer would take it.
     """
-    if not label or len(label.encode()) > LABEL_BYTES_MAX or not is_printable(label):
+    size = len(label.encode())
+    strange = next((f"a text with U+{ord(c):04X}" for c in label if not is_printable(c)), "")
+    long = f"a text of {size} bytes" if not 0 < size <= LABEL_BYTES_MAX else ""
+    if strange or long:
         raise UsageError(
-            f"{printable(label)!r} cannot be a label",
+            f"{strange or long} cannot be a label",
             hint=f"use 1 to {LABEL_BYTES_MAX} bytes of printable text, with plain spaces only",
         )
     return label

@@ -135,6 +135,11 @@ class Node(MemoryCalls):
         """The directory that holds the node's store and key."""
         return self._core.home
 
+    @property
+    def unstored(self) -> str:
+        """Why nothing can be stored just now, in words; empty when it can."""
+        return self._core.problems.get("store", "")
+
     async def identity(self) -> Identity:
         """Who this node is."""
         return identity(self._core)

@@ -1,4 +1,6 @@
-"""Notices that the store's files are gone while nothing is written that would notice it."""
+"""Notices that nothing can be stored while nothing is written that would notice it."""
+
+import shutil
 
 import trio
 
@@ -6,8 +8,20 @@ from engram_sync.errors import DegradedError
 from engram_sync.node._core import Core
 from engram_sync.node._limits import STORE_CHECK_S
 from engram_sync.observe import Log
+from engram_sync.store import FULL_BYTES
 
 log = Log("node")
+
+
+def room_problems(core: Core) -> list[str]:
+    """In words when the disk is full, or as good as."""
+    try:
+        free = shutil.disk_usage(core.home).free
+    except OSError:
+        return []  # A home without a disk.
+    if free >= FULL_BYTES or "store" in core.problems:
+        return []
+    return [f"the disk of {core.home} is full: {free:,} bytes are left, so nothing may be stored"]
 
 
 async def watch_store(core: Core) -> None:

@@ -21,6 +21,7 @@ from engram_sync.node._limits import (
 )
 from engram_sync.node._log_counts import open_log_problems
 from engram_sync.node._missing import missing
+from engram_sync.node._presence import room_problems
 from engram_sync.node._sharing import Sharing
 from engram_sync.observe import printable
 from engram_sync.replication import Accord, ScopeView
@@ -128,6 +129,7 @@ async def status(core: Core, sharing: Sharing, *, running: bool) -> Status:
         *core.contradictions(),
         *clocks,
         *logs,
+        *room_problems(core),
     ]
     network = "online" if sharing.online else "offline" if sharing.offline else "off"
     return Status(

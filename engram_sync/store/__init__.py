@@ -7,6 +7,7 @@ decide who may read, or know the clock, the network or a document.
 from ._connection import sync_directory as sync_directory
 from ._executors import InlineExecutor as InlineExecutor
 from ._executors import ThreadExecutor as ThreadExecutor
+from ._faults import FULL_BYTES as FULL_BYTES
 from ._faults import OlderFormatError as OlderFormatError
 from ._format_1 import OldEngram as OldEngram
 from ._format_1 import OldScope as OldScope
@@ -37,6 +38,7 @@ from ._writer import Writer as Writer
 
 __all__ = [
     "COMMIT_WEIGHT_MAX",
+    "FULL_BYTES",
     "LOG_SEQ_BITS",
     "QUEUE_WEIGHT_MAX",
     "SCHEMA_VERSION",

@@ -1,7 +1,9 @@
 """What the database reports, in the words of this package."""
 
+import shutil
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
 
 import apsw
 
@@ -12,6 +14,9 @@ from engram_sync.errors import (
     LocalError,
     PreconditionError,
 )
+
+FULL_BYTES = 1 << 20
+"""Less is a full disk: a commit and what SQLite keeps beside it take about that much."""
 
 
 def closed_error() -> DegradedError:
@@ -89,7 +94,7 @@ def local_error(error: apsw.Error, place: str) -> LocalError:
             f"{place} is damaged: {error}",
             hint="restore a backup, or move the file away, init again and join with a new invite",
         )
-    if isinstance(error, apsw.FullError):
+    if isinstance(error, apsw.FullError) or (isinstance(error, apsw.IOError) and _is_full(place)):
         return DegradedError(
             f"the disk of {place} is full; the write was undone",
             hint="free some space and repeat it; everything acknowledged is still there",
@@ -100,6 +105,11 @@ def local_error(error: apsw.Error, place: str) -> LocalError:
         return DeniedError(
             f"{place} cannot be opened for reading and writing: {error}",
             hint="check the owner and the permissions of the file and of its directory",
+        )
+    if isinstance(error, apsw.SQLError) and str(error).startswith("no such "):
+        return PreconditionError(
+            f"{place} has not the tables that this version writes ({error})",
+            hint="open it with the version that wrote it; the file was not changed",
         )
     if isinstance(error, (apsw.BusyError, apsw.LockedError)):
         return DegradedError(
@@ -113,6 +123,14 @@ def local_error(error: apsw.Error, place: str) -> LocalError:
         f"{place} could not be read or written: {error}; the write was undone",
         hint="check the disk; everything acknowledged is still there",
     )
+
+
+def _is_full(place: str) -> bool:
+    """Whether the disk of the store has no room, which SQLite does not always call by its name."""
+    try:
+        return shutil.disk_usage(Path(place).parent).free < FULL_BYTES
+    except OSError:
+        return False
 
 
 @contextmanager

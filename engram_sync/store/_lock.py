@@ -85,7 +85,8 @@ class HomeLock:
             os.close(descriptor)
             raise HomeInUseError(
                 f"{self._path.parent} is in use by process {holder or 'unknown'}",
-                hint="stop that process, or choose another home",
+                hint="try again when it has ended; a node that is up serves any number of commands"
+                " at once: engram-sync up",
             )
         with suppress(OSError):
             # The lock is held without it: a full disk must not keep anybody from reading.

@@ -67,6 +67,7 @@ class FakeNode:
         self._home = home
         self.engrams: dict[str, Engram] = {}
         self.network = "online"
+        self.unstored = ""
         self.batches: list[int] = []
         self.entered = trio.Event()
         """Set when ``sync`` or ``join`` began."""

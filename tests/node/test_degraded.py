@@ -6,7 +6,7 @@ import pytest
 from trio.testing import MockClock
 
 from engram_sync.errors import DegradedError
-from engram_sync.node import Node
+from engram_sync.node import Node, _presence
 
 from .village import DiskPremises, Village, agreement, all_synced, contents, until
 
@@ -78,3 +78,14 @@ async def test_a_member_of_another_agent_does_not_count_as_somebody_reached(
         await until(lambda: degraded(a))
         assert any("working locally" in problem for problem in (await a.status()).problems)
         assert a._sharing.network.connections
+
+
+async def test_a_node_whose_disk_is_full_says_so_before_it_stores_anything(
+    village: Village, tmp_path: Path, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    village.homes["a"] = DiskPremises(tmp_path / "home")
+    async with village.open("a", online=False) as a:
+        assert not (await a.status()).problems
+        monkeypatch.setattr(_presence, "FULL_BYTES", 1 << 62)
+        (problem,) = (await a.status()).problems
+        assert "is full" in problem

@@ -252,6 +252,7 @@ async def test_a_label_that_no_peer_would_take_is_refused_where_it_is_chosen(
         with pytest.raises(UsageError, match="cannot be a label") as refused:
             await b.relabel(label)
         assert "plain spaces" in str(refused.value.hint)
+        assert "\\" not in refused.value.message, "what is escaped is escaped where it is printed"
 
 
 async def test_a_label_of_any_version_of_unicode_is_taken_by_all(

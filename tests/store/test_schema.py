@@ -145,3 +145,17 @@ def test_the_file_names_its_program_to_other_tools(tmp_path: Path) -> None:
     other = sqlite3.connect(tmp_path / "store.db")
     assert other.execute("PRAGMA application_id").fetchone() == (0x656E6772,)
     other.close()
+
+
+async def test_a_store_with_other_tables_of_the_same_number_is_told_with_what_to_do(
+    tmp_path: Path,
+) -> None:
+    """As a version between two releases writes it."""
+    connection = open_file(tmp_path / "store.db")
+    connection.execute("ALTER TABLE scope RENAME COLUMN sealed_sum TO sealed_digest")
+    connection.close()
+    store = await SqliteStore.open(tmp_path / "store.db", executor=InlineExecutor())
+    with pytest.raises(PreconditionError, match="has not the tables that this version") as told:
+        await store.read(lambda reader: reader.scopes())
+    assert "the version that wrote it" in told.value.hint
+    await store.aclose()
