@@ -31,12 +31,12 @@ def copies(core: Core, network: Network) -> list[str]:
     found: list[str] = []
     if at:
         found.append(
-            f"another node with this node's key takes turns with it at {_named(core, scope, at)}:"
+            f"another node with this node's key takes turns with it at {named(core, scope, at)}:"
             " a copy of this home runs; nothing is lost, and a second node needs init and join"
         )
     if of:
         found.append(
-            f"two nodes with the key of {_named(core, scope, of)} take turns here: a copy of that"
+            f"two nodes with the key of {named(core, scope, of)} take turns here: a copy of that"
             " home runs; nothing is lost, and a second node needs init and join"
         )
     return found
@@ -60,11 +60,12 @@ def _divergence(core: Core, network: Network, view: ScopeView) -> str:
     same = [word for word in words if word and word.state_digest == view.state_digest]
     if not others or len(same) >= len(others):
         return ""
-    named = _named(core, view.scope, others)
-    return f"scope {view.scope.hex()[:16]} has the same clock and another state at {named}"
+    at = named(core, view.scope, others)
+    return f"scope {view.scope.hex()[:16]} has the same clock and another state at {at}"
 
 
-def _named(core: Core, scope: bytes, keys: Sequence[bytes]) -> str:
+def named(core: Core, scope: bytes, keys: Sequence[bytes]) -> str:
+    """What people call these nodes; of many, some."""
     names = [printable(core.path.label(scope, key)) or key.hex()[:16] for key in keys]
     more = f" and {len(names) - NAMED_MAX} more" if len(names) > NAMED_MAX else ""
     return ", ".join(sorted(names)[:NAMED_MAX]) + more

@@ -85,6 +85,8 @@ class PeerMemory:
     clock_digests: dict[bytes, bytes] = field(default_factory=dict[bytes, bytes])
     taken: Streak = field(default_factory=Streak)
     """The peer ended a connection for one with the same key as this node's."""
+    stranger: bool = False
+    """It takes this node for no member of anything, by its last word."""
     replaced: Streak = field(default_factory=Streak)
     """The peer opened a connection while it had another one."""
 
@@ -93,6 +95,7 @@ class PeerMemory:
     ) -> End:
         """The only connection to the peer ended; says how it did."""
         exchange = connection.exchange
+        self.stranger = ended is not None and ended.code is CloseCode.STRANGER
         if exchange.accord() is Accord.SYNCED:
             # However short it was: both sides held the same when it ended.
             self.last_success_ms, self.failures, self.last_error = now_ms, 0, ""

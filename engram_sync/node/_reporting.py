@@ -29,6 +29,8 @@ from engram_sync.results import Fork, Identity, LetGo, PeerStatus, ScopeStatus, 
 from engram_sync.store import Reader, ScopeRow
 from engram_sync.trust import Member
 
+NO_MEMBER = "it takes this node for no member of the agent"
+
 
 def identity(core: Core) -> Identity:
     """Who this node is."""
@@ -70,6 +72,8 @@ def _peer(sharing: Sharing, member: Member) -> PeerStatus:
     if connection is not None:
         refused = next(iter(connection.refusals.values()), "")
         error = why_not(connection.exchange.accord()) or refused or error
+    elif memory is not None and memory.stranger:
+        error = NO_MEMBER
     return PeerStatus(
         node=node_text(key),
         label=printable(member.label),
@@ -93,6 +97,8 @@ def _peer_state(sharing: Sharing, key: bytes) -> str:
             accord = Accord.REFUSED
         silent = accord is Accord.SYNCED and connection.exchange.silent(trio.current_time())
         return "silent" if silent else accord.value
+    if memory is not None and memory.stranger:
+        return "refused"
     if memory is None or memory.last_success_ms is None:
         return "never"
     return "unreachable" if memory.failures else "waiting"
@@ -101,7 +107,10 @@ def _peer_state(sharing: Sharing, key: bytes) -> str:
 def why_not(accord: Accord) -> str:
     """What keeps a connected peer from ever being synced; empty when nothing does."""
     if accord is Accord.REFUSED:
-        return "it does not serve a scope that it was admitted to: it may not have finished joining"
+        return (
+            "it does not serve a scope that both belong to: it has not finished joining, or takes"
+            " this node for no member"
+        )
     if accord is Accord.DIVERGED:
         return "it holds the same records and shows something else: run doctor on both"
     return ""

@@ -138,15 +138,11 @@ class Sharing:
             try:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self._save_peers_forever)
-                    nursery.start_soon(watch_reach, self._core, self._alone)
+                    nursery.start_soon(watch_reach, self._core, self.network)
                     await self.network.run(listen, task_status=task_status)
             finally:
                 self._running = None
                 self._core.announce_change()
-
-    def _alone(self) -> bool:
-        others = self._core.readers()
-        return bool(others) and others.isdisjoint(self.network.connections)
 
     def _contradictions(self) -> list[str]:
         core, network = self._core, self.network

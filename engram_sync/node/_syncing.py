@@ -10,7 +10,7 @@ from engram_sync.node._core import Core
 from engram_sync.node._hearing import new_nonce
 from engram_sync.node._limits import SYNC_POLL_S
 from engram_sync.node._network import Network
-from engram_sync.node._reporting import why_not
+from engram_sync.node._reporting import NO_MEMBER, why_not
 from engram_sync.observe import printable
 from engram_sync.replication import Accord, Contact
 from engram_sync.results import PeerSync, SyncResult, SyncState
@@ -143,7 +143,10 @@ class Sync:
             detail = ""
         elif peer.connection is not None:
             state = SyncState.PARTIAL
-            detail = why_not(peer.accord()) or "connected, but not everything agreed in time"
+            refused = next(iter(peer.connection.refusals.values()), "")
+            detail = (
+                why_not(peer.accord()) or refused or "connected, but not everything agreed in time"
+            )
         else:
             state, detail = SyncState.FAILED, self._why_unreachable(peer.key)
         return PeerSync(
@@ -156,7 +159,9 @@ class Sync:
         )
 
     def _why_unreachable(self, key: bytes) -> str:
-        contact = self.network.table.contact_of(key)
+        memory, contact = self.network.memory.get(key), self.network.table.contact_of(key)
+        if memory is not None and memory.stranger:
+            return NO_MEMBER
         if contact is None:
             return "no address is known for it"
         return f"{contact.address}: {contact.last_error or 'no answer'}"

@@ -120,7 +120,7 @@ async def test_a_member_that_does_not_hold_the_agent_is_not_synced_by_what_else_
 
         await until(refused)
         assert (await peer_of(a, c)).state == "synced"
-        assert "may not have finished joining" in (await peer_of(a, b)).last_error
+        assert "has not finished joining" in (await peer_of(a, b)).last_error
         assert (await a.status()).sync == "behind"
         result = await a.sync(timeout_s=20)
         assert {p.label: p.state for p in result.peers} == {"b": "partial", "c": "clean"}

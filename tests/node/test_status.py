@@ -1,8 +1,16 @@
 """What ``status`` says while other things happen."""
 
-from engram_sync.node._core import Core
+from functools import partial
 
-from .village import Village
+import pytest
+from trio.testing import MockClock
+
+from engram_sync.node import Node
+from engram_sync.node._core import Core
+from engram_sync.trust import Revoke, leave_draft, revoke_draft
+from engram_wire import LogDomain
+
+from .village import Village, agreement, all_synced, peer_of, until
 
 
 async def test_status_can_be_asked_while_a_join_is_between_its_commit_and_its_effects(
@@ -17,3 +25,35 @@ async def test_status_can_be_asked_while_a_join_is_between_its_commit_and_its_ef
         shown = {scope.id for scope in (await b.status()).scopes}
         core.scopes[view.scope] = view
         assert shown == {s.id for s in (await b.status()).scopes} - {view.scope.hex()}
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["left", "put out"])
+async def test_who_is_no_member_any_more_is_told_so_and_the_others_are_synced(
+    village: Village, autojump_clock: MockClock, own: bool
+) -> None:
+    async with village.pair() as (a, b), village.open("c", peers=["a", "b"]) as c:
+        await c.join(await a.invite())
+        await all_synced(a, b, c)
+        core, key = (b if own else a)._core, b._core.key.public
+        draft = leave_draft(key, "b") if own else revoke_draft(Revoke(key), "b")
+        scope = core.facts.agent_scope
+        await core.write(lambda tx: core.path.write(tx, scope, [draft], LogDomain.MEMBERS))
+        for node in (a, c):
+            await until(partial(forgets, node, "b"))
+        await agreement(a, c)
+        await all_synced(a, c)
+        assert (await a.status()).health == (await c.status()).health == "ok"
+        await until(lambda: told(b))
+        assert (await peer_of(b, a)).state == "refused"
+        assert "for no member" in (await peer_of(b, a)).last_error
+        result = await b.sync(timeout_s=5)
+        assert result.state == "failed"
+        assert all("for no member" in peer.detail for peer in result.peers)
+
+
+async def forgets(node: Node, label: str) -> bool:
+    return label not in [peer.label for peer in await node.peers()]
+
+
+async def told(node: Node) -> bool:
+    return any("is no member" in problem for problem in (await node.status()).problems)
