@@ -21,9 +21,9 @@ LOCK_FILE = "lock"
 HOME_FILES = ("store.db", "control.json")
 """Either shows a home: its store, or the node that serves it.  A key alone remembers nothing, and a
 store made for it now would be an empty one."""
-BUSY_SECONDS_MAX = 10.0
+BUSY_SECONDS_MAX = 30.0
 """How long to wait for another command on the same home: most take milliseconds, and a node that
-is starting or stopping takes less than this."""
+is starting or stopping takes less than this, on a busy machine too."""
 BUSY_POLL_SECONDS = 0.05
 
 

@@ -156,6 +156,19 @@ async def connections_without_end(member: Member, size: int) -> None:
         await member.dial()
 
 
+@flood(10, 100, "X12", dials=True)
+async def two_nodes_with_one_key(member: Member, size: int) -> None:
+    """As two copies of a home: each takes the connection of the other."""
+    twin = member.twin()
+    try:
+        for _ in range(size):
+            await twin.dial()
+            await member.dial()
+    finally:
+        with trio.CancelScope(shield=True):
+            await twin.close()
+
+
 @flood(3, 20)
 async def messages_that_never_end(member: Member, size: int) -> None:
     await member.raw((1 << 19).to_bytes(4, "big"))

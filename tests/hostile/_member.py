@@ -55,6 +55,12 @@ class Member:
         self._session: Session
         self._sent = 0
 
+    def twin(self) -> "Member":
+        """Another node with this one's key; not connected yet."""
+        other = Member(str(self._address), self.identity)
+        other.scope, other.membership = self.scope, self.membership
+        return other
+
     async def dial(self) -> None:
         """Connect and prove the key."""
         self._link = await TcpTransport().connect(self._address)

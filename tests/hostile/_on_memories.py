@@ -69,6 +69,17 @@ def a_clock_at_the_very_end(member: Member, target: bytes, size: int) -> Iterato
     yield member.log().add(target, [("r/content", "from the end of time")], hlc=HLC_LAST)
 
 
+@case(100, 2_000, "L8")
+def dates_that_leave_every_clock_behind(
+    member: Member, target: bytes, size: int
+) -> Iterator[Forged]:
+    """The newest records of the memory are from another age, as if all other clocks were wrong."""
+    log = member.log()
+    for number in range(size):
+        log.add(target, [("r/title", f"of year {number}")], hlc=HLC_LAST // 2 + number)
+    yield log
+
+
 def _many(
     member: Member, target: bytes, size: int, put: Callable[[int], tuple[str, object]]
 ) -> Forged:
@@ -144,7 +155,7 @@ def a_record_that_supersedes_as_much_as_it_may(
     yield log
 
 
-@case(200, 4_000, "D1")
+@case(200, 4_000, "L1")
 def versions_of_one_memory(member: Member, target: bytes, size: int) -> Iterator[Forged]:
     log = member.log().add(target, [("r/content", "0")])
     for number in range(size):

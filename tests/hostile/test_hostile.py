@@ -1,4 +1,7 @@
-"""Whatever one member does, the others are answered, keep what they have, and go on."""
+"""Whatever one member does, the others are answered, keep what they have, and go on.
+
+In the end doctor finds nothing damaged: it is asked while the node runs, after all that.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
