@@ -169,7 +169,7 @@ def _print_doctor(state: State, found: "Doctor") -> None:
 def compact(state: State, *, keep_days: int, dry_run: bool) -> int:
     """Drop values that nothing shows any more, and make the store's file smaller.
 
-    What every memory shows, and every signature, stays as it is.
+    What every memory shows stays as it is, and is covered by signatures as before.
     """
     result = call(state, lambda node: node.compact(keep_days=keep_days, dry_run=dry_run))
     if state.json:
