@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from engram_sync.cli._attach import attached_or
+from engram_sync.cli._main import run_command
 from engram_sync.errors import DegradedError, HomeInUseError
 from tests.control.fake_node import FakeNode
 
@@ -50,3 +51,14 @@ async def test_another_reason_not_to_open_is_told_at_once(tmp_path: Path) -> Non
     with pytest.raises(DegradedError, match="full"):
         async with attached_or(tmp_path, full):
             pass
+
+
+def test_a_command_says_when_the_node_can_store_nothing_though_it_answers(
+    running_fake: FakeNode, capsys: pytest.CaptureFixture[str]
+) -> None:
+    running_fake.unstored = "the store is gone"
+    assert run_command(["list", "--home", str(running_fake.home)]) == 0
+    assert "the store is gone" in capsys.readouterr().err
+    running_fake.unstored = ""
+    assert run_command(["list", "--home", str(running_fake.home)]) == 0
+    assert not capsys.readouterr().err

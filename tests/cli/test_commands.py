@@ -46,17 +46,6 @@ def see(running_fake: FakeNode, capsys: pytest.CaptureFixture[str]) -> Run:
     return run
 
 
-def test_a_command_says_when_the_node_can_store_nothing_though_it_answers(
-    running_fake: FakeNode, capsys: pytest.CaptureFixture[str]
-) -> None:
-    running_fake.unstored = "the store is gone"
-    assert run_command(["list", "--home", str(running_fake.home)]) == 0
-    assert "the store is gone" in capsys.readouterr().err
-    running_fake.unstored = ""
-    assert run_command(["list", "--home", str(running_fake.home)]) == 0
-    assert not capsys.readouterr().err
-
-
 def test_a_memory_is_written_found_changed_and_forgotten(ask: Run) -> None:
     written = ask("remember", "Deploys go out on Tuesdays", "--tag", "ops", "--meta", "a=1")
     assert (written["kind"], written["tags"], written["metadata"]) == ("engram", ["ops"], {"a": 1})
