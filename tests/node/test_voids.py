@@ -276,3 +276,26 @@ async def test_an_erasure_takes_void_values_with_it(
             held = await node._core.read(lambda reader: reader._sql.one(sql)[0])  # type: ignore[attr-defined]  # looks into the file
             assert held == 0
             assert (await node.get(e.id)).life == "deleted"
+
+
+async def test_what_voids_and_ratifies_can_be_refused_in_its_turn(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        e = await a.remember("first", counters={"n": 1})
+        await a.update(e, content="second", count={"n": 2})
+        await agreement(a, b)
+        await b.update(e.id, title="of b")
+        await agreement(a, b)
+        wanted, core = shown(await a.get(e.id)), a._core
+        digest = (await agent_scope(a)).digest
+        assert await refuse(a, own_log(a)[0], 2)
+        for _ in range(2):
+            for log in core.path.own.data_logs(core.facts.agent_scope):
+                village.clocks["a"].offset_ms += round(HOUR_S * 1000)
+                if await refuse(a, log.id, 1):
+                    await agreement(a, b)
+                    assert (await agent_scope(b)).digest == digest
+        for node in (a, b):
+            assert shown(await node.get(e.id)) == wanted
+            assert (await node.doctor()).checks[0].ok
