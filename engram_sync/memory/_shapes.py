@@ -71,6 +71,7 @@ def plan_of(shape: bytes) -> Plan:
         collections,
         plain=(
             kind == RecordKind.CREATE
+            and bool(collections)  # An engram of which nothing is live is deleted.
             and _PLAIN.issuperset(set(collections) - counters)
             and len(set(single)) == len(single)
         ),

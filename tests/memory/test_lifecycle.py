@@ -1,12 +1,16 @@
 """Claims about deleting, restoring and storing again."""
 
+from functools import partial
 from typing import Any
 
 import pytest
 
 from engram_sync import memory
 from engram_sync.errors import NotFoundError, PreconditionError
+from engram_sync.log import Draft
 from engram_sync.results import Engram, Insert, NewMemory
+from engram_sync.store import Transaction
+from engram_wire import RecordKind
 
 from .desk import Desk, desks
 from .meeting import meet, unversioned
@@ -50,6 +54,29 @@ async def test_the_same_text_can_be_stored_again_after_a_delete() -> None:
         assert again.id != e.id
         assert await ann.found_contents("deploys") == ["deploys on Tuesdays"]
         assert (await ann.get(e)).life == "deleted"
+
+
+def _just(draft: Draft, _tx: Transaction, _log: bytes) -> list[Draft]:
+    return [draft]
+
+
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        (RecordKind.CREATE,),
+        (RecordKind.UPDATE,),
+        (RecordKind.CREATE, RecordKind.UPDATE),
+    ],
+)
+async def test_of_whatever_nothing_is_live_is_deleted(kinds: tuple[RecordKind, ...]) -> None:
+    async with desks() as (ann,):
+        await ann.remember("else")
+        for draft in [Draft(kind, ENGRAM) for kind in kinds]:
+            await ann.write(partial(_just, draft))
+        assert (await ann.get(memory.engram_text(ENGRAM))).life == "deleted"
+        assert [e.content for e in await ann.newest()] == ["else"]
+        assert (await ann.counts())[1:] == (1, 1)
+        assert await ann.second_opinion() == []
 
 
 async def test_importing_again_what_was_deleted_does_not_bring_it_back() -> None:
