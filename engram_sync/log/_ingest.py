@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from engram_wire import (
     Announcement,
+    CloseCode,
     Frame,
     InvalidRecordError,
     LogDomain,
@@ -56,16 +57,18 @@ class Intake:
         return branch if branch is not None and branch.root == root.id else root
 
     def steps_untrusted(
-        self, log: LogState, frame: Frame, history: History
+        self, log: LogState, frame: Frame, history: History, *, alone: bool = False
     ) -> Generator[LogState, None, IngestBatch]:
         """Take one frame of ``log``; yields, between its steps, the log that it goes on with.
 
-        Until the last step nothing is changed, and the steps may be dropped.
+        Until the last step nothing is changed, and the steps may be dropped.  ``alone`` is said of
+        a frame where nothing on its way here can bring what it names.
 
         Raises:
             GapError: It starts beyond the next record.
             SignatureError: It does not follow what is held, or is not signed by the author.
-            MissingDependencyError: It names a position that is not held.
+            MissingDependencyError: It names a position that is not held, and that need not be one
+                which was refused here.
         """
         try:
             fit = fit_untrusted(log, frame, history)
@@ -77,7 +80,7 @@ class Intake:
                 raise
             return _empty(log, 0, refusal)
         yield fit.log
-        batch = yield from _Taking(self, fit, frame, history).steps_untrusted()
+        batch = yield from _Taking(self, fit, frame, history, alone).steps_untrusted()
         if batch.own_ended:
             end_live(self.registry, fit.log)
         return batch
@@ -108,13 +111,15 @@ class Taking:
         self._moment: tuple[object, ...] = ()
 
     def take_untrusted(
-        self, history: History, pause: Callable[[], bool] = bool
+        self, history: History, pause: Callable[[], bool] = bool, *, alone: bool = False
     ) -> IngestBatch | None:
         """Go on, to the end or until ``pause`` says so after a step; None when it is not the end.
 
         Args:
             history: What is stored now; at every call the same object.
             pause: Whether to leave the rest for another call.
+            alone: Whether nothing on its way here can bring what the frame names: then what was
+                refused before is what it lacks, and it is refused like that.
 
         Raises:
             GapError, SignatureError, MissingDependencyError, InvalidRecordError: See
@@ -122,8 +127,8 @@ class Taking:
         """
         if self._steps is None or self._moment != self._now():
             log = self._intake.log_of_untrusted(self._announcement, self._scope)
-            self._steps = self._intake.steps_untrusted(log, self._frame, history)
-        steps = self._steps
+            self._steps = self._intake.steps_untrusted(log, self._frame, history, alone=alone)
+        steps, self._steps = self._steps, None
         while True:
             try:
                 self._log = next(steps)
@@ -131,7 +136,7 @@ class Taking:
                 batch: IngestBatch = end.value
                 return batch
             if pause():
-                self._moment = self._now()
+                self._moment, self._steps = self._now(), steps
                 return None
 
     def all_untrusted(self, history: History) -> IngestBatch:
@@ -158,6 +163,7 @@ class _Taking:
     fit: Fit
     frame: Frame
     history: History
+    alone: bool
 
     def steps_untrusted(self) -> Generator[LogState, None, IngestBatch]:
         fit, frame = self.fit, self.frame
@@ -242,17 +248,16 @@ class _Taking:
                     yield log
                 runs.append(Run(position + 1, seq, marked_head, signature))
                 position, head = seq, marked_head
-        except MissingDependencyError:
-            check.revert()
-            raise
-        except WireError as error:
-            refusal = self._refuse(log, head, position, check.failed_at, error)
+        except Exception as error:
+            code = self._verdict(error)
+            if code is None:
+                check.revert()
+                raise
+            refusal = self._refuse(log, head, position, check.failed_at, code)
             problem = str(error)
-        except Exception:
-            check.revert()
-            raise
         if not runs:
             return _empty(log, begin, refusal, problem, ended=ended)
+        self.intake.refused.taken(log.root, position)
         told, undo = split or (None, _nothing)
         registry.journal.record(undo)
         done = commit(registry, log, check, Advance(position, head, check.hlc, check.past), told)
@@ -277,13 +282,20 @@ class _Taking:
             own_ended=ended or done.own_ended,
         )
 
+    def _verdict(self, error: Exception) -> CloseCode | None:
+        """The code with which a record that failed so is refused; None where it says nothing."""
+        if isinstance(error, MissingDependencyError):
+            builds = self.alone and self.intake.refused.any_in(self.fit.log.scope)
+            return CloseCode.NOT_FOUND if builds else None
+        return error.code if isinstance(error, WireError) else None
+
     def _refuse(
-        self, log: LogState, head: bytes, position: int, at: int, error: WireError
+        self, log: LogState, head: bytes, position: int, at: int, code: CloseCode
     ) -> Rejection:
-        """Remember record ``at``, which follows ``position`` with its ``head``, as invalid."""
+        """Remember record ``at``, which follows ``position`` with its ``head``, as refused."""
         records = self.frame.records[position + 1 - self.frame.first : at + 1 - self.frame.first]
-        rejection = Rejection(log=log.id, seq=at, code=error.code)
-        self.intake.refused.add(log.root, follow(head, records)[-1], rejection)
+        rejection = Rejection(log=log.id, seq=at, code=code)
+        self.intake.refused.add(log.scope, log.root, follow(head, records)[-1], rejection)
         return rejection
 
 

@@ -257,8 +257,13 @@ class Ledger:
         return sorted(tip.head for tip in tips)
 
     def refused(self) -> Iterable[Rejection]:
-        """The invalid records found, newest last: nothing that follows one is accepted."""
+        """The records refused, newest last: nothing that follows one is accepted."""
         return self._intake.refused
+
+    @property
+    def waits(self) -> bool:
+        """Whether any of them only build on others; may be asked from any thread."""
+        return self._intake.refused.waiting > 0
 
     # -- moving ------------------------------------------------------------------------------
 

@@ -244,7 +244,9 @@ class Answering:
     async def _refused_by(self, connection: Connection, effect: Refused) -> None:
         """A peer takes no more of a log that we hold; if it is our own, go on in another."""
         core = self._core
-        for rejection in effect.rejected:
+        # A log that only builds on what is refused has nothing to say again.
+        rejected = [why for why in effect.rejected if why.code != CloseCode.NOT_FOUND]
+        for rejection in rejected:
             job = partial(set_aside, core.path, scope=effect.scope, rejection=rejection)
             with suppress(LocalError):  # A node that may not write any more can still read.
                 if await core.write(partial(job, now_ms=core.machine.clock.now_ms())):
@@ -253,13 +255,15 @@ class Answering:
                         log=rejection.log.hex()[:16],
                         record=rejection.seq,
                     )
-        self._tell_refused(connection, effect)
+        self._tell_refused(connection, effect.scope, rejected)
 
-    def _tell_refused(self, connection: Connection, effect: Refused) -> None:
+    def _tell_refused(
+        self, connection: Connection, scope: bytes, rejected: Sequence[Rejection]
+    ) -> None:
         path = self._core.path
-        name = self._named(effect.scope, connection.peer)
-        for rejection in effect.rejected:
-            held = path.ledger.log_by_id(effect.scope, rejection.log)
+        name = self._named(scope, connection.peer)
+        for rejection in rejected:
+            held = path.ledger.log_by_id(scope, rejection.log)
             own = held is not None and path.own.may_void(held) and held.stands(1) > 0
             if len(connection.refusals) < REFUSED_LOGS_MAX:
                 connection.refusals[rejection.log] = (
@@ -274,10 +278,11 @@ class Answering:
 
     def _refusal(self, connection: Connection, arrival: Arrival, why: Rejection) -> None:
         """Say of a log that nothing more of it is taken here; of many, that they are many."""
+        if why.code == CloseCode.NOT_FOUND:
+            return  # It waits for one of these.
         if why.log in self._refused:
             self._refused[why.log].told[connection.peer] = connection
-            return
-        if len(self._refused) < REFUSED_LOGS_MAX:
+        elif len(self._refused) < REFUSED_LOGS_MAX:
             author, told = arrival.announcement.author, {connection.peer: connection}
             void = self._core.path.ledger.void_after(arrival.scope, why.log, author)
             self._refused[why.log] = _Refused(arrival.scope, author, why.seq, void, told)

@@ -35,6 +35,8 @@ class Arrival:
     """Where the writer stopped, if it did; nobody else looks at it."""
     work_s: float = 0.0
     """Time of the writer that it took so far, and will take until it is shown."""
+    alone: bool = False
+    """Whether nothing that waits here can bring what it names."""
 
 
 def arrival_untrusted(

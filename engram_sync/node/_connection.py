@@ -289,7 +289,7 @@ class Connection:
         rest = batch[done.number :]
         if done.number:
             inbox.progressed()
-        if done.error is not None and not (done.missing and inbox.block(rest[0])):
+        if done.error is not None and not (done.missing and inbox.may_wait(rest[0])):
             self.perform(done.effects)
             raise done.error
         inbox.put_back(rest)

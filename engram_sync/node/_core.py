@@ -140,6 +140,7 @@ class Core:
             self.announce_change()
             raise
         self.problems.pop("store", None)
+        self._tell_waiting()
         for view in views:
             self._publish(view)
         while self.path.reports:
@@ -151,6 +152,13 @@ class Core:
                 await self.purge()
             self._unpurged.set()
         return result
+
+    def _tell_waiting(self) -> None:
+        self.problems.pop("waiting", None)
+        if self.path.ledger.waits:
+            self.problems["waiting"] = (
+                "records that build on refused ones are not taken before these are"
+            )
 
     async def read_sealed(self) -> None:
         """Let the views name sealed logs too: peers compare them, and nobody else needs them."""

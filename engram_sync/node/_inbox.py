@@ -82,10 +82,19 @@ class Inbox:
         """Something was stored: whoever needed another frame may try again."""
         self._blocked.clear()
 
-    def block(self, frame: Received) -> bool:
-        """A frame needs what is not held; whether one that waits here may bring it."""
+    def may_wait(self, frame: Received) -> bool:
+        """A frame needs what is not held; whether to put it back.
+
+        One that waits here may bring that.  If none does, the frame is looked at once more, as one
+        that perhaps builds on what was refused.
+        """
+        if frame.arrival.alone:
+            return False
         self._blocked.add(frame.author)
-        return any(other.author not in self._blocked for other in self._waiting)
+        if not any(other.author not in self._blocked for other in self._waiting):
+            self._blocked.remove(frame.author)
+            frame.arrival.alone = True
+        return True
 
     def _may_go(self, author: bytes, now: float) -> bool:
         return author not in self._blocked and self._quotas.of(author).ready_at <= now

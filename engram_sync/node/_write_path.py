@@ -331,7 +331,7 @@ class WritePath:
         taking, history = arrival.begun
         history.now_from(tx)
         own = [log for log in self.own.live() if log.n]
-        if (batch := taking.take_untrusted(history, pause)) is None:
+        if (batch := taking.take_untrusted(history, pause, alone=arrival.alone)) is None:
             return None
         arrival.begun = None
         if batch.split is not None:

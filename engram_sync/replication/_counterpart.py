@@ -80,16 +80,24 @@ class Counterpart:
     def agrees(self, view: ScopeView) -> bool:
         """Whether both sides hold the same and computed the same.
 
-        Under unlike rules two states cannot be compared: then it is enough that both are computed.
+        Under unlike rules two states cannot be compared: then it is enough that both are computed,
+        as far as the peer computes one at all.
         """
         theirs = self.summaries.get(view.scope)
         return (
             theirs is not None
             and view.state_digest is not None
-            and theirs.state_digest is not None
             and view.clock_digest == theirs.clock_digest
-            and (view.state_digest == theirs.state_digest or view.rules != theirs.rules)
+            and (
+                view.state_digest == theirs.state_digest
+                or (view.rules != theirs.rules and _computed(theirs))
+            )
         )
+
+
+def _computed(theirs: Summary) -> bool:
+    """Whether nothing of a peer's state is still to come; by rules 0 it makes none."""
+    return theirs.state_digest is not None or not theirs.rules
 
 
 def contradicts(mine: Summary, theirs: Summary | None) -> bool:

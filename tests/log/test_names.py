@@ -1,5 +1,7 @@
 """Ids, witnesses and pasts: small values with exact forms."""
 
+from hashlib import blake2b
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -22,6 +24,7 @@ from engram_wire import cbor, encode_ids
 from tests.log.replica import Replica, create, engram_id
 
 SECRET = bytes(range(32))
+SPEC = Path(__file__).parents[2] / "wire" / "SPEC.md"
 
 
 @given(st.integers(0, 2**48 - 1), st.binary(min_size=10, max_size=10))
@@ -63,9 +66,17 @@ def test_a_keyed_id_is_a_uuid_of_version_8_that_depends_on_every_part() -> None:
 
 
 def test_a_keyed_id_never_changes() -> None:
-    """Imports made years apart must meet."""
+    """Imports made years apart must meet, and those of other programs."""
     identity = keyed_id(SECRET, bytes(32), "remember", b"deploy-key")
     assert UUID(bytes=identity) == UUID("b9d1bad3-1e64-8d8e-a0ba-872144064557")
+    assert f"`{UUID(bytes=identity)}`" in SPEC.read_text("utf-8")
+
+
+def test_a_keyed_id_is_made_as_the_specification_says() -> None:
+    source = cbor.encode([bytes(32), "remember", b"deploy-key"])
+    made = blake2b(source, digest_size=16, key=SECRET, person=b"engram id").digest()
+    number = int.from_bytes(made) & ~(0xF << 76 | 3 << 62) | 8 << 76 | 2 << 62
+    assert keyed_id(SECRET, bytes(32), "remember", b"deploy-key") == number.to_bytes(16)
 
 
 def test_a_scope_secret_has_32_bytes() -> None:

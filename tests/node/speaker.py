@@ -14,7 +14,6 @@ from engram_sync.transport import Link
 from engram_sync.trust import parse_token
 from engram_wire import (
     NEED_DATA,
-    NO_IDS,
     NO_SUPERSEDED,
     Announcement,
     Established,
@@ -161,7 +160,7 @@ class Log:
         self.records: list[Record] = []
         self._auth = encode_ids(sorted(node._core.path.charters.of(scope).heads))
 
-    def add(self, content: str, *, valid: bool = True) -> "Log":
+    def add(self, content: str, *, valid: bool = True, deps: Sequence[bytes] = ()) -> "Log":
         """Append a record that creates a memory, or one that replaces what never was."""
         seq = len(self.records) + 1
         payload = encode_payload(bytes(16), [cbor.encode(content)])
@@ -173,7 +172,7 @@ class Log:
             superseded=NO_SUPERSEDED if valid else _NEVER_THERE,
             payload=payload,
             payload_hash=payload_hash(payload),
-            deps=NO_IDS,
+            deps=encode_ids(sorted(deps)),
             auth=self._auth if seq == 1 else b"\xf6",
             marked=True,
         )

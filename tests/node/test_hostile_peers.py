@@ -62,6 +62,49 @@ async def test_an_invalid_record_is_refused_and_reported_and_all_else_goes_on(
         assert (await rogue.hear(Pong)).nonce == 7
 
 
+async def test_what_builds_on_a_refused_record_waits_and_all_else_goes_on(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.open("a") as a:
+        rogue = await admitted(village, a)
+        bad = Log(a, rogue.identity, 1).add("fine so far").add("bad", valid=False).add("behind")
+        on_it = Log(a, rogue.identity, 2).add("before").add("on it", deps=[bad.heads[2]])
+        behind_it = Log(a, rogue.identity, 3).add("behind it", deps=[bad.heads[3]])
+        on_that = Log(a, rogue.identity, 4).add("on that", deps=[on_it.heads[2]])
+        free = Log(a, rogue.identity, 5).add("free", deps=[on_it.heads[1], bad.heads[1]])
+        request = await rogue.serve(bad, on_it, behind_it, on_that, free)
+        await rogue.say(SyncResponse(request, SyncStatus.DATA, (), on_it.add("more").frame(1, 3)))
+
+        async def taken() -> bool:
+            return await contents(a) == ["before", "fine so far", "free"]
+
+        await until(taken)
+        await rogue.say(Ping(7))
+        assert (await rogue.hear(Pong)).nonce == 7
+        rejected = {r for m in rogue.heard if isinstance(m, SyncAck) for r in m.rejected}
+        assert {(r.ref, r.seq, r.code) for r in rejected} == {
+            (0, 2, CloseCode.INVALID_RECORD),
+            (1, 2, CloseCode.NOT_FOUND),
+            (2, 1, CloseCode.NOT_FOUND),
+            (3, 1, CloseCode.NOT_FOUND),
+        }
+        assert "build on refused ones" in await problems(a)
+        rogue = await Speaker.dial(village)
+        await rogue.serve(bad, on_it)
+        await rogue.say(Ping(8))
+        assert (await rogue.hear(Pong)).nonce == 8
+
+
+async def test_what_names_a_record_that_was_never_sent_ends_the_session(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.open("a") as a:
+        rogue = await admitted(village, a)
+        await rogue.serve(Log(a, rogue.identity).add("early", deps=[bytes(32)]))
+        heard = await rogue.hear_end()
+        assert [m.code for m in heard if isinstance(m, Goodbye)] == [CloseCode.PROTOCOL]
+
+
 async def test_a_log_whose_first_record_is_invalid_can_be_refused(
     village: Village, autojump_clock: MockClock
 ) -> None:

@@ -81,7 +81,7 @@ def test_a_frame_that_needs_one_that_waits_goes_behind_it(quotas: Quotas) -> Non
     inbox.add(received(BOB, 1))
     wrote(quotas, ANN, 11, now=0)
     (frame,) = inbox.take(16, now=0)
-    assert inbox.block(frame)
+    assert inbox.may_wait(frame)
     inbox.put_back([frame])
     assert inbox.take(16, now=0) == []
     (frame,) = inbox.take(16, now=1)
@@ -89,7 +89,11 @@ def test_a_frame_that_needs_one_that_waits_goes_behind_it(quotas: Quotas) -> Non
     inbox.progressed()
     (frame,) = inbox.take(16, now=1)
     assert frame.author == BOB
-    assert not inbox.block(frame)
+    assert inbox.may_wait(frame)
+    inbox.put_back([frame])
+    (frame,) = inbox.take(16, now=1)
+    assert frame.arrival.alone
+    assert not inbox.may_wait(frame)
 
 
 def test_whoever_sends_what_is_slow_to_read_is_read_slowly_on_every_connection() -> None:

@@ -110,6 +110,38 @@ async def test_a_node_that_refused_a_record_takes_it_once_it_finds_it_valid(
             assert (await node.status()).health == "ok"
 
 
+async def test_what_others_built_on_a_refused_record_arrives_once_that_is_void(
+    village: Village, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with village.pair() as (a, b), village.open("c", peers=("b",)) as c:
+        await c.join(await a.invite())
+        e = await a.remember("before")
+        await agreement(a, b, c)
+        await b.go_offline()
+        spoil(b, own_log(a)[0], monkeypatch)
+        await a.update(e.id, title="refused")
+        await agreement(a, c)
+        await c.update(e.id, title="on it")
+        await agreement(a, c)
+        await a.go_offline()
+        await b.remember("of b")
+        await b.go_online()
+        await until(lambda: lists(c, "of b"))
+        assert (await b.get(e.id)).title == ""
+        assert await waiting(b)
+        await a.go_online()
+
+        async def arrived() -> bool:
+            return (await b.get(e.id)).title == "on it" and not await waiting(b)
+
+        await until(arrived)
+
+
+async def waiting(node: Node) -> bool:
+    """Whether the node says that something builds on what it refused."""
+    return any("build on refused" in problem for problem in (await node.status()).problems)
+
+
 async def test_everything_that_a_void_record_said_is_said_again(
     village: Village, autojump_clock: MockClock
 ) -> None:

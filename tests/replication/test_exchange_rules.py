@@ -250,6 +250,17 @@ def test_states_are_compared_only_where_they_were_made_by_the_same_rules(
     assert pair.exchange(pair.a).synced(SCOPE) is agrees
 
 
+def test_with_a_peer_that_makes_no_states_equal_clocks_are_enough() -> None:
+    pair = Pair(*books()).start()
+    view = replace(pair.a.views[SCOPE], rules=1)
+    pair.a.views[SCOPE] = view
+    exchange = pair.exchange(pair.a)
+    for digest, agrees in ((view.clock_digest, True), (bytes(32), False)):
+        theirs = Summary(digest, None, 0, 0)
+        exchange.on_message_untrusted(Ping(1, ((SCOPE, theirs),)), 0.0)
+        assert exchange.synced(SCOPE) is agrees
+
+
 def test_a_state_that_is_not_made_yet_agrees_with_none() -> None:
     pair = Pair(*books()).start()
     view = replace(pair.a.views[SCOPE], rules=1)

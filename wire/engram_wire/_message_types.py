@@ -92,7 +92,7 @@ class Summary:
 
     clock_digest: bytes
     state_digest: bytes | None
-    """None while the sender's documents lag behind its records."""
+    """None while the sender's documents lag behind its records, and where it makes none."""
     engrams: int
     """Live engrams."""
     rules: int = 0
@@ -108,7 +108,7 @@ class Credential:
 
 
 class Rejection(NamedTuple):
-    """A record that will never be accepted here, and with it the rest of that log."""
+    """A record that is not taken here, and with it the rest of that log."""
 
     log: bytes
     """As this node names it; on the wire it is a ``Refusal``."""
@@ -118,7 +118,7 @@ class Rejection(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """A record that the receiver will never accept, and with it the rest of that log."""
+    """A record that the receiver does not take, and with it the rest of that log."""
 
     ref: int
     """The sender's announcement of the log."""
@@ -155,7 +155,7 @@ class SyncResponse:
 
 @dataclass(frozen=True, slots=True)
 class SyncAck:
-    """What of a request's records is durable at the receiver, and what is refused for ever."""
+    """What of a request's records is durable at the receiver, and what is not taken."""
 
     request: int
     received: tuple[tuple[int, int], ...] = ()
