@@ -1,22 +1,23 @@
 """What exchanges ask of the node: store what came, read what is asked for, decide who may join."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
 import trio
 
-from engram_sync.errors import EngramError, LocalError
+from engram_sync.errors import EngramError
 from engram_sync.log import MissingDependencyError
 from engram_sync.node._connection import Connection, Ingested, Work
 from engram_sync.node._core import Core
 from engram_sync.node._inbox import Received
 from engram_sync.node._joining import admit, credentials_of, present
+from engram_sync.node._limits import REFUSED_LOGS_MAX
 from engram_sync.node._pages import read_page
 from engram_sync.node._payloads import owed_of, payloads_of, take_payloads
 from engram_sync.node._places import Families, places
-from engram_sync.node._refused_logs import set_aside
+from engram_sync.node._refused_by import RefusedByPeers
 from engram_sync.node._write_path import Arrival, Intake
 from engram_sync.observe import Log, printable
 from engram_sync.replication import (
@@ -56,21 +57,24 @@ class _Refused:
     """By peer: who sent some of it and was told so, last over which connection."""
 
 
-REFUSED_LOGS_MAX = 64
-"""Logs listed one by one in ``status``: a member can begin logs, and refuse them, without end."""
-
-
 class Answering:
     """Performs the effects of exchanges that need the store.
 
     Args:
         core: The node.
         scopes: The newest view of every scope that exchanges see.
+        connected: The connection of a peer, if there is one.
     """
 
-    def __init__(self, core: Core, scopes: Mapping[bytes, ScopeView]) -> None:
+    def __init__(
+        self,
+        core: Core,
+        scopes: Mapping[bytes, ScopeView],
+        connected: Callable[[bytes], Connection | None],
+    ) -> None:
         self._core = core
         self._scopes = scopes
+        self.refused_by = RefusedByPeers(core, scopes, connected)
         self._claims: set[tuple[bytes, bytes]] = set()
         """Peers that said that this node was rolled back, and in which scope."""
         self._diverged: set[bytes] = set()
@@ -91,6 +95,7 @@ class Answering:
             )
         stored = self._accounted(connection, batch, intake)
         effects = connection.exchange.on_stored(stored) if stored else []
+        effects += self.refused_by.to_tell(connection)
         for arrival, taken in zip(arrivals, intake.taken, strict=False):
             for rejection in taken.rejected:
                 self._refusal(connection, arrival, rejection)
@@ -220,7 +225,7 @@ class Answering:
         if isinstance(effect, RolledBack):
             await self._rolled_back(connection, effect.scope, effect.log)
         else:
-            await self._refused_by(connection, effect)
+            await self.refused_by.hear(connection, effect)
 
     async def _rolled_back(self, connection: Connection, scope: bytes, own: bytes) -> None:
         """A peer says that it knows more of an own log: end it, before anything is written to it.
@@ -240,38 +245,6 @@ class Answering:
         self._diverged.add(scope)
         name = self._named(scope, connection.peer)
         log.error("equal clocks, different states", scope=scope.hex()[:16], member=name)
-
-    async def _refused_by(self, connection: Connection, effect: Refused) -> None:
-        """A peer takes no more of a log that we hold; if it is our own, go on in another."""
-        core = self._core
-        # A log that only builds on what is refused has nothing to say again.
-        rejected = [why for why in effect.rejected if why.code != CloseCode.NOT_FOUND]
-        for rejection in rejected:
-            job = partial(set_aside, core.path, scope=effect.scope, rejection=rejection)
-            with suppress(LocalError):  # A node that may not write any more can still read.
-                if await core.write(partial(job, now_ms=core.machine.clock.now_ms())):
-                    log.warning(
-                        "ended a log of which a peer refuses a record",
-                        log=rejection.log.hex()[:16],
-                        record=rejection.seq,
-                    )
-        self._tell_refused(connection, effect.scope, rejected)
-
-    def _tell_refused(
-        self, connection: Connection, scope: bytes, rejected: Sequence[Rejection]
-    ) -> None:
-        path = self._core.path
-        name = self._named(scope, connection.peer)
-        for rejection in rejected:
-            held = path.ledger.log_by_id(scope, rejection.log)
-            own = held is not None and path.own.may_void(held) and held.stands(1) > 0
-            if len(connection.refusals) < REFUSED_LOGS_MAX:
-                connection.refusals[rejection.log] = (
-                    f"{name} refuses record {rejection.seq} of log "
-                    f"{rejection.log.hex()[:16]} and all that follow"
-                    + (", which this node writes in another log" if own else "")
-                    + "; if this stays, upgrade the older of the two nodes"
-                )
 
     def _named(self, scope: bytes, key: bytes) -> str:
         return printable(self._core.path.label(scope, key)) or key.hex()[:16]

@@ -94,9 +94,18 @@ SYNC_POLL_S = 5.0
 assert STRANGERS_MAX < CONNECTIONS_MAX
 assert HELD_PER_PEER_BYTES_MAX < HELD_BYTES_MAX
 assert OUTBOUND_ROOM_BYTES + PAGE_BYTES < OUTBOUND_BYTES_MAX
+REFUSED_LOGS_MAX = 64
+"""Logs listed one by one in ``status``: a member can begin logs, and refuse them, without end."""
 VOID_GAP_MS = 3_600_000
 """At least this long between two times that an own log is ended because a peer refuses it: whoever
 lies about that costs everybody three logs, with a record for each one that is ratified."""
+VOID_RETRY_S = 60.0
+"""How often it is tried again within that time; each time is one look at the store."""
+REFUSALS_DUE_MAX = 4
+"""Own logs of which one peer's refusal is remembered within that time: each can cost an hour's
+three logs, and an honest peer refuses one at a time."""
+REFUSALS_HEARD_MAX = 64
+"""Logs of other members of which one peer's refusal is remembered until their authors know."""
 CLOCK_AHEAD_MS = 60_000
 """Up to this far a record may be dated ahead of this machine's clock without being talked about:
 machines without a time service drift by seconds a day, and a laptop resumes a minute late."""

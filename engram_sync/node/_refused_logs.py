@@ -25,6 +25,12 @@ _META = "voided"
 _PAGE_RECORDS = 256
 
 
+def may_set_aside(path: WritePath, scope: bytes, rejection: Rejection) -> bool:
+    """Whether what is refused is of an own log, and stands there."""
+    log = path.ledger.log_by_id(scope, rejection.log)
+    return log is not None and path.own.may_void(log) and rejection.seq <= log.stands(log.seq)
+
+
 def set_aside(
     path: WritePath, tx: Transaction, *, scope: bytes, rejection: Rejection, now_ms: int
 ) -> bool:
@@ -47,7 +53,7 @@ def set_aside(
         LocalError: This node may not write to the scope.
     """
     log = path.ledger.log_by_id(scope, rejection.log)
-    if log is None or not path.own.may_void(log) or rejection.seq > log.stands(log.seq):
+    if log is None or not may_set_aside(path, scope, rejection):
         return False
     last_ms = int.from_bytes(tx.meta(_META) or b"", "big")
     if abs(now_ms - last_ms) < VOID_GAP_MS:

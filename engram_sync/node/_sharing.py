@@ -10,7 +10,7 @@ from engram_sync.discovery import Discovery
 from engram_sync.errors import DegradedError, EngramError
 from engram_sync.node._answering import Answering
 from engram_sync.node._budget import Budget
-from engram_sync.node._connection import Services
+from engram_sync.node._connection import Connection, Services
 from engram_sync.node._contradictions import copies, divergences, refusals
 from engram_sync.node._core import Core
 from engram_sync.node._machine import Machine, capabilities
@@ -62,7 +62,7 @@ class Sharing:
             backoff_min_s=sync.backoff_min_s,
             backoff_max_s=sync.backoff_max_s,
         )
-        answering = Answering(self._core, self._scopes)
+        self._answering = answering = Answering(self._core, self._scopes, self._connected)
         services = Services(
             ingest=answering.ingest,
             work=answering.work,
@@ -138,11 +138,15 @@ class Sharing:
             try:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self._save_peers_forever)
+                    nursery.start_soon(self._answering.refused_by.give_way_forever)
                     nursery.start_soon(watch_reach, self._core, self.network)
                     await self.network.run(listen, task_status=task_status)
             finally:
                 self._running = None
                 self._core.announce_change()
+
+    def _connected(self, peer: bytes) -> Connection | None:
+        return self.network.connections.get(peer)
 
     def _contradictions(self) -> list[str]:
         core, network = self._core, self.network

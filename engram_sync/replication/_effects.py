@@ -165,10 +165,12 @@ class Diverged:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The peer will never take these records of ours to it: somebody must look at them."""
+    """These records that we sent are never taken: somebody must look at them."""
 
     scope: bytes
     rejected: tuple[Rejection, ...]
+    by_others: bool = False
+    """Whether the peer holds them, and passes on what another member told it."""
 
 
 @dataclass(frozen=True, slots=True)

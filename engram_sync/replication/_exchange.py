@@ -88,6 +88,7 @@ class Exchange:
         self._scopes = scopes
         self._known = Counterpart(peer, session, scopes)
         self._asking = Asking(self._known, remembered or {})
+        self.refused_by_others = self._asking.refused_by_others
         self._serving = Serving(self._known)
         self.joining = Joining()
         self._opened_at = now

@@ -9,21 +9,22 @@ import random
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from trio.testing import MockClock
 
 from engram_sync.errors import EngramError
 from engram_sync.log._check import RunCheck
-from engram_sync.node import Node, _answering
+from engram_sync.node import Node, _refused_by
 from engram_sync.node._refused_logs import set_aside
 from engram_sync.node._write_path import WritePath
 from engram_sync.results import Delete, Insert
 from engram_sync.store import Transaction
 from engram_wire import InvalidRecordError, Record, Rejection
 
-from .test_voids import own_log
-from .village import Village, agreement
+from .test_voids import HOUR_S, lists, own_log, refuse, spoil
+from .village import Village, agreement, contents, until
 
 STEPS = 20
 
@@ -127,8 +128,12 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> list[int]:
             states.extend((before.digest, after.digest))
         return done
 
-    monkeypatch.setattr(_answering, "set_aside", look)
+    monkeypatch.setattr(_refused_by, "set_aside", look)
     return states
+
+
+async def healthy(node: Node) -> bool:
+    return (await node.doctor()).healthy
 
 
 async def shown(node: Node, ids: list[str]) -> list[object]:
@@ -160,4 +165,72 @@ async def test_a_refusal_changes_nothing_of_what_is_shown(
         expected = await shown(a, someone.ids)
         for node in (a, b, c):
             assert await shown(node, someone.ids) == expected
-            assert (await node.doctor()).healthy
+            # Connections over which something was refused are ended and begun anew.
+            await until(partial(healthy, node))
+
+
+async def test_what_is_written_after_a_record_that_somebody_behind_a_hub_refuses_arrives(
+    village: Village, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with village.pair() as (hub, a), village.open("c") as c:
+        await c.join(await hub.invite())
+        e = await a.remember("before")
+        await agreement(hub, a, c)
+        spoil(c, own_log(a)[0], monkeypatch)
+        await a.update(e.id, content="changed", title="refused")
+        await a.remember("after")
+        await until(lambda: lists(c, "after"))
+        await a.remember("later")
+        await c.update(e.id, add_tags=["of c"])
+        await until(lambda: lists(c, "later"))
+        await agreement(hub, a)
+        assert len(a._core.path.own.data_logs(a._core.facts.agent_scope)) == 4, "it gave way once"
+        assert await contents(c) == ["after", "before", "later"]
+        for node in (hub, a):
+            assert await contents(node) == ["after", "changed", "later"]
+            assert (await node.get(e.id)).tags == ("of c",)
+            assert (await node.doctor()).checks[0].ok
+        assert (await a.status()).health == "ok", "nobody refuses what it says to a"
+
+
+async def test_an_author_hears_of_a_refusal_although_it_was_away_when_that_was_said(
+    village: Village, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with village.pair() as (hub, a), village.open("c") as c:
+        await c.join(await hub.invite())
+        e = await a.remember("before")
+        await agreement(hub, a, c)
+        await c.go_offline()
+        spoil(c, own_log(a)[0], monkeypatch)
+        await a.update(e.id, title="refused")
+        await a.remember("after")
+        await agreement(hub, a)
+        await a.go_offline()
+        await c.go_online()
+        await until(lambda: _refuses(hub, "refuses record"))
+        await a.go_online()
+        await a.remember("later")
+        await until(lambda: lists(c, "later"))
+        assert await contents(c) == ["after", "before", "later"]
+
+
+async def _refuses(node: Node, text: str) -> bool:
+    return any(text in problem for problem in (await node.status()).problems)
+
+
+async def test_a_refusal_soon_after_another_one_is_acted_on_when_the_hour_is_over(
+    village: Village, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with village.pair() as (a, b):
+        e = await a.remember("before")
+        await agreement(a, b)
+        assert await refuse(a, own_log(a)[0], 1)
+        await agreement(a, b)
+        spoil(b, own_log(a)[0], monkeypatch)
+        await a.update(e.id, title="refused")
+        await a.remember("after")
+        await until(lambda: _refuses(a, "within the hour"))
+        assert await contents(b) == ["before"]
+        village.clocks["a"].offset_ms += round(HOUR_S * 1000)
+        await until(lambda: lists(b, "after"))
+        assert not await _refuses(a, "within the hour")
