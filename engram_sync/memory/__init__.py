@@ -44,6 +44,7 @@ from ._planner import Planner as Planner
 from ._queries import Filters as Filters
 from ._queries import engram_history as engram_history
 from ._queries import find_exact as find_exact
+from ._queries import find_row as find_row
 from ._queries import get as get
 from ._queries import list_engrams as list_engrams
 from ._queries import open_conflicts as open_conflicts
@@ -97,6 +98,7 @@ __all__ = [
     "engram_history",
     "engram_text",
     "find_exact",
+    "find_row",
     "flush_index",
     "forget",
     "get",

@@ -24,7 +24,7 @@ from ._stored import Stored, stored_in, streamed
 from ._tally import Standing, Tally
 from ._texts import index_rows, texts_of
 from ._views import life_number
-from ._waiting import Place, needs_waiting, next_portion
+from ._waiting import Place, needs_waiting, next_portion, waiting_of
 
 _META = "materialiser"
 
@@ -103,7 +103,8 @@ class Materialiser:
             log: Number of the log.
             records: The records, in order.
             arrivals: What ``put_run`` returned for their runs, in order.
-            limit: How much of what waits to apply where they need some of it; None for all.
+            limit: How much of what waits to apply where they need some of it; None for all that
+                waits of their engrams.
 
         Returns:
             Ids of the engrams whose rows were added or changed.
@@ -117,16 +118,20 @@ class Materialiser:
         elif not needs_waiting(tx, self._authors, row, stored):
             pass  # They go first, and the sweep finds them applied.
         elif limit is None:
-            return self._sweep_all(tx, scope)
+            engrams = dict.fromkeys(one.record.engram for one in stored)
+            some = (waiting_of(tx, self._authors, row, engram) for engram in engrams)
+            stored = [one for found in some for one in found or ()]
         else:
             return self.sweep(tx, scope, limit=limit).changed
         return self._apply(tx, row, stored)
 
-    def _sweep_all(self, tx: Transaction, scope: int) -> tuple[bytes, ...]:
-        changed: list[bytes] = []
-        while (swept := self.sweep(tx, scope)).records:
-            changed += swept.changed
-        return tuple(dict.fromkeys(changed))
+    def show_waiting(
+        self, tx: Transaction, scope: int, engram: bytes, limit: int
+    ) -> tuple[bytes, ...] | None:
+        """Apply what waits of one engram, past all else that waits; None where it is too much."""
+        row = self._begin(tx, scope)
+        found = waiting_of(tx, self._authors, row, engram, limit)
+        return None if found is None else self._apply(tx, row, found)
 
     def standing(
         self, tx: Transaction, scope: int, engrams: Iterable[bytes]

@@ -106,7 +106,13 @@ def check_limit(limit: int) -> int:
 
 
 def resolve(reader: Reader, authors: Authors, ref: str) -> EngramState:
-    """The engram a full id or a unique prefix means.
+    """The engram a full id or a unique prefix means; raises as ``find_row`` does."""
+    row, scope = find_row(reader, ref)
+    return load_state(reader, authors, scope, row)
+
+
+def find_row(reader: Reader, ref: str) -> tuple[EngramRow, ScopeRow]:
+    """The row of the engram that a full id or a unique prefix means, and that of its scope.
 
     Raises:
         UsageError: ``ref`` cannot be an id, or several ids begin with it.
@@ -127,7 +133,7 @@ def resolve(reader: Reader, authors: Authors, ref: str) -> EngramState:
         )
     # One id in two scopes: the current scope is what a bare id means.
     row = min(rows, key=lambda r: (not scopes[r.scope].current, r.scope))
-    return load_state(reader, authors, scopes[row.scope], row)
+    return row, scopes[row.scope]
 
 
 def find_exact(

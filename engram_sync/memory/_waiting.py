@@ -1,6 +1,7 @@
 """Records that are stored and not yet applied: what comes next, and what need not wait for it."""
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from engram_crdt import Change, Dot, removals_of
@@ -13,6 +14,7 @@ from ._shapes import plan_of
 from ._stored import Stored, stored_in
 
 _RUNS_PER_READ = 32  # In bulk four runs make a slice; live ones hold a record each.
+_EVERY = (1 << 62) - 1
 _NAME_BYTES = 6  # Of a name of something that a record supersedes, at least.
 
 
@@ -106,6 +108,32 @@ def _stretches(runs: Iterable[RunRow]) -> list[list[RunRow]]:
         else:
             joined.append([run])
     return joined
+
+
+def waiting_of(
+    reader: Reader, authors: Authors, scope: ScopeRow, engram: bytes, limit: int = _EVERY
+) -> list[Stored] | None:
+    """What waits of one engram, in the order in which it arrived.
+
+    It may be applied before all else that waits, as records refer to others of their engram alone.
+
+    Args:
+        reader: The store.
+        authors: Who wrote which log.
+        scope: The row of the scope.
+        engram: Id of the engram.
+        limit: Records at most, and weight where there are several.
+
+    Returns:
+        The records; None where they are more than the limit.
+    """
+    if not reader.runs(scope.n, scope.materialised, 1):
+        return []
+    found = reader.unread(scope.n, engram, limit + 1)
+    if len(found) > 1 and weight_of(record for _, record in found) > limit:
+        return None
+    parts = (stored_in(reader, authors, scope.id, log, [record]) for log, record in found)
+    return list(chain.from_iterable(parts))
 
 
 def needs_waiting(

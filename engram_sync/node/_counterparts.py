@@ -29,7 +29,8 @@ def erase_counterparts(path: WritePath, key: bytes, tx: Transaction) -> None:
 
 
 def _erase(path: WritePath, key: bytes, tx: Transaction, scope: bytes, engram: bytes) -> None:
-    path.catch_up(tx, scope)
+    if not path.show_waiting(tx, scope, engram):
+        path.catch_up(tx, scope)
     row = tx.scope(path.ledger.scope_number(scope))
     assert row is not None, "the ledger knows only scopes that are stored"
     held, state = tx.engram(row.n, engram), find_exact(tx, path.authors, row, engram)

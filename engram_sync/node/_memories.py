@@ -20,6 +20,7 @@ from engram_sync.memory import (
     engram_history,
     engram_text,
     find_exact,
+    find_row,
     forget,
     get,
     list_engrams,
@@ -124,9 +125,6 @@ class Memories:
         drafts: dict[bytes, list[Draft]] = {}
         first: dict[bytes, NewMemory] = {}
         ids: list[bytes] = []
-        if any(memory.key is not None for memory in memories):
-            # The memory of that key may have arrived and wait to be materialised.
-            core.path.catch_up(tx, scope.id)
         for memory in memories:
             engram = self._id_for(tx, scope, memory, now_ms)
             ids.append(engram)
@@ -144,14 +142,17 @@ class Memories:
             core.path.write(tx, scope.id, [*chain.from_iterable(drafts.values())])
         return ids
 
-    def _id_for(self, reader: Reader, scope: ScopeRow, memory: NewMemory, now_ms: int) -> bytes:
+    def _id_for(self, tx: Transaction, scope: ScopeRow, memory: NewMemory, now_ms: int) -> bytes:
         if memory.key is None:
             return uuid7(now_ms, self._core.machine.entropy(ID_ENTROPY_BYTES))
         check_source_key(memory.key)
-        earlier = earlier_id(reader, scope.id, "remember", memory.key)
-        if earlier is not None and reader.engram(scope.n, earlier) is not None:
-            return earlier
-        return keyed_id(scope.secret, scope.id, "remember", memory.key.encode())
+        earlier = earlier_id(tx, scope.id, "remember", memory.key)
+        engram = keyed_id(scope.secret, scope.id, "remember", memory.key.encode())
+        for one in (earlier, engram):
+            # The memory of that key may have arrived and wait to be materialised.
+            if one is not None and not self._core.path.show_waiting(tx, scope.id, one):
+                self._core.path.catch_up(tx, scope.id)
+        return earlier if earlier is not None and tx.engram(scope.n, earlier) else engram
 
     async def update(self, ref: Ref, changes: Changes, if_version: str | None) -> Engram:
         """Supersede what the caller saw; what arrived since stays a sibling."""
@@ -212,12 +213,18 @@ class Memories:
         drafts_of: Callable[[Transaction, Observed, bytes], list[Draft]],
     ) -> Engram:
         core = self._core
+        until: int | None = None
 
-        def job(tx: Transaction) -> Engram:
+        def job(tx: Transaction) -> Engram | bytes:
+            nonlocal until
+            row, scope = find_row(tx, _text(ref))
+            if until is None:
+                until = tx.last_arrival(scope.n)
+            # What had arrived and waits to be materialised belongs to the current state too.
+            shown = core.path.show_waiting(tx, scope.id, row.engram)
+            if not shown and scope.materialised < until:
+                return scope.id
             state = self._resolve(tx, ref)
-            # What arrived and waits to be materialised belongs to the current state too.
-            if core.path.catch_up(tx, state.scope.id):
-                state = self._resolve(tx, ref)
             seen = observe(tx, core.path.authors, state, _version_of(ref, if_version))
             own = core.path.own_log(state.scope.id).id
             drafts = drafts_of(tx, seen, own)
@@ -226,7 +233,9 @@ class Memories:
             return self._shown(tx, self._row(tx, state.scope.id), state.engram)
 
         await core.settle()
-        return await core.write(job)
+        while isinstance(done := await core.write(job), bytes):
+            await core.sweep(done)
+        return done
 
     # -- reading -----------------------------------------------------------------------------
 

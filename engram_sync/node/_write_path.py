@@ -198,9 +198,8 @@ class WritePath:
         return lambda record: names.resolve(log, record, history)
 
     def _seen(self, reader: Reader, scope: bytes, log: int, seq: int) -> Mapping[int, int] | None:
-        if self.ledger.names(scope) is None:
-            return None
-        return self.ledger.seen_at(log, seq, StoredHistory(reader, self.ledger))
+        forked = self.ledger.names(scope) is not None
+        return self.ledger.seen_at(log, seq, StoredHistory(reader, self.ledger)) if forked else None
 
     # -- own records -------------------------------------------------------------------------
 
@@ -345,10 +344,9 @@ class WritePath:
                 self._changed(scope, changed)
             else:
                 arrival.work_s += APPLY_S * weight
-        if batch.own_ended:
-            for log in own:
-                if not log.live:
-                    self._end(log)
+        for log in own:
+            if batch.own_ended and not log.live:
+                self._end(log)
         if batch.rejection is not None:
             why = (batch.rejection,)
             return Taken(frame.ref, batch.log.id, batch.log.seq, len(batch.records), why)
@@ -375,17 +373,21 @@ class WritePath:
             self._changed(scope, swept.changed)
         return swept.records
 
-    def catch_up(self, tx: Transaction, scope: bytes) -> bool:
-        """Materialise everything stored of ``scope``; returns whether anything was waiting."""
-        waited = False
+    def catch_up(self, tx: Transaction, scope: bytes) -> None:
+        """Materialise everything stored of ``scope``."""
         while self.sweep(tx, scope, limit=SWEEP_WEIGHT):
-            waited = True
-        return waited
+            pass
 
-    def rebuild(self, tx: Transaction, scope: bytes, engrams: Iterable[bytes]) -> None:
-        """Make the rows of engrams anew from their records."""
+    def show_waiting(self, tx: Transaction, scope: bytes, engram: bytes) -> bool:
+        """Materialise what waits of one engram; False where that is too much for one job."""
         number = self.ledger.scope_number(scope)
-        self._changed(scope, self.materialiser.rebuild(tx, number, engrams))
+        changed = self.materialiser.show_waiting(tx, number, engram, SWEEP_INLINE_WEIGHT)
+        self._changed(scope, changed or ())
+        return changed is not None
+
+    def rebuild(self, tx: Transaction, scope: bytes, ids: Iterable[bytes]) -> None:
+        """Make the rows of engrams anew from their records."""
+        self._changed(scope, self.materialiser.rebuild(tx, self.ledger.scope_number(scope), ids))
 
     def refill(self, tx: Transaction, scope: bytes, positions: Iterable[tuple[int, int]]) -> None:
         """Show what payloads say that have come: (log, seq) of their records."""

@@ -125,6 +125,19 @@ class Reader(Protocol):
         """
         ...
 
+    def unread(self, scope: int, engram: bytes, limit: int) -> list[tuple[int, Record]]:
+        """Those of ``records_of`` that lie, in their log, after what the engram has read of it.
+
+        Of an engram with one record, that one too.  Costs the logs that wrote to it and what it
+        returns.
+
+        Args:
+            scope: Number of the scope.
+            engram: Id of the engram.
+            limit: Records at most.  Where there are more, these are any.
+        """
+        ...
+
     def records_at(self, scope: int, engram: bytes, at_ms: int) -> list[tuple[int, Record]]:
         """Those of ``records_of`` that had arrived here by ``at_ms``.
 

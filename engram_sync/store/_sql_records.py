@@ -25,6 +25,15 @@ _ARRIVAL = """(SELECT arrival FROM run WHERE run.id BETWEEN rec.id AND rec.id | 
 _OF_ONE_ENGRAM = " JOIN log ON log.n = rec.id >> 40 WHERE eid = ? AND log.scope = ? ORDER BY "
 _IN_ORDER = "SELECT rec.id FROM rec" + _OF_ONE_ENGRAM + _ARRIVAL + " NULLS LAST, rec.id"  # noqa: S608 - constants only
 _ARRIVALS = "SELECT rec.id, " + _ARRIVAL + " FROM rec" + _OF_ONE_ENGRAM + "rec.id"  # noqa: S608 - constants only
+_NEXT_LOG = "SELECT id >> 40 FROM rec WHERE eid = ? AND id > ? ORDER BY id LIMIT 1"
+_READ = """SELECT part.seq FROM eng JOIN part ON part.n = eng.n
+    WHERE eng.scope = ? AND eng.eid = ? AND part.log = ?"""
+_UNREAD = (
+    "SELECT rec.id, "  # noqa: S608 - constants only
+    + _ARRIVAL
+    + """ FROM rec JOIN log ON log.n = rec.id >> 40
+    WHERE eid = ? AND rec.id > ? AND rec.id <= ? AND log.scope = ? ORDER BY rec.id LIMIT ?"""
+)
 _BY_IDS = RECORD + " WHERE rec.id IN (SELECT value FROM json_each(?))"  # noqa: S608 - constants only
 _STREAMED = 32
 """Records of a stream that are in memory at once: 16 MB of the largest."""
@@ -141,14 +150,29 @@ class SqlRecords:
     ) -> Iterator[tuple[int, Record]]:
         ids = self._ids_of(scope, engram)
         branches = {} if at_ms is None else self._branches(scope)
+        for log, record in self._read(ids):
+            if at_ms is None or self._at(branches, log, record) <= at_ms:
+                yield log, record
+
+    def unread(self, scope: int, engram: bytes, limit: int) -> list[tuple[int, Record]]:
+        found: list[tuple[int, int | None]] = []
+        after = 0
+        while len(found) < limit:
+            row = self._sql.one(_NEXT_LOG, (engram, after))
+            if row is None:
+                break
+            base, after = row[0] << LOG_SEQ_BITS, row[0] << LOG_SEQ_BITS | LOG_SEQ_MASK
+            read = self._sql.one(_READ, (scope, engram, row[0]))
+            begin = base if read is None else base | read[0]
+            found += self._sql.all(_UNREAD, (engram, begin, after, scope, limit - len(found)))
+        return list(self._read(self._in_order(scope, found)))
+
+    def _read(self, ids: list[int]) -> Iterator[tuple[int, Record]]:
         for start in range(0, len(ids), _STREAMED):
             some = ids[start : start + _STREAMED]
             rows = self._sql.all(_BY_IDS, (json.dumps(some),))
             found = dict(zip([row[0] for row in rows], self._decoded(rows), strict=True))
-            for row_id in some:
-                log, record = found[row_id]
-                if at_ms is None or self._at(branches, log, record) <= at_ms:
-                    yield log, record
+            yield from (found[row_id] for row_id in some)
 
     def _at(self, branches: dict[int, list[_Branch]], log: int, record: Record) -> int:
         runs = self.runs_of(log, record.seq - 1, 1)
@@ -161,10 +185,14 @@ class SqlRecords:
         if self._sql.one(_FORKED, (scope,)) is None:
             # A record without a run was put by this very transaction: it is the newest.
             return [row[0] for row in self._sql.all(_IN_ORDER, bindings)]
+        return self._in_order(scope, self._sql.all(_ARRIVALS, bindings))
+
+    def _in_order(self, scope: int, rows: Iterable[Row]) -> list[int]:
+        """Ids of records in order of arrival, given that of the run of its own log with each."""
         # The run of a record may belong to a branch of its log.
         branches = self._branches(scope)
         found: list[tuple[_Arrived, int]] = []
-        for row_id, arrival in self._sql.all(_ARRIVALS, bindings):
+        for row_id, arrival in rows:
             own = None if arrival is None else _Arrived(arrival, None)
             log, seq = row_id >> LOG_SEQ_BITS, row_id & LOG_SEQ_MASK
             found.append((own or _came(branches, log, seq), row_id))

@@ -1,12 +1,19 @@
 """What is durable is found, also by whoever opens the node before its documents are built."""
 
-import pytest
+from functools import partial
 
+import pytest
+import trio
+
+from engram_sync import Node
 from engram_sync.errors import PreconditionError
+from engram_sync.node._core import Core
+from engram_sync.node._limits import SWEEP_WEIGHT_MIN
 from engram_sync.replication import ScopeView
 from engram_sync.results import NewMemory
+from engram_sync.store import Reader
 
-from .village import Village, agent_scope, agreement
+from .village import Village, agent_scope, agreement, until
 
 COUNT = 3000
 MEMBERSHIP_RECORDS = 2
@@ -54,3 +61,74 @@ async def test_a_source_key_that_waits_to_be_materialised_is_known(
             await c.remember("something else", key=f"{COUNT - 1}")
         assert (await c.remember("backlog number 0", key="0")).siblings == ()
         assert (await agent_scope(c)).records == COUNT + MEMBERSHIP_RECORDS
+
+
+async def _never(_: Core) -> None:
+    await trio.sleep_forever()
+
+
+async def _holds_all_of(node: Node, other: Node) -> bool:
+    wanted, held = await agent_scope(other), await agent_scope(node)
+    return held.clock_digest == wanted.clock_digest
+
+
+async def _waiting(node: Node) -> int:
+    """How many records of the agent's scope are stored and not shown."""
+    number = node._core.path.ledger.scope_number(node._core.facts.agent_scope)
+
+    def count(reader: Reader) -> int:
+        row = reader.scope(number)
+        assert row is not None
+        return reader.records_after(number, row.materialised)
+
+    return await node._core.read(count)
+
+
+async def test_a_change_does_not_wait_for_what_waits_of_other_memories(
+    village: Village, autojump_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with village.open("a") as a, village.open("b") as b:
+        await b.join(await a.invite())
+        mine = await b.remember("mine")
+        shared = await b.remember("shared", key="k")
+        await agreement(a, b)
+    monkeypatch.setattr(Core, "_sweep_forever", _never)
+    async with village.open("a", peers=["b"]) as a, village.open("b") as b:
+        await a.remember_many([NewMemory(f"flood {n}") for n in range(COUNT)])
+        await a.update(shared, content="changed")
+        await a.remember_many([NewMemory(f"flood {n}") for n in range(COUNT)])
+        await until(partial(_holds_all_of, b, a))
+        waiting = await _waiting(b)
+        assert waiting > COUNT
+        assert (await b.update(mine, content="new")).content == "new"
+        assert (await b.update(shared.id, title="title")).content == "changed"
+        assert (await b.remember("shared", key="k")).title == "title"
+        assert (await b.forget(mine.id, erase=True)).erased
+        assert await _waiting(b) >= waiting
+
+
+async def test_a_change_of_a_memory_of_which_much_waits_is_made_in_many_small_jobs(
+    village: Village, autojump_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with village.open("a") as a, village.open("b") as b:
+        await b.join(await a.invite())
+        shared = await b.remember("shared")
+        await agreement(a, b)
+    monkeypatch.setattr(Core, "_sweep_forever", _never)
+    async with village.open("a", online=False) as a:
+        for number in range(300):
+            await a.update(shared.id, content=f"changed {number}")
+    async with village.open("a", peers=["b"]) as a, village.open("b") as b:
+        await until(partial(_holds_all_of, b, a))
+        assert await _waiting(b) >= 300
+        b._core._sweep_weight = SWEEP_WEIGHT_MIN
+        jobs = 0
+
+        def count(_before: ScopeView | None, _view: ScopeView) -> None:
+            nonlocal jobs
+            jobs += 1
+
+        b._core.listeners.append(count)
+        changed = await b.update(shared.id, title="title")
+        assert (changed.title, changed.content) == ("title", "changed 299")
+        assert jobs > 3
