@@ -97,13 +97,15 @@ class Charter:
             InvalidRecordError: It is none, or asks for something this version cannot enforce.
         """
         match statement:
-            case [2, str() as kind, founder, int() as threshold, leaders, recovery, nonce, terms]:
+            case [version, str() as kind, founder, threshold, leaders, recovery, nonce, terms]:
                 pass
             case _:
                 raise InvalidRecordError("not the statement of a charter")
+        if not is_number(version, _VERSION):
+            raise InvalidRecordError("the charter of another version")
         if not 0 < len(kind) <= SCOPE_KIND_CHARS_MAX or not is_printable(kind):
             raise InvalidRecordError(f"a scope kind of {len(kind)} characters")
-        if threshold != 1 or type(threshold) is not int:
+        if not is_number(threshold, 1):
             raise InvalidRecordError("leaders that decide together need a newer version")
         if not is_bytes(founder, KEY_BYTES) or not is_bytes(nonce, NONCE_BYTES):
             raise InvalidRecordError("a charter without a founder's key or a nonce")
@@ -112,7 +114,7 @@ class Charter:
         keys = _keys_untrusted(leaders)
         if founder not in keys:
             raise InvalidRecordError("the founder of a charter is not among its leaders")
-        return cls(kind, founder, threshold, keys, recovery, nonce, *_terms_untrusted(terms))
+        return cls(kind, founder, 1, keys, recovery, nonce, *_terms_untrusted(terms))
 
 
 def _terms_untrusted(value: object) -> tuple[bytes | None, int]:
@@ -148,6 +150,11 @@ def _keys_untrusted(value: object) -> tuple[bytes, ...]:
 def is_bytes(value: object, size: int) -> TypeGuard[bytes]:
     """Whether a value is exactly so many bytes."""
     return type(value) is bytes and len(value) == size
+
+
+def is_number(value: object, number: int) -> bool:
+    """Whether a value is that integer; ``True`` and 1.0 equal 1 and are spelled in another way."""
+    return type(value) is int and value == number
 
 
 def found(
@@ -216,7 +223,7 @@ class Admit:
             raise InvalidRecordError("an admission without a key or an agent")
         if type(role) is not int or role not in (0, 1, 2, 3):
             raise InvalidRecordError(f"an admission with role {role}")
-        if invite is None and proof is None and session is None and uses == 0:
+        if invite is None and proof is None and session is None and is_number(uses, 0):
             return cls(key, MemberRole(role), agent)
         if type(uses) is not int or not 1 <= uses <= USES_MAX:
             raise InvalidRecordError(f"an admission by an invite for {uses} keys")

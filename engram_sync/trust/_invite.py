@@ -22,7 +22,7 @@ from engram_wire import (
     verify_signature_untrusted,
 )
 
-from ._charter import MemberRole
+from ._charter import MemberRole, is_number
 from ._limits import (
     ADDRESS_CHARS_MAX,
     ADDRESSES_MAX,
@@ -66,10 +66,12 @@ class Grant:
             WireError: It is something else.
         """
         match cbor.decode_untrusted(data, bytes_max=GRANT_BYTES_MAX):
-            case [1, bytes() as scope, bytes() as invite, int() as role, expires_ms, uses]:
+            case [version, bytes() as scope, bytes() as invite, int() as role, expires_ms, uses]:
                 pass
             case _:
                 raise ProtocolError("not the grant of an invite")
+        if not is_number(version, 1):
+            raise ProtocolError("the grant of an invite of another version")
         if len(scope) != HASH_BYTES or len(invite) != KEY_BYTES or type(role) is not int:
             raise ProtocolError("a grant without a scope, an invite or a role")
         if role not in (1, 2, 3):

@@ -193,6 +193,7 @@ def test_the_longest_token_can_be_read() -> None:
     [
         7,
         [2, bytes(32), bytes(32), 2, 1, 1],
+        [True, bytes(32), bytes(32), 2, 1, 1],
         [1, bytes(31), bytes(32), 2, 1, 1],
         [1, bytes(32), bytes(32), 0, 1, 1],
         [1, bytes(32), bytes(32), True, 1, 1],

@@ -60,6 +60,7 @@ GOOD = found("agent", b"k" * 32, nonce=bytes(16)).statement()
     ("at", "value"),
     [
         (0, 1),
+        (0, 2.0),
         (1, ""),
         (1, "x" * 33),
         (1, 5),
@@ -273,7 +274,7 @@ def test_a_malformed_admission_is_invalid(at: int, value: object) -> None:
     assert Admit.parse_untrusted(ADMIT).statement() == ADMIT
 
 
-@pytest.mark.parametrize("statement", [None, [], ADMIT[:6]])
+@pytest.mark.parametrize("statement", [None, [], ADMIT[:6], [KEY, 2, KEY, None, False, None, None]])
 def test_another_statement_is_no_admission(statement: list[object] | None) -> None:
     with pytest.raises(InvalidRecordError):
         Admit.parse_untrusted(statement)
