@@ -64,7 +64,8 @@ async def frames_of(node: Node, scope: bytes) -> list[list[Arrival]]:
     """All that a node holds of a scope, one frame a run, in order for each log."""
 
     def logs(tx: Transaction) -> list[list[Arrival]]:
-        return [_frames(tx, row, scope) for row in tx.logs() if row.n and row.seq]
+        (of,) = (row.n for row in tx.scopes() if row.id == scope)
+        return [_frames(tx, row, scope) for row in tx.logs() if row.scope == of and row.seq]
 
     return await node._core.store.submit(logs)
 
@@ -87,9 +88,12 @@ async def receive(node: Node, scope: bytes, logs: list[list[Arrival]], luck: ran
         add_scope(tx, path, scope, Scope.AGENT, bytes(32), current=False)
         waiting = [list(log) for log in logs]
         while waiting := [log for log in waiting if log]:
-            log = luck.choice(waiting)
-            if path.ingest(tx, log[:1]).error is None:
-                del log[0]
+            for log in luck.sample(waiting, len(waiting)):
+                if path.ingest(tx, log[:1]).error is None:
+                    del log[0]
+                    break
+            else:
+                raise AssertionError("every frame needs one that is not here")
         path.catch_up(tx, scope)
 
     await node._core.write(job)
