@@ -303,3 +303,28 @@ async def test_what_a_cut_off_record_ratified_is_void_again(
         assert await contents(a) == ["stands"]
         assert (await a.doctor()).healthy
         await same_in_any_order(village, a)
+
+
+async def test_a_cut_and_a_void_that_had_not_seen_each_other_end_alike(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b), village.open("c", peers=["a", "b"]) as c:
+        await c.join(await a.invite())
+        await b.remember("stands")
+        await b.remember("refused")
+        await agreement(a, b, c)
+        cut = here(b)
+        await a.go_offline()
+        await b.remember("beyond the cut")
+        assert await refuse(b, cut.log, cut.seq)
+        await agreement(b, c)
+        await say(a, revoked(b, cut))
+        assert await contents(a) == ["refused", "stands"]
+        await b.go_offline()
+        await a.go_online()
+        await agreement(a, c)
+        for node in (a, c):
+            # No statement names the log that ratifies; what lies beyond the cut stays cut off.
+            assert await contents(node) == ["refused", "stands"]
+            assert (await node.doctor()).healthy
+        await same_in_any_order(village, a)

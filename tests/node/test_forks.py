@@ -13,7 +13,17 @@ from engram_wire import LogDomain, SyncAck, SyncResponse, SyncStatus
 
 from .speaker import Log, Speaker
 from .tap import Tap
-from .village import DiskPremises, Village, agreement, all_synced, contents, peer_of, until
+from .test_voids import own_log, refuse
+from .village import (
+    DiskPremises,
+    Village,
+    agent_scope,
+    agreement,
+    all_synced,
+    contents,
+    peer_of,
+    until,
+)
 
 
 def own_logs(node: Node) -> dict[bytes, int]:
@@ -256,3 +266,28 @@ async def test_over_tcp_and_disks_two_runs_of_one_snapshot_lose_nothing_either(
             await agreement(node, b)
             held = await contents(node), await contents(b)
     assert held == (["common", "from a", "from again"],) * 2
+
+
+async def test_what_is_refused_is_ratified_as_well_where_another_log_has_forked(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        await both_branches(village, a, b)
+        e = await a.remember("first", counters={"n": 1})
+        await a.go_online()
+        await agreement(a, b)
+        (forked,) = [m.id for m in await a.list() if m.content == "same"]
+        await a.update(forked, title="of a", add_tags=["x"])
+        await a.update(e.id, count={"n": 2})
+        await agreement(a, b)
+        await b.update(forked, content="same, of b")
+        await agreement(a, b)
+        before = (await agent_scope(a)).digest
+        log, seq = own_log(a)
+        assert await refuse(a, log, seq - 1)
+        await agreement(a, b)
+        assert (await agent_scope(a)).digest == (await agent_scope(b)).digest == before
+        for node in (a, b):
+            assert (await node.get(e.id)).counters == {"n": 3}
+            assert (await node.get(forked)).title == "of a"
+            assert (await node.doctor()).checks[0].ok
