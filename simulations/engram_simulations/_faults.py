@@ -21,6 +21,9 @@ CLOCK_FAR_S = 40 * 365 * 86_400.0
 TRANSFER_S = 1.0
 """Records that came this recently are part of a transfer that goes on."""
 
+Act = Callable[[trio.Nursery, trio.Nursery], None]
+"""Given what runs nodes, and what has to be over before everything is healed."""
+
 
 class Faults:
     """Does damage and undoes it.
@@ -38,7 +41,7 @@ class Faults:
         self._continuity = continuity
         self._clogs: set[tuple[str, str]] = set()
         rates = world.plan.rates
-        self._acts: tuple[tuple[float, Callable[[trio.Nursery], None]], ...] = (
+        self._acts: tuple[tuple[float, Act], ...] = (
             (rates.partition, self._partition),
             (rates.cut, self._cut),
             (rates.clog, self._clog),
@@ -60,7 +63,7 @@ class Faults:
         """
         for rate, act in self._acts:
             if self._luck.random() < rate:
-                act(nursery)
+                act(nursery, moments)
         if self._luck.random() < self._world.plan.rates.crash:
             # Opening is the rarest state to be met, and the one with the most to lose.
             hosts = [host for host in self._world.hosts if host.opening] or self._world.hosts
@@ -90,28 +93,28 @@ class Faults:
 
     # -- the network -------------------------------------------------------------------------
 
-    def _partition(self, _: trio.Nursery) -> None:
+    def _partition(self, *_: trio.Nursery) -> None:
         a, b = self._luck.choice(self._world.pairs)
         self._note_interrupted([(a, b)])
         self._world.network.partition(a, b)
         self._trace.event(a + b, "partition")
         self._trace.sometimes("a partition")
 
-    def _cut(self, _: trio.Nursery) -> None:
+    def _cut(self, *_: trio.Nursery) -> None:
         a, b = self._luck.choice(self._world.pairs)
         self._note_interrupted([(a, b)])
         if self._world.network.cut(a, b):
             self._trace.event(a + b, "cut")
             self._trace.sometimes("a link cut")
 
-    def _clog(self, _: trio.Nursery) -> None:
+    def _clog(self, *_: trio.Nursery) -> None:
         sender, receiver = self._luck.sample(self._world.plan.names, 2)
         self._clogs.add((sender, receiver))
         self._world.network.clog(sender, receiver)
         self._trace.event(sender + receiver, f"clog from {sender} to {receiver}")
         self._trace.sometimes("a clogged link")
 
-    def _heal(self, _: trio.Nursery) -> None:
+    def _heal(self, *_: trio.Nursery) -> None:
         a, b = self._luck.choice(self._world.pairs)
         self._world.network.heal(a, b)
         self._bear_clogs()
@@ -139,17 +142,17 @@ class Faults:
 
     # -- the disks ---------------------------------------------------------------------------
 
-    def _snapshot(self, nursery: trio.Nursery) -> None:
+    def _snapshot(self, nursery: trio.Nursery, moments: trio.Nursery) -> None:
         """Copy the home of a machine while its node is closed."""
-        nursery.start_soon(
+        moments.start_soon(
             self._while_off, nursery, self._luck.choice(self._world.hosts), self._keep
         )
 
-    def _resume(self, nursery: trio.Nursery) -> None:
+    def _resume(self, nursery: trio.Nursery, moments: trio.Nursery) -> None:
         """Put a copy in place of the home that it was made of."""
         able = [host for host in self._world.hosts if host.kept]
         if able:
-            nursery.start_soon(self._while_off, nursery, self._luck.choice(able), self._put_in)
+            moments.start_soon(self._while_off, nursery, self._luck.choice(able), self._put_in)
 
     async def _while_off(
         self, nursery: trio.Nursery, host: Host, act: Callable[[Host], None]
@@ -228,7 +231,7 @@ class Faults:
 
     # -- the clocks --------------------------------------------------------------------------
 
-    def _turn_clock(self, _: trio.Nursery) -> None:
+    def _turn_clock(self, *_: trio.Nursery) -> None:
         host = self._luck.choice(self._world.hosts)
         if self._luck.random() < 0.25:
             host.clock.skew_ms = 0
@@ -242,7 +245,7 @@ class Faults:
 
     # -- the machines ------------------------------------------------------------------------
 
-    def _restart(self, _: trio.Nursery) -> None:
+    def _restart(self, *_: trio.Nursery) -> None:
         host = self._luck.choice(self._world.hosts)
         if host.node is not None:
             self._trace.event(host.name, "leave")
@@ -250,7 +253,7 @@ class Faults:
             self._continuity.left(host.name)
             host.leave()
 
-    def _reboot(self, nursery: trio.Nursery) -> None:
+    def _reboot(self, nursery: trio.Nursery, _: trio.Nursery) -> None:
         off = [host for host in self._world.hosts if not host.running]
         if off:
             host = self._luck.choice(off)
@@ -266,7 +269,7 @@ class Faults:
         if host.running:
             self._lose_power(host)
 
-    def _power_on(self, nursery: trio.Nursery) -> None:
+    def _power_on(self, nursery: trio.Nursery, _: trio.Nursery) -> None:
         host = self._luck.choice(self._world.hosts)
         if not host.running:
             self._world.power_on(nursery, host)

@@ -2,6 +2,7 @@
 
 from engram_sync.log import Batch, Witness
 from engram_sync.store import Reader, Transaction
+from engram_wire import parse_shape_untrusted
 
 from ._costs import ENGRAM
 from ._home import Home
@@ -75,6 +76,22 @@ class LooksAtEveryMember(_Burdened):
             self.path.role(self.world.scope, member.key)
 
 
+class ReadsEveryLogToOpen(Home):
+    """Who is opened reads all that it ever wrote, log after log."""
+
+    async def open(self, witnesses: dict[bytes, Witness] | None = None) -> None:
+        await super().open(witnesses)
+        await self.job(lambda tx: [tx.records(log.n, 1, log.seq) for log in tx.logs()])
+
+
+class WalksTheWholeText(_Burdened):
+    """Every edit of a text goes over all that was ever inserted into it."""
+
+    def burden(self, reader: Reader) -> None:
+        for _, record in reader.records_of(self.scope, ENGRAM):
+            parse_shape_untrusted(record.shape)
+
+
 COST_DEFECTS: dict[type[Home], tuple[str, ...]] = {
     ReadsTheWholeMemory: ("updates", "updates_received", "counts_caught_up", "forks"),
     LooksAtEveryValue: ("tags", "beliefs", "counters", "siblings"),
@@ -82,5 +99,7 @@ COST_DEFECTS: dict[type[Home], tuple[str, ...]] = {
     LooksAtEveryErasure: ("erasures",),
     LooksAtEveryLog: ("incarnations",),
     LooksAtEveryMember: ("admissions",),
+    ReadsEveryLogToOpen: ("openings",),
+    WalksTheWholeText: ("text_depth",),
 }
 """Each with the cases that must find it; the case alone, without the defect, must hold."""

@@ -5,23 +5,28 @@ from typing import Any, TypeVar, cast
 
 import pytest
 
-from engram_crdt import Change, Dot
-from engram_sync.log import Batch, IngestBatch, LogState, Witness
-from engram_sync.memory import _live
+from engram_crdt import Change, Dot, Element
+from engram_sync.log import Batch, History, IngestBatch, LogState, Witness, _check
+from engram_sync.log._registry import Registry
+from engram_sync.log._resolve import Place, place_of_untrusted
+from engram_sync.memory import _counters, _live
 from engram_sync.memory._changes import change_of
+from engram_sync.memory._counters import Count
 from engram_sync.memory._live import LiveEngram
 from engram_sync.memory._live_texts import LiveTexts
-from engram_sync.node import _reporting, _write_path
+from engram_sync.node import _answering, _founding, _reporting, _write_path
 from engram_sync.node._core import Core
 from engram_sync.node._memories import Memories
 from engram_sync.node._newer import Newer
 from engram_sync.node._sharing import Sharing
 from engram_sync.node._storing import Storing
 from engram_sync.node._write_path import WritePath
-from engram_sync.replication import Effect, Exchange, PeerTable, ScopeView
+from engram_sync.replication import Accord, Effect, Exchange, PeerTable, ScopeView, _joining
 from engram_sync.replication._asking import Asking
+from engram_sync.replication._serving import Serving
 from engram_sync.results import Conflict, Fork, NewMemory, Page
 from engram_sync.store import Transaction
+from engram_wire import Credential, LimitError, SyncRequest
 
 T = TypeVar("T")
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -150,6 +155,26 @@ def hides_conflicts(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Memories, "conflicts", none)
 
 
+def counts_a_refused_scope_as_synced(patch: pytest.MonkeyPatch) -> None:
+    """A scope that a peer does not serve is none that it must agree on."""
+    honest = Exchange.accord
+
+    def careless(self: Exchange) -> Accord:
+        accord = honest(self)
+        return Accord.SYNCED if accord is Accord.REFUSED else accord
+
+    patch.setattr(Exchange, "accord", careless)
+
+
+def says_synced_of_what_it_lacks(patch: pytest.MonkeyPatch) -> None:
+    """Values that are owed keep nobody from being synced."""
+
+    def told(self: Asking, view: ScopeView) -> bool:
+        return True
+
+    patch.setattr(Asking, "told_all", told)
+
+
 def goes_on_with_what_it_does_not_know(patch: pytest.MonkeyPatch) -> None:
     """A record that only a newer release understands is taken for an optional one."""
 
@@ -209,3 +234,64 @@ def falls_over_when_a_peer_is_silent(patch: pytest.MonkeyPatch) -> None:
         raise ZeroDivisionError
 
     patch.setattr(Exchange, "on_tick", fall)
+
+
+# -- what worlds are too small, too slow or too honest to meet: see ``planted.IN_TESTS`` ----------
+
+
+def goes_on_after_a_refused_record(patch: pytest.MonkeyPatch) -> None:
+    """Whoever is told that a peer refuses a record of its own does nothing about it."""
+
+    def nothing(*_: object, **__: object) -> bool:
+        return False
+
+    patch.setattr(_answering, "restate", nothing)
+
+
+def walks_all_it_holds_for_a_name_it_does_not_know(patch: pytest.MonkeyPatch) -> None:
+    honest = place_of_untrusted
+
+    def walk(registry: Registry, history: History, of: LogState, seq: int, head: bytes) -> Place:
+        for log in registry.scope(of.scope).logs.values():
+            for _ in range(log.seq):
+                history.clocks(bytes(16), log.n)
+        return honest(registry, history, of, seq, head)
+
+    patch.setattr(_check, "place_of_untrusted", walk)
+
+
+def shows_all_credentials_in_one_message(patch: pytest.MonkeyPatch) -> None:
+    def at_once(
+        scope: bytes, credentials: Sequence[Credential]
+    ) -> tuple[list[Effect], tuple[Credential, ...]]:
+        return [], tuple(credentials)
+
+    patch.setattr(_joining, "paged", at_once)
+
+
+def takes_what_others_say_a_log_has_counted(patch: pytest.MonkeyPatch) -> None:
+    honest = _counters.count_of
+
+    def gullible(element: Element) -> Count | None:
+        count = honest(element)
+        return None if count is None else count._replace(own=True)
+
+    patch.setattr(_counters, "count_of", gullible)
+
+
+def takes_any_label(patch: pytest.MonkeyPatch) -> None:
+    def take(label: str) -> str:
+        return label
+
+    patch.setattr(_founding, "checked_label", take)
+
+
+def serves_sixty_four_scopes(patch: pytest.MonkeyPatch) -> None:
+    honest = Serving.check_untrusted
+
+    def check(self: Serving, message: SyncRequest) -> None:
+        if len(self.scopes()) >= 64:
+            raise LimitError("more than 64 requests")
+        honest(self, message)
+
+    patch.setattr(Serving, "check_untrusted", check)
