@@ -2,7 +2,7 @@
 
 from engram_simulations._checkers import Watcher
 from engram_simulations._world import World
-from engram_simulations._writes import Value
+from engram_simulations._writes import Value, said_again
 from engram_sync.errors import EngramError
 from engram_sync.node import Node
 
@@ -42,6 +42,8 @@ class ErasedStaysErased(Watcher):
         for write in world.account.erasures:
             if not write.happened:
                 continue  # The disk that it was written to is gone, perhaps before others heard.
+            if said_again(world.account.of[write.engram], write, world.tampered):
+                continue
             texts = [value.partition(":")[2] for value in sorted(write.takes)]
             for host in world.hosts:
                 await self._look(world, host.name, await host.opened(), write.engram, texts)

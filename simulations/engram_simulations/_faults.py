@@ -207,7 +207,7 @@ class Faults:
         return True
 
     def _replaced(self, host: Host) -> None:
-        host.views.clear()
+        host.forget()
         self._world.tampered.add(host.name)
         self._continuity.cannot_tell(host.name)
 

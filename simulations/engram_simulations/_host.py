@@ -140,6 +140,12 @@ class Host:
         self.node = None
         self._leave.set()
 
+    def forget(self) -> None:
+        """Another home takes the place of the one that was looked at."""
+        self.views.clear()
+        self.records.clear()
+        self.newer_since = None
+
     def crash(self) -> None:
         """Cut the power: what is not on the disk by now, and what has not left by now, is gone."""
         self.crashes += 1

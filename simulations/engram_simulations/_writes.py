@@ -6,7 +6,7 @@ so that seeing a value means seeing the write that put it.
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -199,6 +199,19 @@ def returned(writes: Iterable[Write], visible: frozenset[Value]) -> list[Value]:
         return []
     taken = {value for write in known if write.happened for value in write.takes}
     return sorted(visible & taken)
+
+
+def said_again(writes: Iterable[Write], erasure: Write, copied: Container[str]) -> bool:
+    """Whether somebody who need not have known of an erasure brought its engram back.
+
+    What was there is then said again in a new record, which the erasure could not name.
+    """
+    return any(
+        write.undeletes
+        and write.happened is not False
+        and (write.host != erasure.host or write.host in copied)
+        for write in writes
+    )
 
 
 def must_be_deleted(writes: Iterable[Write]) -> bool:

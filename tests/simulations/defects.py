@@ -26,6 +26,8 @@ from engram_sync.replication._asking import Asking
 from engram_sync.replication._serving import Serving
 from engram_sync.results import Conflict, Fork, NewMemory, Page
 from engram_sync.store import Transaction
+from engram_sync.trust._cuts import Cuts
+from engram_sync.trust._places import Vector
 from engram_wire import Credential, LimitError, SyncRequest
 
 T = TypeVar("T")
@@ -295,3 +297,12 @@ def serves_sixty_four_scopes(patch: pytest.MonkeyPatch) -> None:
         honest(self, message)
 
     patch.setattr(Serving, "check_untrusted", check)
+
+
+def cuts_off_what_no_statement_names(patch: pytest.MonkeyPatch) -> None:
+    """Whoever is revoked loses every log that the revocation does not name."""
+
+    def always(self: Cuts, key: bytes, known: Vector) -> bool:
+        return self.concern(key)
+
+    patch.setattr(Cuts, "since", always)

@@ -12,7 +12,7 @@ from engram_simulations import SOMETIMES, Verdict, draw_plan, run
 
 from .planted import ROOT, unmeasured
 
-SWEEP, BLOCK, STEPS = 40, 5, 50
+SWEEP, BLOCK, STEPS = 40, 4, 50
 BLOCKS = range(1, SWEEP + 1, BLOCK)
 
 
