@@ -208,6 +208,7 @@ class Faults:
 
     def _replaced(self, host: Host) -> None:
         host.forget()
+        self._world.hurried.discard(host.name)
         self._world.tampered.add(host.name)
         self._continuity.cannot_tell(host.name)
 

@@ -12,8 +12,9 @@ from engram_simulations._writes import content as content_value
 from engram_simulations._writes import contents_of, is_deleted, shown, tag
 from engram_sync.node import Node
 
-TAGS = 40
-NUMBERED = {f"n{number}": number for number in range(24)}
+TAGS = 24
+NUMBERED = {f"n{number}": number for number in range(16)}
+"""With the tags, nearly all that one write may hold."""
 
 
 class ManyEdits:
@@ -33,10 +34,10 @@ class ManyEdits:
 
     def choices(self) -> Choices:
         """What a user may do, with its weight."""
-        return {self._burst: 4, self._widen: 3} if self._world.plan.bursts else {}
+        return {self._burst: 8, self._widen: 4} if self._world.plan.bursts else {}
 
     def _burst(self, nursery: trio.Nursery, host: Host, node: Node) -> None:
-        # Once each: after a resumed snapshot they are what lies on both sides of a fork.
+        # Once for each home: after a resumed snapshot they lie on both sides of a fork.
         if host.name not in self._world.hurried:
             self._world.hurried.add(host.name)
             nursery.start_soon(self._edit_often, host, node, self._users.pick(host))

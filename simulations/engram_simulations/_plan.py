@@ -9,7 +9,7 @@ NAMES = "abcde"
 NODES_MIN, NODES_MAX = 2, len(NAMES)
 PORT = 7463
 STEPS = 80
-BURST_MAX = 300
+BURST_MIN, BURST_MAX = 40, 200
 """Edits of one memory in one go."""
 
 
@@ -166,7 +166,7 @@ def draw_plan(seed: int, *, nodes: int | None = None, steps: int | None = None) 
         writes_together=more.random() < 0.6,
         loses_payloads=more.random() < 0.5,
         newer=others.random() < 0.3,
-        bursts=others.randint(50, BURST_MAX) if others.random() < 0.3 else 0,
+        bursts=others.randint(BURST_MIN, BURST_MAX) if others.random() < 0.3 else 0,
     )
 
 

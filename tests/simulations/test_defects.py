@@ -11,7 +11,7 @@ from tests.histories.__main__ import planted as planted_in_histories
 from . import defects
 from .planted import IN_TESTS, IN_WORLDS, ROOT, InWorlds, run_with, unmeasured
 
-SEEDS = 12
+SEEDS = 40
 """Of the two hundred within which a defect must be found; where it is found is known."""
 TABLE = ROOT / "simulations" / "README.md"
 FAULTS = (
