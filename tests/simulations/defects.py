@@ -247,7 +247,7 @@ def goes_on_after_a_refused_record(patch: pytest.MonkeyPatch) -> None:
     def nothing(*_: object, **__: object) -> bool:
         return False
 
-    patch.setattr(_answering, "restate", nothing)
+    patch.setattr(_answering, "set_aside", nothing)
 
 
 def walks_all_it_holds_for_a_name_it_does_not_know(patch: pytest.MonkeyPatch) -> None:
