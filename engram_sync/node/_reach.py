@@ -47,7 +47,8 @@ def _told(core: Core, network: Network) -> bool:
     if by:
         text = (
             f"this node is no member of the agent by the word of {by}, and nobody else can be"
-            " reached; working locally.  It was put out, or they have not heard of its admission"
+            " reached; working locally.  It was put out, or they have not heard of its admission,"
+            " or they share nothing until they are upgraded"
         )
     if core.problems.get(_PROBLEM) != text:
         core.problems[_PROBLEM] = text
