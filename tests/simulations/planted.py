@@ -60,7 +60,7 @@ def correctness(plant: Plant, first: int, *checkers: str) -> InWorlds:
 IN_WORLDS = (
     correctness(defects.ignores_superseded, 1, "NothingReturns"),
     correctness(defects.ignores_deletes, 1, "NothingReturns"),
-    correctness(defects.keeps_what_came_last, 1, "NothingIsLost", "NoNodeComplains"),
+    correctness(defects.keeps_what_came_last, 2, "NothingIsLost", "NoNodeComplains"),
     correctness(
         defects.acknowledges_what_is_not_stored,
         1,
@@ -69,18 +69,18 @@ IN_WORLDS = (
         "NothingReturns",
     ),
     correctness(defects.drops_a_received_frame, 1, "NoNodeComplains"),
-    correctness(defects.says_synced_of_whoever_is_connected, 1, "StatusIsTrue"),
-    correctness(defects.says_synced_of_what_it_lacks, 1, "StatusIsTrue"),
+    correctness(defects.says_synced_of_whoever_is_connected, 2, "StatusIsTrue"),
+    correctness(defects.says_synced_of_what_it_lacks, 9, "StatusIsTrue"),
     correctness(defects.shares_what_is_private, 1, "NothingLeaks"),
-    correctness(defects.continues_without_proof, 1, "LogsContinueOnProof"),
-    correctness(defects.hides_conflicts, 1, "AllAgree"),
-    correctness(defects.goes_on_with_what_it_does_not_know, 1, "NewerStopsAScope"),
+    correctness(defects.continues_without_proof, 10, "LogsContinueOnProof"),
+    correctness(defects.hides_conflicts, 2, "AllAgree"),
+    correctness(defects.goes_on_with_what_it_does_not_know, 2, "NewerStopsAScope"),
     correctness(defects.keeps_what_is_erased, 1, "ErasedStaysErased"),
-    correctness(defects.tells_of_forks_on_one_node_only, 1, "ForksAreTold"),
-    correctness(defects.loses_what_others_insert, 1, "NothingIsLost", "OwnWritesShow"),
-    InWorlds(defects.never_asks_for_what_it_lacks, Verdict.LIVENESS, frozenset({""}), 1),
+    correctness(defects.tells_of_forks_on_one_node_only, 2, "ForksAreTold"),
+    correctness(defects.loses_what_others_insert, 8, "NothingIsLost", "OwnWritesShow"),
+    InWorlds(defects.never_asks_for_what_it_lacks, Verdict.LIVENESS, frozenset({""}), 2),
     InWorlds(defects.never_calls_again, Verdict.LIVENESS, frozenset({""}), 1),
-    InWorlds(defects.falls_over_when_a_peer_is_silent, Verdict.CRASH, frozenset({""}), 1),
+    InWorlds(defects.falls_over_when_a_peer_is_silent, Verdict.CRASH, frozenset({""}), 2),
 )
 
 IN_TESTS: dict[Plant, str] = {
