@@ -1,7 +1,7 @@
 """Defects to plant in nodes.  A checker is worth what it finds here."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import pytest
 
@@ -14,13 +14,12 @@ from engram_sync.memory._changes import change_of
 from engram_sync.memory._counters import Count
 from engram_sync.memory._live import LiveEngram
 from engram_sync.memory._live_texts import LiveTexts
-from engram_sync.node import _answering, _founding, _reporting, _write_path
+from engram_sync.node import _founding, _refused_by, _reporting, _write_path
 from engram_sync.node._core import Core
 from engram_sync.node._memories import Memories
 from engram_sync.node._newer import Newer
 from engram_sync.node._sharing import Sharing
 from engram_sync.node._storing import Storing
-from engram_sync.node._write_path import WritePath
 from engram_sync.replication import Accord, Effect, Exchange, PeerTable, ScopeView, _joining
 from engram_sync.replication._asking import Asking
 from engram_sync.replication._serving import Serving
@@ -99,32 +98,24 @@ def acknowledges_what_is_not_stored(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Core, "write", careless)
 
 
-class _NoRuns:
-    """A transaction that does not note runs, so that their records are never looked at."""
+def drops_received_frames(patch: pytest.MonkeyPatch) -> None:
+    """The ledger counts frames that never get into the documents: every twelfth."""
+    show = Storing.show
+    shown = 0
 
-    def __init__(self, tx: Transaction) -> None:
-        self._tx = tx
+    def forgetful(
+        self: Storing, tx: Transaction, batch: Batch, arrivals: Sequence[int], **limit: Any
+    ) -> tuple[bytes, ...]:
+        nonlocal shown
+        shown += isinstance(batch, IngestBatch)
+        if not isinstance(batch, IngestBatch) or shown % 12:
+            return show(self, tx, batch, arrivals, **limit)
+        row = tx.scope(self._ledger.scope_number(batch.log.scope))
+        assert row is not None
+        tx.update_scope(row._replace(materialised=arrivals[-1]))
+        return ()
 
-    def put_run(self, log: int, *_: object, **__: object) -> int:
-        return 0
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._tx, name)
-
-
-def drops_a_received_frame(patch: pytest.MonkeyPatch) -> None:
-    """The ledger counts a frame that never gets into the documents."""
-    store = WritePath._store
-    taken = 0
-
-    def forgetful(self: WritePath, tx: Transaction, batch: Batch) -> list[int]:
-        nonlocal taken
-        taken += isinstance(batch, IngestBatch)
-        if isinstance(batch, IngestBatch) and taken == 12:
-            return store(self, cast(Transaction, _NoRuns(tx)), batch)
-        return store(self, tx, batch)
-
-    patch.setattr(WritePath, "_store", forgetful)
+    patch.setattr(Storing, "show", forgetful)
 
 
 def says_synced_of_whoever_is_connected(patch: pytest.MonkeyPatch) -> None:
@@ -247,7 +238,7 @@ def goes_on_after_a_refused_record(patch: pytest.MonkeyPatch) -> None:
     def nothing(*_: object, **__: object) -> bool:
         return False
 
-    patch.setattr(_answering, "set_aside", nothing)
+    patch.setattr(_refused_by, "set_aside", nothing)
 
 
 def walks_all_it_holds_for_a_name_it_does_not_know(patch: pytest.MonkeyPatch) -> None:

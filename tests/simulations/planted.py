@@ -68,7 +68,7 @@ IN_WORLDS = (
         "NothingLeaks",
         "NothingReturns",
     ),
-    correctness(defects.drops_a_received_frame, 1, "NoNodeComplains"),
+    correctness(defects.drops_received_frames, 1, "NoNodeComplains"),
     correctness(defects.says_synced_of_whoever_is_connected, 2, "StatusIsTrue"),
     correctness(defects.says_synced_of_what_it_lacks, 9, "StatusIsTrue"),
     correctness(defects.shares_what_is_private, 1, "NothingLeaks"),
