@@ -75,6 +75,7 @@ def test_the_words_of_status_are_the_words_that_are_documented() -> None:
         "another node with this node's key takes turns with it at …",
         "two nodes with the key of … take turns here",
         "this node is no member of the agent by the word of …",
+        "a member refuses a record of this node; what follows reaches it within the hour",
         "a node with this node's key answers at …",
         "every start begins new logs, because …",
         "this home was of an earlier version and was written anew: …",

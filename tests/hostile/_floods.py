@@ -152,7 +152,6 @@ async def bytes_that_are_no_message(member: Member, size: int) -> None:
 @flood(20, 200, dials=True)
 async def connections_without_end(member: Member, size: int) -> None:
     for _ in range(size):
-        await member.close()
         await member.dial()
 
 
@@ -185,5 +184,4 @@ async def _again(member: Member, size: int, message: SyncResponse) -> None:
             await member.drain()
         except Ended:
             pass
-        await member.close()
         await member.dial()

@@ -62,7 +62,8 @@ class Member:
         return other
 
     async def dial(self) -> None:
-        """Connect and prove the key."""
+        """Connect and prove the key; the connection before ends here, if the node left it open."""
+        await self.close()
         self._link = await TcpTransport().connect(self._address)
         self._session = Session(
             Role.INITIATOR,
@@ -195,4 +196,5 @@ class Member:
 
     async def close(self) -> None:
         """Hang up without a word."""
-        await trio.aclose_forcefully(self._link.stream)
+        if hasattr(self, "_link"):
+            await trio.aclose_forcefully(self._link.stream)
