@@ -1,6 +1,6 @@
 """What exchanges ask of the node: store what came, read what is asked for, decide who may join."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -63,18 +63,15 @@ class Answering:
     Args:
         core: The node.
         scopes: The newest view of every scope that exchanges see.
-        connected: The connection of a peer, if there is one.
+        refused_by: Hears what peers refuse.
     """
 
     def __init__(
-        self,
-        core: Core,
-        scopes: Mapping[bytes, ScopeView],
-        connected: Callable[[bytes], Connection | None],
+        self, core: Core, scopes: Mapping[bytes, ScopeView], refused_by: RefusedByPeers
     ) -> None:
         self._core = core
         self._scopes = scopes
-        self.refused_by = RefusedByPeers(core, scopes, connected)
+        self._refused_by = refused_by
         self._claims: set[tuple[bytes, bytes]] = set()
         """Peers that said that this node was rolled back, and in which scope."""
         self._diverged: set[bytes] = set()
@@ -95,7 +92,7 @@ class Answering:
             )
         stored = self._accounted(connection, batch, intake)
         effects = connection.exchange.on_stored(stored) if stored else []
-        effects += self.refused_by.to_tell(connection)
+        effects += self._refused_by.to_tell(connection)
         for arrival, taken in zip(arrivals, intake.taken, strict=False):
             for rejection in taken.rejected:
                 self._refusal(connection, arrival, rejection)
@@ -225,7 +222,7 @@ class Answering:
         if isinstance(effect, RolledBack):
             await self._rolled_back(connection, effect.scope, effect.log)
         else:
-            await self.refused_by.hear(connection, effect)
+            await self._refused_by.hear(connection, effect)
 
     async def _rolled_back(self, connection: Connection, scope: bytes, own: bytes) -> None:
         """A peer says that it knows more of an own log: end it, before anything is written to it.

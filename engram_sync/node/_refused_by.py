@@ -18,7 +18,7 @@ from engram_sync.node._limits import (
     REFUSED_LOGS_MAX,
     VOID_RETRY_S,
 )
-from engram_sync.node._refused_logs import may_set_aside, set_aside
+from engram_sync.node._refused_logs import own_log_refused, set_aside
 from engram_sync.observe import Log
 from engram_sync.replication import Effect, Refused, ScopeView
 from engram_wire import CloseCode, LogDomain, Rejection
@@ -77,7 +77,7 @@ class RefusedByPeers:
         """Go on in another log, if it is an own one; now, or as soon as that may be done again."""
         core, due = self._core, self._due.setdefault(peer, {})
         due.pop(rejection.log, None)
-        if may_set_aside(core.path, scope, rejection):
+        if own_log_refused(core.path, scope, rejection) is not None:
             job = partial(set_aside, core.path, scope=scope, rejection=rejection)
             with suppress(LocalError):  # A node that may not write any more can still read.
                 if await core.write(partial(job, now_ms=core.machine.clock.now_ms())):

@@ -25,10 +25,12 @@ _META = "voided"
 _PAGE_RECORDS = 256
 
 
-def may_set_aside(path: WritePath, scope: bytes, rejection: Rejection) -> bool:
-    """Whether what is refused is of an own log, and stands there."""
+def own_log_refused(path: WritePath, scope: bytes, rejection: Rejection) -> LogState | None:
+    """The log of which a record is refused; None unless it is an own one, and the record stands."""
     log = path.ledger.log_by_id(scope, rejection.log)
-    return log is not None and path.own.may_void(log) and rejection.seq <= log.stands(log.seq)
+    if log is None or not path.own.may_void(log) or rejection.seq > log.stands(log.seq):
+        return None
+    return log
 
 
 def set_aside(
@@ -52,8 +54,8 @@ def set_aside(
     Raises:
         LocalError: This node may not write to the scope.
     """
-    log = path.ledger.log_by_id(scope, rejection.log)
-    if log is None or not may_set_aside(path, scope, rejection):
+    log = own_log_refused(path, scope, rejection)
+    if log is None:
         return False
     last_ms = int.from_bytes(tx.meta(_META) or b"", "big")
     if abs(now_ms - last_ms) < VOID_GAP_MS:

@@ -19,6 +19,7 @@ from engram_sync.node._network_parts import NetworkParts, PeerMemory
 from engram_sync.node._ports import note_ports, with_ports
 from engram_sync.node._reach import watch_reach
 from engram_sync.node._receipts import note_claims
+from engram_sync.node._refused_by import RefusedByPeers
 from engram_sync.node._single_error import single_error
 from engram_sync.observe import Log
 from engram_sync.replication import Accord, Intervals, PeerTable, ScopeView
@@ -62,7 +63,8 @@ class Sharing:
             backoff_min_s=sync.backoff_min_s,
             backoff_max_s=sync.backoff_max_s,
         )
-        self._answering = answering = Answering(self._core, self._scopes, self._connected)
+        self._refused_by = RefusedByPeers(self._core, self._scopes, self._connected)
+        answering = Answering(self._core, self._scopes, self._refused_by)
         services = Services(
             ingest=answering.ingest,
             work=answering.work,
@@ -138,7 +140,7 @@ class Sharing:
             try:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self._save_peers_forever)
-                    nursery.start_soon(self._answering.refused_by.give_way_forever)
+                    nursery.start_soon(self._refused_by.give_way_forever)
                     nursery.start_soon(watch_reach, self._core, self.network)
                     await self.network.run(listen, task_status=task_status)
             finally:

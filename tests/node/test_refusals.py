@@ -6,7 +6,7 @@ the end all three hold and show the same.
 """
 
 import random
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -15,15 +15,14 @@ import pytest
 from trio.testing import MockClock
 
 from engram_sync.errors import EngramError
-from engram_sync.log._check import RunCheck
 from engram_sync.node import Node, _refused_by
 from engram_sync.node._refused_logs import set_aside
 from engram_sync.node._write_path import WritePath
 from engram_sync.results import Delete, Insert
 from engram_sync.store import Transaction
-from engram_wire import InvalidRecordError, Record, Rejection
+from engram_wire import Rejection
 
-from .test_voids import HOUR_S, lists, own_log, refuse, spoil
+from .test_voids import HOUR_S, lists, own_log, refuse, refuses, spoil
 from .village import Village, agreement, contents, until
 
 STEPS = 20
@@ -96,18 +95,11 @@ class Someone:
 
 def strict(node: Node, log: bytes, seq: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let one node find one record invalid where it stands, as long as nobody ratifies it."""
-    theirs, check = node._core.path.ledger._registry, RunCheck._change_untrusted
-
-    def stricter(self: RunCheck, record: Record) -> Iterator[None]:
-        if self.registry is theirs and (self.log.id, record.seq, self.before) == (log, seq, None):
-            raise InvalidRecordError("this node does not take it")
-        yield from check(self, record)
-
-    def every(_self: RunCheck, records: list[Record]) -> range:
-        return range(len(records))
-
-    monkeypatch.setattr(RunCheck, "_change_untrusted", stricter)
-    monkeypatch.setattr(RunCheck, "_remarkable", every)
+    refuses(
+        node,
+        lambda check, record: (check.log.id, record.seq, check.before) == (log, seq, None),
+        monkeypatch,
+    )
 
 
 def watched(monkeypatch: pytest.MonkeyPatch) -> list[int]:

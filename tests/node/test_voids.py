@@ -1,6 +1,6 @@
 """A log that a peer refuses is void from there on, and said again in another: nothing is lost."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 from trio.testing import MockClock
@@ -38,12 +38,14 @@ def shown(engram: Engram) -> dict[str, object]:
     return {name: getattr(engram, name) for name in SHOWN}
 
 
-def spoil(node: Node, log: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let one node find titles in one log invalid, as a defect of it would."""
+def refuses(
+    node: Node, which: Callable[[RunCheck, Record], bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Let one node find some records invalid, as a defect of it would."""
     theirs, check = node._core.path.ledger._registry, RunCheck._change_untrusted
 
     def strict(self: RunCheck, record: Record) -> Iterator[None]:
-        if self.registry is theirs and self.log.id == log and b"r/title" in record.shape:
+        if self.registry is theirs and which(self, record):
             raise InvalidRecordError("this node does not take it")
         yield from check(self, record)
 
@@ -52,6 +54,13 @@ def spoil(node: Node, log: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(RunCheck, "_change_untrusted", strict)
     monkeypatch.setattr(RunCheck, "_remarkable", all_of)
+
+
+def spoil(node: Node, log: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let one node find titles in one log invalid."""
+    refuses(
+        node, lambda check, record: check.log.id == log and b"r/title" in record.shape, monkeypatch
+    )
 
 
 async def test_what_is_written_before_and_after_a_refused_record_arrives(
