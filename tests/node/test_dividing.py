@@ -140,15 +140,38 @@ async def test_a_version_from_before_a_fork_means_what_it_meant(
 
 def erasing(log: Log, engram: bytes, *seqs: int, ahead_ms: int = 0) -> Log:
     """The log with a record that erases what it put at some positions."""
-    payload = encode_payload(bytes(16), [])
+    names = [Superseded(0, None, seq) for seq in seqs]
+    return _with(
+        log,
+        engram,
+        hlc=log.records[-1].hlc + 1 + (ahead_ms << 16),
+        shape=shape_of(RecordKind.ERASE, []),
+        superseded=encode_superseded(names, kind=RecordKind.ERASE),
+        payload=encode_payload(bytes(16), []),
+    )
+
+
+def living(log: Log, engram: bytes, kind: RecordKind, state: str, reason: str) -> Log:
+    """The log with a record that says whether a memory is active, and sees nothing of it."""
+    return _with(
+        log,
+        engram,
+        hlc=EPOCH_MS + 60_000 << 16,
+        shape=shape_of(kind, ["r/life"]),
+        superseded=NO_SUPERSEDED,
+        payload=encode_payload(bytes(16), [encode([state, reason])]),
+    )
+
+
+def _with(
+    log: Log, engram: bytes, *, hlc: int, shape: bytes, superseded: bytes, payload: bytes
+) -> Log:
     record = Record(
         seq=len(log.records) + 1,
         engram=engram,
-        hlc=log.records[-1].hlc + 1 + (ahead_ms << 16),
-        shape=shape_of(RecordKind.ERASE, []),
-        superseded=encode_superseded(
-            [Superseded(0, None, seq) for seq in seqs], kind=RecordKind.ERASE
-        ),
+        hlc=hlc,
+        shape=shape,
+        superseded=superseded,
         payload=payload,
         payload_hash=payload_hash(payload),
         deps=NO_IDS,
@@ -168,26 +191,6 @@ async def held(node: Node, text: str) -> int:
         return sum(text.encode() in (record.payload or b"") for record in records)
 
     return await node._core.store.submit(look)
-
-
-def living(log: Log, engram: bytes, kind: RecordKind, state: str, reason: str) -> Log:
-    """The log with a record that says whether a memory is active, and sees nothing of it."""
-    payload = encode_payload(bytes(16), [encode([state, reason])])
-    record = Record(
-        seq=len(log.records) + 1,
-        engram=engram,
-        hlc=EPOCH_MS + 60_000 << 16,
-        shape=shape_of(kind, ["r/life"]),
-        superseded=NO_SUPERSEDED,
-        payload=payload,
-        payload_hash=payload_hash(payload),
-        deps=NO_IDS,
-        auth=b"\xf6",
-        marked=True,
-    )
-    log.records.append(record)
-    log.heads.append(extend(log.heads[-1], record))
-    return log
 
 
 async def test_which_of_two_equal_clocks_decides_follows_from_the_names_after_a_fork(
