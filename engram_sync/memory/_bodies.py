@@ -95,20 +95,6 @@ def clear_text(reader: Reader, authors: Authors, observed: Observed, own_log: by
     return [*drafts, *clear_orphans(document, observed, own_log)]
 
 
-def delete_text(
-    engram: bytes, generation: Dot, units: Iterable[tuple[bytes, int, int]], own_log: bytes
-) -> list[Draft]:
-    """The records that delete some of a text: (log, clock, length) each."""
-    spans: list[tuple[Dot, int]] = []
-    for log, clock, length in sorted(units):
-        dot, size = spans[-1] if spans else (Dot(b"", 0), 0)
-        if (dot.log, dot.clock + size) == (log, clock) and size + length <= INSERT_UNITS_MAX:
-            spans[-1] = dot, size + length
-        else:
-            spans.append((Dot(log, clock), length))
-    return edit_drafts(engram, TextEdit(generation, (), tuple(spans)), own_log)
-
-
 def clear_orphans(
     document: EngramTexts | EngramDocument,
     observed: Observed,

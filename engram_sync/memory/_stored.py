@@ -45,21 +45,14 @@ def _standing(
     ]
 
 
-def replayed_of(
-    reader: Reader, authors: Authors, scope: bytes, records: Iterable[tuple[int, Record]]
-) -> list[Stored]:
-    """What a document of one engram is made of: also the records that only take clocks.
-
-    Rows have their clocks from the store; a document counts them, and what comes after a record of
-    a kind that is not known here is called after the clocks that it took.
-    """
-    return [s for log, record in records for s in _standing(reader, authors, scope, log, [record])]
-
-
 def streamed(
     reader: Reader, authors: Authors, scope: ScopeRow, engram: bytes, at_ms: int | None = None
 ) -> Iterator[Stored]:
-    """What ``replayed_of`` returns of all records of an engram, a few of them in memory at once.
+    """What a document of one engram is made of, a few records of it in memory at once: also those
+    that only take clocks.
+
+    Rows have their clocks from the store; a document counts them, and what comes after a record of
+    a kind that is not known here is called after the clocks that it took.
 
     Args:
         reader: The store.

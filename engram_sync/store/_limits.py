@@ -3,7 +3,7 @@
 LOG_SEQ_BITS = 40
 """A record's row id is ``log << 40 | seq``: 2**40 records per log, 2**23 logs per store."""
 LOG_SEQ_MASK = (1 << LOG_SEQ_BITS) - 1
-"""Both stand as numbers in the SQL of ``records_of``."""
+"""Both stand as numbers in the SQL of ``stream_of``."""
 
 COMMIT_WEIGHT_MAX = 4_096
 """Records in one commit.  From here on a larger commit is no faster per record, and a caller that

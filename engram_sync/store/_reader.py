@@ -108,25 +108,26 @@ class Reader(Protocol):
         """
         ...
 
-    def records_of(self, scope: int, engram: bytes) -> list[tuple[int, Record]]:
-        """(log, record) of every record of one engram, in order of arrival, hence causal.
-
-        ``log`` is the one that the record belongs to: records of a trunk come once, whatever
-        branched off it.
-        """
-        ...
-
     def stream_of(
         self, scope: int, engram: bytes, at_ms: int | None = None
     ) -> Iterator[tuple[int, Record]]:
-        """``records_of``, or ``records_at`` a time, of which only a few are in memory at once.
+        """(log, record) of every record of one engram, in order of arrival, hence causal.
 
-        Positions are read when it begins, so the records must not be given to other logs meanwhile.
+        Only a few are in memory at once.  Positions are read when it begins, so the records must
+        not be given to other logs meanwhile.  ``log`` is the one that the record belongs to:
+        records of a trunk come once, whatever branched off it.
+
+        Args:
+            scope: Number of the scope.
+            engram: Id of the engram.
+            at_ms: Only those that had arrived here by then.  Of a run without a time of arrival the
+                records count whose own clock says so.  Where runs were merged, the records of all
+                of them count as arrived with the last one.
         """
         ...
 
     def unread(self, scope: int, engram: bytes, limit: int) -> list[tuple[int, Record]]:
-        """Those of ``records_of`` that lie, in their log, after what the engram has read of it.
+        """Those of ``stream_of`` that lie, in their log, after what the engram has read of it.
 
         Of an engram with one record, that one too.  Costs the logs that wrote to it and what it
         returns.
@@ -135,14 +136,6 @@ class Reader(Protocol):
             scope: Number of the scope.
             engram: Id of the engram.
             limit: Records at most.  Where there are more, these are any.
-        """
-        ...
-
-    def records_at(self, scope: int, engram: bytes, at_ms: int) -> list[tuple[int, Record]]:
-        """Those of ``records_of`` that had arrived here by ``at_ms``.
-
-        Of a run without a time of arrival the records count whose own clock says so.  Where runs
-        were merged, the records of all of them count as arrived with the last one.
         """
         ...
 

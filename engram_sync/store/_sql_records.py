@@ -139,12 +139,6 @@ class SqlRecords:
         rows = self._sql.all(sql, (base | first, base | last))
         return [record for _, record in self._decoded(rows)]
 
-    def records_of(self, scope: int, engram: bytes) -> list[tuple[int, Record]]:
-        return list(self.stream_of(scope, engram))
-
-    def records_at(self, scope: int, engram: bytes, at_ms: int) -> list[tuple[int, Record]]:
-        return list(self.stream_of(scope, engram, at_ms))
-
     def stream_of(
         self, scope: int, engram: bytes, at_ms: int | None = None
     ) -> Iterator[tuple[int, Record]]:

@@ -160,7 +160,7 @@ class Host:
             scope = row.id.hex()
             if row.records > self.records.get(scope, 0):
                 self.received_at = now
-                if self.newer_since is None and reader.records_of(row.n, NEWER_ENGRAM):
+                if self.newer_since is None and list(reader.stream_of(row.n, NEWER_ENGRAM)):
                     self.newer_since = now
             self.records[scope] = row.records
             if row.materialised < reader.last_arrival(row.n):

@@ -31,7 +31,7 @@ class ReadsTheWholeMemory(_Burdened):
     """Every change of a memory reads all its records."""
 
     def burden(self, reader: Reader) -> None:
-        reader.records_of(self.scope, ENGRAM)
+        list(reader.stream_of(self.scope, ENGRAM))
 
 
 class LooksAtEveryValue(_Burdened):
@@ -88,7 +88,7 @@ class WalksTheWholeText(_Burdened):
     """Every edit of a text goes over all that was ever inserted into it."""
 
     def burden(self, reader: Reader) -> None:
-        for _, record in reader.records_of(self.scope, ENGRAM):
+        for _, record in list(reader.stream_of(self.scope, ENGRAM)):
             parse_shape_untrusted(record.shape)
 
 

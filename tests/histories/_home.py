@@ -178,7 +178,7 @@ class Home:
 
     def records(self, reader: Reader, engram: bytes) -> list[Record]:
         """Every record held of an engram."""
-        return [record for _, record in reader.records_of(self.scope, engram)]
+        return [record for _, record in list(reader.stream_of(self.scope, engram))]
 
     def seen(self, reader: Reader, engram: bytes) -> int:
         """The events of an engram whose records are held, as a mask."""
@@ -191,7 +191,7 @@ class Home:
 
     def erased(self, reader: Reader, engram: bytes) -> set[bytes]:
         """Payload hashes of what the erasures held here took, whatever their time."""
-        held = reader.records_of(self.scope, engram)
+        held = list(reader.stream_of(self.scope, engram))
         return {
             gone
             for _, record in held
@@ -273,7 +273,7 @@ class Home:
             leads = self.owner == FOUNDER
             candidates = [
                 (logs[n], record)
-                for n, record in tx.records_of(self.scope, engram)
+                for n, record in list(tx.stream_of(self.scope, engram))
                 if (leads or logs[n].author == self.path_key.public)
                 and record.payload_hash not in gone
                 and record.shape[0] in VALUED

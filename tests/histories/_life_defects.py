@@ -69,7 +69,7 @@ class CompactsTheLiving(Home):
         def work(tx: Transaction) -> None:
             engrams = [row.engram for row in tx.engrams(self.scope, limit=1_000)]
             for engram in engrams:
-                held = tx.records_of(self.scope, engram)
+                held = list(tx.stream_of(self.scope, engram))
                 tx.drop_payloads([(n, record.seq) for n, record in held])
             tx.merge_runs(self.scope, 1_000, before_at=FOREVER)
 

@@ -47,7 +47,7 @@ class RestatesWhenBehind(Home):
         logs = {row.n: row for row in tx.logs()}
         drafts: list[Draft] = []
         for row in tx.engrams(self.scope, limit=100):
-            for n, record in tx.records_of(self.scope, row.engram):
+            for n, record in list(tx.stream_of(self.scope, row.engram)):
                 ahead = record.hlc >= limit and logs[n].author == self.path_key.public
                 if not ahead or not is_applied(record):
                     continue
@@ -94,7 +94,7 @@ class SparesTheFuture(Home):
         logs = {row.n: row.id for row in reader.logs()}
         ahead = {
             (None if logs[n] == own else logs[n], record.seq)
-            for n, record in reader.records_of(self.scope, draft.engram)
+            for n, record in list(reader.stream_of(self.scope, draft.engram))
             if record.hlc >= limit
         }
         kept = [name for name in draft.superseded if (name.log, name.clock) not in ahead]

@@ -196,7 +196,7 @@ class TwinVillage(Village):
             self.counted.refused += 1
 
     def _held(self, home: Home, tx: Transaction, engram: bytes) -> Iterator[int]:
-        for _, record in tx.records_of(home.scope, engram):
+        for _, record in list(tx.stream_of(home.scope, engram)):
             yield self.steps[record.payload_hash][0]
 
     def _note(self, records: Sequence[Record], step: int, past: frozenset[int]) -> None:
@@ -221,7 +221,7 @@ class TwinVillage(Village):
         self._check_order(home, view)
         held = [
             self.steps[record.payload_hash]
-            for _, record in reader.records_of(home.scope, engram)
+            for _, record in list(reader.stream_of(home.scope, engram))
             if record.payload is not None
         ]
         found = conflicts_of(reader, home.path.authors, state)

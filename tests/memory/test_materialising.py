@@ -134,12 +134,12 @@ async def test_a_payload_that_comes_before_its_record_is_swept_changes_nothing_y
 
         def bring(tx: Transaction) -> None:
             (mine,) = tx.engrams(limit=9, life=(0, 1, 2))
-            log, sent = tx.records_of(mine.scope, mine.engram)[-1]
+            log, sent = list(tx.stream_of(mine.scope, mine.engram))[-1]
             assert tx.set_payload(log, sent.seq, payload)
             ann.materialiser.refill(tx, mine.scope, [(log, sent.seq)])
 
         _, (_, theirs) = await bob.store.read(
-            lambda r: r.records_of(1, bytes.fromhex(e.id.replace("-", "")))
+            lambda r: list(r.stream_of(1, bytes.fromhex(e.id.replace("-", ""))))
         )
         payload = theirs.payload or b""
         await ann.store.submit(bring)

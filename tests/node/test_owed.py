@@ -34,7 +34,7 @@ def lose(node: Node, engrams: Iterable[str], tx: Transaction) -> None:
     core = node._core
     scope = core.path.ledger.scope_number(core.facts.agent_scope)
     ids = [UUID(engram).bytes for engram in engrams]
-    tx.drop_payloads([(log, r.seq) for i in ids for log, r in tx.records_of(scope, i)])
+    tx.drop_payloads([(log, r.seq) for i in ids for log, r in list(tx.stream_of(scope, i))])
     core.path.rebuild(tx, core.facts.agent_scope, ids)
 
 

@@ -76,4 +76,4 @@ def told(reader: Reader, log: int, first: int, last: int) -> list[str]:
 
 def told_of(reader: Reader, engram: bytes = ENGRAM) -> list[tuple[int, str]]:
     """(log, payload) of an engram in order of arrival."""
-    return [(log, text_of(found)) for log, found in reader.records_of(1, engram)]
+    return [(log, text_of(found)) for log, found in list(reader.stream_of(1, engram))]

@@ -156,7 +156,7 @@ async def test_the_records_of_an_engram_come_in_order_of_arrival(store: Store) -
         append(tx, late, record(4, engram))
         append(tx, add_log(tx, other, "other"), record(1, engram))
         tx.put_records(early, [record(2, engram)])
-        order = [(log, found.seq) for log, found in tx.records_of(scope, engram)]
+        order = [(log, found.seq) for log, found in list(tx.stream_of(scope, engram))]
         assert order == [(late, 1), (late, 3), (early, 1), (late, 4), (early, 2)]
         return scope, early, late
 

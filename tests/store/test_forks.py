@@ -105,7 +105,7 @@ async def test_records_of_this_very_transaction_are_the_newest_in_a_forked_scope
         fresh = add_log(tx, 1, "fresh")
         put(tx, fresh, 1, 1, "x")
         tx.put_records(fresh, [found._replace(seq=2) for found in tx.records(fresh, 1, 1)])
-        assert [log for log, _ in tx.records_of(1, b"e" * 16)][-2:] == [fresh, fresh]
+        assert [log for log, _ in list(tx.stream_of(1, b"e" * 16))][-2:] == [fresh, fresh]
 
     await store.submit(job)
 
@@ -177,8 +177,8 @@ async def test_forks_inside_forks_may_lie_deeper_than_a_program_can_call(store: 
             put(tx, log, base + 1, base + 2, "b")
         found = tx.records(log, 1, depth + 1)
         assert [record.seq for record in found] == list(range(1, depth + 2))
-        assert len(tx.records_of(1, ENGRAM)) == 2 * depth
-        assert len(tx.records_at(1, ENGRAM, 1 << 50)) == 2 * depth
+        assert len(list(tx.stream_of(1, ENGRAM))) == 2 * depth
+        assert len(list(tx.stream_of(1, ENGRAM, 1 << 50))) == 2 * depth
 
     await store.submit(job)
 
@@ -207,7 +207,7 @@ async def test_a_record_had_arrived_when_its_run_had(store: Store) -> None:
         put(tx, trunk, 4, 5, "a", at=3_000)
 
         def at(ms: int) -> list[str]:
-            return [text_of(found) for _, found in tx.records_at(1, b"e" * 16, ms)]
+            return [text_of(found) for _, found in list(tx.stream_of(1, b"e" * 16, ms))]
 
         def check() -> None:
             assert at(999) == []
@@ -228,7 +228,7 @@ async def test_where_the_time_of_arrival_is_unknown_the_record_s_own_clock_count
     def job(tx: Transaction) -> None:
         put(tx, add_log(tx, add_scope(tx)), 1, 2, "a")
         own = (1 << 40) >> 16
-        assert tx.records_at(1, b"e" * 16, own - 1) == []
-        assert len(tx.records_at(1, b"e" * 16, own)) == 2
+        assert list(tx.stream_of(1, b"e" * 16, own - 1)) == []
+        assert len(list(tx.stream_of(1, b"e" * 16, own))) == 2
 
     await store.submit(job)
