@@ -32,6 +32,13 @@ NEWER_VERSION = "only a newer version of engram-sync knows"
 """Of the one that stops a scope."""
 NEWER = (NEWER_VERSION, "or they share nothing until they are upgraded")
 """Of those that such a scope may rightly cause, on who holds it and on who does not."""
+REFUSED = (
+    " refuses record ",
+    "is not valid; nothing more of that log",
+    "records that build on refused ones",
+    "refuses a record of this node; what follows",
+)
+"""Of those that a record causes of which somebody takes nothing, on who does not and on others."""
 CLOCK = "this machine's clock"
 """Of those that a wrong clock causes, also long after it was set right."""
 LATE_S = 1.0
@@ -74,7 +81,8 @@ class NoNodeComplains(Watcher):
                     if "another copy" in problem:
                         world.trace.sometimes("a log ended because a copy wrote it")
                     continue
-                if world.newer and any(words in problem for words in NEWER):
+                causes = (*(NEWER if world.newer else ()), *(REFUSED if world.refused else ()))
+                if any(words in problem for words in causes):
                     continue
                 if world.plan.clocks_are_wrong and CLOCK in problem:
                     world.trace.sometimes("a node that knows of a wrong clock")

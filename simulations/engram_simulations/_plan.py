@@ -58,6 +58,8 @@ class Plan:
     """Whether users edit texts together."""
     newer: bool = False
     """Whether users have releases that write kinds of records which others do not know."""
+    refuses: bool = False
+    """Whether one machine has for some time a release that takes valid records for invalid."""
     bursts: int = 0
     """How many edits a user makes in one go."""
     loses_payloads: bool = False
@@ -108,7 +110,7 @@ class Plan:
         )
 
     def _also(self) -> str:
-        also = ("erases", "compacts", "writes_together", "loses_payloads", "newer")
+        also = ("erases", "compacts", "writes_together", "loses_payloads", "newer", "refuses")
         bursts = f" bursts of {self.bursts}" if self.bursts else ""
         return "".join(f" {name}" for name in also if getattr(self, name)) + bursts
 
@@ -143,6 +145,9 @@ def draw_plan(seed: int, *, nodes: int | None = None, steps: int | None = None) 
     if clocks.random() < 0.5:
         rates = replace(rates, clock=clocks.uniform(0.05, 0.4))
     others = random.Random(f"plan others {seed}")
+    newer = others.random() < 0.3
+    bursts = others.randint(BURST_MIN, BURST_MAX) if others.random() < 0.3 else 0
+    refusing = random.Random(f"plan refusing {seed}")
     return Plan(
         seed=seed,
         nodes=count,
@@ -165,8 +170,10 @@ def draw_plan(seed: int, *, nodes: int | None = None, steps: int | None = None) 
         compacts=more.random() < 0.5,
         writes_together=more.random() < 0.6,
         loses_payloads=more.random() < 0.5,
-        newer=others.random() < 0.3,
-        bursts=others.randint(BURST_MIN, BURST_MAX) if others.random() < 0.3 else 0,
+        newer=newer,
+        bursts=bursts,
+        # What is stopped until an upgrade is passed on to nobody, be it refused or not.
+        refuses=not newer and refusing.random() < 0.5,
     )
 
 

@@ -98,6 +98,11 @@ class SimulatedPremises:
         self._without_power = False
 
     @property
+    def public(self) -> bytes:
+        """The key of the node whose home it is, once it has one."""
+        return b"" if self._key is None else self._key.public
+
+    @property
     def boot_id(self) -> str:
         """Differs after a reboot."""
         return f"boot {self.boots}"

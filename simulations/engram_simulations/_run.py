@@ -23,6 +23,7 @@ from engram_simulations._determinism import repeatable_scheduler
 from engram_simulations._faults import Faults
 from engram_simulations._logs import UnexpectedError, reading_logs
 from engram_simulations._plan import Plan, draw_plan
+from engram_simulations._refusing import RefusalsStopNothing, Refusing
 from engram_simulations._releases import NewerStopsAScope, Releases
 from engram_simulations._trace import Trace
 from engram_simulations._users import Users
@@ -82,6 +83,7 @@ async def _story(plan: Plan, trace: Trace, unexpected: list[BaseException]) -> f
     leaks = NothingLeaks()
     erased = ErasedStaysErased()
     continuity = LogsContinueOnProof(trace)
+    unstopped = RefusalsStopNothing()
     checkers = (
         NoNodeComplains(),
         StatusIsTrue(),
@@ -93,14 +95,16 @@ async def _story(plan: Plan, trace: Trace, unexpected: list[BaseException]) -> f
         erased,
         continuity,
         NewerStopsAScope(),
+        unstopped,
     )
     world = World(plan, trace, checkers, [leaks.overhear, erased.overhear])
     users = Users(world, random.Random(f"users {plan.seed}"), leaks, continuity)
     faults = Faults(world, random.Random(f"faults {plan.seed}"), continuity)
     pauses = random.Random(f"pauses {plan.seed}")
     releases = Releases(world, random.Random(f"releases {plan.seed}"), continuity)
+    refusing = Refusing(world, random.Random(f"refusing {plan.seed}"), continuity, unstopped)
     try:
-        with releases.running():
+        with releases.running(), refusing.running():
             async with trio.open_nursery() as nursery:
                 await world.set_up(nursery)
                 async with trio.open_nursery() as calls:
@@ -108,6 +112,7 @@ async def _story(plan: Plan, trace: Trace, unexpected: list[BaseException]) -> f
                         await trio.sleep(pauses.expovariate(1.0 / plan.pause_s))
                         faults.strike(nursery, calls)
                         releases.strike(calls)
+                        refusing.strike(nursery, calls)
                         _somebody_acts(world, users, calls, pauses)
                         await world.step_done()
                         if unexpected:
@@ -116,6 +121,7 @@ async def _story(plan: Plan, trace: Trace, unexpected: list[BaseException]) -> f
                 if calls.cancel_scope.cancelled_caught:
                     raise LivenessError(f"a call was not answered within {ANSWER_S:g} s")
                 await releases.upgrade()
+                await refusing.rest(faults, nursery)
                 await _rest_twice(world, faults, nursery)
                 nursery.cancel_scope.cancel()
         if unexpected:

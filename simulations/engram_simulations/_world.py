@@ -76,6 +76,8 @@ class World:
         """Whether somebody has written what only a newer release understands."""
         self.upgraded = False
         """Whether every machine has the newer release by now."""
+        self.refused: set[str] = set()
+        """Hosts of which another one refuses a record, or refused one."""
         self.damaged: set[str] = set()
         """Hosts whose disk has lost values."""
         self.views: dict[str, list[Engram]] = {}

@@ -177,6 +177,15 @@ def goes_on_with_what_it_does_not_know(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Newer, "of", nothing)
 
 
+def goes_on_after_a_refused_record(patch: pytest.MonkeyPatch) -> None:
+    """Whoever is told that a peer refuses a record of its own does nothing about it."""
+
+    def nothing(*_: object, **__: object) -> bool:
+        return False
+
+    patch.setattr(_refused_by, "set_aside", nothing)
+
+
 def keeps_what_is_erased(patch: pytest.MonkeyPatch) -> None:
     """An erasure is stored and hides its memory, and the values stay where they are."""
 
@@ -230,15 +239,6 @@ def falls_over_when_a_peer_is_silent(patch: pytest.MonkeyPatch) -> None:
 
 
 # -- what worlds are too small, too slow or too honest to meet: see ``planted.IN_TESTS`` ----------
-
-
-def goes_on_after_a_refused_record(patch: pytest.MonkeyPatch) -> None:
-    """Whoever is told that a peer refuses a record of its own does nothing about it."""
-
-    def nothing(*_: object, **__: object) -> bool:
-        return False
-
-    patch.setattr(_refused_by, "set_aside", nothing)
 
 
 def walks_all_it_holds_for_a_name_it_does_not_know(patch: pytest.MonkeyPatch) -> None:

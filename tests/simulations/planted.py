@@ -75,6 +75,7 @@ IN_WORLDS = (
     correctness(defects.continues_without_proof, 10, "LogsContinueOnProof"),
     correctness(defects.hides_conflicts, 2, "AllAgree"),
     correctness(defects.goes_on_with_what_it_does_not_know, 2, "NewerStopsAScope"),
+    correctness(defects.goes_on_after_a_refused_record, 12, "RefusalsStopNothing"),
     correctness(defects.keeps_what_is_erased, 1, "ErasedStaysErased"),
     correctness(defects.tells_of_forks_on_one_node_only, 2, "ForksAreTold"),
     correctness(defects.loses_what_others_insert, 8, "NothingIsLost", "OwnWritesShow"),
@@ -86,8 +87,6 @@ IN_WORLDS = (
 IN_TESTS: dict[Plant, str] = {
     defects.counts_a_refused_scope_as_synced: "tests/node/test_sharing.py::"
     "test_a_member_that_does_not_hold_the_agent_is_not_synced_by_what_else_is_shared",
-    defects.goes_on_after_a_refused_record: "tests/node/test_voids.py::"
-    "test_what_is_written_before_and_after_a_refused_record_arrives",
     defects.walks_all_it_holds_for_a_name_it_does_not_know: "tests/log/test_hostile_relays.py::"
     "test_a_name_of_no_marked_position_costs_one_look_up_whatever_is_held",
     defects.shows_all_credentials_in_one_message: "tests/replication/test_exchange_rules.py::"
