@@ -5,8 +5,10 @@ each log it removes, an erase records, a seal finished logs, a void what is left
 records that count although they are void; an edit has a form of its own, in ``_edits``.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import repeat
 from operator import lt
 from typing import Final, NamedTuple
 
@@ -21,8 +23,8 @@ from ._record_parts import (
     is_extension_kind,
     is_membership_kind,
 )
-from .cbor import encode
-from .errors import InvalidRecordError, LimitError
+from .cbor import encode, is_list, load_untrusted
+from .errors import InvalidRecordError, LimitError, ProtocolError
 
 NO_SUPERSEDED: Final = b"\x80"
 """``Record.superseded`` of a record that supersedes nothing."""
@@ -41,6 +43,12 @@ _OF_OTHER_LOGS: Final = frozenset({RecordKind.SEAL, RecordKind.VOID, RecordKind.
 
 _OF_RECORDS: Final = frozenset({RecordKind.ERASE, RecordKind.RATIFY})
 """Kinds that name each record once, and so may name a log often."""
+
+
+_NO_CLOCK: Final = "has no valid clock"
+
+_LONGER_HEADS: Final = ((23, 1), (0xFF, 1), (0xFFFF, 2), (0xFFFF_FFFF, 4))
+"""A number above the first one takes so many bytes more in CBOR."""
 
 
 class Superseded(NamedTuple):
@@ -106,22 +114,29 @@ def _decode_untrusted(data: bytes, kind: int, puts: int) -> tuple[Superseded, ..
     if kind == RecordKind.EDIT:
         decode_edit_untrusted(data, puts=puts)
         return ()
-    flat = decode_list_untrusted(data, _limits.SUPERSEDED_BYTES_MAX, "superseded")
-    if is_membership_kind(kind):
-        raise InvalidRecordError(f"a record of kind {kind} supersedes dots")
-    if is_extension_kind(kind):
-        extension_of_untrusted(flat)
+    if kind not in KINDS or is_extension_kind(kind) or is_membership_kind(kind):
+        _without_dots_untrusted(data, kind)
         return ()
-    if kind not in KINDS:
-        return ()
+    flat = load_untrusted(data, bytes_max=_limits.SUPERSEDED_BYTES_MAX)
+    if not is_list(flat):
+        raise InvalidRecordError("superseded is not an array")
     width = 2 if kind in _RANGES else 3
     if len(flat) % width:
         raise InvalidRecordError(f"superseded has {len(flat)} items, not a multiple of {width}")
     if len(flat) > width * _limits.SUPERSEDED_MAX:
         raise LimitError(f"{len(flat) // width} dots, at most {_limits.SUPERSEDED_MAX}")
-    if kind in _RANGES:
-        return _pairs_untrusted(flat, kind)
-    return _triples_untrusted(flat, puts)
+    found = _pairs_untrusted(flat, kind) if kind in _RANGES else _triples_untrusted(flat, puts)
+    if _shortest(flat) != len(data):
+        raise ProtocolError(f"superseded of {len(data)} bytes is not in canonical form")
+    return found
+
+
+def _without_dots_untrusted(data: bytes, kind: int) -> None:
+    items = decode_list_untrusted(data, _limits.SUPERSEDED_BYTES_MAX, "superseded")
+    if is_membership_kind(kind):
+        raise InvalidRecordError(f"a record of kind {kind} supersedes dots")
+    if is_extension_kind(kind):
+        extension_of_untrusted(items)
 
 
 def _is_named(kind: int) -> bool:
@@ -133,15 +148,27 @@ _decode_cached_untrusted = lru_cache(maxsize=4096)(_decode_untrusted)
 _decode_long_untrusted = lru_cache(maxsize=8)(_decode_untrusted)
 
 
+# Column by column, and with no call for each item: there may be thousands.
+
+
 def _triples_untrusted(flat: list[object], puts: int) -> tuple[Superseded, ...]:
-    # Column by column: there may be thousands.
     ops = _numbers_untrusted(flat[::3], 0, puts, f"belongs to no put of {puts}")
     logs = _logs_untrusted(flat[1::3])
-    clocks = _numbers_untrusted(flat[2::3], 0, _limits.CLOCK_MAX, "has no valid clock")
-    keys = list(zip(ops, [log or b"" for log in logs], clocks, strict=True))
-    if not all(map(lt, keys, keys[1:])):
-        raise InvalidRecordError("superseded dots are repeated or out of order")
+    clocks = _numbers_untrusted(flat[2::3], 0, _limits.CLOCK_MAX, _NO_CLOCK)
+    _check_order_untrusted(zip(ops, _names(logs), clocks, strict=True))
     return tuple(map(Superseded._make, zip(ops, logs, clocks, strict=True)))
+
+
+def _pairs_untrusted(flat: list[object], kind: int) -> tuple[Superseded, ...]:
+    least, most = _RANGES[RecordKind(kind)]
+    logs = _logs_untrusted(flat[::2])
+    numbers = _numbers_untrusted(flat[1::2], least, most, _NO_CLOCK)
+    if kind in _OF_OTHER_LOGS and None in logs:
+        raise InvalidRecordError(f"a record of kind {kind} names the log that it stands in")
+    # What names each log once takes no number into the order.
+    values = numbers if kind in _OF_RECORDS else repeat(0, len(logs))
+    _check_order_untrusted(zip(_names(logs), values, strict=True))
+    return tuple(map(Superseded._make, zip(repeat(0), logs, numbers, strict=False)))
 
 
 def _numbers_untrusted(column: list[object], least: int, most: int, what: str) -> list[int]:
@@ -159,27 +186,27 @@ def _logs_untrusted(column: list[object]) -> list[bytes | None]:
     return [known[item] for item in column]
 
 
-def _pairs_untrusted(flat: list[object], kind: int) -> tuple[Superseded, ...]:
-    least, most = _RANGES[RecordKind(kind)]
-    found: list[Superseded] = []
-    last: tuple[bytes, int] | None = None
-    for log, value in zip(flat[::2], flat[1::2], strict=True):
-        item = Superseded(0, _log_untrusted(log), _number_untrusted(value, least, most))
-        if kind in _OF_OTHER_LOGS and item.log is None:
-            raise InvalidRecordError(f"a record of kind {kind} names the log that it stands in")
-        # What names each log once takes no number into the order.
-        key = (item.log or b"", item.clock if kind in _OF_RECORDS else 0)
-        if last is not None and key <= last:
-            raise InvalidRecordError(f"superseded item {len(found)} is repeated or out of order")
-        last = key
-        found.append(item)
-    return tuple(found)
+def _names(logs: list[bytes | None]) -> list[bytes]:
+    return [log or b"" for log in logs]
 
 
-def _number_untrusted(value: object, least: int, most: int) -> int:
-    if type(value) is not int or not least <= value <= most:
-        raise InvalidRecordError("a superseded dot has no valid clock")
-    return value
+def _check_order_untrusted(keys: Iterable[tuple[bytes | int, ...]]) -> None:
+    ordered = list(keys)
+    if not all(map(lt, ordered, ordered[1:])):
+        raise InvalidRecordError("superseded dots are repeated or out of order")
+
+
+def _shortest(flat: list[object]) -> int:
+    """Bytes of the canonical form of an array of whole numbers and ids of logs.
+
+    Every item has one shortest form, so what is as short as all of them is that form.  Counting is
+    several times faster than to write it again and compare.
+    """
+    numbers = [item for item in flat if type(item) is int]
+    ids = len(flat) - len(numbers)
+    heads = sorted([*numbers, len(flat)])
+    longer = sum([size * (len(heads) - bisect_right(heads, most)) for most, size in _LONGER_HEADS])
+    return len(heads) + longer + ids * (2 + _limits.HASH_BYTES)
 
 
 def _log_untrusted(log: object) -> bytes | None:
