@@ -285,9 +285,10 @@ class RunCheck:
         if shape.kind == RecordKind.RATIFY:
             yield from self._ratify_untrusted(record, context)
         elif shape.kind == RecordKind.ERASE:
-            self.erased += check_erase_untrusted(record, own, context, self._leads)
+            erased = yield from check_erase_untrusted(record, own, context, self._leads)
+            self.erased += erased
         elif shape.kind == RecordKind.EDIT:
-            self._generations[own.id, record.seq] = check_edit_untrusted(
+            self._generations[own.id, record.seq] = yield from check_edit_untrusted(
                 record,
                 own,
                 len(shape.collections),
@@ -301,7 +302,8 @@ class RunCheck:
         """Check the records that a ratify names as they were, or would have been, when they came:
         against their own past and what their log held before them.
         """
-        for log, seq in check_ratify_untrusted(record, self.log, context):
+        ratified = yield from check_ratify_untrusted(record, self.log, context)
+        for log, seq in ratified:
             named = self.history.records(log.n, seq, seq)[0]
             if named.shape[0] == RecordKind.RATIFY:
                 raise InvalidRecordError("a ratify of a ratify")

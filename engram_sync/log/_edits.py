@@ -1,6 +1,6 @@
 """Whether an edit touches only text that its author had seen."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
 
 from engram_crdt import Dot
 from engram_wire import (
@@ -13,7 +13,7 @@ from engram_wire import (
 )
 
 from ._dots import Context
-from ._limits import EDITED_CLOCKS_MAX
+from ._limits import DOTS_PER_STEP, EDITED_CLOCKS_MAX
 from ._logs import LogState
 from ._puts import Put
 
@@ -27,8 +27,8 @@ def check_edit_untrusted(
     puts: int,
     context: Context,
     generation_of: Callable[[bytes, Put], Dot],
-) -> Dot:
-    """Check what an edit refers to.
+) -> Generator[None, None, Dot]:
+    """Check what an edit refers to, some of it at every step.
 
     Args:
         record: A record of kind EDIT.
@@ -51,12 +51,13 @@ def check_edit_untrusted(
     first = context.puts.count(own)
     text = _Text(context, generation, generation_of, own.id, first)
     for insert in edit.inserts:
+        yield
         for origin in (insert.left, insert.right):
             if origin is not None:
                 text.check_origin_untrusted(origin)
         text.end += insert.length
     for span in edit.deletes:
-        text.check_span_untrusted(span)
+        yield from text.check_span_untrusted(span)
     if text.end > EDITED_CLOCKS_MAX:
         raise InvalidRecordError(f"a log takes {text.end} clocks of one engram with edits")
     return generation
@@ -85,15 +86,17 @@ class _Text:
     def check_origin_untrusted(self, origin: Reference) -> None:
         self._stretch_untrusted(self._context.named.dot(*origin))
 
-    def check_span_untrusted(self, span: Span) -> None:
+    def check_span_untrusted(self, span: Span) -> Iterator[None]:
         clock, last = span.clock, span.clock + span.length
         while clock < last:
-            # One record for each step: a short span over many costs as much as it reaches.
+            # One record each time: a short span over many costs as much as it reaches.
             self._deleted_from += 1
             if self._deleted_from > SUPERSEDED_MAX:
                 raise InvalidRecordError(
                     f"an edit deletes text of more than {SUPERSEDED_MAX} records"
                 )
+            if not self._deleted_from % DOTS_PER_STEP:
+                yield
             clock += self._stretch_untrusted(self._context.named.dot(span.log, clock))
 
     def _stretch_untrusted(self, dot: Dot) -> int:

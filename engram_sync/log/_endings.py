@@ -1,6 +1,6 @@
 """Records that end something, or undo that: payloads, finished logs, what is void of a log."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 
 from engram_wire import (
     InvalidRecordError,
@@ -11,15 +11,16 @@ from engram_wire import (
 )
 
 from ._dots import Context
-from ._limits import NO_ENGRAM
+from ._limits import DOTS_PER_STEP, NO_ENGRAM
 from ._logs import LogState
 from ._names import Named
 
 
 def check_erase_untrusted(
     record: Record, own: LogState, context: Context, leads: Callable[[], bool]
-) -> list[tuple[LogState, int]]:
-    """Check an erasure; its author erases own payloads, and a leader anybody's.
+) -> Generator[None, None, list[tuple[LogState, int]]]:
+    """Check an erasure, some of it at every step; its author erases own payloads, and a leader
+    anybody's.
 
     Args:
         record: A record of kind ERASE.
@@ -34,7 +35,10 @@ def check_erase_untrusted(
         WireError: A record is not in its past and engram, or somebody else's.
     """
     erased: list[tuple[LogState, int]] = []
-    for item in decode_superseded_untrusted(record.superseded, kind=RecordKind.ERASE, puts=0):
+    items = decode_superseded_untrusted(record.superseded, kind=RecordKind.ERASE, puts=0)
+    for number, item in enumerate(items, 1):
+        if not number % DOTS_PER_STEP:
+            yield
         part = context.named.part(item.log, item.clock)
         seen = record.seq - 1 if context.named.own(part) else context.named.seen(part)
         if item.clock > seen or not context.puts.holds(part, item.clock):
@@ -114,8 +118,9 @@ def check_void_untrusted(record: Record, own: LogState, named: Named) -> list[tu
 
 def check_ratify_untrusted(
     record: Record, own: LogState, context: Context
-) -> list[tuple[LogState, int]]:
-    """Check which records a ratify names; whether each of them is valid is left to the caller.
+) -> Generator[None, None, list[tuple[LogState, int]]]:
+    """Check which records a ratify names, some at every step; whether each of them is valid is left
+    to the caller.
 
     Args:
         record: A record of kind RATIFY.
@@ -132,7 +137,10 @@ def check_ratify_untrusted(
     if record.engram == NO_ENGRAM:
         raise InvalidRecordError("a ratify of no engram")
     ratified: list[tuple[LogState, int]] = []
-    for item in decode_superseded_untrusted(record.superseded, kind=RecordKind.RATIFY, puts=0):
+    items = decode_superseded_untrusted(record.superseded, kind=RecordKind.RATIFY, puts=0)
+    for number, item in enumerate(items, 1):
+        if not number % DOTS_PER_STEP:
+            yield
         part = context.named.part(item.log, item.clock)
         if part.author != own.author or part.domain != LogDomain.DATA or context.named.own(part):
             raise InvalidRecordError("a ratify of a log that is not another own data log")

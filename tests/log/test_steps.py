@@ -1,6 +1,10 @@
 """A frame may be taken in steps, and nothing that happens between them makes a difference."""
 
+import pytest
+
 from engram_sync.log import IngestBatch, Taking
+from engram_sync.log._limits import DOTS_PER_STEP
+from engram_wire import Edit, Insert, RecordKind, Reference, Span, Superseded
 from tests.log.forger import Forger
 from tests.log.world import E, World
 
@@ -39,6 +43,31 @@ def test_until_its_last_step_a_frame_changes_nothing() -> None:
     taking = begun(world, frame_of_three(world), 3)
     assert world.ann.state(world.scope) == before
     assert len(ended(world, taking).records) == 3
+
+
+@pytest.mark.parametrize("kind", [RecordKind.UPDATE, RecordKind.ERASE, RecordKind.EDIT])
+def test_a_record_that_names_many_is_checked_in_steps_of_few(kind: RecordKind) -> None:
+    world, many = World(), 3 * DOTS_PER_STEP
+    forger = world.forger().add("r/body", engram=E, deps=[world.data])
+    for _ in range(many):
+        if kind == RecordKind.EDIT:
+            insert = Edit(Reference(None, 0), (Insert(None, None, 1),), ())
+            forger.add(engram=E, edit=insert)
+        else:
+            forger.add("r/content", engram=E)
+    assert world.take(forger).rejection is None
+    before = len(forger.records)
+    if kind == RecordKind.EDIT:
+        forger.add(engram=E, edit=Edit(Reference(None, 0), (), (Span(None, 1, many),)))
+    elif kind == RecordKind.ERASE:
+        dots = [Superseded(0, None, seq) for seq in range(1, many + 1)]
+        forger.add(kind=kind, engram=E, dots=dots)
+    else:
+        forger.add("r/content", engram=E, dots=[Superseded(0, None, n + 1) for n in range(many)])
+    frame = forger.frame(before + 1)
+    taking = world.ann.ledger.taking(forger.announcement, world.scope, frame)
+    assert stepped(world, taking, many // DOTS_PER_STEP) is None
+    assert ended(world, taking).seq == before + 1
 
 
 def test_a_frame_begins_again_when_its_log_went_on_meanwhile() -> None:
