@@ -19,7 +19,6 @@ from engram_crdt import (
     Element,
     clocks_of,
     element_hash,
-    removals_of,
 )
 from engram_sync.conflicts import BODY, claims_of, conflict_bits, is_tombstone, life_from
 from engram_sync.store import ElementRow, EngramRow, PartRow, Transaction
@@ -30,8 +29,6 @@ from ._changes import change_of
 from ._live_texts import LiveTexts
 from ._stored import Stored
 
-_Removal = tuple[bytes, int, int]
-"""Log id, first clock and end of what a change removes."""
 _SEARCHED = frozenset({fields.TITLE, fields.CONTENT, fields.TAGS, BODY})
 
 
@@ -94,9 +91,8 @@ class LiveEngram:
         if edits:
             # They are told what was live before.
             self._texts.apply(change, start)
-        removals = removals_of(change)
-        self._remove(change, start, removals)
-        put = self._put(stored, change, start, removals)
+        self._remove(change)
+        put = self._put(stored, change, start)
         tx.put_part(n, PartRow(log, end, record.seq))
         self._records += 1
         self._hlc = max(self._hlc, record.hlc)
@@ -105,29 +101,31 @@ class LiveEngram:
             self._miss(stored, live=put > 0 or bool(change.edit and change.edit.inserts))
         return True
 
-    def _remove(self, change: Change, start: int, removals: Sequence[_Removal]) -> None:
+    def _remove(self, change: Change) -> None:
+        """Take away what a change removes, all of it at once; of text it has no rows."""
         tx, n = self.tx, self.row.n
-        for log_id, first, until in removals:
-            # What it puts itself is not there yet, see ``_put``.
-            end = min(until, start) if log_id == change.log else until
-            log = self.authors.log_number(tx, log_id) if first < end else 0
-            rows = tx.elements_between(n, log, first, end) if log else []
-            for row in rows:
-                self._uncount(row)
-                self._gone.add((log, row.seq))
-            if rows:
-                tx.drop_elements(n, log, first, end)
+        clocks: dict[bytes, list[int]] = {}
+        for log, clock in change.removed:
+            clocks.setdefault(log, []).append(clock)
+        dots = {self.authors.log_number(tx, log): some for log, some in clocks.items()}
+        taken = tx.take_elements(n, dots) if dots else []
+        for log, end in change.until:
+            taken += tx.take_span(n, self.authors.log_number(tx, log), 0, end)
+        self._count(taken, -1)
+        self._gone.update([(row.log, row.seq) for row in taken])
 
-    def _put(self, stored: Stored, change: Change, start: int, removals: Sequence[_Removal]) -> int:
+    def _put(self, stored: Stored, change: Change, start: int) -> int:
         """Add what a record puts and does not remove itself; returns how many elements."""
-        own = [(f, e) for log, f, e in removals if log == change.log and e > start]
+        gone = {clock for log, clock in change.removed if log == change.log}
+        begin = max([end for log, end in change.until if log == change.log], default=0)
         rows: list[ElementRow] = []
         for clock, (collection, value) in enumerate(change.puts, start):
-            if not any(first <= clock < end for first, end in own):
+            if clock >= begin and clock not in gone:
                 dot = Dot(change.log, clock)
                 made = Element(collection, dot, change.hlc, value, change.payload_hash, change.seq)
                 rows.append(self._row_of(stored.log, made, self.known.get(dot, self.born)))
         if rows:
+            self._count(rows)
             self.tx.put_elements(self.row.n, rows)
         return len(rows)
 
@@ -135,28 +133,18 @@ class LiveEngram:
         collection, dot, _, _, payload_hash, seq = element
         digest = element_hash(self.row.engram, collection, dot, payload_hash)
         claims = claims_of(element)
-        row = ElementRow(log, dot.clock, seq, collection, born, digest.to_bytes(32, "big"), *claims)
-        self._count(row)
-        return row
+        return ElementRow(
+            log, dot.clock, seq, collection, born, digest.to_bytes(32, "big"), *claims
+        )
 
-    def _count(self, row: ElementRow) -> None:
-        self._digest += int.from_bytes(row.digest, "big")
-        self._live += 1
-        self._dead += is_tombstone(row.life)
-        self._touch(row)
-
-    def _uncount(self, row: ElementRow) -> None:
-        self._digest -= int.from_bytes(row.digest, "big")
-        self._live -= 1
-        self._dead -= is_tombstone(row.life)
-        self._touch(row)
-
-    def _touch(self, row: ElementRow) -> None:
-        if row.group is not None:
-            self._groups.add(row.group)
-        if row.group2 is not None:
-            self._groups2.add(row.group2)
-        self.searched = self.searched or row.collection in _SEARCHED
+    def _count(self, rows: Sequence[ElementRow], step: int = 1) -> None:
+        """Count live elements once more (1) or once less (-1); thousands may go at once."""
+        self._digest += step * sum([int.from_bytes(row.digest, "big") for row in rows])
+        self._live += step * len(rows)
+        self._dead += step * sum([is_tombstone(row.life) for row in rows])
+        self._groups |= {row.group for row in rows if row.group is not None}
+        self._groups2 |= {row.group2 for row in rows if row.group2 is not None}
+        self.searched = self.searched or any(row.collection in _SEARCHED for row in rows)
 
     # -- payloads ----------------------------------------------------------------------------
 
@@ -175,18 +163,19 @@ class LiveEngram:
         self._erased = self._erased or bool(tx.erased(log, [record.seq]))
         change = change_of(stored.log_id, record, stored.naming)
         start = tx.first_clock(log, record.seq)
+        was = tx.take_span(n, log, start, start + len(change.puts))
         made: list[ElementRow] = []
-        for row in tx.elements_between(n, log, start, start + len(change.puts)):
-            if row.collection == BODY:
-                continue  # What it is compared by is its text.
-            self._uncount(row)
-            tx.drop_elements(n, log, row.clock, row.clock + 1)
+        for row in was:
             dot = Dot(change.log, row.clock)
             value = change.puts[row.clock - start][1]
             element = Element(
                 row.collection, dot, change.hlc, value, change.payload_hash, change.seq
             )
-            made.append(self._row_of(log, element, row.born))
+            # What a generation is compared by is its text.
+            is_text = row.collection == BODY
+            made.append(row if is_text else self._row_of(log, element, row.born))
+        self._count(was, -1)
+        self._count(made)
         tx.put_elements(n, made)
 
     # -- the end -----------------------------------------------------------------------------

@@ -105,9 +105,9 @@ class LiveTexts:
                 continue
             log = self._authors.log_number(tx, dot.log)
             claims = body_claims(text)
-            for row in tx.elements_between(n, log, dot.clock, dot.clock + 1):
-                assert row.collection == BODY
-                tx.drop_elements(n, log, dot.clock, dot.clock + 1)
-                tx.put_elements(n, [row._replace(group=claims.group, value=claims.value)])
+            rows = tx.take_elements(n, {log: [dot.clock]})
+            assert all(row.collection == BODY for row in rows)
+            said = [row._replace(group=claims.group, value=claims.value) for row in rows]
+            tx.put_elements(n, said)
             groups |= {claims.group} if claims.group is not None else set()
         return frozenset(groups)

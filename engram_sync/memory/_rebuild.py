@@ -2,7 +2,15 @@
 
 from collections.abc import Mapping
 
-from engram_crdt import DIGEST_MODULUS, Dot, Element, digest, element_hash, elements_of_one
+from engram_crdt import (
+    CLOCK_MAX,
+    DIGEST_MODULUS,
+    Dot,
+    Element,
+    digest,
+    element_hash,
+    elements_of_one,
+)
 from engram_sync.conflicts import claims_of, life_from
 from engram_sync.store import ElementRow, EngramRow, PartRow, Reader, ScopeRow, Transaction
 from engram_wire import Record
@@ -114,9 +122,7 @@ def renamed(
         made = _remade(tx, authors, scope, row, scope.changes + 1, known)
         assert made is not None, "other names make no record invalid"
         return made
-    rows = tx.elements_between(row.n, trunk, begins)
-    if rows:
-        tx.drop_elements(row.n, trunk, begins, rows[-1].clock + 1)
+    rows = tx.take_span(row.n, trunk, begins, CLOCK_MAX + 1)
     total = int.from_bytes(row.digest or b"", "big")
     named: list[ElementRow] = []
     for each in rows:

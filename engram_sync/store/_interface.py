@@ -5,7 +5,7 @@ never in the event loop's thread unless the executor says so, and must not keep 
 use after the job has ended raises ``DegradedError``.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol, TypeVar
 
@@ -207,8 +207,17 @@ class Transaction(Reader, Protocol):
         """Add live elements to engram ``n``."""
         ...
 
-    def drop_elements(self, n: int, log: int, first: int, end: int) -> None:
-        """Remove those that ``log`` put with a clock from ``first`` to before ``end``."""
+    def take_elements(self, n: int, dots: Mapping[int, Iterable[int]]) -> list[ElementRow]:
+        """Remove those elements of engram ``n`` that are live, and return them.
+
+        Args:
+            n: Number of the engram.
+            dots: By log, the clocks of the elements.
+        """
+        ...
+
+    def take_span(self, n: int, log: int, first: int, end: int) -> list[ElementRow]:
+        """As ``take_elements``, all that ``log`` put with a clock from ``first`` to ``end``."""
         ...
 
     def compare_groups(self, n: int, first: Iterable[bytes], second: Iterable[bytes]) -> None:

@@ -5,6 +5,9 @@ LOG_SEQ_BITS = 40
 LOG_SEQ_MASK = (1 << LOG_SEQ_BITS) - 1
 """Both stand as numbers in the SQL of ``stream_of``."""
 
+CLOCK_BITS = 32
+"""A dot of an engram in one number is ``log << 32 | clock``."""
+
 COMMIT_WEIGHT_MAX = 4_096
 """Records in one commit.  From here on a larger commit is no faster per record, and a caller that
 waits for a place in the next one waits about 25 ms at most."""

@@ -1,8 +1,8 @@
 """The part of ``Transaction`` that changes live elements in place."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from ._limits import LOG_SEQ_BITS
+from ._limits import CLOCK_BITS, LOG_SEQ_BITS
 from ._rows import ElementRow, PartRow, TextRow
 from ._sql_payloads import SqlPayloads
 
@@ -18,6 +18,12 @@ _DERIVED = (
     "UPDATE scope SET materialised = 0, digest = zeroblob(32), live = 0, deleted = 0",
 )
 
+_TAKEN = """DELETE FROM elem WHERE {} RETURNING
+    log, clk, seq, coll, born, digest, life, grp, val, grp2, val2"""
+_TAKEN_SPAN = _TAKEN.format("n = ? AND log = ? AND clk >= ? AND clk < ?")
+_TAKEN_DOTS = _TAKEN.format("n = ? AND (log, clk) IN (SELECT {}, {} FROM json_each(?))").format(
+    f"value >> {CLOCK_BITS}", f"value & {(1 << CLOCK_BITS) - 1}"
+)
 
 # The smallest and the largest value of a group: two steps of an index, however many it has.
 _CONTESTED = """INSERT INTO contested (n, grp) SELECT ?1, ?2
@@ -37,9 +43,13 @@ class SqlDerived(SqlPayloads):
             [(n, *row) for row in rows],
         )
 
-    def drop_elements(self, n: int, log: int, first: int, end: int) -> None:
-        sql = "DELETE FROM elem WHERE n = ? AND log = ? AND clk >= ? AND clk < ?"
-        self._sql.run(sql, (n, log, first, end))
+    def take_elements(self, n: int, dots: Mapping[int, Iterable[int]]) -> list[ElementRow]:
+        # One statement for all of them: a record may name thousands.
+        named = [log << CLOCK_BITS | clock for log, clocks in dots.items() for clock in clocks]
+        return [ElementRow(*row) for row in self._sql.all(_TAKEN_DOTS, (n, str(named)))]
+
+    def take_span(self, n: int, log: int, first: int, end: int) -> list[ElementRow]:
+        return [ElementRow(*row) for row in self._sql.all(_TAKEN_SPAN, (n, log, first, end))]
 
     def compare_groups(self, n: int, first: Iterable[bytes], second: Iterable[bytes]) -> None:
         for groups, found in ((first, _CONTESTED_1), (second, _CONTESTED_2)):

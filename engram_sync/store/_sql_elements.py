@@ -8,10 +8,8 @@ from ._sql_records import RECORD
 
 _ELEMENT = """SELECT log, clk, seq, coll, born, digest, life, grp, val, grp2, val2
     FROM elem WHERE n = ?"""
-_BETWEEN = _ELEMENT + " AND log = ? AND clk >= ? AND clk < ? ORDER BY clk"
 _LIVE = " WHERE rec.id IN (SELECT log << 40 | seq FROM elem WHERE n = ?)"
 _RECORDS = RECORD.replace(" FROM", ", clk FROM") + _LIVE
-_END_OF_CLOCKS = 1 << 62
 
 
 class SqlElements(SqlClocks):
@@ -19,11 +17,6 @@ class SqlElements(SqlClocks):
 
     def elements(self, n: int) -> list[ElementRow]:
         return [ElementRow(*row) for row in self._sql.all(_ELEMENT, (n,))]
-
-    def elements_between(
-        self, n: int, log: int, first: int = 0, end: int = _END_OF_CLOCKS
-    ) -> list[ElementRow]:
-        return [ElementRow(*row) for row in self._sql.all(_BETWEEN, (n, log, first, end))]
 
     def bodies(self, n: int) -> list[tuple[int, int]]:
         sql = "SELECT log, clk FROM elem INDEXED BY elem_body WHERE n = ? AND coll = 'r/body'"

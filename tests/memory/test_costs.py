@@ -15,8 +15,10 @@ from tests.memory.desk import Desk, desks
 Act = Callable[[Desk, Engram, int], Awaitable[object]]
 
 
-async def steps_of(desk: Desk, act: Callable[[], Awaitable[object]]) -> int:
-    """Steps of the virtual machine that commits take while something is done."""
+async def steps_of(desk: Desk, act: Callable[[], Awaitable[object]]) -> list[int]:
+    """Of each statement that commits run while something is done, the steps that it takes in the
+    virtual machine.
+    """
     counted: list[int] = []
 
     def ended(event: dict[str, Any]) -> None:
@@ -26,7 +28,7 @@ async def steps_of(desk: Desk, act: Callable[[], Awaitable[object]]) -> int:
     connection.trace_v2(apsw.SQLITE_TRACE_PROFILE, ended)
     await act()
     connection.trace_v2(0, None)
-    return sum(counted)
+    return counted
 
 
 def write(desk: Desk, e: Engram, n: int) -> Awaitable[object]:
@@ -45,8 +47,24 @@ def doubt(desk: Desk, e: Engram, n: int) -> Awaitable[object]:
 async def test_the_hundredth_change_costs_what_the_tenth_does(act: Act) -> None:
     async with desks() as (ann,):
         e = await ann.remember("one", counters={"used": 0})
-        costs = [await steps_of(ann, partial(act, ann, e, n)) for n in range(100)]
+        costs = [sum(await steps_of(ann, partial(act, ann, e, n))) for n in range(100)]
         assert max(costs[90:]) <= 1.2 * max(costs[10:20])
+
+
+async def test_to_remove_sixty_values_takes_as_many_statements_as_to_remove_four() -> None:
+    async def removed(desk: Desk, e: Engram, numbers: range) -> int:
+        gone = [f"tag {n}" for n in numbers]
+        statements = len(await steps_of(desk, lambda: desk.update(e.id, remove_tags=gone)))
+        assert not set(gone) & set((await desk.get(e.id)).tags)
+        return statements
+
+    async with desks() as (ann,):
+        e = await ann.remember("one")
+        for block in range(0, 128, 32):
+            await ann.update(e.id, add_tags=[f"tag {n}" for n in range(block, block + 32)])
+        await removed(ann, e, range(0, 128, 32))
+        few = await removed(ann, e, range(1, 128, 32))
+        assert await removed(ann, e, range(3, 128, 2)) <= few
 
 
 async def test_a_received_record_costs_the_same_beside_a_thousand_tags() -> None:
@@ -57,9 +75,9 @@ async def test_a_received_record_costs_the_same_beside_a_thousand_tags() -> None
             await ann.update(tagged.id, add_tags=[f"{block} {n}" for n in range(50)])
         await bob.pull(ann)
         await ann.update(plain.id, title="last")
-        few = await steps_of(bob, lambda: bob.pull(ann))
+        few = sum(await steps_of(bob, lambda: bob.pull(ann)))
         await ann.update(tagged.id, title="last")
-        many = await steps_of(bob, lambda: bob.pull(ann))
+        many = sum(await steps_of(bob, lambda: bob.pull(ann)))
         assert many <= 1.2 * few
         assert len((await bob.get(tagged.id)).tags) == 1000
 

@@ -233,7 +233,7 @@ async def test_a_damaged_row_is_reported_as_corrupt() -> None:
         e = await ann.remember("one")
         await ann.update(e, content="two")
         (row,) = await rows(ann)
-        await ann.store.submit(lambda tx: tx.drop_elements(row.n, row.log, 0, 99))
+        await ann.store.submit(lambda tx: tx.take_span(row.n, row.log, 0, 99))
         strange = ElementRow(
             row.log, 7, 99, "r/content", 1, bytes(32), None, None, None, None, None
         )

@@ -56,17 +56,14 @@ def keeps_what_came_last(patch: pytest.MonkeyPatch) -> None:
     """A register is overwritten by whatever arrives, seen or not."""
     remove = LiveEngram._remove
 
-    def overwrite(
-        self: LiveEngram, change: Change, start: int, removals: Sequence[tuple[bytes, int, int]]
-    ) -> None:
+    def overwrite(self: LiveEngram, change: Change) -> None:
         names = {name for name, _ in change.puts if name.startswith("r/")}
         loses = [
             Dot(self.authors.log_id(self.tx, row.log), row.clock)
             for row in self.tx.elements(self.row.n)
             if row.collection in names
         ]
-        lost = [(dot.log, dot.clock, dot.clock + 1) for dot in loses]
-        remove(self, change, start, [*removals, *lost])
+        remove(self, change._replace(removed=(*change.removed, *loses)))
 
     patch.setattr(LiveEngram, "_remove", overwrite)
 
