@@ -285,6 +285,9 @@ def _missing(status: "Status") -> dict[str, str]:
         values = "1 value" if status.owed == 1 else f"{status.owed:,} values"
         has = "has" if status.owed == 1 else "have"
         rows["owed"] = f"{values} known of {has} not arrived"
+    if beyond := sum(scope.cut_off for scope in status.scopes):
+        records = "1 record" if beyond == 1 else f"{beyond:,} records"
+        rows["cut off"] = f"{records} of former members: held, and not shown"
     for writer in status.writers:
         if writer.delayed_s:
             name = f"writer {short(writer.node)}"

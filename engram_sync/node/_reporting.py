@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from heapq import nlargest
 from itertools import islice
+from typing import NamedTuple, Self
 
 import trio
 
@@ -119,12 +120,10 @@ def why_not(accord: Accord) -> str:
 async def status(core: Core, sharing: Sharing, *, running: bool) -> Status:
     """The truth about this node, now."""
     await hear(core, sharing.network)
-    scopes, before, lags, conflicts, waiting, lacking, clocks, logs = await core.read(
+    scopes, before, waiting, lacking, clocks, logs = await core.read(
         lambda reader: (
-            reader.scopes(),
+            [_Counted.of(reader, row) for row in reader.scopes()],
             earlier(reader).memories,
-            _lags(reader),
-            {row.n: reader.conflicted_count(row.n) for row in reader.scopes()},
             erasures(core, reader),
             missing(core, reader),
             clock_problems(core, reader),
@@ -150,10 +149,10 @@ async def status(core: Core, sharing: Sharing, *, running: bool) -> Status:
         problems=tuple(problems),
         sync=_sync_state(known),
         scopes=tuple(
-            _scope(core, sharing, row, core.scopes[row.id], lags[row.n], conflicts[row.n])
-            for row in scopes
+            _scope(core, sharing, counted, core.scopes[counted.row.id])
+            for counted in scopes
             # One that was stored a moment ago is not published yet; it is in the next answer.
-            if row.id in core.scopes
+            if counted.row.id in core.scopes
         ),
         peers=tuple(known[:PEERS_TOLD_MAX]),
         earlier_memories=before,
@@ -210,13 +209,22 @@ def _sync_state(known: list[PeerStatus]) -> str:
     return "never" if states == {"never"} else "behind"
 
 
-def _lags(reader: Reader) -> dict[int, int]:
-    return {row.n: reader.records_after(row.n, row.materialised) for row in reader.scopes()}
+class _Counted(NamedTuple):
+    """A scope as it is stored, with what is counted only for whoever asks."""
+
+    row: ScopeRow
+    lag: int
+    conflicts: int
+    cut_off: int
+
+    @classmethod
+    def of(cls, reader: Reader, row: ScopeRow) -> Self:
+        lag = reader.records_after(row.n, row.materialised)
+        return cls(row, lag, reader.conflicted_count(row.n), reader.beyond_cuts(row.n))
 
 
-def _scope(
-    core: Core, sharing: Sharing, row: ScopeRow, view: ScopeView, lag: int, conflicts: int
-) -> ScopeStatus:
+def _scope(core: Core, sharing: Sharing, counted: _Counted, view: ScopeView) -> ScopeStatus:
+    row, lag, conflicts, cut_off = counted
     connections = sharing.network.connections.values()
     now, exchanges = trio.current_time(), [connection.exchange for connection in connections]
     synced = sum(e.synced(row.id) and not e.silent(now) for e in exchanges)
@@ -238,6 +246,7 @@ def _scope(
         owed=view.owed,
         sealed=view.sealed[0],
         forks=len(core.path.forks.get(row.id, ())),
+        cut_off=cut_off,
     )
 
 

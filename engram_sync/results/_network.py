@@ -89,6 +89,8 @@ class ScopeStatus:
     """Finished logs, held to their end and no longer compared one by one."""
     forks: int = 0
     """Logs that were continued in two ways."""
+    cut_off: int = 0
+    """Records beyond the cut-offs of those who were put out: held, passed on and not shown."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,6 +187,10 @@ class Reader(Protocol):
         """``cut`` of every log of which something is cut off, by its number."""
         ...
 
+    def beyond_cuts(self, scope: int) -> int:
+        """How many records of a scope lie beyond the position up to which their log counts."""
+        ...
+
     def counts_until(self, log: int) -> int | None:
         """The last position of log ``log`` that counts; None when nothing is void or cut off."""
         ...

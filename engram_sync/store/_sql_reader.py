@@ -222,6 +222,11 @@ class SqlReader(SqlElements):
     def cuts(self) -> dict[int, int]:
         return {int(row[0]): int(row[1]) for row in self._sql.all("SELECT log, last FROM cut")}
 
+    def beyond_cuts(self, scope: int) -> int:
+        sql = """SELECT coalesce(sum(seq - max(last, base)), 0) FROM cut JOIN log ON n = cut.log
+            WHERE scope = ? AND seq > max(last, base)"""
+        return self._sql.number(sql, (scope,))
+
     def counts_until(self, log: int) -> int | None:
         ends = [end for end in (self.void_after(log), self.cut(log)) if end is not None]
         return min(ends, default=None)

@@ -28,7 +28,7 @@ from engram_sync.trust import (
 from engram_wire import Announcement, LogDomain, encode_frame
 
 from .test_voids import refuse
-from .village import Village, agreement, contents, until
+from .village import Village, agent_scope, agreement, contents, until
 
 
 def scope_of(node: Node) -> bytes:
@@ -148,6 +148,22 @@ async def test_neither_puts_nor_removals_beyond_a_cut_off_apply_whatever_comes_f
         assert (await a.status()).health == "ok"
         assert (await a.doctor()).healthy
         await same_in_any_order(village, a)
+
+
+async def test_status_counts_what_is_held_and_hidden_because_it_lies_beyond_a_cut_off(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        await b.remember("kept")
+        stands = here(b)
+        await b.remember("hidden")
+        await b.remember("hidden too")
+        await agreement(a, b)
+        assert (await agent_scope(a)).cut_off == 0
+        await say(a, revoked(b, stands))
+        assert (await agent_scope(a)).cut_off == 2
+        await say(a, revoked(b, here(b)))
+        assert (await agent_scope(a)).cut_off == 0, "whatever any statement names counts"
 
 
 async def test_any_number_of_logs_is_cut_off_and_an_honest_one_that_is_not_named_is_not(
