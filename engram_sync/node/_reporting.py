@@ -53,6 +53,7 @@ async def peers(core: Core, sharing: Sharing) -> list[PeerStatus]:
 
 
 def _peers(core: Core, sharing: Sharing) -> list[PeerStatus]:
+    sharing.note_success()  # What is said now has to go together.
     found = [_peer(sharing, member) for member in core.company().values()]
     return sorted(found, key=lambda peer: peer.node)
 

@@ -162,7 +162,7 @@ class Sharing:
             await self._save_peers()
 
     async def _halt(self) -> None:
-        self._note_success()  # While there are connections to tell.
+        self.note_success()  # While there are connections to tell.
         if self._running is not None:
             self._running.cancel()
         while self._running is not None:
@@ -235,13 +235,14 @@ class Sharing:
     async def _save_peers_forever(self) -> None:
         while True:
             await self._core.wait_change()
-            self._note_success()
+            self.note_success()
             await trio.sleep(PEERS_SAVE_S)
             await self._save_peers()
             peers = {key: c.exchange for key, c in self.network.connections.items()}
             await note_claims(self._core, tuple(self._scopes), peers)
 
-    def _note_success(self) -> None:
+    def note_success(self) -> None:
+        """Remember of every peer that is synced that it was so just now."""
         now_ms, now = self._core.machine.clock.now_ms(), trio.current_time()
         for key, connection in self.network.connections.items():
             memory, exchange = self.network.memory[key], connection.exchange
@@ -249,7 +250,7 @@ class Sharing:
                 memory.last_success_ms, memory.failures, memory.last_error = now_ms, 0, ""
 
     async def _save_peers(self) -> None:
-        self._note_success()
+        self.note_success()
         rows = [
             PeerRow(
                 key=key,

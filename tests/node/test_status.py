@@ -3,6 +3,7 @@
 from functools import partial
 
 import pytest
+import trio
 from trio.testing import MockClock
 
 from engram_sync.node import Node
@@ -47,6 +48,21 @@ async def test_who_is_no_member_any_more_is_told_so_and_the_others_are_synced(
         assert (await peer_of(b, a)).state == "refused"
         assert "for no member" in (await peer_of(b, a)).last_error
         assert (await b.sync(timeout_s=5)).state == "failed"
+
+
+async def test_a_peer_that_is_synced_has_a_last_success(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        seen = 0
+        for number in range(40):
+            await a.remember(f"{number}")
+            for node, other in ((a, b), (b, a)):
+                for peer in (await peer_of(node, other), (await node.status()).peers[0]):
+                    seen += peer.state == "synced"
+                    assert (peer.state == "synced") <= (peer.last_success_ms is not None)
+            await trio.sleep(0.01)
+        assert seen
 
 
 async def forgets(node: Node, label: str) -> bool:
