@@ -1,5 +1,6 @@
 """Sync on demand: reach everybody, wait until clocks and digests agree, and say how it went."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import trio
@@ -13,7 +14,7 @@ from engram_sync.node._network import Network
 from engram_sync.node._reporting import NO_MEMBER, why_not
 from engram_sync.observe import printable
 from engram_sync.replication import Accord, Contact
-from engram_sync.results import PeerSync, SyncResult, SyncState
+from engram_sync.results import PeerSync, Scope, SyncResult, SyncState
 
 
 @dataclass(slots=True)
@@ -115,20 +116,7 @@ class Sync:
         conflicts = await self._conflicts()
         merged = bool(conflicts - before)
         peers = tuple(self._peer_result(p, merged=merged) for _, p in sorted(self.peers.items()))
-        good = [p for p in peers if p.state in (SyncState.CLEAN, SyncState.MERGED)]
-        detail = ""
-        if not peers:
-            state, detail = SyncState.FAILED, "no peers: nobody else belongs to this agent"
-        elif not good:
-            state, detail = SyncState.FAILED, "no peer could be synced with"
-        elif len(good) < len(peers):
-            state, detail = SyncState.PARTIAL, f"{len(good)} of {len(peers)} peers agree"
-        else:
-            state = SyncState.MERGED if merged else SyncState.CLEAN
-        owed = sum(self.core.scopes[scope].owed for scope in self.core.facts.shared())
-        if good and owed:
-            lack = f"values that have not arrived, see status: {owed:,}"
-            detail = f"{detail}; {lack}" if detail else lack
+        state, detail = self._outcome(peers, merged=merged)
         return SyncResult(
             state=state,
             synced_count=len(changed),
@@ -136,6 +124,27 @@ class Sync:
             peers=peers,
             detail=detail,
         )
+
+    def _outcome(self, peers: Sequence[PeerSync], *, merged: bool) -> tuple[SyncState, str]:
+        core, state, detail = self.core, SyncState.FAILED, list[str]()
+        kinds = [kind for kind in Scope if core.facts.current.get(kind) in core.facts.shared()]
+        views = {kind: core.scopes[core.facts.current[kind]] for kind in kinds}
+        closed = [kind for kind, view in views.items() if view.needs]
+        good = sum(peer.state in (SyncState.CLEAN, SyncState.MERGED) for peer in peers)
+        if not peers and not closed:
+            detail.append(f"no peers: nobody else belongs to this {' or '.join(kinds)}")
+        elif not good:
+            detail.append("no peer could be synced with")
+        elif good < len(peers) or closed:
+            state = SyncState.PARTIAL
+            detail += [f"{good} of {len(peers)} peers agree"] if good < len(peers) else []
+        else:
+            state = SyncState.MERGED if merged else SyncState.CLEAN
+        if closed:
+            detail.append(f"this {' and '.join(closed)} is not shared, see status")
+        if good and (owed := sum(view.owed for view in views.values())):
+            detail.append(f"values that have not arrived, see status: {owed:,}")
+        return state, "; ".join(detail)
 
     def _peer_result(self, peer: _Peer, *, merged: bool) -> PeerSync:
         if peer.done():

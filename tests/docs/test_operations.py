@@ -79,7 +79,7 @@ def test_the_words_of_status_are_the_words_that_are_documented() -> None:
         "a node with this node's key answers at …",
         "every start begins new logs, because …",
         "this home was of an earlier version and was written anew: …",
-        *("owed", "missing", "fork", "erasure", "writer", "more", "let go"),
+        *("owed", "missing", "fork", "erasure", "writer", "more", "let go", "cut off"),
     }
 
 

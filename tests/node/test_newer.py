@@ -55,7 +55,8 @@ async def test_nobody_is_served_after_a_statement_that_is_not_understood(
             await b.remember("not written")
         assert refused.value.hint == "upgrade engram-sync on this machine"
         assert "before" in await contents(b)
-        assert (await b.sync(timeout_s=1.0)).state == "failed"
+        result = await b.sync(timeout_s=1.0)
+        assert (result.state, "this agent is not shared" in result.detail) == ("failed", True)
     # It is no matter of one run of the program.
     async with village.open("b", online=False) as b:
         assert (await b.status()).health == "degraded"

@@ -4,10 +4,12 @@ import pytest
 from trio.testing import MockClock
 
 from engram_sync.errors import DegradedError, DeniedError
+from engram_sync.log import Draft
 from engram_sync.node import Node
 from engram_sync.node._founding import found_scope
 from engram_sync.node._joining import invite
 from engram_sync.results import Scope
+from engram_wire import cbor
 
 from .village import Village, agreement, until
 
@@ -67,6 +69,32 @@ async def test_a_node_may_belong_to_a_scope_of_every_kind_beside_its_agent(
             ("agent", True),
             (str(kind), True),
         }
+
+
+async def test_sync_says_in_which_scopes_there_is_nobody_else(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.open("a") as a:
+        assert (await a.sync()).detail == "no peers: nobody else belongs to this agent"
+        await founded(a, Scope.COLLECTIVE)
+        detail = (await a.sync()).detail
+        assert detail == "no peers: nobody else belongs to this agent or collective"
+
+
+async def test_a_scope_that_is_not_shared_is_not_called_clean_because_another_one_is(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        await agreement(a, b)
+        assert (await a.sync()).state == "clean"
+        scope = await founded(a, Scope.COLLECTIVE)
+        tomorrow = Draft(12, b"e" * 16, (("r/what", cbor.encode(1)),))
+        await a._core.write(lambda tx: a._core.path.write(tx, scope, [tomorrow]))
+        result = await a.sync()
+        assert (result.state, result.detail) == (
+            "partial",
+            "this collective is not shared, see status",
+        )
 
 
 async def test_a_second_scope_of_a_kind_is_current_and_the_first_one_is_kept(
