@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from engram_crdt import Dot
 from engram_sync.store import Reader
+from engram_wire import RecordKind
 
 from ._authors import Authors
 from ._state import EngramState
@@ -18,10 +19,12 @@ def lamport_numbers(reader: Reader, authors: Authors, state: EngramState) -> dic
 
     The number of a record is one more than the largest among those records of the engram that its
     author had seen, by the log's own order and its declared past; so it is the same everywhere.
+    What only ratifies has none: it says nothing new, and must not make later what follows it.
     """
     records = [
         (record.hlc, authors.log_id(reader, n), record.seq, n)
         for n, record in reader.stream_of(state.scope.n, state.engram)
+        if record.shape[0] != RecordKind.RATIFY
     ]
     found = _Numbers(reader, authors)
     numbers: dict[tuple[bytes, int], int] = {}

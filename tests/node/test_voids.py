@@ -6,6 +6,8 @@ import pytest
 from trio.testing import MockClock
 
 from engram_sync.log._check import RunCheck
+from engram_sync.memory import resolve
+from engram_sync.memory._lamport import lamport_numbers
 from engram_sync.node import Node
 from engram_sync.node._refused_logs import set_aside
 from engram_sync.results import Delete, Engram, Insert
@@ -187,6 +189,23 @@ async def test_everything_that_a_void_record_said_is_said_again(
     async with village.open("a", online=False) as a:
         assert (await a.get(text.id)).content == "so: two and three"
         assert (await a.restore(deleted.id)).content == "deleted"
+
+
+async def test_what_only_ratifies_makes_nothing_later_by_lamport_numbers(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.open("a") as a:
+        authors = a._core.path.authors
+        e = await a.remember("x")
+        log, seq = own_log(a)
+        for title in ("2", "3", "4"):
+            await a.update(e.id, title=title)
+        assert await refuse(a, log, seq + 1)
+        await a.update(e.id, title="5")
+        numbers = await a._core.read(
+            lambda reader: lamport_numbers(reader, authors, resolve(reader, authors, e.id))
+        )
+        assert set(numbers.values()) == {1, 5}
 
 
 async def test_a_false_claim_costs_one_log_an_hour_and_loses_nothing(
