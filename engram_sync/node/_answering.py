@@ -95,7 +95,7 @@ class Answering:
         effects += self._refused_by.to_tell(connection)
         for arrival, taken in zip(arrivals, intake.taken, strict=False):
             for rejection in taken.rejected:
-                self._refusal(connection, arrival, rejection)
+                self._refusal(connection, arrival, rejection, taken.void_after)
             if taken.log in self._refused and not taken.rejected:
                 self._accepted(taken.log, taken.seq)
         self._take_up_again()
@@ -246,15 +246,19 @@ class Answering:
     def _named(self, scope: bytes, key: bytes) -> str:
         return printable(self._core.path.label(scope, key)) or key.hex()[:16]
 
-    def _refusal(self, connection: Connection, arrival: Arrival, why: Rejection) -> None:
+    def _refusal(
+        self, connection: Connection, arrival: Arrival, why: Rejection, void: int | None
+    ) -> None:
         """Say of a log that nothing more of it is taken here; of many, that they are many."""
         if why.code == CloseCode.NOT_FOUND:
             return  # It waits for one of these.
+        held = self._core.path.ledger.log_by_id(arrival.scope, why.log)
+        if held is not None and held.seq >= why.seq:
+            return  # Another connection brought it again, in a later job whose end came first.
         if why.log in self._refused:
             self._refused[why.log].told[connection.peer] = connection
         elif len(self._refused) < REFUSED_LOGS_MAX:
             author, told = arrival.announcement.author, {connection.peer: connection}
-            void = self._core.path.ledger.void_after(arrival.scope, why.log, author)
             self._refused[why.log] = _Refused(arrival.scope, author, why.seq, void, told)
             self._core.problems[f"log {why.log.hex()}"] = (
                 f"record {why.seq} of log {why.log.hex()[:16]} is not valid; nothing more of that "

@@ -64,6 +64,8 @@ class Taken(NamedTuple):
     """The frame's last position; the last valid one when the log is refused."""
     new_records: int
     rejected: tuple[Rejection, ...] = ()
+    void_after: int | None = None
+    """The last position that stood of a refused log, when it was refused; None: nothing is void."""
     work_s: float = 0.0
     """Time of the writer that it took."""
 

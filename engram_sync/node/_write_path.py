@@ -347,9 +347,9 @@ class WritePath:
         for log in own:
             if batch.own_ended and not log.live:
                 self._end(log)
-        if batch.rejection is not None:
-            why = (batch.rejection,)
-            return Taken(frame.ref, batch.log.id, batch.log.seq, len(batch.records), why)
+        if (why := batch.rejection) is not None:
+            log, void = batch.log, self.ledger.void_after(scope, why.log, batch.log.author)
+            return Taken(frame.ref, log.id, log.seq, len(batch.records), (why,), void)
         # What the frame shows: the sender may hold less than is held here.
         last = frame.first + len(frame.records) - 1
         return Taken(frame.ref, batch.log.id, last, len(batch.records))

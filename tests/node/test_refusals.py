@@ -6,7 +6,7 @@ the end all three hold and show the same.
 """
 
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -16,6 +16,8 @@ from trio.testing import MockClock
 
 from engram_sync.errors import EngramError
 from engram_sync.node import Node, _refused_by
+from engram_sync.node._answering import Answering
+from engram_sync.node._arrivals import Arrival, Intake
 from engram_sync.node._refused_logs import set_aside
 from engram_sync.node._write_path import WritePath
 from engram_sync.results import Delete, Insert
@@ -159,6 +161,43 @@ async def test_a_refusal_changes_nothing_of_what_is_shown(
             assert await shown(node, someone.ids) == expected
             # Connections over which something was refused are ended and begun anew.
             await until(partial(healthy, node))
+
+
+@pytest.mark.parametrize("accepted", [False, True], ids=["void", "accepted"])
+async def test_a_refusal_that_is_noted_late_does_not_stay_in_status(
+    village: Village, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, accepted: bool
+) -> None:
+    async with village.pair() as (a, b), village.open("c", peers=["a", "b"]) as c:
+        await c.join(await a.invite())
+        e = await a.remember("before")
+        await agreement(a, b, c)
+        core, scope, (log, _) = b._core, b._core.facts.agent_scope, own_log(a)
+        seq, held = own_log(a)[1] + 1, list[Intake]()
+
+        async def lifted() -> bool:
+            found = core.path.ledger.log_by_id(scope, log)
+            if accepted:
+                return found is not None and found.seq >= seq
+            return core.path.ledger.void_after(scope, log, a._core.key.public) is not None
+
+        async def late(self: Answering, arrivals: Sequence[Arrival]) -> Intake:
+            intake = await store(self, arrivals)
+            if self._core is core and not held and any(one.rejected for one in intake.taken):
+                held.append(intake)
+                await until(lifted)
+            return intake
+
+        store = Answering._store
+        monkeypatch.setattr(Answering, "_store", late)
+        strict(b, log, seq, monkeypatch)
+        await a.update(e.id, title="refused")
+        await agreement(a, b, c)
+        assert held
+        await until(partial(says_nothing_of_refusals, b))
+
+
+async def says_nothing_of_refusals(node: Node) -> bool:
+    return not any("is not valid" in problem for problem in (await node.status()).problems)
 
 
 async def test_what_is_written_after_a_record_that_somebody_behind_a_hub_refuses_arrives(
