@@ -168,7 +168,7 @@ class Network:
         try:
             await self.dial(Address.parse(contact.address), via=contact.via)
         except ConnectionEnded as error:
-            self._dial_failed(contact, error.reason, stranger=error.code is CloseCode.STRANGER)
+            self._dial_failed(contact, error.reason, stranger=error.code is CloseCode.NOT_FOUND)
             if error.code is CloseCode.DUPLICATE and self.table.is_due_again(contact):
                 self.problems[contact.address] = COPY.format(contact.address)
         except EngramError as error:

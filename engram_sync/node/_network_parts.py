@@ -95,7 +95,7 @@ class PeerMemory:
     ) -> End:
         """The only connection to the peer ended; says how it did."""
         exchange = connection.exchange
-        self.stranger = ended is not None and ended.code is CloseCode.STRANGER
+        self.stranger = ended is not None and ended.code is CloseCode.NOT_FOUND
         if exchange.accord() is Accord.SYNCED:
             # However short it was: both sides held the same when it ended.
             self.last_success_ms, self.failures, self.last_error = now_ms, 0, ""

@@ -287,7 +287,7 @@ class Exchange:
         if now >= self.heard_at + dead_s:
             return [Close(CloseCode.TIMEOUT, f"nothing heard for {dead_s:g} s")]
         if not self.shared() and not self.joining.waits and now >= self._opened_at + STRANGER_S:
-            return [Close(CloseCode.STRANGER, "no scope in common")]
+            return [Close(CloseCode.NOT_FOUND, "no scope in common")]
         return self.probe(0, now) if now >= self._probe_at() else []
 
     def next_deadline(self) -> float:

@@ -186,6 +186,10 @@ async def test_a_peer_with_the_certificate_of_another_node_is_refused(
         assert not (await a.peers())[0].connected
         # b has been hung up on, and knows with which code.
         await error_of(b, "the peer said: stranger")
+        while (peer := (await b.peers())[0]).connected:
+            await b._core.wait_change()
+        assert "no member" not in peer.last_error, "a has not looked whether it is one"
+        assert peer.state != "refused"
         assert a._sharing.network.misnamed >= 1
 
 

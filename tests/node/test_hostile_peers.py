@@ -195,7 +195,7 @@ async def test_strangers_leave_no_trace_once_they_are_gone(
         for number in range(5):
             stranger = await Speaker.dial(village, name=f"stranger {number}")
             heard = await stranger.hear_end()
-            assert [m.code for m in heard if isinstance(m, Goodbye)] == [CloseCode.STRANGER]
+            assert [m.code for m in heard if isinstance(m, Goodbye)] == [CloseCode.NOT_FOUND]
         network = a._sharing.network
         assert not network.connections
         assert not network.memory

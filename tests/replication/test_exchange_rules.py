@@ -57,7 +57,7 @@ def test_a_stranger_is_left_after_a_while_unless_it_is_joining() -> None:
         assert (exchange.next_deadline() == STRANGER_S) is not joining
         assert exchange.on_tick(STRANGER_S - 0.1) == []
         left = exchange.on_tick(STRANGER_S)
-        assert [e.code for e in left if isinstance(e, Close)] == [CloseCode.STRANGER] * (
+        assert [e.code for e in left if isinstance(e, Close)] == [CloseCode.NOT_FOUND] * (
             not joining
         )
 
