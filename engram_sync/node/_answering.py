@@ -92,7 +92,6 @@ class Answering:
             )
         stored = self._accounted(connection, batch, intake)
         effects = connection.exchange.on_stored(stored) if stored else []
-        effects += self._refused_by.to_tell(connection)
         for arrival, taken in zip(arrivals, intake.taken, strict=False):
             for rejection in taken.rejected:
                 self._refusal(connection, arrival, rejection, taken.void_after)

@@ -105,7 +105,14 @@ REFUSALS_DUE_MAX = 4
 """Own logs of which one peer's refusal is remembered within that time: each can cost an hour's
 three logs, and an honest peer refuses one at a time."""
 REFUSALS_HEARD_MAX = 64
-"""Logs of other members of which one peer's refusal is remembered until their authors know."""
+"""Refusals of one peer that are looked at in an hour, and logs of other members of which one peer's
+refusal is remembered until their authors have given way."""
+REFUSALS_PASSED_ON_MAX = 256
+"""The same of what a peer passes on: it may stand between this node and many others."""
+REFUSALS_WINDOW_S = 3_600.0
+"""After this time a peer's refusals are looked at again."""
+REFUSALS_PASS_ON_S = 1.0
+"""At least this long between two times that refusals are passed on."""
 CLOCK_AHEAD_MS = 60_000
 """Up to this far a record may be dated ahead of this machine's clock without being talked about:
 machines without a time service drift by seconds a day, and a laptop resumes a minute late."""

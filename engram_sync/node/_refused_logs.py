@@ -25,6 +25,16 @@ _META = "voided"
 _PAGE_RECORDS = 256
 
 
+def author_of(path: WritePath, scope: bytes, rejection: Rejection) -> bytes | None:
+    """Who wrote the record that is refused; None unless it is held, stands, and its author can end
+    the log there.  For the thread of the writer, which alone may look for sealed logs.
+    """
+    log = path.ledger.log_by_id(scope, rejection.log)
+    if log is None or log.domain != LogDomain.DATA or log.children or log.parent is not None:
+        return None
+    return log.author if rejection.seq <= log.stands(log.seq) else None
+
+
 def own_log_refused(path: WritePath, scope: bytes, rejection: Rejection) -> LogState | None:
     """The log of which a record is refused; None unless it is an own one, and the record stands."""
     log = path.ledger.log_by_id(scope, rejection.log)

@@ -1,6 +1,6 @@
 """Replication between this node and its peers: performs what exchanges ask, and syncs on demand."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -16,6 +16,7 @@ from engram_sync.node._core import Core
 from engram_sync.node._machine import Machine, capabilities
 from engram_sync.node._network import Network
 from engram_sync.node._network_parts import NetworkParts, PeerMemory
+from engram_sync.node._passing_on import PassingOn
 from engram_sync.node._ports import note_ports, with_ports
 from engram_sync.node._reach import watch_reach
 from engram_sync.node._receipts import note_claims
@@ -63,7 +64,8 @@ class Sharing:
             backoff_min_s=sync.backoff_min_s,
             backoff_max_s=sync.backoff_max_s,
         )
-        self._refused_by = RefusedByPeers(self._core, self._scopes, self._connected)
+        self._passing_on = PassingOn(self._core, self._scopes, self._connections)
+        self._refused_by = RefusedByPeers(self._core, self._scopes, self._passing_on)
         answering = Answering(self._core, self._scopes, self._refused_by)
         services = Services(
             ingest=answering.ingest,
@@ -141,14 +143,15 @@ class Sharing:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self._save_peers_forever)
                     nursery.start_soon(self._refused_by.give_way_forever)
+                    nursery.start_soon(self._passing_on.pass_on_forever)
                     nursery.start_soon(watch_reach, self._core, self.network)
                     await self.network.run(listen, task_status=task_status)
             finally:
                 self._running = None
                 self._core.announce_change()
 
-    def _connected(self, peer: bytes) -> Connection | None:
-        return self.network.connections.get(peer)
+    def _connections(self) -> Iterable[Connection]:
+        return self.network.connections.values()
 
     def _contradictions(self) -> list[str]:
         core, network = self._core, self.network

@@ -16,7 +16,6 @@ from engram_wire import (
     RangeRequest,
     RangeResponse,
     Refusal,
-    Rejection,
     SyncAck,
     SyncResponse,
     SyncStatus,
@@ -170,7 +169,6 @@ class Asking:
         pull = self._pulls[request]
         told = [frame for frame in frames if pull.answered(frame.turn)]
         self.received_records += sum(frame.new_records for frame in frames)
-        pull.note_stored(told)
         # Of a log that is refused from its first record on, nothing is held.
         received = {frame.ref: frame.seq for frame in told if frame.seq}
         rejected = tuple(
@@ -181,13 +179,6 @@ class Asking:
         summary = view.summary() if told_all else None
         ack = SyncAck(request, tuple(received.items()), summary, rejected)
         return [Send(ack), *self._peer.compared(pull.scope), *self.fetch(view)]
-
-    def refused_by_others(self, scope: bytes, rejection: Rejection) -> list[Effect]:
-        """Tell the peer, once, that another member refuses a record which it sent and we hold."""
-        if self._peer.readable(scope) is None:
-            return []
-        told = [ack for pull in self._of(scope) for ack in pull.refused_by_others(rejection)]
-        return [Send(ack) for ack in told[:1]]
 
     def scope_of(self, request: int) -> bytes:
         """The scope of a request of ours."""

@@ -165,12 +165,12 @@ class Diverged:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """These records that we sent are never taken: somebody must look at them."""
+    """These records are not taken, by the peer or somebody behind it: their authors must know."""
 
     scope: bytes
     rejected: tuple[Rejection, ...]
     by_others: bool = False
-    """Whether the peer holds them, and passes on what another member told it."""
+    """Whether the peer passes on what another member told it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,17 +17,13 @@ from engram_sync.replication._effects import (
     ReadHeads,
     ReadPayloads,
     ReadRuns,
+    Refused,
     Send,
     Survey,
 )
 from engram_sync.replication._feed import PageEntry
 from engram_sync.replication._joining import Joining, answer
-from engram_sync.replication._limits import (
-    PAYLOADS_BYTES,
-    SILENT_S,
-    STRANGER_S,
-    Intervals,
-)
+from engram_sync.replication._limits import PAYLOADS_BYTES, SILENT_S, STRANGER_S, Intervals
 from engram_sync.replication._pull import Stored
 from engram_sync.replication._serving import Serving
 from engram_sync.replication._view import ScopeView
@@ -51,6 +47,7 @@ from engram_wire import (
     ProtocolError,
     RangeRequest,
     RangeResponse,
+    RefusalNotification,
     Summary,
     SyncAck,
     SyncRequest,
@@ -88,7 +85,6 @@ class Exchange:
         self._scopes = scopes
         self._known = Counterpart(peer, session, scopes)
         self._asking = Asking(self._known, remembered or {})
-        self.refused_by_others = self._asking.refused_by_others
         self._serving = Serving(self._known)
         self.joining = Joining()
         self._opened_at = now
@@ -369,13 +365,15 @@ class Exchange:
                 return self._asking.ranges_untrusted(message)
             case RangeResponse():
                 return self._serving.ranges_answered_untrusted(message)
-            case ConflictNotification() | ConflictResolution() | LeaveNotification():
-                # Records say it all, and are proven; these only say it sooner.
-                self.notices += 1
-                return []
             case _:
-                # Goodbye: the driver closes; handshake messages never get here.
-                return []
+                return self._on_notice(message)
+
+    def _on_notice(self, message: Message) -> list[Effect]:
+        if isinstance(message, RefusalNotification):
+            return [Refused(message.scope, message.refused, by_others=True)]
+        if isinstance(message, ConflictNotification | ConflictResolution | LeaveNotification):
+            self.notices += 1  # Records say it all, and are proven; these only say it sooner.
+        return []  # After a Goodbye the driver closes; handshake messages never get here.
 
     def _on_request_untrusted(self, message: SyncRequest) -> list[Effect]:
         self._serving.check_untrusted(message)

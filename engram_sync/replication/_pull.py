@@ -1,6 +1,5 @@
 """Our request for one scope at one peer: what we asked, what has come, whether it is complete."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
@@ -25,10 +24,8 @@ from engram_wire import (
     ProtocolError,
     RangeRequest,
     RangeResponse,
-    Refusal,
     Rejection,
     Summary,
-    SyncAck,
     SyncRequest,
     SyncResponse,
     SyncStatus,
@@ -81,10 +78,6 @@ class Pull:
     """What the peer asked of it that is not answered yet, because ``ranges`` is not ready."""
     ranges_asked: int = 0
     """How many it asked for since the request was sent."""
-    stored: dict[bytes, tuple[int, int]] = field(default_factory=dict[bytes, tuple[int, int]])
-    """By log: the peer's number of it, and the last position that it sent and that is held."""
-    passed_on: set[bytes] = field(default_factory=set[bytes])
-    """Logs of which the peer was told that another member refuses a record."""
     disagreements: int = 0
     """Comparisons in a row that found a difference nothing on its way explains."""
 
@@ -93,24 +86,6 @@ class Pull:
         likely_equal = remembered == view.clock_digest
         inline = not likely_equal and len(view.clock) <= CLOCK_INLINE_MAX
         return self._request(view, with_clock=inline)
-
-    def note_stored(self, frames: Sequence[Stored]) -> None:
-        """Frames that the peer sent are durable, up to where it is told so."""
-        for frame in frames:
-            _, before = self.stored.get(frame.log, (0, 0))
-            self.stored[frame.log] = frame.ref, max(frame.seq, before)
-
-    def refused_by_others(self, rejection: Rejection) -> list[SyncAck]:
-        """What tells the peer, once, that another member refuses a record that it sent.
-
-        The same acknowledgement says that it is held here, so the peer goes on sending.
-        """
-        ref, seq = self.stored.get(rejection.log, (0, 0))
-        if seq < rejection.seq or rejection.log in self.passed_on:
-            return []
-        self.passed_on.add(rejection.log)
-        refusal = Refusal(ref, rejection.seq, rejection.code)
-        return [SyncAck(self.request, ((ref, seq),), None, (refusal,))]
 
     def again(self, view: ScopeView) -> SyncRequest:
         """The same request after a refusal that may not hold any more."""
@@ -124,7 +99,6 @@ class Pull:
         self.turn += 1
         # Another mapping: frames that wait for the store still look at the old one.
         self.announcements = {}
-        self.stored.clear()
 
     def clock_untrusted(self, view: ScopeView) -> SyncRequest:
         """The same request again, this time with the whole clock, as the peer asks for it.

@@ -197,18 +197,11 @@ class Serving:
                 return None, []  # It crossed the refusal.
             raise ProtocolError(f"no feed {message.request}")
         feed.acked_untrusted(message.received)
-        by_peer, by_others = list[Rejection](), list[Rejection]()
-        held = dict(message.received)
-        for ref, seq, code in message.rejected:
-            rejected = by_others if held.get(ref, 0) >= seq else by_peer
-            rejected.append(Rejection(feed.log_untrusted(ref), seq, code))
-        feed.refuse(why.log for why in by_peer)
-        effects: list[Effect] = []
-        if by_peer:
-            effects.append(Refused(feed.scope, tuple(by_peer)))
-        if by_others:
-            effects.append(Refused(feed.scope, tuple(by_others), by_others=True))
-        return feed.scope, effects
+        rejected = tuple(
+            Rejection(feed.log_untrusted(ref), seq, code) for ref, seq, code in message.rejected
+        )
+        feed.refuse(why.log for why in rejected)
+        return feed.scope, [Refused(feed.scope, rejected)] if rejected else []
 
     # -- what the peer holds -----------------------------------------------------------------
 

@@ -34,7 +34,7 @@ from engram_wire import (
     Ping,
     Pong,
     ProtocolError,
-    Refusal,
+    RefusalNotification,
     Rejection,
     Summary,
     SyncAck,
@@ -45,7 +45,7 @@ from engram_wire import (
     encode_message,
 )
 
-from .pairs import OTHER, SCOPE, A, B, Book, Pair, books, log_of, revoke, shown
+from .pairs import OTHER, SCOPE, A, B, Book, Pair, books, log_of, shown
 
 
 def test_a_stranger_is_left_after_a_while_unless_it_is_joining() -> None:
@@ -234,32 +234,16 @@ def test_frames_of_one_batch_are_acknowledged_together() -> None:
     assert exchange.received_records == 3
 
 
-def test_a_peer_is_told_once_what_another_member_refuses_and_goes_on_sending() -> None:
+def test_what_another_member_refuses_is_heard_and_the_peer_goes_on_being_sent_that_log() -> None:
     a, b = books(of_a=3)
     pair = Pair(a, b).start()
-    pair.forget()
-    hub, log = pair.exchange(b), log_of(A)
-    for why, told in (
-        (Rejection(log_of(B), 1, 7), 0),
-        (Rejection(log, 4, 7), 0),
-        (Rejection(log, 2, 7), 1),
-        (Rejection(log, 2, 7), 0),
-        (Rejection(log, 1, 7), 0),
-    ):
-        effects = hub.refused_by_others(SCOPE, why)
-        assert len(effects) == told, why
-        pair.do(b, effects)
-    assert pair.all(b, SyncAck) == [SyncAck(1, ((0, 3),), None, (Refusal(0, 2, 7),))]
+    why = Rejection(log_of(A), 2, 7)
+    pair.do(b, [Send(RefusalNotification(SCOPE, (why,)))])
     pair.run()
-    assert shown(a, Refused) == [Refused(SCOPE, (Rejection(log, 2, 7),), by_others=True)]
+    assert shown(a, Refused) == [Refused(SCOPE, (why,), by_others=True)]
     pair.write(a)
-    assert b.shelves[SCOPE].clock[log] == 4, "of a log that the peer itself takes"
+    assert b.shelves[SCOPE].clock[log_of(A)] == 4, "of a log that the peer itself takes"
     assert pair.equal()
-    again = Pair(a, b).start()
-    assert again.exchange(b).refused_by_others(SCOPE, Rejection(log, 1, 7)) == []
-    again.write(a)
-    revoke(b, A)
-    assert again.exchange(b).refused_by_others(SCOPE, Rejection(log, 1, 7)) == []
 
 
 def test_an_advance_of_a_scope_that_nobody_shares_says_nothing() -> None:

@@ -43,6 +43,8 @@ from engram_wire import (
     RangeRequest,
     RangeResponse,
     Refusal,
+    RefusalNotification,
+    Rejection,
     Summary,
     SyncAck,
     SyncRequest,
@@ -143,6 +145,7 @@ messages = repairs | (
     | st.builds(JoinRequest, ids32, ids32, st.binary(max_size=99), ids64, labels)
     | st.builds(JoinResponse, st.booleans(), st.none() | labels, st.none() | ids32, credentials)
     | st.builds(Credentials, ids32, credentials.filter(bool))
+    | st.builds(RefusalNotification, ids32, some(st.builds(Rejection, ids32, seqs, codes)))
     | st.builds(Extension, labels.filter(bool), st.booleans(), st.binary())
     | st.builds(Ping, u64, named_summaries)
     | st.builds(Pong, u64, named_summaries)
@@ -281,6 +284,7 @@ def test_lists_are_bounded_in_number() -> None:
     too_long: list[Message] = [
         SyncAck(1, received=(entry,) * 8193),
         SyncAck(1, rejected=(refusal,) * 8193),
+        RefusalNotification(scope, (Rejection(log, 1, 7),) * 65),
         SyncRequest(1, b"s" * 32, b"d" * 32, (), (credential,) * 257),
         SyncResponse(1, SyncStatus.DATA, (ONE,) * 8193),
         Ping(1, ((b"s" * 32, SUMMARY),) * 4097),

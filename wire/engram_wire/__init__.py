@@ -57,6 +57,7 @@ from ._limits import PROBE_SEQS_MAX as PROBE_SEQS_MAX
 from ._limits import RANGE_PARTS_MAX as RANGE_PARTS_MAX
 from ._limits import RANGES_MAX as RANGES_MAX
 from ._limits import REASON_BYTES_MAX as REASON_BYTES_MAX
+from ._limits import REFUSALS_MAX as REFUSALS_MAX
 from ._limits import REQUEST_MAX as REQUEST_MAX
 from ._limits import RESOLUTION_FRAMES_MAX as RESOLUTION_FRAMES_MAX
 from ._limits import RUN_BYTES_MAX as RUN_BYTES_MAX
@@ -128,6 +129,7 @@ from .messages import RangeParts as RangeParts
 from .messages import RangeRequest as RangeRequest
 from .messages import RangeResponse as RangeResponse
 from .messages import Refusal as Refusal
+from .messages import RefusalNotification as RefusalNotification
 from .messages import Rejection as Rejection
 from .messages import Summary as Summary
 from .messages import SyncAck as SyncAck
@@ -249,6 +251,7 @@ __all__ = [
     "RANGES_MAX",
     "RANGE_PARTS_MAX",
     "REASON_BYTES_MAX",
+    "REFUSALS_MAX",
     "REQUEST_MAX",
     "RESOLUTION_FRAMES_MAX",
     "RUN_BYTES_MAX",
@@ -316,6 +319,7 @@ __all__ = [
     "RecordKind",
     "Reference",
     "Refusal",
+    "RefusalNotification",
     "Rejection",
     "Role",
     "SealedPayload",

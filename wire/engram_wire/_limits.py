@@ -156,6 +156,9 @@ SUMMARIES_MAX: Final = 4096
 ACK_ENTRIES_MAX: Final = 8192
 """Logs acknowledged or rejected in one SyncAck."""
 
+REFUSALS_MAX: Final = 64
+"""Records of which one notification says that another member refuses them."""
+
 CONFLICTS_MAX: Final = 1024
 """Conflicts named in one notification, 88 bytes each; a person looks at far fewer."""
 

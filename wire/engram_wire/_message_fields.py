@@ -28,6 +28,7 @@ from ._message_types import (
     RangeEntries,
     RangeRequest,
     RangeResponse,
+    RefusalNotification,
     Summary,
     SyncAck,
     SyncRequest,
@@ -92,6 +93,9 @@ def fields_of(message: Message) -> Fields:
             return _member_fields(message)
         case Extension(name, mandatory, body):
             return MessageType.EXTENSION, [name, mandatory, body]
+        case RefusalNotification(scope, refused):
+            passed: list[Encodable] = [[log, seq, int(code)] for log, seq, code in refused]
+            return MessageType.REFUSAL_NOTIFICATION, [scope, passed]
         case ConflictNotification(scope, conflicts):
             return MessageType.CONFLICT_NOTIFICATION, [scope, _rows(conflicts)]
         case ConflictResolution(scope, resolved, announced, frames):

@@ -4,52 +4,12 @@
 """
 
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import NamedTuple, TypeAlias
 
 from ._digests import NOTHING_SEALED
 from ._digests import ClockEntry as ClockEntry
-
-
-class MessageType(IntEnum):
-    """The number of each message; 21 to 23 are reserved."""
-
-    HELLO = 0
-    HELLO_ACK = 1
-    SYNC_REQUEST = 2
-    SYNC_RESPONSE = 3
-    SYNC_ACK = 4
-    JOIN_REQUEST = 5
-    JOIN_RESPONSE = 6
-    PING = 7
-    PONG = 8
-    GOODBYE = 9
-    CONFLICT_NOTIFICATION = 10
-    CONFLICT_RESOLUTION = 11
-    LEAVE_NOTIFICATION = 12
-    PAYLOAD_REQUEST = 13
-    PAYLOAD_RESPONSE = 14
-    PROBE = 15
-    PROBE_RESPONSE = 16
-    RANGE_REQUEST = 17
-    RANGE_RESPONSE = 18
-    EXTENSION = 19
-    CREDENTIALS = 20
-
-
-class SyncStatus(IntEnum):
-    """What a SyncResponse brings."""
-
-    DATA = 0
-    """A frame of records; more follow."""
-    COMPLETE = 1
-    """The backlog is finished; from now on new records are pushed."""
-    CLOCK_NEEDED = 2
-    """The digests differ: ask again with the whole clock."""
-    REFUSED = 3
-    """Absent and forbidden look alike."""
-    RANGES_FOLLOW = 4
-    """Clocks do not serve: a RangeRequest comes before the backlog."""
+from ._message_kinds import MessageType as MessageType
+from ._message_kinds import SyncStatus as SyncStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +71,7 @@ class Rejection(NamedTuple):
     """A record that is not taken here, and with it the rest of that log."""
 
     log: bytes
-    """As this node names it; on the wire it is a ``Refusal``."""
+    """As this node names it; of what the peer itself sent, a ``Refusal`` travels instead."""
     seq: int
     code: int
     """``CloseCode``, or a number of a newer version."""
@@ -176,6 +136,14 @@ class JoinRequest:
     proof: bytes
     """By the invitation's key over the scope, the joiner's key and the session id."""
     label: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalNotification:
+    """What some other member does not take, on its way to the authors of these logs."""
+
+    scope: bytes
+    refused: tuple[Rejection, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -391,6 +359,7 @@ Message: TypeAlias = (
     | RangeRequest
     | RangeResponse
     | Credentials
+    | RefusalNotification
     | Extension
 )
 """Every message that travels in an envelope."""

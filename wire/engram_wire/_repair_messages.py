@@ -35,6 +35,8 @@ from ._message_types import (
     RangeParts,
     RangeRequest,
     RangeResponse,
+    RefusalNotification,
+    Rejection,
 )
 from .errors import LimitError, ProtocolError
 
@@ -89,6 +91,17 @@ def leave_notification_untrusted(data: bytes) -> LeaveNotification:
     scope, reason = row_untrusted(data, 2, "LeaveNotification")
     text = text_untrusted(reason, _limits.REASON_BYTES_MAX, "reason")
     return LeaveNotification(hash_untrusted(scope, "scope"), text)
+
+
+def refusal_notification_untrusted(data: bytes) -> RefusalNotification:
+    """Decode a RefusalNotification."""
+    scope, refused = row_untrusted(data, 2, "RefusalNotification")
+    found: list[Rejection] = []
+    for item in _some_untrusted(refused, _limits.REFUSALS_MAX, "refused records"):
+        log, seq, code = tuple_untrusted(item, 3, "refused record")
+        why = integer_untrusted(code, 0, _limits.CODE_MAX, "code")
+        found.append(Rejection(hash_untrusted(log, "log id"), seq_untrusted(seq), why))
+    return RefusalNotification(hash_untrusted(scope, "scope"), tuple(found))
 
 
 # ---- payloads ------------------------------------------------------------------------------------

@@ -65,6 +65,7 @@ class Input(Enum):
     SEND_RANGE_RESPONSE = "send RangeResponse"
     SEND_EXTENSION = "send Extension"
     SEND_CREDENTIALS = "send Credentials"
+    SEND_REFUSAL_NOTIFICATION = "send RefusalNotification"
     RECEIVE_HELLO = "receive Hello"
     RECEIVE_HELLO_ACK = "receive HelloAck"
     RECEIVE_SYNC_REQUEST = "receive SyncRequest"
@@ -86,6 +87,7 @@ class Input(Enum):
     RECEIVE_RANGE_RESPONSE = "receive RangeResponse"
     RECEIVE_EXTENSION = "receive Extension"
     RECEIVE_CREDENTIALS = "receive Credentials"
+    RECEIVE_REFUSAL_NOTIFICATION = "receive RefusalNotification"
     FAIL = "fail"
     """The peer's bytes, or a signature, are not what they must be."""
 

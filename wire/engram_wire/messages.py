@@ -49,6 +49,7 @@ from ._message_types import RangeParts as RangeParts
 from ._message_types import RangeRequest as RangeRequest
 from ._message_types import RangeResponse as RangeResponse
 from ._message_types import Refusal as Refusal
+from ._message_types import RefusalNotification as RefusalNotification
 from ._message_types import Rejection as Rejection
 from ._message_types import Summary as Summary
 from ._message_types import SyncAck as SyncAck
@@ -149,6 +150,7 @@ _DECODERS: dict[int, Callable[[bytes], Message]] = {
     MessageType.RANGE_RESPONSE: _repair_messages.range_response_untrusted,
     MessageType.EXTENSION: _sync_messages.extension_untrusted,
     MessageType.CREDENTIALS: _sync_messages.credentials_page_untrusted,
+    MessageType.REFUSAL_NOTIFICATION: _repair_messages.refusal_notification_untrusted,
 }
 
 
