@@ -16,7 +16,7 @@ from typing import NamedTuple
 from engram_crdt import Element
 from engram_sync.conflicts import part_id
 from engram_sync.errors import PreconditionError, UsageError
-from engram_wire.cbor import decode_untrusted, encode, is_list
+from engram_wire.cbor import encode, is_list, load
 
 from ._draft_parts import DraftParts
 from ._fields import one_line
@@ -52,7 +52,7 @@ def count_of(element: Element) -> Count | None:
     """What a live entry says; None when it is owed."""
     if element.value is None:
         return None
-    value = decode_untrusted(element.value)
+    value = load(element.value)
     own = element.dot.log[:ORIGIN_BYTES]
     if isinstance(value, int):
         return Count(own, int(value), 0, own=True)
@@ -68,14 +68,11 @@ def count_of(element: Element) -> Count | None:
 
 def sums(elements: Iterable[Element]) -> dict[str, int]:
     """Each counter with the sum over everybody who counted, by name."""
-    found: dict[str, dict[bytes, list[Count]]] = {}
+    found: dict[str, list[Element]] = {}
     for element in elements:
         if element.collection.startswith(COUNTER_PREFIX):
-            slots = found.setdefault(element.collection[len(COUNTER_PREFIX) :], {})
-            count = count_of(element)
-            if count is not None:
-                slots.setdefault(count.origin, []).append(count)
-    return {name: sum(map(_total, slots.values())) for name, slots in sorted(found.items())}
+            found.setdefault(element.collection[len(COUNTER_PREFIX) :], []).append(element)
+    return {name: _sum(slots) for name, slots in sorted(found.items())}
 
 
 def first_counts(counters: Mapping[str, int], source: bytes | None) -> list[tuple[str, bytes]]:
@@ -147,6 +144,16 @@ def _largest(said: Sequence[Count]) -> tuple[int, int]:
     """How far one origin has counted up and down, from all that is said of it."""
     heard = [count for count in said if count.own] or said
     return max((c.up for c in heard), default=0), max((c.down for c in heard), default=0)
+
+
+def _sum(slots: Sequence[Element]) -> int:
+    said = [count for count in map(count_of, slots) if count is not None]
+    if len(said) == 1:
+        return said[0].up - said[0].down
+    by_origin: dict[bytes, list[Count]] = {}
+    for count in said:
+        by_origin.setdefault(count.origin, []).append(count)
+    return sum(map(_total, by_origin.values()))
 
 
 def _total(said: Sequence[Count]) -> int:

@@ -42,6 +42,9 @@ DIRECT_INDEX_RECORDS_MIN = 16  # From here on one full-text update serves many r
 FLUSH_ROWS = 256  # Rows indexed per flush.
 INSTANT_MEMORIES_MAX = 10_000  # They live in memory only; beyond it the oldest goes.
 
+RECENT_ENGRAMS_MAX = 8  # Memories that are changed in turns are seldom more.
+RECENT_BYTES_MAX = 8 << 20  # Their live elements: some ten thousand, all told.
+
 IMPORT_FILE_BYTES_MAX = 16 << 20  # A text this long is a data set; read it in parts.
 IMPORT_FILES_MAX = 64  # Files named per commit; a mass change is told by their number.
 

@@ -27,6 +27,7 @@ from . import _fields as fields
 from ._authors import Authors
 from ._changes import change_of
 from ._live_texts import LiveTexts
+from ._recent import Recent
 from ._stored import Stored
 
 _SEARCHED = frozenset({fields.TITLE, fields.CONTENT, fields.TAGS, BODY})
@@ -44,6 +45,8 @@ class LiveEngram:
     """Number of the change that is being made."""
     known: Mapping[Dot, int] = field(default_factory=dict[Dot, int])
     """With what change elements appeared that are made anew."""
+    recent: Recent = field(default_factory=Recent)
+    """What is known of engrams that were changed lately."""
     searched: bool = False
     """Whether what is searched has changed."""
     _digest: int = 0
@@ -59,6 +62,10 @@ class LiveEngram:
     """What has to be compared again: ``ElementRow.group``."""
     _groups2: set[bytes] = field(default_factory=set[bytes])
     """The same of ``group2``."""
+    _lost: set[tuple[str, Dot]] = field(default_factory=set[tuple[str, Dot]])
+    """(collection, dot) of elements that were live before."""
+    _made: dict[Dot, tuple[Element, int]] = field(default_factory=dict[Dot, tuple[Element, int]])
+    """Elements that are live now and were not before, and with which change each appeared."""
     _gone: set[tuple[int, int]] = field(default_factory=set[tuple[int, int]])
     """(log, seq) of records of which an element is live no more."""
     _texts: LiveTexts = field(init=False)
@@ -113,6 +120,10 @@ class LiveEngram:
             taken += tx.take_span(n, self.authors.log_number(tx, log), 0, end)
         self._count(taken, -1)
         self._gone.update([(row.log, row.seq) for row in taken])
+        for row in taken:
+            dot = Dot(self.authors.log_id(tx, row.log), row.clock)
+            if self._made.pop(dot, None) is None:
+                self._lost.add((row.collection, dot))
 
     def _put(self, stored: Stored, change: Change, start: int) -> int:
         """Add what a record puts and does not remove itself; returns how many elements."""
@@ -123,7 +134,9 @@ class LiveEngram:
             if clock >= begin and clock not in gone:
                 dot = Dot(change.log, clock)
                 made = Element(collection, dot, change.hlc, value, change.payload_hash, change.seq)
-                rows.append(self._row_of(stored.log, made, self.known.get(dot, self.born)))
+                born = self.known.get(dot, self.born)
+                rows.append(self._row_of(stored.log, made, born))
+                self._made[dot] = made, born
         if rows:
             self._count(rows)
             self.tx.put_elements(self.row.n, rows)
@@ -191,7 +204,7 @@ class LiveEngram:
         if self._owed:
             self._settle_owed()
         digest = (self._digest + texts.digest_added) % DIGEST_MODULUS
-        return self.row._replace(
+        made = self.row._replace(
             records=self._records,
             hlc=self._hlc,
             created=self._created,
@@ -203,6 +216,8 @@ class LiveEngram:
             erased=self._erased,
             digest=digest.to_bytes(32, "big"),
         )
+        self.recent.follow(self.row, made, self._lost, self._made)
+        return made
 
     def _settle_owed(self) -> None:
         """Nobody fetches the payload of what nothing shows any more."""

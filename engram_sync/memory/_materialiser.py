@@ -11,7 +11,7 @@ from typing import NamedTuple
 from engram_crdt import digest, elements_of_one
 from engram_sync.conflicts import bits
 from engram_sync.errors import CorruptError
-from engram_sync.store import EngramRow, Reader, ScopeRow, Transaction
+from engram_sync.store import EngramRow, ScopeRow, Transaction
 from engram_wire import Record, RecordKind
 
 from ._authors import Authors
@@ -19,8 +19,9 @@ from ._changes import change_of, is_applied, rules_name
 from ._limits import DIRECT_INDEX_RECORDS_MIN, SLICE_WEIGHT
 from ._live import LiveEngram
 from ._rebuild import expanded, remade, renamed, standing_of
+from ._recent import Recent
 from ._shapes import plain_digest, plain_texts
-from ._stored import Stored, stored_in, streamed
+from ._stored import Stored, follows, stored_in, streamed
 from ._tally import Standing, Tally
 from ._texts import index_rows, texts_of
 from ._views import life_number
@@ -50,6 +51,8 @@ class Materialiser:
 
     def __init__(self, authors: Authors) -> None:
         self._authors = authors
+        self.recent = Recent()
+        """What was changed lately; of the writer's thread alone."""
         self._within: dict[int, Place] = {}
         """By scope, how far its first run that waits is applied, where that was begun."""
 
@@ -171,6 +174,7 @@ class Materialiser:
             row = tx.engram(scope, engram)
             assert row is not None, "its standing was asked for"
             if row.digest is not None:
+                self.recent.drop(row.n)
                 row = renamed(tx, self._authors, batch.scope, row, trunk, moved)
                 batch.tally.updated.append(row)
             batch.tally.count(was, -1)
@@ -244,6 +248,7 @@ class Materialiser:
 
     def _forget(self) -> None:
         self._authors.forget()
+        self.recent.forget()
         self._within.clear()
 
     def _apply(
@@ -255,7 +260,7 @@ class Materialiser:
         batch = _Batch(tx, scope)
         for engram, added in by_engram.items():
             row = tx.engram(scope.n, engram)
-            if row is None and len(added) == 1 and not _follows(tx, added[0]):
+            if row is None and len(added) == 1 and not follows(tx, added[0]):
                 self._add_one(batch, added[0])
             else:
                 self._merge(batch, row, added)
@@ -263,6 +268,7 @@ class Materialiser:
 
     def _keep(self, batch: "_Batch", known: EngramRow, row: EngramRow | None) -> None:
         """Count the new row of an engram, or forget one that nothing is left of."""
+        self.recent.drop(known.n)
         if row is None:
             batch.tx.drop_engram(known.n)
             batch.tally.dropped.append(known.engram)
@@ -372,7 +378,7 @@ class Materialiser:
             return LiveEngram(tx, self._authors, blank._replace(n=n), batch.change)
         if row.digest is None:
             row = expanded(tx, self._authors, batch.scope, row)
-        return LiveEngram(tx, self._authors, row, batch.change)
+        return LiveEngram(tx, self._authors, row, batch.change, recent=self.recent)
 
 
 @dataclass(slots=True)
@@ -392,8 +398,3 @@ class _Batch:
 def _shows(row: EngramRow, stored: Stored) -> bool:
     """Whether a row may say something of a record: one that has a single record refers to it."""
     return row.digest is not None or (row.log, row.seq) == (stored.log, stored.record.seq)
-
-
-def _follows(reader: Reader, stored: Stored) -> bool:
-    """Whether an earlier record of its log took clocks of its engram, of whatever kind."""
-    return reader.first_clock(stored.log, stored.record.seq) > 0

@@ -144,9 +144,9 @@ def refuse_open_conflicts(observed: Observed, strategies: Strategies | None = No
     Raises:
         PreconditionError: There are open conflicts and no version was named.
     """
-    if observed.by_version:
-        return
     state = observed.state
+    if observed.by_version or not state.row.conflict:
+        return
     found = find(state.elements, texts=state.texts, orphans=state.orphans)
     if strategies is not None:
         found = strategies.unsettled(state, found)

@@ -13,6 +13,7 @@ from ._history import history
 from ._ids import engram_text, parse_ref
 from ._limits import CANDIDATES_MIN, ITEM_BYTES, LOOKED_MAX, RESULTS_MAX
 from ._past_states import state_at
+from ._recent import Recent
 from ._siblings import conflicts_of
 from ._state import LIVES, EngramState, load_state
 from ._strategies import MVR, Strategies
@@ -137,13 +138,17 @@ def find_row(reader: Reader, ref: str) -> tuple[EngramRow, ScopeRow]:
 
 
 def find_exact(
-    reader: Reader, authors: Authors, scope: ScopeRow, engram: bytes
+    reader: Reader,
+    authors: Authors,
+    scope: ScopeRow,
+    engram: bytes,
+    recent: Recent | None = None,
 ) -> EngramState | None:
-    """The engram with this id in this scope, if it is there."""
+    """The engram with this id in this scope, if it is there; ``recent`` is for the writer."""
     row = reader.engram(scope.n, engram)
     if row is None:
         return None
-    return load_state(reader, authors, scope, row)
+    return load_state(reader, authors, scope, row, recent)
 
 
 def get(reader: Reader, authors: Authors, ref: str, *, strategies: Strategies = MVR) -> Engram:

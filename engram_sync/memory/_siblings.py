@@ -55,8 +55,10 @@ def siblings_of(
     Unequal opinions of one's own slot are no conflict, and neither are values that a strategy
     settles; they are listed all the same, because a concurrent edit never disappears.
     """
+    own = list(state.live(fields.CONFIDENCE))
+    if not state.row.conflict and len(own) < 2:
+        return (), 0
     groups = grouped(state.elements)
-    own = state.live(fields.CONFIDENCE)
     if own:
         groups[fields.CONFIDENCE, b""] = own
     unequal: list[tuple[str, bytes, Sequence[Element]]] = [

@@ -4,6 +4,7 @@ An engram with exactly one record is read from that record.  Others keep a row f
 element, so that reading costs what is live, whatever the history.
 """
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -16,6 +17,7 @@ from engram_wire import Record, WireError
 from ._authors import Authors
 from ._changes import change_of, puts_of
 from ._damage import damaged
+from ._recent import Recent
 from ._shown_texts import decode_shown
 
 LIVES = (Life.ACTIVE, Life.ARCHIVED, Life.DELETED)
@@ -50,20 +52,33 @@ class EngramState:
         """The 16 bytes of its id."""
         return self.row.engram
 
-    def live(self, collection: str) -> list[Element]:
+    def live(self, collection: str) -> Sequence[Element]:
         """The live elements of one collection."""
-        return [e for e in self.elements if e.collection == collection]
+        return of_collection(self.elements, collection)
 
 
-def load_state(reader: Reader, authors: Authors, scope: ScopeRow, row: EngramRow) -> EngramState:
+def load_state(
+    reader: Reader,
+    authors: Authors,
+    scope: ScopeRow,
+    row: EngramRow,
+    recent: Recent | None = None,
+) -> EngramState:
     """The state of a row of the store.
+
+    Args:
+        reader: The store.
+        authors: Who wrote which log.
+        scope: The row of the engram's scope.
+        row: The row of the engram.
+        recent: What the writer knows, where it is the writer that reads.
 
     Raises:
         CorruptError: The store does not hold what the row refers to.
     """
     try:
         if row.digest is not None:
-            return _of_rows(reader, authors, scope, row)
+            return _of_rows(reader, authors, scope, row, recent or Recent())
         log = authors.log_id(reader, row.log)
         record = reader.records(row.log, row.seq, row.seq)[0]
         state = state_of_one(scope, row, log, record)
@@ -75,15 +90,18 @@ def load_state(reader: Reader, authors: Authors, scope: ScopeRow, row: EngramRow
         raise damaged(row.engram, error) from error
 
 
-def _of_rows(reader: Reader, authors: Authors, scope: ScopeRow, row: EngramRow) -> EngramState:
-    elements, born = elements_of(reader, authors, row.n)
+def _of_rows(
+    reader: Reader, authors: Authors, scope: ScopeRow, row: EngramRow, recent: Recent
+) -> EngramState:
+    held = recent.find(row) or recent.keep(row, *elements_of(reader, authors, row.n))
+    elements = held.elements
     clock = {authors.log_id(reader, part.log): part.clock for part in reader.parts(row.n)}
-    texts = {e.dot: "" for e in elements if e.collection == BODY}
+    texts = {e.dot: "" for e in of_collection(elements, BODY)}
     orphans: Sequence[Element] = ()
     stored = reader.text(row.n)
     if stored is not None:
-        held, orphans = decode_shown(stored.shown)
-        texts |= held
+        shown, orphans = decode_shown(stored.shown)
+        texts |= shown
     return EngramState(
         row,
         scope,
@@ -94,8 +112,14 @@ def _of_rows(reader: Reader, authors: Authors, scope: ScopeRow, row: EngramRow) 
         texts,
         orphans,
         reader.owed_of(row.n),
-        born,
+        held.born,
     )
+
+
+def of_collection(elements: Sequence[Element], collection: str) -> Sequence[Element]:
+    """Those of one collection, found without looking at the others; ``elements`` are sorted."""
+    end = f"{collection}\0"  # No name lies between the two.
+    return elements[bisect_left(elements, (collection,)) : bisect_left(elements, (end,))]
 
 
 def elements_of(reader: Reader, authors: Authors, n: int) -> tuple[list[Element], dict[Dot, int]]:

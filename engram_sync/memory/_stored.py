@@ -80,3 +80,8 @@ def clocks_seen(reader: Reader, scope: int, drafts: Iterable[Draft]) -> dict[byt
     engrams = {draft.engram for draft in drafts}
     rows = (reader.engram(scope, engram) for engram in engrams)
     return {row.engram: row.hlc for row in rows if row is not None}
+
+
+def follows(reader: Reader, stored: Stored) -> bool:
+    """Whether an earlier record of its log took clocks of its engram, of whatever kind."""
+    return reader.first_clock(stored.log, stored.record.seq) > 0

@@ -8,9 +8,10 @@ from engram_sync.store import EngramRow, Reader, Transaction
 from . import _fields as fields
 from ._authors import Authors
 from ._limits import FLUSH_ROWS
+from ._recent import Recent
 from ._shapes import Texts, plain_texts
 from ._state import load_state
-from ._values import plain, unique
+from ._values import distinct, plain, unique
 
 _DELETED = 2
 
@@ -26,23 +27,30 @@ def texts_of(elements: Iterable[Element], bodies: Mapping[Dot, str] | None = Non
     for element in elements:
         if element.collection in by:
             by[element.collection].append(element)
-    title, content, tags = ([str(plain(v)) for v in unique(group)] for group in by.values())
+    title, content = (
+        [str(plain(v)) for v in unique(by[n])] for n in (fields.TITLE, fields.CONTENT)
+    )
+    tags = [str(plain(v)) for v in distinct(by[fields.TAGS])]
     content += (bodies or {}).values()
     return Texts("\n".join(title), "\n".join(content), "\n".join(tags))
 
 
-def flush_index(tx: Transaction, authors: Authors, *, limit: int = FLUSH_ROWS) -> int:
-    """Index up to ``limit`` engrams that wait for it.
+def flush_index(
+    tx: Transaction, authors: Authors, recent: Recent | None = None, *, limit: int = FLUSH_ROWS
+) -> int:
+    """Index up to ``limit`` engrams that wait for it; ``recent`` is what the writer knows.
 
     Returns:
         How many were done; fewer than ``limit`` means that none wait any more.
     """
     rows = tx.unindexed_engrams(limit)
-    index_rows(tx, authors, rows)
+    index_rows(tx, authors, rows, recent)
     return len(rows)
 
 
-def index_rows(tx: Transaction, authors: Authors, rows: Sequence[EngramRow]) -> None:
+def index_rows(
+    tx: Transaction, authors: Authors, rows: Sequence[EngramRow], recent: Recent | None = None
+) -> None:
     """Make engrams findable by what is live of them now, and by nothing else."""
     scopes = {scope.n: scope for scope in tx.scopes()}
     wanted: list[tuple[int, str, str, str]] = []
@@ -52,7 +60,7 @@ def index_rows(tx: Transaction, authors: Authors, rows: Sequence[EngramRow]) -> 
             continue
         texts = _texts_of_one(tx, row)
         if texts is None:
-            state = load_state(tx, authors, scopes[row.scope], row)
+            state = load_state(tx, authors, scopes[row.scope], row, recent)
             texts = texts_of(state.elements, state.texts)
         title, content, tags = texts
         wanted.append((row.n, title, content, tags))

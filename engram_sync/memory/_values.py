@@ -6,7 +6,7 @@ from typing import cast
 from engram_crdt import Element, latest
 from engram_sync.conflicts import account_parts, field_name, version_parts
 from engram_wire import WireError
-from engram_wire.cbor import decode_untrusted, is_list
+from engram_wire.cbor import is_list, load
 
 from . import _fields as fields
 
@@ -21,7 +21,7 @@ NOT_HELD_HINT = (
 def plain(value: bytes) -> object:
     """The decoded value of an element; its payload fitted its schema when it was applied."""
     try:
-        return decode_untrusted(value)
+        return load(value)
     except WireError:
         return None
 
@@ -56,8 +56,12 @@ def unique(elements: Iterable[Element]) -> list[bytes]:
     Two nodes that restore one memory at the same time both restate its list entries; counting
     equal values once keeps such a list as it was.
     """
-    ordered = sorted(elements, key=lambda e: (e.hlc, e.dot))
-    return list(dict.fromkeys(e.value for e in ordered if e.value is not None))
+    return distinct(sorted(elements, key=lambda e: (e.hlc, e.dot)))
+
+
+def distinct(elements: Iterable[Element]) -> list[bytes]:
+    """The held values, each once, in the order of the elements."""
+    return list(dict.fromkeys([e.value for e in elements if e.value is not None]))
 
 
 def belief_of(value: bytes) -> dict[str, object]:

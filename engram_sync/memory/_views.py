@@ -18,7 +18,7 @@ from ._siblings import siblings_of
 from ._skills import shown_heads
 from ._state import LIVES, EngramState
 from ._strategies import MVR, FieldReading, Strategies
-from ._values import belief_of, plain, unique
+from ._values import belief_of, distinct, plain, unique
 from ._versions import token_of
 
 
@@ -68,7 +68,7 @@ def show(
         content=read.content(),
         title=read.text(fields.TITLE),
         category=read.text(fields.CATEGORY),
-        tags=tuple(sorted(str(plain(value)) for value in unique(by.get(fields.TAGS, [])))),
+        tags=tuple(sorted(str(plain(value)) for value in distinct(by.get(fields.TAGS, [])))),
         confidence=_confidence(read),
         metadata=read.metadata(),
         belief=tuple(belief_of(value) for value in unique(by.get(fields.BELIEF, []))),

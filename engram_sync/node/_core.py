@@ -375,7 +375,10 @@ class Core:
         done = FLUSH_ROWS
         while done == FLUSH_ROWS:
             done = await self.store.submit(
-                lambda tx: flush_index(tx, self.path.authors, limit=FLUSH_ROWS), weight=FLUSH_ROWS
+                partial(
+                    flush_index, authors=self.path.authors, recent=self.path.materialiser.recent
+                ),
+                weight=FLUSH_ROWS,
             )
 
     def scope_for(self, wanted: str) -> bytes:

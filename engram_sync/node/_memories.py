@@ -85,9 +85,8 @@ class Memories:
         scope = self._scope_of(memory)
 
         def job(tx: Transaction) -> Engram:
-            row = self._row(tx, scope)
-            engram = self._create(tx, row, [memory])[0]
-            return self._shown(tx, row, engram)
+            engram = self._create(tx, self._row(tx, scope), [memory])[0]
+            return self._shown(tx, scope, engram)
 
         return await self._core.write(job)
 
@@ -224,13 +223,13 @@ class Memories:
             shown = core.path.show_waiting(tx, scope.id, row.engram)
             if not shown and scope.materialised < until:
                 return scope.id
-            state = self._resolve(tx, ref)
+            state = self._now(tx, scope.id, row.engram)
             seen = observe(tx, core.path.authors, state, _version_of(ref, if_version))
             own = core.path.own_log(state.scope.id).id
             drafts = drafts_of(tx, seen, own)
             if drafts:
                 core.path.write(tx, state.scope.id, drafts)
-            return self._shown(tx, self._row(tx, state.scope.id), state.engram)
+            return self._shown(tx, scope.id, row.engram)
 
         await core.settle()
         while isinstance(done := await core.write(job), bytes):
@@ -367,11 +366,8 @@ class Memories:
         assert row is not None
         return row
 
-    def _resolve(self, reader: Reader, ref: Ref) -> EngramState:
-        return resolve(reader, self._core.path.authors, _text(ref))
-
     def _state_at(self, reader: Reader, ref: Ref, at_ms: int) -> EngramState:
-        state = self._resolve(reader, ref)
+        state = resolve(reader, self._core.path.authors, _text(ref))
         found = state_at(reader, self._core.path.authors, state.scope, state.engram, at_ms)
         if found is None:
             text = engram_text(state.engram)
@@ -381,11 +377,14 @@ class Memories:
             )
         return found
 
-    def _shown(self, reader: Reader, scope: ScopeRow, engram: bytes) -> Engram:
-        authors = self._core.path.authors
-        state = find_exact(reader, authors, scope, engram)
+    def _now(self, tx: Transaction, scope: bytes, engram: bytes) -> EngramState:
+        path = self._core.path
+        state = find_exact(tx, path.authors, self._row(tx, scope), engram, path.materialiser.recent)
         assert state is not None
-        return show(reader, authors, state, self._strategies)
+        return state
+
+    def _shown(self, tx: Transaction, scope: bytes, engram: bytes) -> Engram:
+        return show(tx, self._core.path.authors, self._now(tx, scope, engram), self._strategies)
 
 
 def _text(ref: Ref) -> str:

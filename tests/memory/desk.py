@@ -180,10 +180,10 @@ class Desk:
         )
 
     def _seen(self, tx: Transaction, ref: Engram | str, if_version: str | None) -> Observed:
+        row, scope = memory.find_row(tx, ref if isinstance(ref, str) else ref.id)
+        state = memory.load_state(tx, self.authors, scope, row, self.materialiser.recent)
         if isinstance(ref, str):
-            state = memory.resolve(tx, self.authors, ref)
             return memory.observe(tx, self.authors, state, if_version)
-        state = memory.resolve(tx, self.authors, ref.id)
         version = if_version or self._here(state, ref.version)
         return memory.observe(tx, self.authors, state, version)
 

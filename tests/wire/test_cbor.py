@@ -77,6 +77,16 @@ def test_what_is_encoded_decodes_to_the_same_value(value: cbor.Value) -> None:
     assert cbor.encode(decoded) == cbor.encode(value)
 
 
+@given(values)
+def test_what_was_written_here_is_read_without_checks(value: cbor.Value) -> None:
+    assert cbor.load(cbor.encode(value)) == value
+
+
+def test_what_is_no_cbor_is_refused_even_unchecked() -> None:
+    with pytest.raises(ProtocolError, match="not CBOR"):
+        cbor.load(b"\x82\x01")
+
+
 @given(st.binary(max_size=64))
 @example(b"\x9f\xff")
 @example(b"\xc2\x41\x01")
