@@ -191,8 +191,7 @@ class Ledger:
 
     def sealed_summary(self, scope: bytes) -> tuple[int, bytes]:
         """How many logs ``sealed`` has, and their digest."""
-        closed = self._registry.clocks(scope).closed
-        return closed.number, closed.digest
+        return self._registry.scope(scope).sealed_summary()
 
     def positions(self, scope: bytes) -> tuple[ClockEntry, ...]:
         """Every log, sealed or not, with its newest position, sorted by log id."""

@@ -14,14 +14,6 @@ from ._logs import LogState
 ByNumber = Callable[[int], LogState]
 
 
-def behind(log: LogState, other: LogState, by_number: ByNumber) -> int:
-    """How far every position of ``log`` has ``other`` behind it by its lineage; else 0."""
-    if log.author != other.author or depth_of(log, by_number) <= depth_of(other, by_number):
-        return 0
-    before = _at_depth(log, other.depth + 1, by_number).before
-    return before[1] if before is not None and before[0] == other.n else 0
-
-
 def depth_of(log: LogState, by_number: ByNumber) -> int:
     """How many logs ``log`` continues, one after the other."""
     waiting = [log] if log.depth < 0 else []
@@ -69,14 +61,28 @@ class Reach:
         self._seen = seen
         self._by_number = by_number
         self._of_author: dict[bytes, list[LogState]] | None = None
+        self._continued: dict[tuple[bytes, int], dict[int, int]] = {}
+        """By author and depth: of the logs there, how far those seen that continue them have them
+        behind them.  Whoever asks for many logs mostly asks for many of one depth."""
 
     def in_log(self, log: LogState) -> int:
         """The newest position of ``log`` in that past; 0 for none."""
+        place = log.author, depth_of(log, self._by_number)
+        continued = self._continued.get(place)
+        if continued is None:
+            continued = self._continued[place] = self._behind(*place)
+        return max(self._seen.get(log.n, 0), continued.get(log.n, 0))
+
+    def _behind(self, author: bytes, depth: int) -> dict[int, int]:
         if self._of_author is None:
             self._of_author = _by_author(map(self._by_number, self._seen))
-        related = self._of_author.get(log.author, ())
-        lineages = (behind(other, log, self._by_number) for other in related)
-        return max([self._seen.get(log.n, 0), *lineages])
+        found: dict[int, int] = {}
+        for log in self._of_author.get(author, ()):
+            if depth_of(log, self._by_number) > depth:
+                before = _at_depth(log, depth + 1, self._by_number).before
+                assert before is not None, "what has a depth continues something"
+                cover(found, dict([before]))
+        return found
 
 
 class Position(NamedTuple):

@@ -84,12 +84,15 @@ class ScopeState:
                 self.unread -= 1
                 self.closed = self.clocks = None
 
+    def sealed_summary(self) -> tuple[int, bytes]:
+        """How many logs are held exactly to their seal, and their digest; looks at none of them."""
+        return len(self.sealed) + self.unread, sealed_sum(self.sealed_total)
+
     def measured(self) -> Clocks:
         """Every position, and the digests over them; costs what is not sealed."""
         if self.clocks is None:
             if self.closed is None:
-                number, digest = len(self.sealed) + self.unread, sealed_sum(self.sealed_total)
-                self.closed = Closed(tuple(self.sealed.values()), number, digest)
+                self.closed = Closed(tuple(self.sealed.values()), *self.sealed_summary())
             entries = [log.entry for log in self.going.values()]
             going = tuple(sorted(entries, key=lambda entry: entry.log))
             self.clocks = Clocks(going, self.closed, clock_digest(going, self.closed.digest))

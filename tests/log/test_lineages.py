@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engram_sync.log import Draft, LogState, MissingDependencyError
-from engram_sync.log._lineage import Position, Reach, behind, extended
+from engram_sync.log._lineage import Position, Reach, extended
+from engram_sync.log._logs import root_log
 from engram_sync.log._resolve import past_at
-from engram_wire import decode_auth_untrusted, decode_ids_untrusted, extend
+from engram_wire import LogDomain, decode_auth_untrusted, decode_ids_untrusted, extend
 from tests.log.replica import Replica, create, engram_id, update
 from tests.log.test_seals import seal
 from tests.log.world import E, World
@@ -48,8 +49,8 @@ def test_what_was_sealed_long_ago_is_in_the_past_of_whoever_names_the_newest_log
     assert not list(world.cay.ledger.refused())
     newest = world.ann.open(world.scope)
     by_number = world.ann.ledger.log_by_number
-    assert behind(newest, first, by_number) == first.seq
-    assert behind(first, newest, by_number) == 0
+    assert Reach({newest.n: newest.seq}, by_number).in_log(first) == first.seq
+    assert Reach({first.n: first.seq}, by_number).in_log(newest) == 0
 
 
 def test_more_open_logs_than_a_record_can_name_are_sealed_first_and_continued() -> None:
@@ -186,3 +187,31 @@ def test_what_a_named_position_has_behind_it_is_looked_at_once_however_often_it_
     seen = extended({}, [position(log) for log in logs], by_number)
     assert asked == [logs[-1].n], "the newest one has all the others behind it"
     assert all(Reach(seen, by_number).in_log(log) == log.seq for log in logs)
+
+
+def test_what_is_seen_is_looked_through_once_however_many_logs_are_asked_about() -> None:
+    """Else it takes the square of the logs that somebody crowds a memory with to settle that."""
+    logs = {n: root_log(bytes(32), LogDomain.DATA, bytes(32), b"%16d" % n) for n in range(1, 201)}
+    for n, log in logs.items():
+        log.n, log.seq = n, 2
+    looked: list[int] = []
+
+    def by_number(n: int) -> LogState:
+        looked.append(n)
+        return logs[n]
+
+    reach = Reach(dict.fromkeys(logs, 1), by_number)
+    assert [reach.in_log(log) for log in logs.values()] == [1] * len(logs)
+    assert len(looked) == len(logs)
+
+
+def test_the_logs_that_a_record_seals_are_counted_without_a_look_at_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else every record received costs what is held of other logs."""
+    world = World()
+    monkeypatch.setattr("engram_sync.log._scopes.clock_digest", None)
+    for number in range(3):
+        world.ann.incarnation = number.to_bytes(16, "big")
+        world.ann.write(world.scope, create(engram_id(number)))
+        assert world.ann.ledger.sealed_summary(world.scope) == (0, bytes(32))
