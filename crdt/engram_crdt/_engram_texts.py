@@ -88,7 +88,7 @@ class EngramTexts:
 
     def digest_change(self, engram: bytes) -> int:
         """Return what has come to the digest of the engram since the texts were loaded."""
-        gone, come = self._texts.changed_spans()
+        gone, come, _ = self._texts.take_changes()
         return sum(span_hash(engram, span) for span in come) - sum(
             span_hash(engram, span) for span in gone
         )

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ._dots import Dot, Element
 from ._entry import entry_heads
-from ._text import Piece
+from ._pieces import Piece
 from ._yjs import Block, encode_gap, encode_item, encode_update
 from ._yjs_text import text_items
 

@@ -73,6 +73,11 @@ class Intervals:
         held[start:stop] = new = [rest for rest in kept if rest.clock < rest.end]
         return IntervalChange(gone, tuple(new))
 
+    def hold(self, seq: int) -> bool:
+        """Tell whether units of a record are live: a log's records take its clocks in turn."""
+        place = bisect_left(self._held, seq, key=_seq)
+        return place < len(self._held) and self._held[place].source.seq == seq
+
 
 def _clock(interval: Interval) -> int:
     return interval.clock
@@ -80,3 +85,7 @@ def _clock(interval: Interval) -> int:
 
 def _end(interval: Interval) -> int:
     return interval.end
+
+
+def _seq(interval: Interval) -> int:
+    return interval.source.seq

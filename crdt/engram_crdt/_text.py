@@ -10,72 +10,22 @@ function only for origins that an editor produced; a record may claim any.
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from operator import attrgetter
-from typing import Final, NamedTuple
+from typing import Final
 
 from ._dots import Dot, TextInsert, TextSpan
 from ._errors import DocumentError
 from ._intervals import NO_CHANGE, IntervalChange, Intervals, Source
+from ._pieces import LEFT, LOOSE, RIGHT, WAITING, Piece, goes_on, joined, joins, shown, units_of
 from ._spans import union
 from ._stems import Stems
-
-PAD: Final = "\udc00"
-"""Stands for the second unit of a character beyond U+FFFF, whose first unit carries all of it.
-A lone surrogate cannot be part of a text."""
+from ._text_order import TextOrder
 
 _clock = attrgetter("clock")
 
 _NEAR_PIECES: Final = 8
 """Looked at before all pieces are, to find how deep each hangs."""
-
-
-RIGHT: Final = 0
-"""A piece hangs after its parent; without a parent, on the root."""
-LEFT: Final = 1
-"""A piece hangs before its parent."""
-WAITING: Final = 2
-"""A piece hangs nowhere yet: one of its origins has not arrived."""
-LOOSE: Final = 3
-"""A piece hangs nowhere any more: its generation is gone, and only what nobody deleted is left."""
-
-
-class Piece(NamedTuple):
-    """Consecutive units of one log that hang one to the right of the other."""
-
-    log: bytes
-    clock: int
-    length: int
-    side: int
-    """``RIGHT``, ``LEFT``, ``WAITING`` or ``LOOSE``."""
-    parent: Dot | None
-    """What the first unit hangs on; the left origin while it waits."""
-    right: Dot | None
-    """The right origin while it waits."""
-    source: Source | None
-    """None when the piece is deleted; it then only keeps places."""
-    text: str | None
-    """One character per unit, see ``PAD``; None when it is deleted or owed."""
-
-    @property
-    def end(self) -> int:
-        """The clock after its last unit."""
-        return self.clock + self.length
-
-    @property
-    def last(self) -> Dot:
-        """Its last unit."""
-        return Dot(self.log, self.clock + self.length - 1)
-
-
-def units_of(text: str) -> str:
-    """Return a text with one character per UTF-16 code unit."""
-    if text.isascii() or max(text) <= "\uffff":
-        return text
-    return "".join(char if char <= "\uffff" else char + PAD for char in text)
-
-
-def shown(units: str) -> str:
-    """Return units as text; a second unit shows nothing of its own."""
-    return units.replace(PAD, "")
+_HIDDEN_MAX: Final = 512
+"""Of more pieces that go at once it costs less to put what is left in order again."""
 
 
 class Text:
@@ -94,11 +44,19 @@ class Text:
         """Made of a log's pieces once something of it changes."""
         self._stems: Stems | None = None
         """Made of all pieces once somebody asks which unit hangs on which."""
+        self._order: TextOrder | None = None
+        """Made once somebody asks, then kept until something waits or is hung far from all."""
+        self.units_held = 0
+        """Units of which the characters are held."""
         self._waiting: set[Dot] = set()
         """First units of the inserts that hang nowhere yet."""
 
     def __bool__(self) -> bool:
         return any(self._logs.values())
+
+    def __len__(self) -> int:
+        """How many pieces there are."""
+        return sum(map(len, self._logs.values()))
 
     @property
     def waits(self) -> bool:
@@ -116,6 +74,7 @@ class Text:
             if held and held[-1].end > piece.clock:
                 raise DocumentError(f"unit {piece.clock} of a text occurs twice")
             held.append(piece)
+            self.units_held += len(piece.text or "")
             if piece.side == WAITING:
                 self._waiting.add(Dot(piece.log, piece.clock))
 
@@ -148,11 +107,13 @@ class Text:
         piece = Piece(log, clock, insert.length, side, left, right, source, units)
         new = self._intervals(log).add(clock, piece.end, source)
         self._logs.setdefault(log, []).append(piece)
+        self.units_held += len(units or "")
         if not self.loose:
             if self._stems is not None:
-                self._stems.begin(Dot(log, clock))
-            self._waiting.add(Dot(log, clock))
-            self._attach(piece, known)
+                self._stems.begin(piece.first)
+            self._waiting.add(piece.first)
+            if not self._attach(piece, known):
+                self._order = None
         return new
 
     def remove(self, log: bytes, first: int, end: int) -> IntervalChange:
@@ -162,16 +123,22 @@ class Text:
             return NO_CHANGE
         change = self._intervals(log).remove(first, end)
         start, stop = self._cut(log, first), self._cut(log, end)
+        if stop - start > _HIDDEN_MAX:
+            self._order = None
+        for place in range(start, stop):
+            piece = held[place]
+            if piece.text is not None:
+                self.units_held -= piece.length
+                if self._order is not None:
+                    self._order.hide(piece.first)
+            held[place] = piece._replace(source=None, text=None)
         if self.loose:
             del held[start:stop]
-        else:
-            for place in range(start, stop):
-                held[place] = held[place]._replace(source=None, text=None)
         return change
 
     def loosen(self) -> None:
         """Keep of a generation that is gone only what nobody deleted."""
-        self.loose, self._stems = True, None
+        self.loose, self._stems, self._order = True, None, None
         self._waiting.clear()
         for log, held in self._logs.items():
             self._logs[log] = [
@@ -208,32 +175,34 @@ class Text:
         place = bisect_right(held, dot.clock, key=_clock) - 1
         return held[place] if place >= 0 and dot.clock < held[place].end else None
 
+    def order(self) -> TextOrder:
+        """Return the order of the attached pieces, deleted ones included.
+
+        Raises:
+            DocumentError: A piece hangs on what is not there.
+        """
+        if self._order is not None:
+            return self._order
+        attached = (piece for piece in self.pieces() if piece.side <= LEFT)
+        order = TextOrder(attached, self.at)
+        if not self._waiting:
+            if not order.is_whole:
+                raise DocumentError("a piece of a text hangs on what is not there")
+            self._order = order
+        return order
+
     def ordered(self) -> list[Piece]:
         """Return the attached pieces in the order of the text, deleted ones included."""
-        before: dict[tuple[bytes, int] | None, list[Piece]] = {}
-        after: dict[tuple[bytes, int] | None, list[Piece]] = {}
-        # Siblings stand in the order of their dots, which is the order they come in.
-        for piece in self.pieces():
-            if piece.side == RIGHT:
-                after.setdefault(piece.parent, []).append(piece)
-            elif piece.side == LEFT:
-                before.setdefault(piece.parent, []).append(piece)
-        out: list[Piece] = []
-        stack = after.pop(None, [])[::-1]
-        while stack:
-            piece = stack.pop()
-            log, clock, length = piece[:3]
-            if first := before.pop((log, clock), None):
-                stack.append(piece)
-                stack += reversed(first)
-                continue
-            out.append(piece)
-            stack += reversed(after.pop((log, clock + length - 1), ()))
-        return out
+        pieces = map(self.at, self.order())
+        return [piece for piece in pieces if piece is not None]
 
     def string(self) -> str:
         """Return the text."""
-        return shown("".join(piece.text for piece in self.ordered() if piece.text is not None))
+        return self.order().string()
+
+    def is_live(self, log: bytes, seq: int) -> bool:
+        """Tell whether something that a record wrote here is not deleted."""
+        return log in self._logs and self._intervals(log).hold(seq)
 
     def spans(self) -> list[TextSpan]:
         """Return what is not deleted, sorted: however it was cut, one record's units are joined."""
@@ -263,8 +232,8 @@ class Text:
         }
         out: list[Piece] = []
         for piece in self.pieces():
-            if out and _joins(out[-1], piece) and (piece.log, piece.clock) not in joints:
-                out[-1] = _joined(out[-1], piece)
+            if out and joins(out[-1], piece) and (piece.log, piece.clock) not in joints:
+                out[-1] = joined(out[-1], piece)
             else:
                 out.append(piece)
         return out
@@ -291,14 +260,20 @@ class Text:
             self._cut(parent.log, parent.clock + (side == RIGHT))
         held, first = self._logs[piece.log], Dot(piece.log, piece.clock)
         place = self._place(*first)
-        held[place] = held[place]._replace(side=side, parent=parent, right=None)
+        held[place] = hung = held[place]._replace(side=side, parent=parent, right=None)
         self._waiting.discard(first)
-        if self._stems is not None:
-            if _goes_on(held[place]):
-                self._stems.extend(first)
-            else:
-                self._stems.hang(first, parent)
+        self._note(hung)
         return True
+
+    def _note(self, hung: Piece) -> None:
+        """Let all that is made of the pieces know where one hangs."""
+        if self._order is not None and not self._order.add(hung):
+            self._order = None
+        if self._stems is not None:
+            if goes_on(hung):
+                self._stems.extend(hung.first)
+            else:
+                self._stems.hang(hung.first, hung.parent)
 
     def _hangs_on(self, lower: Dot, upper: Dot) -> bool:
         """Tell whether ``upper`` is on the way from ``lower`` to the root."""
@@ -334,10 +309,10 @@ class Text:
         for piece in self.pieces():
             if piece.side <= LEFT and piece.parent is not None and self.at(piece.parent) is None:
                 raise DocumentError(f"unit {piece.clock} of a text hangs on what is not there")
-            if not _goes_on(piece):
+            if not goes_on(piece):
                 stems.begin(Dot(piece.log, piece.clock))
         for piece in self.pieces():
-            if piece.side <= LEFT and not _goes_on(piece):
+            if piece.side <= LEFT and not goes_on(piece):
                 stems.hang(Dot(piece.log, piece.clock), piece.parent)
         self._stems = stems
         return stems
@@ -369,27 +344,8 @@ class Text:
             left, right = piece.text[:size], piece.text[size:]
         side, parent = (LOOSE, None) if self.loose else (RIGHT, Dot(log, clock - 1))
         rest = Piece(log, clock, piece.length - size, side, parent, None, piece.source, right)
-        held[place : place + 1] = [piece._replace(length=size, text=left), rest]
+        begun = piece._replace(length=size, text=left)
+        held[place : place + 1] = begun, rest
+        if self._order is not None:
+            self._order.cut(begun, rest)
         return place + 1
-
-
-def _goes_on(piece: Piece) -> bool:
-    """Tell whether a piece hangs to the right of the unit before it."""
-    return piece.side == RIGHT and piece.parent == (piece.log, piece.clock - 1)
-
-
-def _joined(before: Piece, piece: Piece) -> Piece:
-    """Return two pieces of one record, or two deleted ones, as one."""
-    held = before.text is not None and piece.text is not None
-    text = f"{before.text}{piece.text}" if held else None
-    return before._replace(length=before.length + piece.length, text=text)
-
-
-def _joins(before: Piece, piece: Piece) -> bool:
-    """Tell whether a piece only goes on with the one before it."""
-    return (
-        (before.log, before.end) == (piece.log, piece.clock)
-        and before.source == piece.source
-        and (before.text is None) == (piece.text is None)
-        and (piece.side == LOOSE or (piece.side == RIGHT and piece.parent == before.last))
-    )

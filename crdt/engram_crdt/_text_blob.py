@@ -31,7 +31,8 @@ from ._dots import Dot
 from ._errors import DocumentError
 from ._intervals import Source
 from ._limits import HASH_BYTES, LOG_BYTES
-from ._text import LOOSE, Piece, Text
+from ._pieces import LOOSE, Piece
+from ._text import Text
 from ._yjs import varint
 
 _SIDE: Final = 3

@@ -2,15 +2,27 @@
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from ._dots import Change, Dot, TextEdit, TextInsert, TextSpan, clocks_of
 from ._errors import DocumentError
 from ._intervals import Interval, IntervalChange, Source
 from ._limits import BODY
-from ._text import Piece, Text, units_of
+from ._pieces import Piece, units_of
+from ._text import Text
 
 _Stretch = tuple[int, int, Dot]
 """(first clock, end, generation): what one log wrote into one text without a gap."""
+
+
+class Changes(NamedTuple):
+    """What has become of texts."""
+
+    gone: list[TextSpan]
+    come: list[TextSpan]
+    """Live text as the digest counts it, without characters; some of it may have gone again."""
+    touched: frozenset[Dot]
+    """Generations of which what is shown may be another."""
 
 
 class Texts:
@@ -32,6 +44,7 @@ class Texts:
         self._waiting: set[Dot] = set()
         """Generations with inserts that hang nowhere yet."""
         self._changes: list[tuple[Dot, IntervalChange]] = []
+        self._touched: set[Dot] = set()
 
     def __bool__(self) -> bool:
         return bool(self._texts)
@@ -77,6 +90,15 @@ class Texts:
             raise ValueError(f"{generation.log.hex()[:8]}:{generation.clock} has no live text")
         return self._texts.get(generation) or Text(generation)
 
+    @property
+    def bodies(self) -> list[Dot]:
+        """The live generations, sorted."""
+        return list(self._bodies)
+
+    def is_body(self, generation: Dot) -> bool:
+        """Tell whether a generation is live."""
+        return generation in self._bodies
+
     def strings(self) -> dict[Dot, str]:
         """Return the text of each live generation."""
         return {dot: self.text(dot).string() for dot in self._bodies}
@@ -108,16 +130,17 @@ class Texts:
             touched.update(self._remove(log, first, end))
         # A generation may come after edits of it, and turn out to be none.
         touched.update(self._generations.between(change.log, start, start + clocks_of(change)))
+        self._touched |= touched
         for generation in touched & self._texts.keys():
             self._settle(generation)
 
-    def changed_spans(self) -> tuple[list[TextSpan], list[TextSpan]]:
-        """Return what live text has gone and come since the texts were made or restored.
-
-        The digest of the engram changes by the difference; some of what came may be gone again.
-        """
+    def take_changes(self) -> Changes:
+        """Return what has changed since this was asked last, or the texts were made or restored."""
         gone = [_span(of, each) for of, change in self._changes for each in change.gone]
-        return gone, [_span(of, each) for of, change in self._changes for each in change.new]
+        come = [_span(of, each) for of, change in self._changes for each in change.new]
+        touched = self._touched
+        self._changes, self._touched = [], set()
+        return Changes(gone, come, frozenset(touched))
 
     def spans(self) -> list[TextSpan]:
         """Return all live text, sorted."""
@@ -125,7 +148,8 @@ class Texts:
 
     def orphans(self) -> list[TextSpan]:
         """Return live text of what is no live generation."""
-        return [span for span in self.spans() if self.is_gone(span.generation)]
+        gone = [dot for dot in self._generations if self._texts[dot].loose]
+        return [span for dot in gone for span in self._texts[dot].spans()]
 
     def ordered(self) -> dict[Dot, list[Piece]]:
         """Return the pieces of each live generation in the order of its text."""

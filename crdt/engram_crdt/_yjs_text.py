@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ._dots import Dot
-from ._text import PAD, Piece, shown
+from ._pieces import PAD, Piece, shown
 from ._yjs import varint
 
 

@@ -233,7 +233,7 @@ def test_what_changes_tell_of_live_text_adds_up_to_it(
 
 
 def _told(document: EngramDocument, held: Counter[TextSpan]) -> Counter[TextSpan]:
-    gone, new = document._texts.changed_spans()
+    gone, new, _ = document._texts.take_changes()
     told = held.copy()
     told.update(new)
     told.subtract(gone)
