@@ -29,7 +29,9 @@ from ._dots import TextInsert as TextInsert
 from ._dots import TextSpan as TextSpan
 from ._dots import client_id as client_id
 from ._dots import clocks_of as clocks_of
+from ._engram_texts import EndOf as EndOf
 from ._engram_texts import EngramTexts as EngramTexts
+from ._engram_texts import TextChanges as TextChanges
 from ._errors import DocumentError as DocumentError
 from ._laws import CounterExample as CounterExample
 from ._laws import Law as Law
@@ -63,6 +65,7 @@ __all__ = [
     "DocumentError",
     "Dot",
     "Element",
+    "EndOf",
     "EngramDocument",
     "EngramTexts",
     "Group",
@@ -74,6 +77,7 @@ __all__ = [
     "Resolver",
     "StrategyRegistry",
     "SupersedeRule",
+    "TextChanges",
     "TextEdit",
     "TextInsert",
     "TextSpan",

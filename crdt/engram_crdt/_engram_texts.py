@@ -1,7 +1,7 @@
 """The collaborative texts of an engram whose elements are kept somewhere else, such as in rows."""
 
-from collections.abc import Iterable, Mapping
-from typing import Self
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, Self
 
 from ._cursor import Cursor
 from ._derive import removals_of
@@ -9,9 +9,25 @@ from ._digest import span_hash
 from ._dots import Change, Dot, TextEdit, TextSpan, clocks_of
 from ._editing import Deletion, Insertion, clearing, edit_of
 from ._errors import DocumentError
+from ._limits import LOG_BYTES
 from ._text import Text
 from ._text_blob import decode_texts, encode_texts
 from ._texts import Texts
+from ._yjs import varint
+
+EndOf = Callable[[bytes], int]
+"""Of a log, the clock after all that it has put into the engram."""
+
+
+class TextChanges(NamedTuple):
+    """What has become of texts since somebody asked."""
+
+    digest: int
+    """What comes to the digest of the engram; negative where more has gone than come."""
+    touched: frozenset[Dot]
+    """Generations, live or not, of which what is shown may be another."""
+    gone: frozenset[tuple[bytes, int]]
+    """(log, seq) of records of which no character is live any more."""
 
 
 class EngramTexts:
@@ -19,25 +35,30 @@ class EngramTexts:
 
     Args:
         bodies: The live elements of ``r/body``.
-        ends: Of each log, the next clock.
     """
 
-    def __init__(self, bodies: Iterable[Dot], ends: Mapping[bytes, int]) -> None:
-        self._ends = dict(ends)
+    def __init__(self, bodies: Iterable[Dot] = ()) -> None:
+        self._end_of: EndOf | None = None
         self._texts = Texts(self._knows)
         self._texts.restore({}, bodies)
 
     @classmethod
-    def load(cls, blob: bytes, bodies: Iterable[Dot], ends: Mapping[bytes, int]) -> Self:
+    def load(cls, blob: bytes, end_of: EndOf) -> Self:
         """Restore what ``dump`` returned.
 
+        Args:
+            blob: The bytes.
+            end_of: Tells of a log the clock after all that it has put into the engram by now.
+
         Raises:
-            DocumentError: It is damaged, or does not fit the elements.
+            DocumentError: It is damaged, or does not fit the engram.
         """
-        made = cls((), ends)
+        made = cls()
+        made._end_of = end_of
         cursor = Cursor(blob)
         try:
             texts = decode_texts(cursor)
+            bodies = [Dot(cursor.take(LOG_BYTES), cursor.number()) for _ in cursor.count()]
             cursor.expect_end()
         except (IndexError, UnicodeDecodeError) as error:
             raise DocumentError(f"texts of {len(blob)} bytes are malformed") from error
@@ -46,17 +67,56 @@ class EngramTexts:
 
     def dump(self) -> bytes:
         """Return the texts as bytes for ``load``."""
-        return encode_texts(self._texts.by_generation)
+        bodies = self._texts.bodies
+        dots = [dot.log + varint(dot.clock) for dot in bodies]
+        return b"".join((encode_texts(self._texts.by_generation), varint(len(bodies)), *dots))
 
-    def apply(self, change: Change, start: int) -> None:
+    def __bool__(self) -> bool:
+        """Whether there is, or was, text of a generation that is live, or live text of another."""
+        return bool(self._texts)
+
+    @property
+    def pieces(self) -> int:
+        """How many pieces there are: what ``load`` and ``dump`` cost."""
+        return sum(map(len, self._texts.by_generation.values()))
+
+    @property
+    def units_held(self) -> int:
+        """How many units there are of which the characters are held."""
+        return sum(text.units_held for text in self._texts.by_generation.values())
+
+    @property
+    def bodies(self) -> list[Dot]:
+        """The live elements of ``r/body``, sorted."""
+        return self._texts.bodies
+
+    def apply(self, change: Change, start: int, end_of: EndOf) -> None:
         """Merge what a change means for texts; all that it removes has arrived.
 
         Args:
             change: The change.
             start: Its first clock.
+            end_of: As for ``load``; what the change puts need not be counted.
         """
-        self._ends[change.log] = start + clocks_of(change)
+        end = start + clocks_of(change)
+        self._end_of = lambda log: end if log == change.log else end_of(log)
         self._texts.apply(change, start, removals_of(change))
+
+    def take_changes(self, engram: bytes) -> TextChanges:
+        """Return what has changed since this was asked last, or the texts were made or loaded."""
+        gone, come, touched = self._texts.take_changes()
+        added = sum([span_hash(engram, span) for span in come])
+        added -= sum([span_hash(engram, span) for span in gone])
+        ended = {place for s in gone if not self.is_live(*(place := (s.dot.log, s.seq)))}
+        return TextChanges(added, touched, frozenset(ended))
+
+    def is_live(self, log: bytes, seq: int) -> bool:
+        """Tell whether a character, or a place for one, of a record is live."""
+        return any(text.is_live(log, seq) for text in self._texts.by_generation.values())
+
+    def text(self, generation: Dot) -> str | None:
+        """Return the text of a generation, None when it is not live."""
+        return self._texts.text(generation).string() if self._texts.is_body(generation) else None
 
     def texts(self) -> dict[Dot, str]:
         """Return the text of each live generation, see ``EngramDocument.texts``."""
@@ -86,15 +146,9 @@ class EngramTexts:
         """
         return clearing(self._text(generation))
 
-    def digest_change(self, engram: bytes) -> int:
-        """Return what has come to the digest of the engram since the texts were loaded."""
-        gone, come, _ = self._texts.take_changes()
-        return sum(span_hash(engram, span) for span in come) - sum(
-            span_hash(engram, span) for span in gone
-        )
-
     def _text(self, generation: Dot) -> Text:
         return self._texts.text(generation)
 
     def _knows(self, dot: Dot) -> bool:
-        return dot.clock < self._ends.get(dot.log, 0)
+        assert self._end_of is not None, "given with the first change"
+        return dot.clock < self._end_of(dot.log)

@@ -10,6 +10,7 @@ from engram_sync.store import LogRow, Reader
 from engram_wire import Record
 
 from ._ids import node_text
+from ._recent_texts import RecentTexts
 from ._references import Naming
 
 
@@ -85,11 +86,14 @@ class Authors:
         self._naming = naming
         self._by_n: dict[int, _Log] = {}
         self._by_id: dict[bytes, _Log] = {}
+        self.texts = RecentTexts()
+        """Texts that were changed lately."""
 
     def forget(self) -> None:
-        """Forget all logs; they are learnt again from the store when somebody asks."""
+        """Forget all that was learnt from the store; it is learnt again when somebody asks."""
         self._by_n = {}
         self._by_id = {}
+        self.texts.forget()
 
     def log_id(self, reader: Reader, n: int) -> bytes:
         """The id of the log with this number in the store."""

@@ -22,7 +22,7 @@ from ._authors import Authors
 from ._changes import change_of, units_of
 from ._fields import BODY, TEXT, content_value
 from ._limits import EDITS_MAX, PUTS_MAX, SUPERSEDED_MAX
-from ._live_texts import load_texts
+from ._live_texts import recent_texts
 from ._observed import Observed, document_at
 from ._stored import streamed
 from ._values import NOT_HELD_HINT
@@ -129,9 +129,8 @@ def as_seen(reader: Reader, authors: Authors, observed: Observed) -> EngramTexts
     if observed.name:
         # Whoever observed it has found it once.
         then = document_at(reader, authors, state, observed.name)
-        return EngramTexts((), {}) if then is None else then
-    stored = reader.text(row.n)
-    return load_texts(reader, authors, row, b"\0" if stored is None else stored.state)
+        return EngramTexts() if then is None else then
+    return recent_texts(reader, authors, row)
 
 
 def texts_taken(

@@ -52,10 +52,8 @@ def dead_in(
     if sum(1 for _ in reader.stream_of(scope.n, row.engram, before_ms - 1)) < held:
         return None
     live = {(element.log, element.seq) for element in reader.elements(row.n)}
-    text = reader.text(row.n)
-    if text is not None:
-        spans = load_texts(reader, authors, row, text.state).spans()
-        live |= {(authors.log_number(reader, span.dot.log), span.seq) for span in spans}
+    spans = load_texts(reader, authors, row).spans()
+    live |= {(authors.log_number(reader, span.dot.log), span.seq) for span in spans}
     freed, dead = 0, list[tuple[int, int]]()
     for stored in streamed(reader, authors, scope, row.engram):
         payload, place = stored.record.payload, (stored.log, stored.record.seq)

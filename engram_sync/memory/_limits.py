@@ -39,6 +39,10 @@ REF_CHARS_MIN = 8  # 32 bits of an id: unique among some thousands, short enough
 
 SLICE_WEIGHT = 4096  # Values put and removed that are materialised at once: some 100 ms.
 DIRECT_INDEX_RECORDS_MIN = 16  # From here on one full-text update serves many rows.
+TEXT_REPLAYED_MIN = 64  # Edits since a structure was stored that are made again: some 5 ms.
+TEXT_REPLAYED_SHARE = 16  # And of a large one as many as double the time of loading it.
+TEXTS_KEPT_MAX = 8  # Texts that are edited in turns; each further one is loaded for each edit.
+TEXTS_KEPT_WEIGHT_MAX = 40_000  # Pieces of their structures, of about one kB each.
 FLUSH_ROWS = 256  # Rows indexed per flush.
 INSTANT_MEMORIES_MAX = 10_000  # They live in memory only; beyond it the oldest goes.
 

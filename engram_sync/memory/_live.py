@@ -76,7 +76,7 @@ class LiveEngram:
         self._records, self._hlc, self._created = row.records, row.hlc, row.created
         self._live, self._dead, self._erased = row.live, row.dead, row.erased
         self._owed = self.tx.owed_of(row.n) > 0
-        self._texts = LiveTexts(self.tx, self.authors, row)
+        self._texts = LiveTexts(self.tx, self.authors, row, self.born)
 
     # -- changing ----------------------------------------------------------------------------
 
@@ -97,7 +97,7 @@ class LiveEngram:
         edits = self._texts.concerns(change, bodies=bodies)
         if edits:
             # They are told what was live before.
-            self._texts.apply(change, start)
+            self._texts.apply(change, start, log)
         self._remove(change)
         put = self._put(stored, change, start)
         tx.put_part(n, PartRow(log, end, record.seq))
@@ -223,5 +223,5 @@ class LiveEngram:
         """Nobody fetches the payload of what nothing shows any more."""
         tx, n = self.tx, self.row.n
         for log, seq in self._gone | self._texts.gone:
-            if not tx.is_live(n, log, seq) and (log, seq) not in self._texts.sources():
+            if not tx.is_live(n, log, seq) and not self._texts.is_live(log, seq):
                 tx.drop_owed(log, seq)

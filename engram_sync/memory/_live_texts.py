@@ -1,15 +1,23 @@
-"""The collaborative texts of an engram that is changed in place; most engrams have none."""
+"""The collaborative texts of an engram that is changed in place; most engrams have none.
 
-from collections.abc import Mapping
+Their structure is not stored with every change: beside it stand the positions of the records that
+changed it since, which are applied again when it is loaded.  Once that is too much work, for the
+size of the structure, it is stored as it is.
+"""
+
+from collections.abc import Callable
 from typing import NamedTuple
 
-from engram_crdt import Change, DocumentError, Dot, EngramTexts, TextSpan
+from engram_crdt import Change, DocumentError, Dot, EngramTexts
 from engram_sync.conflicts import BODY, body_claims
 from engram_sync.store import EngramRow, Reader, TextRow, Transaction
 
 from ._authors import Authors
+from ._changes import change_of
 from ._damage import damaged
+from ._limits import TEXT_REPLAYED_MIN, TEXT_REPLAYED_SHARE
 from ._shown_texts import encode_shown
+from ._stored import Stored, stored_in
 
 
 class Settled(NamedTuple):
@@ -23,30 +31,91 @@ class Settled(NamedTuple):
     """What has to be compared again."""
 
 
-def load_texts(reader: Reader, authors: Authors, row: EngramRow, state: bytes) -> EngramTexts:
-    """The texts of an engram with several records, from what ``EngramTexts.dump`` returned."""
-    bodies = [Dot(authors.log_id(reader, log), clock) for log, clock in reader.bodies(row.n)]
-    ends = {authors.log_id(reader, part.log): part.clock for part in reader.parts(row.n)}
+def load_texts(reader: Reader, authors: Authors, row: EngramRow) -> EngramTexts:
+    """The texts of an engram with several records, from what is stored of them.
+
+    Raises:
+        CorruptError: It is damaged.
+    """
+    bodies = sorted(Dot(authors.log_id(reader, log), clock) for log, clock in reader.bodies(row.n))
+    stored = reader.text_structure(row.n)
+    if stored is None:
+        return EngramTexts(bodies)
+    state, since = stored
+    end_of = ends_in(reader, authors, row)
     try:
-        return EngramTexts.load(state, bodies, ends)
-    except DocumentError as error:
+        texts = EngramTexts.load(state, end_of)
+        for log, seq in since:
+            (found,) = _found(reader, authors, row, log, seq)
+            change = change_of(found.log_id, found.record, found.naming)
+            texts.apply(change, reader.first_clock(log, seq), end_of)
+    except (DocumentError, ValueError) as error:
         raise damaged(row.engram, error) from error
+    if texts.bodies != bodies:
+        raise damaged(row.engram, ValueError("its texts are not those of its elements"))
+    texts.take_changes(row.engram)
+    return texts
+
+
+def recent_texts(reader: Reader, authors: Authors, row: EngramRow) -> EngramTexts:
+    """The texts of an engram with several records, for who is about to change them.
+
+    Only the writer's jobs may ask; who gets them must not change them.
+    """
+    stored = reader.text(row.n)
+    texts = _taken(reader, authors, row, stored)
+    if stored is not None:
+        authors.texts.keep(row.n, stored.changed, texts)
+    return texts
+
+
+def _taken(reader: Reader, authors: Authors, row: EngramRow, stored: TextRow | None) -> EngramTexts:
+    kept = None if stored is None else authors.texts.take(row.n, stored.changed)
+    return load_texts(reader, authors, row) if kept is None else kept
+
+
+def ends_in(reader: Reader, authors: Authors, row: EngramRow) -> Callable[[bytes], int]:
+    """What tells how far an engram has read a log."""
+
+    def end_of(log: bytes) -> int:
+        part = reader.part(row.n, authors.log_number(reader, log))
+        return 0 if part is None else part.clock
+
+    return end_of
+
+
+def _found(reader: Reader, authors: Authors, row: EngramRow, log: int, seq: int) -> list[Stored]:
+    scope = reader.scope(row.scope)
+    records = reader.records(log, seq, seq)
+    return [] if scope is None else stored_in(reader, authors, scope.id, log, records)
 
 
 class LiveTexts:
-    """What is stored of the texts, loaded once a change concerns them."""
+    """What is stored of the texts, loaded once a change concerns them.
 
-    def __init__(self, tx: Transaction, authors: Authors, row: EngramRow) -> None:
+    Args:
+        tx: The transaction.
+        authors: Who wrote which log.
+        row: The engram as it was before.
+        change: Number of the change of the scope that is being made.
+    """
+
+    def __init__(self, tx: Transaction, authors: Authors, row: EngramRow, change: int) -> None:
         self._tx = tx
         self._authors = authors
         self._row = row
+        self._change = change
         self._stored = tx.text(row.n)
         self._texts: EngramTexts | None = None
-        self._before: Mapping[Dot, str] = {}
-        self._sources: set[tuple[int, int]] = set()
+        self._applied: list[tuple[int, int]] = []
+        self._work = 0
         self.gone: set[tuple[int, int]] = set()
         """(log, seq) of records of which no character is live any more."""
-        self.changed = False
+
+    @property
+    def changed(self) -> bool:
+        """Whether a change concerned them."""
+        return bool(self._applied)
 
     def concerns(self, change: Change, *, bodies: bool) -> bool:
         """Whether a change can mean anything to the texts."""
@@ -55,53 +124,68 @@ class LiveTexts:
         held = self._stored is not None or self._texts is not None
         return held and bool(bodies or change.removed or change.until)
 
-    def apply(self, change: Change, start: int) -> None:
-        """Merge a change; called before the rows of its elements are changed."""
-        if self._texts is None:
-            state = b"\0" if self._stored is None else self._stored.state
-            self._texts = load_texts(self._tx, self._authors, self._row, state)
-            self._before = self._texts.texts()
-            self._sources = self._of(self._texts.spans())
-        self._texts.apply(change, start)
-        self.changed = True
+    def apply(self, change: Change, start: int, log: int) -> None:
+        """Merge a change; called before the rows of its elements are changed.
 
-    def sources(self) -> set[tuple[int, int]]:
-        """(log, seq) of the records of which characters are live."""
+        Args:
+            change: The change.
+            start: Its first clock.
+            log: Number of its log.
+        """
+        tx, row = self._tx, self._row
         if self._texts is None:
+            self._texts = _taken(tx, self._authors, row, self._stored)
+        self._texts.apply(change, start, ends_in(tx, self._authors, row))
+        self._applied.append((log, change.seq))
+        edit = change.edit
+        self._work += 1 + (0 if edit is None else len(edit.inserts) + len(edit.deletes))
+        self._work += len(change.removed) + len(change.until)
+
+    def is_live(self, log: int, seq: int) -> bool:
+        """Whether a character of a record is live."""
+        texts = self._texts
+        if texts is None:
             if self._stored is None:
-                return set()
-            texts = load_texts(self._tx, self._authors, self._row, self._stored.state)
-            return self._of(texts.spans())
-        return self._of(self._texts.spans())
-
-    def _of(self, spans: list[TextSpan]) -> set[tuple[int, int]]:
-        return {(self._authors.log_number(self._tx, s.dot.log), s.seq) for s in spans}
+                return False
+            texts = recent_texts(self._tx, self._authors, self._row)
+        return texts.is_live(self._authors.log_id(self._tx, log), seq)
 
     def finish(self) -> Settled:
         """Store the texts; the rows of elements are changed already."""
         if self._texts is None:
-            left = self._stored is not None and bool(self._stored.orphans)
-            return Settled(0, left, frozenset())
-        orphans = self._texts.orphans()
-        shown = self._texts.texts()
-        groups = self._say(shown)
-        self.gone = self._sources - self._of(self._texts.spans())
-        state = self._texts.dump()
-        if state == b"\0":
-            self._tx.drop_text(self._row.n)
+            left = self._stored is not None and self._stored.orphans
+            return Settled(0, bool(left), frozenset())
+        texts, tx = self._texts, self._tx
+        changes = texts.take_changes(self._row.engram)
+        self.gone = {(self._authors.log_number(tx, log), seq) for log, seq in changes.gone}
+        groups = self._say(texts, changes.touched)
+        orphans = texts.orphans()
+        if texts:
+            view = encode_shown(texts.texts(), orphans)
+            kept = TextRow(view, bool(orphans), self._change, self._store(texts))
+            tx.put_text(self._row.n, kept)
+            self._authors.texts.keep(self._row.n, self._change, texts)
         else:
-            view = encode_shown(shown, orphans)
-            kept = TextRow(state, view, bool(orphans))
-            self._tx.put_text(self._row.n, kept)
-        change = self._texts.digest_change(self._row.engram)
-        return Settled(change, bool(orphans), groups)
+            tx.drop_text(self._row.n)
+        return Settled(changes.digest, bool(orphans), groups)
 
-    def _say(self, shown: Mapping[Dot, str]) -> frozenset[bytes]:
+    def _store(self, texts: EngramTexts) -> int:
+        """Store the structure, or what changed it; returns what applying that again takes."""
+        n, stored = self._row.n, self._stored
+        most = max(TEXT_REPLAYED_MIN, texts.pieces // TEXT_REPLAYED_SHARE)
+        if stored is None or stored.since + self._work > most:
+            self._tx.put_text_structure(n, texts.dump())
+            return 0
+        self._tx.add_text_since(n, self._applied)
+        return stored.since + self._work
+
+    def _say(self, texts: EngramTexts, touched: frozenset[Dot]) -> frozenset[bytes]:
         """Let the elements of the live generations say what their texts say now."""
         tx, n = self._tx, self._row.n
         groups: set[bytes] = set()
-        for dot, text in shown.items():
-            if self._before.get(dot, "") == text:
+        for dot in touched:
+            text = texts.text(dot)
+            if text is None:
                 continue
             log = self._authors.log_number(tx, dot.log)
             claims = body_claims(text)

@@ -90,6 +90,7 @@ def _remade(
     known: Mapping[Dot, int],
 ) -> EngramRow | None:
     tx.clear_engram(row.n)
+    authors.texts.drop(row.n)
     live = LiveEngram(tx, authors, _blank(row), change, known)
     for stored in streamed(tx, authors, scope, row.engram):
         if is_applied(stored.record):

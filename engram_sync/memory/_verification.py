@@ -192,8 +192,7 @@ class _Replay:
     def _wrong_texts(self) -> bool:
         state = load_state(self.reader, self.authors, self.scope, self.row)
         kept = self.reader.text(self.row.n)
-        blob = b"\0" if kept is None else kept.state
-        texts = load_texts(self.reader, self.authors, self.row, blob)
+        texts = load_texts(self.reader, self.authors, self.row)
         shown = self.shown
         return (
             (list(state.elements), dict(state.texts)) != (list(shown.elements), dict(shown.texts))

@@ -85,7 +85,7 @@ _CLAIMS = (
             f"""SELECT DISTINCT n FROM {table}
             WHERE n NOT IN (SELECT n FROM eng WHERE digest IS NOT NULL)""",  # noqa: S608 - constants only
         )
-        for table in ("elem", "part", "contested", "text")
+        for table in ("elem", "part", "contested", "text", "text_structure", "text_since")
     ),
     (
         "engram {} begins with a record that is not held, or another's",

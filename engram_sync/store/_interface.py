@@ -235,7 +235,20 @@ class Transaction(Reader, Protocol):
         ...
 
     def put_text(self, n: int, row: TextRow) -> None:
-        """Add or replace the collaborative texts of engram ``n``."""
+        """Add or replace the collaborative texts of engram ``n``, all but their structure."""
+        ...
+
+    def put_text_structure(self, n: int, state: bytes) -> None:
+        """Add or replace the structure of these texts, as it is after all that changed it."""
+        ...
+
+    def add_text_since(self, n: int, positions: Iterable[tuple[int, int]]) -> None:
+        """Say which records have changed these texts, in order, while the structure stays.
+
+        Args:
+            n: Number of the engram.
+            positions: (log, seq) of each.
+        """
         ...
 
     def drop_text(self, n: int) -> None:

@@ -317,6 +317,15 @@ class Reader(Protocol):
         """The collaborative texts of engram ``n``; None when it has none."""
         ...
 
+    def text_structure(self, n: int) -> tuple[bytes, list[tuple[int, int]]] | None:
+        """The structure of these texts as it was stored last; None when there are none.
+
+        Returns:
+            The structure, and (log, seq) of the records that changed it since, in the order in
+            which they were applied.
+        """
+        ...
+
     def conflicted(self, scope: int | None = None) -> list[EngramRow]:
         """Engrams with an open conflict, newest first within each scope."""
         ...

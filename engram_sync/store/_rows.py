@@ -151,13 +151,16 @@ class PartRow(NamedTuple):
 
 
 class TextRow(NamedTuple):
-    """The collaborative texts of an engram."""
+    """The collaborative texts of an engram, beside their structure (``Reader.text_structure``)."""
 
-    state: bytes
     shown: bytes
     """What readers see of them."""
     orphans: bool
     """Whether there is live text of generations that are gone."""
+    changed: int
+    """Number of the change of the scope that changed them last."""
+    since: int
+    """How much work it is to apply what changed them since the structure was stored."""
 
 
 class PeerRow(NamedTuple):

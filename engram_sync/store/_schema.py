@@ -163,7 +163,20 @@ _THIRD = (
         id INTEGER NOT NULL, saying INTEGER NOT NULL, PRIMARY KEY (id, saying)) WITHOUT ROWID""",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _THIRD)
+_FOURTH = (
+    # What changes with every edit of a text, and apart from it what is stored now and then: the
+    # structure.  The records that changed it since are in the order in which they were applied.
+    "DROP TABLE text",
+    """CREATE TABLE text (n INTEGER PRIMARY KEY, shown BLOB NOT NULL, orphans INTEGER NOT NULL,
+        changed INTEGER NOT NULL, since INTEGER NOT NULL)""",
+    "CREATE TABLE text_structure (n INTEGER PRIMARY KEY, state BLOB NOT NULL)",
+    """CREATE TABLE text_since (n INTEGER, place INTEGER, id INTEGER NOT NULL,
+        PRIMARY KEY (n, place)) WITHOUT ROWID""",
+    # All that was derived is made anew, as after a change of the rules.
+    "UPDATE meta SET value = x'' WHERE key = 'materialiser'",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _THIRD, _FOURTH)
 """Step i brings a store of schema i to schema i + 1."""
 SCHEMA_VERSION = len(MIGRATIONS)
 

@@ -11,6 +11,8 @@ _DERIVED = (
     "DELETE FROM part",
     "DELETE FROM contested",
     "DELETE FROM text",
+    "DELETE FROM text_structure",
+    "DELETE FROM text_since",
     "DELETE FROM owed",
     "DELETE FROM eng",
     "DELETE FROM unindexed",
@@ -24,6 +26,7 @@ _TAKEN_SPAN = _TAKEN.format("n = ? AND log = ? AND clk >= ? AND clk < ?")
 _TAKEN_DOTS = _TAKEN.format("n = ? AND (log, clk) IN (SELECT {}, {} FROM json_each(?))").format(
     f"value >> {CLOCK_BITS}", f"value & {(1 << CLOCK_BITS) - 1}"
 )
+_TEXT = ("text", "text_structure", "text_since")
 
 # The smallest and the largest value of a group: two steps of an index, however many it has.
 _CONTESTED = """INSERT INTO contested (n, grp) SELECT ?1, ?2
@@ -63,14 +66,27 @@ class SqlDerived(SqlPayloads):
         self._sql.run(sql, (n, *row))
 
     def put_text(self, n: int, row: TextRow) -> None:
-        sql = "INSERT OR REPLACE INTO text (n, state, shown, orphans) VALUES (?, ?, ?, ?)"
+        sql = """INSERT OR REPLACE INTO text (n, shown, orphans, changed, since)
+            VALUES (?, ?, ?, ?, ?)"""
         self._sql.run(sql, (n, *row))
 
+    def put_text_structure(self, n: int, state: bytes) -> None:
+        self._sql.run("INSERT OR REPLACE INTO text_structure (n, state) VALUES (?, ?)", (n, state))
+        self._sql.run("DELETE FROM text_since WHERE n = ?", (n,))
+
+    def add_text_since(self, n: int, positions: Iterable[tuple[int, int]]) -> None:
+        sql = """INSERT INTO text_since (n, place, id) SELECT ?1,
+            1 + ifnull((SELECT max(place) FROM text_since WHERE n = ?1), 0), ?2"""
+        self._sql.many(sql, [(n, log << LOG_SEQ_BITS | seq) for log, seq in positions])
+
     def drop_text(self, n: int) -> None:
-        self._sql.run("DELETE FROM text WHERE n = ?", (n,))
+        self._clear(n, _TEXT)
 
     def clear_engram(self, n: int) -> None:
-        for table in ("elem", "part", "contested", "text", "owed"):
+        self._clear(n, ("elem", "part", "contested", *_TEXT, "owed"))
+
+    def _clear(self, n: int, tables: Iterable[str]) -> None:
+        for table in tables:
             self._sql.run(f"DELETE FROM {table} WHERE n = ?", (n,))  # noqa: S608 - constants only
 
     def reset(self) -> None:

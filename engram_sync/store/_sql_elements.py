@@ -2,6 +2,7 @@
 
 from engram_wire import Record
 
+from ._limits import LOG_SEQ_BITS, LOG_SEQ_MASK
 from ._rows import ElementRow, PartRow, TextRow
 from ._sql_clocks import SqlClocks, taken_by
 from ._sql_records import RECORD
@@ -61,5 +62,13 @@ class SqlElements(SqlClocks):
         return None if row is None else PartRow(*row)
 
     def text(self, n: int) -> TextRow | None:
-        row = self._sql.one("SELECT state, shown, orphans FROM text WHERE n = ?", (n,))
+        sql = "SELECT shown, orphans, changed, since FROM text WHERE n = ?"
+        row = self._sql.one(sql, (n,))
         return None if row is None else TextRow(*row)
+
+    def text_structure(self, n: int) -> tuple[bytes, list[tuple[int, int]]] | None:
+        row = self._sql.one("SELECT state FROM text_structure WHERE n = ?", (n,))
+        if row is None:
+            return None
+        since = self._sql.all("SELECT id FROM text_since WHERE n = ? ORDER BY place", (n,))
+        return row[0], [(place >> LOG_SEQ_BITS, place & LOG_SEQ_MASK) for (place,) in since]

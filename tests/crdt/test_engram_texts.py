@@ -1,6 +1,6 @@
 """The texts of an engram whose elements are rows: what the whole document says, and no more."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import pytest
 from hypothesis import given
@@ -11,6 +11,7 @@ from engram_crdt import (
     Change,
     DocumentError,
     Dot,
+    EndOf,
     EngramDocument,
     EngramTexts,
     clocks_of,
@@ -39,16 +40,39 @@ def arriving(changes: Sequence[Change]) -> Iterator[tuple[Change, int]]:
         yield one._replace(removed=tuple(removed), until=(), edit=edit), start
 
 
+def causal(changes: Sequence[Change]) -> Iterator[tuple[Change, int]]:
+    """Each change with its first clock; it names only what has arrived."""
+    ends: dict[bytes, int] = {}
+
+    def known(dot: Dot | None) -> Dot | None:
+        return dot if dot is not None and dot.clock < ends.get(dot.log, 0) else None
+
+    for one, _ in arriving(changes):
+        edit = one.edit
+        if edit is not None and known(edit.generation) is None:
+            edit = None
+        if edit is not None:
+            inserts = [i._replace(left=known(i.left), right=known(i.right)) for i in edit.inserts]
+            edit = edit._replace(inserts=tuple(inserts))
+        changed = one._replace(edit=edit)
+        yield changed, ends.get(one.log, 0)
+        ends[one.log] = ends.get(one.log, 0) + clocks_of(changed)
+
+
+def ends_of(ends: Mapping[bytes, int]) -> EndOf:
+    return lambda log: ends.get(log, 0)
+
+
 def texts_of(changes: Sequence[Change]) -> EngramTexts:
-    made = EngramTexts((), {})
+    made, ends = EngramTexts(), dict[bytes, int]()
     for one, start in arriving(changes):
-        made.apply(one, start)
+        made.apply(one, start, ends_of(ends))
+        ends[one.log] = start + clocks_of(one)
     return made
 
 
 def loaded(texts: EngramTexts, made: EngramDocument) -> EngramTexts:
-    bodies = [each.dot for each in made.elements() if each.collection == "r/body"]
-    return EngramTexts.load(texts.dump(), bodies, made.clock())
+    return EngramTexts.load(texts.dump(), ends_of(made.clock()))
 
 
 def said(texts: EngramTexts | EngramDocument) -> tuple[object, ...]:
@@ -59,20 +83,60 @@ def digest_of_texts(made: EngramDocument) -> int:
     return (made.digest() - digest(ENGRAM, made.elements())) % DIGEST_MODULUS
 
 
+def sources(made: EngramDocument) -> set[tuple[bytes, int]]:
+    return {(span.dot.log, span.seq) for span in made.spans()}
+
+
 @pytest.mark.slow
 @given(claims().flatmap(orders))
 def test_texts_say_after_each_change_what_the_document_says(changes: list[Change]) -> None:
-    made, texts, reloaded = EngramDocument(ENGRAM), EngramTexts((), {}), EngramTexts((), {})
+    made, texts, reloaded = EngramDocument(ENGRAM), EngramTexts(), EngramTexts()
+    total = 0
     for one, start in arriving(changes):
-        before = digest_of_texts(made)
+        before, ends, lived = digest_of_texts(made), ends_of(made.clock()), sources(made)
+        shown = made.texts()
         made.apply(one)
-        texts.apply(one, start)
-        reloaded.apply(one, start)
+        texts.apply(one, start, ends)
+        reloaded.apply(one, start, ends)
         assert said(texts) == said(reloaded) == said(made)
-        assert (before + reloaded.digest_change(ENGRAM)) % DIGEST_MODULUS == digest_of_texts(made)
+        assert texts.bodies == list(made.texts())
+        for told in (texts.take_changes(ENGRAM), reloaded.take_changes(ENGRAM)):
+            assert (before + told.digest) % DIGEST_MODULUS == digest_of_texts(made)
+            assert told.gone >= lived - sources(made)
+            assert not told.gone & sources(made)
+            changed = {dot for dot, text in made.texts().items() if shown.get(dot, "") != text}
+            assert told.touched >= changed
+        total += told.digest
+        assert all(texts.is_live(*place) for place in sources(made))
         reloaded = loaded(reloaded, made)
-    assert texts.digest_change(ENGRAM) % DIGEST_MODULUS == digest_of_texts(made)
+    assert total % DIGEST_MODULUS == digest_of_texts(made)
     assert texts.dump() == reloaded.dump()
+    assert bool(texts) == (texts.pieces > 0)
+    assert {dot: texts.text(dot) for dot in texts.bodies} == made.texts()
+    assert texts.units_held == sum(span.length for span in made.spans())
+
+
+@pytest.mark.slow
+@given(claims().flatmap(orders), st.integers(0, 12))
+def test_texts_are_what_was_dumped_and_the_changes_since(
+    changes: list[Change], dumped: int
+) -> None:
+    """Whoever applies these again knows by then what came later."""
+    known: dict[bytes, int] = {}
+    texts = EngramTexts()
+    blob, since = texts.dump(), list[tuple[Change, int]]()
+    for number, (one, start) in enumerate(causal(changes)):
+        texts.apply(one, start, ends_of(dict(known)))
+        known[one.log] = start + clocks_of(one)
+        since.append((one, start))
+        if number == dumped:
+            blob, since = texts.dump(), []
+    again = EngramTexts.load(blob, ends_of(known))
+    for one, start in since:
+        again.apply(one, start, ends_of(known))
+    assert said(again) == said(texts)
+    assert again.bodies == texts.bodies
+    assert again.dump() == texts.dump()
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.text("ab😀", min_size=1, max_size=3)), max_size=3))
@@ -95,22 +159,30 @@ def test_what_is_no_live_generation_is_not_edited() -> None:
         texts.clearing(G)
 
 
-def test_no_text_is_one_byte() -> None:
+def test_no_text_is_two_bytes() -> None:
     gone = [*HELLO, delete(A, 3, (Dot(B, 1), 4)), change(A, 4, removed=[G])]
-    assert texts_of([BODY]).dump() == texts_of(gone).dump() == b"\0"
-    assert EngramTexts.load(b"\0", [G], {A: 1}).texts() == {G: ""}
+    assert texts_of(gone).dump() == b"\0\0"
+    assert not texts_of(gone)
+    assert not texts_of([BODY])
+    assert EngramTexts.load(texts_of([BODY]).dump(), ends_of({A: 1})).texts() == {G: ""}
 
 
 def test_damaged_bytes_are_one_error() -> None:
     made = document(*HELLO)
     blob = texts_of(HELLO).dump()
-    ends = made.clock()
+    ends = ends_of(made.clock())
     for cut in range(len(blob)):
         with pytest.raises(DocumentError):
-            EngramTexts.load(blob[:cut], [G], ends)
-    for damaged in (blob + b"\0", blob[:-1] + b"\xff"):
+            EngramTexts.load(blob[:cut], ends)
+    bodies = len(b"\1") + 33
+    no_body, no_text = blob[:-bodies] + b"\0", blob[: -bodies - 2] + b"\xff" + blob[-bodies - 1 :]
+    for damaged in (blob + b"\0", no_body, no_text):
         with pytest.raises(DocumentError):
-            EngramTexts.load(damaged, [G], ends)
-    for bodies, known in (([], ends), ([G], {A: 1, B: 4})):
-        with pytest.raises(DocumentError):
-            EngramTexts.load(blob, bodies, known)
+            EngramTexts.load(damaged, ends)
+    with pytest.raises(DocumentError):
+        EngramTexts.load(blob, ends_of({A: 1, B: 4}))
+
+
+def test_of_a_generation_that_is_not_live_there_is_no_text() -> None:
+    assert texts_of(HELLO).text(G) == "ello"
+    assert texts_of(HELLO).text(Dot(B, 0)) is None

@@ -212,11 +212,11 @@ def loses_what_others_insert(patch: pytest.MonkeyPatch) -> None:
     """Of an edit of a shared text only the deletes are applied, unless the text is new."""
     apply = LiveTexts.apply
 
-    def deaf(self: LiveTexts, change: Change, start: int) -> None:
+    def deaf(self: LiveTexts, change: Change, start: int, log: int) -> None:
         edit = change.edit
         if edit is not None and edit.deletes:
             change = change._replace(edit=edit._replace(inserts=()))
-        apply(self, change, start)
+        apply(self, change, start, log)
 
     patch.setattr(LiveTexts, "apply", deaf)
 

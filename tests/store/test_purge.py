@@ -45,7 +45,8 @@ def remember(tx: Transaction) -> None:
         row._replace(n=n, digest=bytes(32)) for n, row in zip(numbers, rows, strict=True)
     )
     for n in numbers:
-        tx.put_text(n, TextRow(b"doc " + text(n), b"view " + text(n), False))
+        tx.put_text(n, TextRow(b"view " + text(n), False, 1, 0))
+        tx.put_text_structure(n, b"doc " + text(n))
     tx.index_many([(n, "title", text(n).decode(), "") for n in numbers])
 
 
