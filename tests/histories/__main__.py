@@ -19,7 +19,7 @@ from engram_sync.errors import CorruptError
 from tests.oracle import Disagreement
 
 from ._cost_defects import COST_DEFECTS
-from ._costs import DEBTS, run_cost
+from ._costs import run_cost
 from ._defects import DEFECTS
 from ._history import Outcome, run_history
 from ._life import LifeOutcome, run_life
@@ -123,8 +123,7 @@ def planted() -> Iterator[tuple[str, Callable[[int], object]]]:
     for home in TWIN_DEFECTS:
         yield home.__name__, partial(run_twins, home_type=home)
     for home, cases in COST_DEFECTS.items():
-        names = [case for case in cases if case not in DEBTS]
-        yield home.__name__, partial(run_cost, home_type=home, names=names)
+        yield home.__name__, partial(run_cost, home_type=home, names=cases)
 
 
 def find_defects(first: int) -> int:

@@ -3,15 +3,15 @@
 import pytest
 
 from tests.histories._cost_defects import COST_DEFECTS
-from tests.histories._costs import ALLOWED, CASES, DEBTS, cost_of, run_cost
+from tests.histories._costs import ALLOWED, CASES, cost_of, run_cost
 from tests.histories._home import Home
 from tests.oracle import Disagreement
 
-FOUND_BY = [(d, case) for d, cases in COST_DEFECTS.items() for case in cases if case not in DEBTS]
+FOUND_BY = [(d, case) for d, cases in COST_DEFECTS.items() for case in cases]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", sorted(CASES.keys() - DEBTS))
+@pytest.mark.parametrize("case", sorted(CASES))
 def test_the_next_operation_costs_what_it_cost_before(case: str) -> None:
     run_cost(1, names=[case])
 
