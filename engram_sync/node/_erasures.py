@@ -1,6 +1,6 @@
 """How far erasures have got, by what the members claim."""
 
-from collections.abc import Iterator
+from collections.abc import Collection
 from heapq import nlargest
 from typing import NamedTuple
 
@@ -8,6 +8,7 @@ from engram_sync.memory import engram_text, node_text
 from engram_sync.node._core import Core
 from engram_sync.node._limits import ERASURES_TOLD_MAX
 from engram_sync.observe import printable
+from engram_sync.replication import ScopeView
 from engram_sync.results import ErasureStatus
 from engram_sync.store import Reader
 from engram_wire import RecordKind, decode_superseded_untrusted
@@ -30,33 +31,24 @@ class _Open(NamedTuple):
     log: int
     seq: int
     scope: bytes
-    confirmed: frozenset[bytes]
-    waiting: frozenset[bytes]
 
 
 def erasures(core: Core, reader: Reader) -> Waiting:
     """Every erasure that some member of its scope has not confirmed: of many the newest."""
-    found = list(_open(core, reader))
-    newest = nlargest(ERASURES_TOLD_MAX, found)
-    told = [status for one in newest if (status := _status(core, reader, one)) is not None]
-    told.sort(key=lambda status: (-status.asked_at_ms, status.engram))
-    return Waiting(told, len(found) - len(newest) + len(told))
-
-
-def _open(core: Core, reader: Reader) -> Iterator[_Open]:
+    number = 0
+    found: list[_Open] = []
     for view in tuple(core.scopes.values()):
-        confirmed: dict[tuple[int, int], set[bytes]] = {}
-        asked: dict[tuple[int, int], int] = {}
-        for receipt in reader.receipts(view.number):
-            name = receipt.log, receipt.seq
-            confirmed.setdefault(name, set()).add(receipt.key)
-            asked[name] = min(receipt.at, asked.get(name, receipt.at))
-        readers = view.readers | {core.key.public}
-        for (n, seq), keys in confirmed.items():
-            waiting = readers - keys
-            if waiting:
-                known = frozenset(keys & readers)
-                yield _Open(asked[n, seq], n, seq, view.scope, known, frozenset(waiting))
+        newest, some = reader.open_erasures(view.number, _members(core, view), ERASURES_TOLD_MAX)
+        found += [_Open(*one, view.scope) for one in newest]
+        number += some
+    found = nlargest(ERASURES_TOLD_MAX, found)
+    told = [status for one in found if (status := _status(core, reader, one)) is not None]
+    told.sort(key=lambda status: (-status.asked_at_ms, status.engram))
+    return Waiting(told, number - len(found) + len(told))
+
+
+def _members(core: Core, view: ScopeView) -> frozenset[bytes]:
+    return view.readers | {core.key.public}
 
 
 def _status(core: Core, reader: Reader, one: _Open) -> ErasureStatus | None:
@@ -64,8 +56,11 @@ def _status(core: Core, reader: Reader, one: _Open) -> ErasureStatus | None:
     record = next(iter(reader.records(one.log, one.seq, one.seq)), None)
     if log is None or record is None or record.shape[0] != RecordKind.ERASE:
         return None
+    view = core.scopes[one.scope]
+    members = _members(core, view)
+    confirmed = {receipt.key for receipt in reader.receipts(view.number, one.log, one.seq)}
 
-    def names(keys: frozenset[bytes]) -> tuple[str, ...]:
+    def names(keys: Collection[bytes]) -> tuple[str, ...]:
         labels = (printable(core.path.label(one.scope, key)) or node_text(key) for key in keys)
         return tuple(sorted(labels))
 
@@ -76,6 +71,6 @@ def _status(core: Core, reader: Reader, one: _Open) -> ErasureStatus | None:
         asked_at_ms=record.hlc >> 16,
         node=node_text(log.author),
         records=len(named),
-        confirmed=names(one.confirmed),
-        waiting=names(one.waiting),
+        confirmed=names(confirmed & members),
+        waiting=names(members - confirmed),
     )

@@ -68,13 +68,10 @@ def _unconfirmed(
     reader: Reader, scope: int, keys: Collection[bytes]
 ) -> dict[bytes, list[Position]]:
     """The erasures of a scope that each of ``keys`` has not confirmed."""
-    confirmed: dict[tuple[int, int], set[bytes]] = {}
-    for row in reader.receipts(scope):
-        confirmed.setdefault((row.log, row.seq), set()).add(row.key)
     missing: dict[bytes, list[Position]] = {}
-    for (number, seq), known in confirmed.items():
-        erased = reader.log(number)
-        if erased is not None:
-            for key in set(keys) - known:
+    for key in keys:
+        for number, seq in reader.not_confirmed(scope, key):
+            erased = reader.log(number)
+            if erased is not None:
                 missing.setdefault(key, []).append((erased.id, seq))
     return missing

@@ -239,8 +239,22 @@ class Reader(Protocol):
         """The positions from ``first`` to ``last`` whose payload was erased for good."""
         ...
 
-    def receipts(self, scope: int) -> list[ReceiptRow]:
-        """Every receipt of ``scope``, by log, seq and key."""
+    def receipts(self, scope: int, log: int, seq: int) -> list[ReceiptRow]:
+        """The receipts of one erasure, by key."""
+        ...
+
+    def not_confirmed(self, scope: int, key: bytes) -> list[tuple[int, int]]:
+        """(log, seq) of erasures of ``scope`` with a receipt of somebody, and none of ``key``."""
+        ...
+
+    def open_erasures(
+        self, scope: int, keys: Collection[bytes], limit: int
+    ) -> tuple[list[tuple[int, int, int]], int]:
+        """The erasures of ``scope`` with a receipt of somebody, and not of all ``keys``.
+
+        Returns:
+            (time of the first receipt, log, seq) of the newest ``limit``, and how many there are.
+        """
         ...
 
     def engram(self, scope: int, engram: bytes) -> EngramRow | None:

@@ -26,6 +26,11 @@ _ENGRAM = (
 )
 _UNINDEXED = " WHERE n IN (SELECT n FROM unindexed ORDER BY n LIMIT ?) ORDER BY n"
 _PEER = "SELECT key, label, address, via, last_success, failures, error FROM peer"
+_NOT_CONFIRMED = """SELECT DISTINCT log, seq FROM receipt AS one WHERE scope = ?1 AND NOT EXISTS
+    (SELECT 1 FROM receipt WHERE scope = ?1 AND log = one.log AND seq = one.seq AND key = ?2)"""
+_OPEN = """SELECT min(at) AS asked, log, seq, count(*) OVER () FROM receipt WHERE scope = ?
+    GROUP BY log, seq HAVING sum(hex(key) NOT IN (SELECT value FROM json_each(?))) < ?
+    ORDER BY asked DESC, log DESC, seq DESC LIMIT ?"""
 _ID_HEX_DIGITS = 32
 
 
@@ -279,9 +284,33 @@ class SqlReader(SqlElements):
     def owed_count(self, scope: int) -> int:
         return self._sql.number("SELECT count(*) FROM owed WHERE scope = ?", (scope,))
 
-    def receipts(self, scope: int) -> list[ReceiptRow]:
-        sql = "SELECT scope, log, seq, key, at FROM receipt WHERE scope = ? ORDER BY log, seq, key"
-        return [ReceiptRow(*row) for row in self._sql.all(sql, (scope,))]
+    def receipts(self, scope: int, log: int, seq: int) -> list[ReceiptRow]:
+        sql = """SELECT scope, log, seq, key, at FROM receipt
+            WHERE scope = ? AND log = ? AND seq = ? ORDER BY key"""
+        return [ReceiptRow(*row) for row in self._sql.all(sql, (scope, log, seq))]
+
+    def not_confirmed(self, scope: int, key: bytes) -> list[tuple[int, int]]:
+        sql = "SELECT count(*) FROM receipt WHERE scope = ? AND key = ?"
+        if self._sql.number(sql, (scope, key)) == self._erasures(scope):
+            return []
+        return [(log, seq) for log, seq in self._sql.all(_NOT_CONFIRMED, (scope, key))]
+
+    def open_erasures(
+        self, scope: int, keys: Collection[bytes], limit: int
+    ) -> tuple[list[tuple[int, int, int]], int]:
+        sql = "SELECT key, count(*) FROM receipt WHERE scope = ? GROUP BY key"
+        held: dict[bytes, int] = dict(self._sql.all(sql, (scope,)))
+        number = self._erasures(scope)
+        if all(held.get(key) == number for key in keys) or not number:
+            return [], 0
+        others = json.dumps([key.hex().upper() for key in held.keys() - set(keys)])
+        rows = self._sql.all(_OPEN, (scope, others, len(keys), limit))
+        return [row[:3] for row in rows], rows[0][3]
+
+    def _erasures(self, scope: int) -> int:
+        """How many erasures of a scope have a receipt."""
+        sql = "SELECT count(*) FROM (SELECT DISTINCT log, seq FROM receipt WHERE scope = ?)"
+        return self._sql.number(sql, (scope,))
 
     # Peers
 

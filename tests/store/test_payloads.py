@@ -95,10 +95,34 @@ async def test_the_first_of_equal_receipts_stays(store: Store) -> None:
         tx.put_receipt(1, log, 2, KEY, 1_000)
         tx.put_receipt(1, log, 2, KEY, 2_000)
         tx.put_receipt(1, log, 1, b"j" * 32, 3_000)
-        assert tx.receipts(1) == [
-            ReceiptRow(1, log, 1, b"j" * 32, 3_000),
-            ReceiptRow(1, log, 2, KEY, 1_000),
-        ]
-        assert tx.receipts(2) == []
+        assert tx.receipts(1, log, 1) == [ReceiptRow(1, log, 1, b"j" * 32, 3_000)]
+        assert tx.receipts(1, log, 2) == [ReceiptRow(1, log, 2, KEY, 1_000)]
+        assert tx.receipts(2, log, 2) == []
+
+    await store.submit(job)
+
+
+async def test_an_erasure_is_open_until_all_who_are_asked_have_confirmed_it(store: Store) -> None:
+    other, stranger = b"j" * 32, b"s" * 32
+
+    def job(tx: Transaction) -> None:
+        log = three(tx)
+        assert tx.open_erasures(1, [KEY, other], 9) == ([], 0)
+        assert tx.not_confirmed(1, KEY) == []
+        for seq in (1, 2, 3):
+            tx.put_receipt(1, log, seq, KEY, 1_000 * seq)
+            tx.put_receipt(1, log, seq, stranger, 500)
+        tx.put_receipt(1, log, 2, other, 9_000)
+        assert tx.open_erasures(1, [KEY, other], 9) == ([(500, log, 3), (500, log, 1)], 2)
+        assert tx.open_erasures(1, [KEY, other], 1) == ([(500, log, 3)], 2)
+        assert tx.open_erasures(1, [KEY, stranger], 9) == ([], 0)
+        assert tx.open_erasures(1, [other], 9) == ([(500, log, 3), (500, log, 1)], 2)
+        assert tx.not_confirmed(1, other) == [(log, 1), (log, 3)]
+        assert tx.not_confirmed(1, KEY) == []
+        assert tx.not_confirmed(1, b"n" * 32) == [(log, 1), (log, 2), (log, 3)]
+        for seq in (1, 3):
+            tx.put_receipt(1, log, seq, other, 9_000)
+        assert tx.open_erasures(1, [KEY, other], 9) == ([], 0)
+        assert tx.open_erasures(2, [KEY], 9) == ([], 0)
 
     await store.submit(job)
