@@ -9,6 +9,8 @@ from ._cases import case
 from ._forge import HLC_LAST, Forged, new_engram
 from ._member import Member
 
+VERSIONS_PER_LOG = 20
+
 
 def _life(state: str) -> tuple[str, list[str]]:
     return "r/life", [state, ""]
@@ -155,11 +157,28 @@ def a_record_that_supersedes_as_much_as_it_may(
     yield log
 
 
-@case(200, 4_000, "L1")
+@case(200, 10_000, "L1")
 def versions_of_one_memory(member: Member, target: bytes, size: int) -> Iterator[Forged]:
     log = member.log().add(target, [("r/content", "0")])
     for number in range(size):
         log.add(target, [("r/content", f"{number}")], superseded=[Superseded(0, None, number)])
+    yield log
+
+
+@case(200, 10_000, "L1")
+def versions_that_go_on_from_log_to_log(
+    member: Member, target: bytes, size: int
+) -> Iterator[Forged]:
+    """Each log replaces what the one before it said last, as nodes do that write in turn."""
+    log = member.log().add(target, [("r/content", "first")])
+    for number in range(size):
+        seen = [Superseded(0, None, len(log.records) - 1)]
+        if len(log.records) < VERSIONS_PER_LOG:
+            log.add(target, [("r/content", f"{number}")], superseded=seen)
+            continue
+        yield log
+        seen, deps = [Superseded(0, log.id, VERSIONS_PER_LOG - 1)], [log.head]
+        log = member.log().add(target, [("r/content", f"{number}")], superseded=seen, deps=deps)
     yield log
 
 
