@@ -5,7 +5,7 @@ pieces: they are in blocks of bounded size, each with what it shows.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import accumulate, chain
 from typing import Final
 
@@ -49,12 +49,11 @@ class TextOrder:
         """The same to the right of it; those on the root by None."""
         self._blocks: list[_Block] = []
         self._homes: dict[Dot, _Block] = {}
-        count = 0
-        for piece in pieces:
-            self._children(piece).append(piece.first)
-            count += 1
-        self._fill(list(self._walk()))
-        self.is_whole = len(self._homes) == count
+        all_pieces = {piece.first: piece for piece in pieces}
+        for first, piece in all_pieces.items():
+            self._children(piece).append(first)
+        self._fill([(first, _text(all_pieces[first])) for first in self._walk(all_pieces)])
+        self.is_whole = len(self._homes) == len(all_pieces)
         """Whether all of them hang on the root, over however many others."""
 
     def __len__(self) -> int:
@@ -160,7 +159,7 @@ class TextOrder:
         side = self._after if piece.side == RIGHT else self._before
         return side.setdefault(piece.parent, [])
 
-    def _walk(self) -> Iterator[Piece]:
+    def _walk(self, pieces: Mapping[Dot, Piece]) -> Iterator[Dot]:
         before = dict(self._before)
         stack = self._after.get(None, [])[::-1]
         while stack:
@@ -169,16 +168,15 @@ class TextOrder:
                 stack.append(first)
                 stack += reversed(lower)
                 continue
-            piece = self._piece(first)
-            yield piece
-            stack += reversed(self._after.get(piece.last, ()))
+            yield first
+            stack += reversed(self._after.get(pieces[first].last, ()))
 
-    def _fill(self, pieces: list[Piece]) -> None:
-        """Put in pieces in their order, of which there were none."""
+    def _fill(self, pieces: list[tuple[Dot, str]]) -> None:
+        """Put in pieces in their order, each with what it shows; there were none."""
         for start in range(0, len(pieces), _BLOCK_MAX):
             some = pieces[start : start + _BLOCK_MAX]
-            texts = [_text(piece) for piece in some]
-            block = _Block([piece.first for piece in some], list(map(len, texts)), "".join(texts))
+            texts = [text for _, text in some]
+            block = _Block([first for first, _ in some], list(map(len, texts)), "".join(texts))
             self._blocks.append(block)
             self._homes |= dict.fromkeys(block.pieces, block)
 

@@ -38,23 +38,32 @@ def load_texts(reader: Reader, authors: Authors, row: EngramRow) -> EngramTexts:
         CorruptError: It is damaged.
     """
     bodies = sorted(Dot(authors.log_id(reader, log), clock) for log, clock in reader.bodies(row.n))
-    stored = reader.text_structure(row.n)
-    if stored is None:
+    stored, structure = reader.text(row.n), reader.text_structure(row.n)
+    if stored is None or structure is None:
         return EngramTexts(bodies)
-    state, since = stored
+    state, since = structure
     end_of = ends_in(reader, authors, row)
+    work = 0
     try:
         texts = EngramTexts.load(state, end_of)
         for log, seq in since:
             (found,) = _found(reader, authors, row, log, seq)
             change = change_of(found.log_id, found.record, found.naming)
             texts.apply(change, reader.first_clock(log, seq), end_of)
+            work += _work_of(change)
     except (DocumentError, ValueError) as error:
         raise damaged(row.engram, error) from error
-    if texts.bodies != bodies:
+    if (texts.bodies, work) != (bodies, stored.since):
         raise damaged(row.engram, ValueError("its texts are not those of its elements"))
     texts.take_changes(row.engram)
     return texts
+
+
+def _work_of(change: Change) -> int:
+    """How much work it is to apply a change to texts."""
+    edit = change.edit
+    edited = 0 if edit is None else len(edit.inserts) + len(edit.deletes)
+    return 1 + edited + len(change.removed) + len(change.until)
 
 
 def recent_texts(reader: Reader, authors: Authors, row: EngramRow) -> EngramTexts:
@@ -137,9 +146,7 @@ class LiveTexts:
             self._texts = _taken(tx, self._authors, row, self._stored)
         self._texts.apply(change, start, ends_in(tx, self._authors, row))
         self._applied.append((log, change.seq))
-        edit = change.edit
-        self._work += 1 + (0 if edit is None else len(edit.inserts) + len(edit.deletes))
-        self._work += len(change.removed) + len(change.until)
+        self._work += _work_of(change)
 
     def is_live(self, log: int, seq: int) -> bool:
         """Whether a character of a record is live."""

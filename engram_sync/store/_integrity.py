@@ -104,6 +104,21 @@ _CLAIMS = (
         WHERE NOT (0 < elem.born AND elem.born <= changed)""",
     ),
     (
+        "the texts of engram {} changed with change {}, after its last",
+        "SELECT n, text.changed FROM text JOIN eng USING (n) WHERE text.changed > eng.changed",
+    ),
+    (
+        "of what changed the texts of engram {}, {} of {} records are named",
+        """SELECT n, count(*) AS held, max(place) AS last FROM text_since
+        GROUP BY n HAVING held <> last""",
+    ),
+    (
+        "engram {} has a text without its structure, or the other way round",
+        """SELECT n FROM text WHERE n NOT IN (SELECT n FROM text_structure)
+        UNION SELECT n FROM text_structure WHERE n NOT IN (SELECT n FROM text)
+        UNION SELECT n FROM text_since WHERE n NOT IN (SELECT n FROM text)""",
+    ),
+    (
         "engram {} waits for a value in scope {} and is in another",
         "SELECT n, owed.scope FROM owed LEFT JOIN eng USING (n) WHERE owed.scope IS NOT eng.scope",
     ),
