@@ -218,7 +218,7 @@ CURVES: dict[str, Curve] = {
     "counters": Curve("counters of one memory", "one more", 64, 1_024, grown(counters)),
     "tags": Curve("tags of one memory", "one more", 64, 1_024, grown(tags)),
     "siblings": Curve("siblings of one field", "one more", 64, 1_024, grown(siblings)),
-    "text-edits": Curve("edits of one text", "one more", 50, 400, grown(text_edits)),
+    "text-edits": Curve("edits of one text", "one more", 100, 1_500, grown(text_edits)),
     "text-depth": Curve("units nested in a text", "eight more", 2_000, 16_000, grown(text_depth)),
     "incarnations": Curve("sealed logs", "three turns", 10, 120, _incarnations),
     "openings": Curve("sealed logs", "opening", 1, 2_000, _openings),
