@@ -211,7 +211,7 @@ async def _scopes() -> AsyncGenerator[Subject]:
 
 
 CURVES: dict[str, Curve] = {
-    "versions": Curve("updates of one memory", "one more", 100, 1_500, grown(versions)),
+    "versions": Curve("updates of one memory", "one more", 100, 10_000, grown(versions)),
     "received": Curve("updates of one memory", "five more, received", 100, 600, grown(received)),
     "counts": Curve("counts of one counter", "one more", 100, 1_000, grown(counts)),
     "catch-up": Curve("counts in turns", "one, as a newcomer", 40, 240, anew(_catch_up)),

@@ -62,6 +62,8 @@ class LiveEngram:
     """What has to be compared again: ``ElementRow.group``."""
     _groups2: set[bytes] = field(default_factory=set[bytes])
     """The same of ``group2``."""
+    _followed: bool = False
+    """Whether ``recent`` knows what it held before."""
     _lost: set[tuple[str, Dot]] = field(default_factory=set[tuple[str, Dot]])
     """(collection, dot) of elements that were live before."""
     _made: dict[Dot, tuple[Element, int]] = field(default_factory=dict[Dot, tuple[Element, int]])
@@ -72,6 +74,7 @@ class LiveEngram:
 
     def __post_init__(self) -> None:
         row = self.row
+        self._followed = self.recent.find(row) is not None
         self._digest = int.from_bytes(row.digest or b"", "big")
         self._records, self._hlc, self._created = row.records, row.hlc, row.created
         self._live, self._dead, self._erased = row.live, row.dead, row.erased
@@ -120,8 +123,12 @@ class LiveEngram:
             taken += tx.take_span(n, self.authors.log_number(tx, log), 0, end)
         self._count(taken, -1)
         self._gone.update([(row.log, row.seq) for row in taken])
+        if self._followed:
+            self._note_lost(taken)
+
+    def _note_lost(self, taken: Sequence[ElementRow]) -> None:
         for row in taken:
-            dot = Dot(self.authors.log_id(tx, row.log), row.clock)
+            dot = Dot(self.authors.log_id(self.tx, row.log), row.clock)
             if self._made.pop(dot, None) is None:
                 self._lost.add((row.collection, dot))
 
@@ -136,7 +143,8 @@ class LiveEngram:
                 made = Element(collection, dot, change.hlc, value, change.payload_hash, change.seq)
                 born = self.known.get(dot, self.born)
                 rows.append(self._row_of(stored.log, made, born))
-                self._made[dot] = made, born
+                if self._followed:
+                    self._made[dot] = made, born
         if rows:
             self._count(rows)
             self.tx.put_elements(self.row.n, rows)
