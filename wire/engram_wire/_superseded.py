@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from itertools import repeat
 from operator import lt
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeGuard
 
 from . import _limits
 from ._edits import decode_edit_untrusted
@@ -172,11 +172,13 @@ def _pairs_untrusted(flat: list[object], kind: int) -> tuple[Superseded, ...]:
 
 
 def _numbers_untrusted(column: list[object], least: int, most: int, what: str) -> list[int]:
-    numbers = [item for item in column if type(item) is int]
-    whole = len(numbers) == len(column)
-    if not whole or (numbers and not least <= min(numbers) <= max(numbers) <= most):
+    if not _are_numbers(column) or (column and not least <= min(column) <= max(column) <= most):
         raise InvalidRecordError(f"a superseded dot {what}")
-    return numbers
+    return column
+
+
+def _are_numbers(column: list[object]) -> TypeGuard[list[int]]:
+    return {int}.issuperset(map(type, column))
 
 
 def _logs_untrusted(column: list[object]) -> list[bytes | None]:
