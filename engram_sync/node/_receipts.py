@@ -68,10 +68,11 @@ def _unconfirmed(
     reader: Reader, scope: int, keys: Collection[bytes]
 ) -> dict[bytes, list[Position]]:
     """The erasures of a scope that each of ``keys`` has not confirmed."""
-    missing: dict[bytes, list[Position]] = {}
-    for key in keys:
-        for number, seq in reader.not_confirmed(scope, key):
-            erased = reader.log(number)
-            if erased is not None:
-                missing.setdefault(key, []).append((erased.id, seq))
-    return missing
+    lacking = {key: reader.not_confirmed(scope, key) for key in keys}
+    numbers = {number for some in lacking.values() for number, _ in some}
+    ids = {number: row.id for number in numbers if (row := reader.log(number)) is not None}
+    return {
+        key: [(ids[number], seq) for number, seq in some if number in ids]
+        for key, some in lacking.items()
+        if some
+    }
