@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from engram_sync.errors import DeniedError
 from engram_sync.trust import Charters, Member, MemberRole, readers
 
 
@@ -69,6 +70,22 @@ class People:
         """The role of ``key``; None for a stranger."""
         member = self._member(scope, key)
         return None if member is None else member.role
+
+    def check_writes(self, scope: bytes, key: bytes) -> None:
+        """Refuse to write to a scope that ``key`` has left, was put out of, or only reads.
+
+        Asks the memberships themselves, so only the writer's thread may.  What a record relies on
+        does not tell: a leave is in no leader's past.
+
+        Raises:
+            DeniedError: It may not write there.
+        """
+        role = self._charters.of(scope).role(key)
+        if role is None or role < MemberRole.MEMBER:
+            raise DeniedError(
+                "this node may not write to the scope: it has left, was put out, or only reads",
+                hint="ask one of its leaders for an invite with the role member, and join again",
+            )
 
     def let_go(self, scope: bytes) -> dict[bytes, dict[bytes, str]]:
         """By invite: who was admitted beyond its uses, and what it is called."""

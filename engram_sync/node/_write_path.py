@@ -231,9 +231,7 @@ class WritePath:
         drafts: Sequence[Draft],
         domain: int = LogDomain.DATA,
     ) -> AuthoredBatch:
-        """Author, sign, store and materialise own records.
-
-        A new incarnation first seals the data logs before it.
+        """Author, sign, store and show own records; a new incarnation first seals those before it.
 
         Args:
             tx: The transaction.
@@ -242,10 +240,12 @@ class WritePath:
             domain: Data or membership.
 
         Raises:
-            LocalError: A draft breaks a limit or a rule, or the scope needs a newer version; then
-                nothing was changed.
+            LocalError: A draft breaks a limit or a rule, the scope needs a newer version, or this
+                node may not write there; then nothing was changed.
         """
         self.newer.check(scope)
+        if domain == LogDomain.DATA:
+            self._people.check_writes(scope, self.key)
         batch = self._author(tx, self.own_log(scope, domain), drafts)
         self._storing.show(tx, batch, self._store(tx, batch))
         return batch

@@ -1,17 +1,20 @@
 """What ``status`` says while other things happen."""
 
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 import pytest
 import trio
 from trio.testing import MockClock
 
+from engram_sync.errors import DeniedError
 from engram_sync.node import Node
 from engram_sync.node._core import Core
-from engram_sync.trust import Revoke, leave_draft, revoke_draft
+from engram_sync.results import NewMemory
+from engram_sync.trust import MemberRole, Revoke, SetRole, leave_draft, revoke_draft, set_role_draft
 from engram_wire import LogDomain
 
-from .village import Village, agreement, all_synced, peer_of, until
+from .village import Village, agent_scope, agreement, all_synced, contents, peer_of, until
 
 
 async def test_status_can_be_asked_while_a_join_is_between_its_commit_and_its_effects(
@@ -63,6 +66,42 @@ async def test_a_peer_that_is_synced_has_a_last_success(
                     assert (peer.state == "synced") <= (peer.last_success_ms is not None)
             await trio.sleep(0.01)
         assert seen
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["left", "only reads"])
+async def test_who_may_not_write_any_more_is_told_that_it_cannot_write_and_keeps_what_it_has(
+    village: Village, autojump_clock: MockClock, own: bool
+) -> None:
+    async with village.pair() as (a, b):
+        e = await b.remember("before", key="k")
+        await all_synced(a, b)
+        core, key, scope = b._core, b._core.key.public, b._core.facts.agent_scope
+        reads = set_role_draft(SetRole(key, MemberRole.OBSERVER), "b")
+        draft, path = (leave_draft(key, "b"), core.path) if own else (reads, a._core.path)
+        await (b if own else a)._core.write(
+            lambda tx: path.write(tx, scope, [draft], LogDomain.MEMBERS)
+        )
+        await agreement(*([] if own else [a]), b)
+        held = (await agent_scope(b)).records
+        writes: list[Callable[[], Awaitable[object]]] = [
+            lambda: b.remember("after"),
+            lambda: b.remember_many([NewMemory("after")]),
+            lambda: b.update(e.id, content="after"),
+            lambda: b.forget(e.id),
+            lambda: b.forget(e.id, erase=True),
+        ]
+        for write in writes:
+            with pytest.raises(DeniedError, match="it has left") as refused:
+                await write()
+            assert refused.value.exit_code == 5
+            assert "invite" in refused.value.hint
+        assert (await agent_scope(b)).records == held
+        assert await contents(b) == ["before"]
+        assert (await b.remember("mine alone", scope="instance")).content == "mine alone"
+    async with village.open("b", online=False) as b:
+        with pytest.raises(DeniedError, match="it has left"):
+            await b.remember("after")
+        assert await contents(b) == ["before"]
 
 
 async def forgets(node: Node, label: str) -> bool:
