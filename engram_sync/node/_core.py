@@ -14,9 +14,9 @@ from engram_sync.errors import DegradedError, EngramError, LocalError
 from engram_sync.memory import FLUSH_ROWS, InstantMemories, Planner, flush_index
 from engram_sync.node._brought import are_due
 from engram_sync.node._counterparts import erase_counterparts
+from engram_sync.node._fork_problems import tell_forks
 from engram_sync.node._home import NodeKey
 from engram_sync.node._limits import (
-    FORKS_TOLD_MAX,
     INDEX_IDLE_S,
     INGEST_SLICE_S,
     PURGE_GAP_S,
@@ -28,8 +28,9 @@ from engram_sync.node._limits import (
 from engram_sync.node._machine import Machine
 from engram_sync.node._newer import uses
 from engram_sync.node._quotas import Quotas
+from engram_sync.node._shown import Shown, StillWaitsError
 from engram_sync.node._write_path import WritePath
-from engram_sync.observe import Log, printable
+from engram_sync.observe import Log
 from engram_sync.replication import ScopeView
 from engram_sync.results import Scope
 from engram_sync.store import Reader, Store, Transaction
@@ -153,6 +154,15 @@ class Core:
             self._unpurged.set()
         return result
 
+    async def write_shown(self, job: Callable[[Transaction, Shown], T], *, weight: int = 1) -> T:
+        """As ``write``, for a job that needs all that waits of some memories; others go between."""
+        shown = Shown(self.path)
+        while True:
+            try:
+                return await self.write(lambda tx: job(tx, shown), weight=weight)
+            except StillWaitsError as error:
+                await self.sweep(error.scope)
+
     def _tell_waiting(self) -> None:
         self.problems.pop("waiting", None)
         if self.path.ledger.waits:
@@ -177,7 +187,7 @@ class Core:
         self.path.purge_due = self.path.erased_here = False
         try:
             while await self.read(are_due):
-                await self.write(partial(erase_counterparts, self.path, self.key.public))
+                await self.write_shown(partial(erase_counterparts, self.path, self.key.public))
             await self.store.purge()
         except LocalError as error:
             self.problems["purge"] = f"erased values are still in the files: {error.message}"
@@ -206,7 +216,7 @@ class Core:
         if view.state_digest is None:
             self._lagging.set()
         self._tell_needs(view)
-        self._tell_forks(view.scope)
+        tell_forks(self.path, view.scope, self.problems, told=self._told_forks)
         self._unindexed.set()
         for listener in tuple(self.listeners):
             listener(before, view)
@@ -219,32 +229,6 @@ class Core:
             self.problems[problem] = (
                 f"scope {view.scope.hex()[:16]} {uses(view.needs)}: it is neither shared nor"
                 " written to until this machine is upgraded"
-            )
-
-    def _tell_forks(self, scope: bytes) -> None:
-        """Call a fork a problem while it is news; ``status`` lists it for ever.
-
-        Nobody can undo it and nothing of it is lost, so whoever opens the node again has seen it.
-        """
-        forks = self.path.forks.get(scope, ())
-        room = FORKS_TOLD_MAX - sum(name.startswith("fork ") for name in self.problems)
-        for fork in forks:
-            problem = f"fork {fork.root.hex()} {fork.base}"
-            if (fork.root, fork.base, len(fork.branches)) in self._told_forks:
-                continue
-            if problem not in self.problems:
-                room -= 1
-            if room >= 0 or problem in self.problems:
-                name = printable(self.path.label(scope, fork.author)) or fork.author.hex()[:16]
-                self.problems[problem] = (
-                    f"log {fork.root.hex()[:16]} of {name} goes on in {len(fork.branches)} ways"
-                    f" after record {fork.base}: its home was copied or rolled back, or somebody"
-                    " lies; all of it is kept"
-                )
-        if room < 0:
-            self.problems[f"forks {scope.hex()}"] = (
-                f"logs of scope {scope.hex()[:16]} go on in several ways at {len(forks)} places:"
-                " somebody lies"
             )
 
     # -- waiting for change ------------------------------------------------------------------
@@ -344,16 +328,21 @@ class Core:
         Whoever opens a node to ask one question must not be told less than is stored.
         """
         while self._left_over:
-            scope = min(self._left_over)
-            if await self.write(partial(self._advance, scope), weight=SWEEP_WEIGHT):
-                self._left_over.pop(scope, None)
+            scope, until = min(self._left_over.items())
+            await self.catch_up(scope, until)
+            self._left_over.pop(scope, None)
 
-    def _advance(self, scope: bytes, tx: Transaction) -> bool:
+    async def catch_up(self, scope: bytes, until: int | None = None) -> None:
+        """Materialise what has arrived of a scope by now, or by some arrival, in many jobs."""
+        until = self.scopes[scope].arrival if until is None else until
+        while await self.write(partial(self._advance, scope, until), weight=self._sweep_weight):
+            pass
+
+    def _advance(self, scope: bytes, until: int, tx: Transaction) -> bool:
         row = tx.scope(self.path.ledger.scope_number(scope))
-        if row is None or row.materialised >= self._left_over.get(scope, 0):
-            return True
-        self.path.sweep(tx, scope, limit=SWEEP_WEIGHT)
-        return False
+        if waits := row is not None and row.materialised < until:
+            self._sweep_slice(scope, tx)
+        return waits
 
     async def index_forever(self) -> None:
         """Flush deferred index entries once writing pauses."""

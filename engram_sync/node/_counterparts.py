@@ -7,6 +7,7 @@ from engram_sync.errors import LocalError
 from engram_sync.memory import engram_text, find_exact, forget, observe
 from engram_sync.node._brought import counterparts, take_due
 from engram_sync.node._erasing import erasing
+from engram_sync.node._shown import Shown
 from engram_sync.node._write_path import WritePath
 from engram_sync.store import Transaction
 
@@ -15,11 +16,12 @@ ERASED_AT_ONCE = 64
 REASON = "it was erased in another agent"
 
 
-def erase_counterparts(path: WritePath, key: bytes, tx: Transaction) -> None:
+def erase_counterparts(path: WritePath, key: bytes, tx: Transaction, shown: Shown) -> None:
     """Erase the first counterparts that are due; one that may not be is reported and stays."""
     for erased in take_due(tx, ERASED_AT_ONCE):
         for scope, engram in counterparts(tx, erased):
             try:
+                shown.require(tx, scope, engram)
                 _erase(path, key, tx, scope, engram)
             except LocalError as error:
                 path.reports[f"counterpart {engram.hex()}"] = (
@@ -29,8 +31,6 @@ def erase_counterparts(path: WritePath, key: bytes, tx: Transaction) -> None:
 
 
 def _erase(path: WritePath, key: bytes, tx: Transaction, scope: bytes, engram: bytes) -> None:
-    if not path.show_waiting(tx, scope, engram):
-        path.catch_up(tx, scope)
     row = tx.scope(path.ledger.scope_number(scope))
     assert row is not None, "the ledger knows only scopes that are stored"
     held, state = tx.engram(row.n, engram), find_exact(tx, path.authors, row, engram)

@@ -219,17 +219,13 @@ async def bring(core: Core) -> int:
     """
     brought = 0
     for scope in (await core.read(earlier)).scopes:
-        await core.write(partial(_catch_up, core, scope.id))
+        await core.catch_up(scope.id)
         after: EngramRow | None = None
         while page := await core.read(partial(_page, scope.n, after)):
             brought += await core.write(partial(_recreate, core, scope, page), weight=len(page))
             after = page[-1]
         await core.write(partial(_mark_brought, scope.id))
     return brought
-
-
-def _catch_up(core: Core, scope: bytes, tx: Transaction) -> None:
-    core.path.catch_up(tx, scope)
 
 
 def _page(scope: int, after: EngramRow | None, reader: Reader) -> list[EngramRow]:

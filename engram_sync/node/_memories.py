@@ -37,6 +37,7 @@ from engram_sync.memory import (
 from engram_sync.node._brought import earlier_id
 from engram_sync.node._core import Core
 from engram_sync.node._erasing import erasing
+from engram_sync.node._shown import Shown
 from engram_sync.results import (
     Conflict,
     Engram,
@@ -84,11 +85,11 @@ class Memories:
             return self._remember_instant(memory)
         scope = self._scope_of(memory)
 
-        def job(tx: Transaction) -> Engram:
-            engram = self._create(tx, self._row(tx, scope), [memory])[0]
+        def job(tx: Transaction, shown: Shown) -> Engram:
+            engram = self._create(tx, shown, self._row(tx, scope), [memory])[0]
             return self._shown(tx, scope, engram)
 
-        return await self._core.write(job)
+        return await self._core.write_shown(job)
 
     async def remember_many(self, memories: Sequence[NewMemory]) -> list[str]:
         """Write many memories in few commits; returns their ids in order.
@@ -101,23 +102,23 @@ class Memories:
             batch = memories[start : start + BATCH_RECORDS]
             if any(memory.type == MemoryType.INSTANT for memory in batch):
                 raise UsageError("instant memories are remembered one by one")
-            ids += await self._core.write(partial(self._many, batch), weight=len(batch))
+            ids += await self._core.write_shown(partial(self._many, batch), weight=len(batch))
         return ids
 
-    def _many(self, batch: Sequence[NewMemory], tx: Transaction) -> list[str]:
+    def _many(self, batch: Sequence[NewMemory], tx: Transaction, shown: Shown) -> list[str]:
         by_scope: dict[bytes, list[int]] = {}
         for index, memory in enumerate(batch):
             by_scope.setdefault(self._scope_of(memory), []).append(index)
         ids = [b""] * len(batch)
         for scope, indexes in by_scope.items():
             row = self._row(tx, scope)
-            created = self._create(tx, row, [batch[i] for i in indexes])
+            created = self._create(tx, shown, row, [batch[i] for i in indexes])
             for index, engram in zip(indexes, created, strict=True):
                 ids[index] = engram
         return [engram_text(engram) for engram in ids]
 
     def _create(
-        self, tx: Transaction, scope: ScopeRow, memories: Sequence[NewMemory]
+        self, tx: Transaction, shown: Shown, scope: ScopeRow, memories: Sequence[NewMemory]
     ) -> list[bytes]:
         core = self._core
         now_ms = core.machine.clock.now_ms()
@@ -125,7 +126,7 @@ class Memories:
         first: dict[bytes, NewMemory] = {}
         ids: list[bytes] = []
         for memory in memories:
-            engram = self._id_for(tx, scope, memory, now_ms)
+            engram = self._id_for(tx, shown, scope, memory, now_ms)
             ids.append(engram)
             if memory.key is not None:
                 held = find_exact(tx, core.path.authors, scope, engram)
@@ -141,7 +142,9 @@ class Memories:
             core.path.write(tx, scope.id, [*chain.from_iterable(drafts.values())])
         return ids
 
-    def _id_for(self, tx: Transaction, scope: ScopeRow, memory: NewMemory, now_ms: int) -> bytes:
+    def _id_for(
+        self, tx: Transaction, shown: Shown, scope: ScopeRow, memory: NewMemory, now_ms: int
+    ) -> bytes:
         if memory.key is None:
             return uuid7(now_ms, self._core.machine.entropy(ID_ENTROPY_BYTES))
         check_source_key(memory.key)
@@ -149,8 +152,8 @@ class Memories:
         engram = keyed_id(scope.secret, scope.id, "remember", memory.key.encode())
         for one in (earlier, engram):
             # The memory of that key may have arrived and wait to be materialised.
-            if one is not None and not self._core.path.show_waiting(tx, scope.id, one):
-                self._core.path.catch_up(tx, scope.id)
+            if one is not None:
+                shown.require(tx, scope.id, one)
         return earlier if earlier is not None and tx.engram(scope.n, earlier) else engram
 
     async def update(self, ref: Ref, changes: Changes, if_version: str | None) -> Engram:
@@ -212,17 +215,11 @@ class Memories:
         drafts_of: Callable[[Transaction, Observed, bytes], list[Draft]],
     ) -> Engram:
         core = self._core
-        until: int | None = None
 
-        def job(tx: Transaction) -> Engram | bytes:
-            nonlocal until
+        def job(tx: Transaction, shown: Shown) -> Engram:
             row, scope = find_row(tx, _text(ref))
-            if until is None:
-                until = tx.last_arrival(scope.n)
             # What had arrived and waits to be materialised belongs to the current state too.
-            shown = core.path.show_waiting(tx, scope.id, row.engram)
-            if not shown and scope.materialised < until:
-                return scope.id
+            shown.require(tx, scope.id, row.engram)
             state = self._now(tx, scope.id, row.engram)
             seen = observe(tx, core.path.authors, state, _version_of(ref, if_version))
             own = core.path.own_log(state.scope.id).id
@@ -232,9 +229,7 @@ class Memories:
             return self._shown(tx, scope.id, row.engram)
 
         await core.settle()
-        while isinstance(done := await core.write(job), bytes):
-            await core.sweep(done)
-        return done
+        return await core.write_shown(job)
 
     # -- reading -----------------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 """What is durable is found, also by whoever opens the node before its documents are built."""
 
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 import pytest
@@ -8,14 +9,19 @@ import trio
 from engram_sync import Node
 from engram_sync.errors import PreconditionError
 from engram_sync.node._core import Core
+from engram_sync.node._joining import bring, make_current
 from engram_sync.node._limits import SWEEP_WEIGHT_MIN
 from engram_sync.replication import ScopeView
-from engram_sync.results import NewMemory
+from engram_sync.results import Engram, NewMemory, Scope
 from engram_sync.store import Reader
+from engram_wire import Rejection
 
-from .village import Village, agent_scope, agreement, until
+from .test_scopes import founded
+from .test_voids import own_log
+from .village import Village, agent_scope, agreement, contents, until
 
 COUNT = 3000
+CHANGES = 300
 MEMBERSHIP_RECORDS = 2
 
 
@@ -107,20 +113,55 @@ async def test_a_change_does_not_wait_for_what_waits_of_other_memories(
         assert await _waiting(b) >= waiting
 
 
-async def test_a_change_of_a_memory_of_which_much_waits_is_made_in_many_small_jobs(
-    village: Village, autojump_clock: object, monkeypatch: pytest.MonkeyPatch
+Act = Callable[[Node, Engram], Awaitable[object]]
+KEYED = NewMemory("shared", key="k")
+
+
+async def update(node: Node, shared: Engram) -> None:
+    await node.update(shared.id, title="title")
+
+
+async def remember(node: Node, _: Engram) -> None:
+    await node.remember("shared", key="k")
+
+
+async def remember_many(node: Node, _: Engram) -> None:
+    await node.remember_many([KEYED])
+
+
+async def bring_over(node: Node, _: Engram) -> None:
+    """As ``join --bring`` does once it is a member of another agent."""
+    scope = await founded(node, Scope.AGENT)
+    await node._core.write(lambda tx: make_current(tx, scope))
+    assert await bring(node._core) == 1
+    assert f"changed {CHANGES - 1}" in await contents(node)
+
+
+async def refuse_last(node: Node, _: Engram) -> None:
+    """As when a peer refuses the newest record of this node."""
+    core = node._core
+    log, seq = own_log(node)
+    rejection = Rejection(log=log, seq=seq, code=7)
+    refused_by = node._sharing._refused_by
+    await refused_by._give_way(b"p" * 32, core.facts.agent_scope, rejection)
+    assert own_log(node)[0] != log
+
+
+@pytest.mark.parametrize("act", [update, remember, remember_many, bring_over, refuse_last])
+async def test_whoever_needs_what_waits_of_a_memory_waits_in_many_small_jobs(
+    village: Village, autojump_clock: object, monkeypatch: pytest.MonkeyPatch, act: Act
 ) -> None:
     async with village.open("a") as a, village.open("b") as b:
         await b.join(await a.invite())
-        shared = await b.remember("shared")
+        shared = await b.remember("shared", key="k")
         await agreement(a, b)
     monkeypatch.setattr(Core, "_sweep_forever", _never)
     async with village.open("a", online=False) as a:
-        for number in range(300):
+        for number in range(CHANGES):
             await a.update(shared.id, content=f"changed {number}")
     async with village.open("a", peers=["b"]) as a, village.open("b") as b:
         await until(partial(_holds_all_of, b, a))
-        assert await _waiting(b) >= 300
+        assert await _waiting(b) >= CHANGES
         b._core._sweep_weight = SWEEP_WEIGHT_MIN
         jobs = 0
 
@@ -129,6 +170,6 @@ async def test_a_change_of_a_memory_of_which_much_waits_is_made_in_many_small_jo
             jobs += 1
 
         b._core.listeners.append(count)
-        changed = await b.update(shared.id, title="title")
-        assert (changed.title, changed.content) == ("title", "changed 299")
+        await act(b, shared)
+        assert (await b.get(shared.id)).content == f"changed {CHANGES - 1}"
         assert jobs > 3
