@@ -251,7 +251,8 @@ class Answering:
         """Say of a log that nothing more of it is taken here; of many, that they are many."""
         if why.code == CloseCode.NOT_FOUND:
             return  # It waits for one of these.
-        held = self._core.path.ledger.log_by_id(arrival.scope, why.log)
+        # Of a sealed log the ledger may know nothing without the store.
+        held = self._scopes[arrival.scope].by_log().get(why.log)
         if held is not None and held.seq >= why.seq:
             return  # Another connection brought it again, in a later job whose end came first.
         if why.log in self._refused:

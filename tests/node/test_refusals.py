@@ -290,6 +290,27 @@ async def test_an_author_hears_of_a_refusal_of_a_log_that_it_does_not_continue_a
             await until(lambda: lists(c, "after"))
 
 
+async def test_what_follows_a_refused_record_arrives_where_sealed_logs_are_not_in_memory(
+    village: Village, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with village.open("a") as a:
+        home = village.home("b")
+        assert isinstance(home, MemoryPremises)
+        for opening in range(3):
+            async with village.open("b", peers=["a"]) as b:
+                if not opening:
+                    await b.join(await a.invite())
+                await b.remember(f"in log {opening}")
+                await agreement(a, b)
+            home.witness.clear()
+        async with village.open("b", peers=["a"], online=False) as b:
+            spoil(b, own_log(a)[0], monkeypatch)
+            await a.remember("new", title="refused")
+            await b.go_online()
+            await a.remember("after")
+            await until(lambda: lists(b, "after"))
+
+
 async def test_a_member_that_refuses_everything_is_heard_some_times_an_hour(
     village: Village, autojump_clock: MockClock
 ) -> None:
