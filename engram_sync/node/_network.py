@@ -333,7 +333,7 @@ class Network:
             connection.close(CloseCode.DUPLICATE, "connected already")
         else:
             if rival is not None:
-                self.memory[peer].replaced.add(trio.current_time())
+                self.memory[peer].replace(rival, way, dialled=dialled, now=trio.current_time())
                 rival.close(CloseCode.DUPLICATE, "a newer connection replaces this one")
             self.connections[peer] = connection
             self._remember_way(connection)

@@ -73,6 +73,17 @@ class Streak:
         return self.count >= least and now < self.at + TAKEN_TOLD_S
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a link came about."""
+
+    via: str
+    """``inbound``, or who told the address that was dialled."""
+    address: str
+    since: float
+    """When dialling began, or the link was accepted."""
+
+
 @dataclass(slots=True)
 class PeerMemory:
     """What is remembered of a peer between connections."""
@@ -110,6 +121,15 @@ class PeerMemory:
         agreed = not exchange.shared() or exchange.synced_scopes
         return End.ORDERLY if agreed else End.FAILED
 
+    def replace(self, rival: Connection, newcomer: Way, *, dialled: bool, now: float) -> None:
+        """A newer connection to the peer takes the place of one.
+
+        Not by a copy of it, where both sides dialled at a time: so they do when one of them has
+        ended a connection to begin anew.
+        """
+        if rival.initiator == dialled or newcomer.since > rival.since + CROSSING_S:
+            self.replaced.add(now)
+
     def by_a_copy(self, now: float) -> bool:
         """Whether a copy of this node is connected to the peer in turn with this node.
 
@@ -134,17 +154,6 @@ class Opened:
         """It is there."""
         self.connection = connection
         self.event.set()
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """How a link came about."""
-
-    via: str
-    """``inbound``, or who told the address that was dialled."""
-    address: str
-    since: float
-    """When dialling began, or the link was accepted."""
 
 
 def stays(rival: Connection, newcomer: Way, *, dialled: bool, own_key: bytes) -> bool:
