@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import trio
 
@@ -13,9 +14,11 @@ from engram_simulations._faults import Faults
 from engram_simulations._host import Host
 from engram_simulations._releases import OPTIONAL
 from engram_simulations._world import World
+from engram_sync.errors import EngramError
 from engram_sync.log import Draft
 from engram_sync.log._check import RunCheck
 from engram_sync.node import Node
+from engram_sync.store import Transaction
 from engram_wire import InvalidRecordError, Record, cbor
 
 RATE = 0.2
@@ -146,15 +149,9 @@ class Refusing:
         return batch.log.id, batch.seq, host.name
 
     async def _arrive(self, written: Sequence[tuple[bytes, int, str]]) -> None:
-        node = await self._host.opened()
-        ledger, scope = node._core.path.ledger, node._core.facts.agent_scope  # noqa: SLF001
         missing = list(written)
         with trio.move_on_after(self.world.plan.converge_s):
-            while missing := [
-                (name, seq, writer)
-                for name, seq, writer in missing
-                if (log := ledger.log_by_id(scope, name)) is None or log.seq < seq
-            ]:
+            while missing := await self._missing(missing):
                 await trio.sleep(LOOK_S)
                 await self.world.step_done()
         for _, seq, writer in missing:
@@ -163,6 +160,19 @@ class Refusing:
                 f" {self._host.name}"
             )
         self.world.trace.sometimes("records that arrived where another one is refused")
+
+    async def _missing(self, written: list[tuple[bytes, int, str]]) -> list[tuple[bytes, int, str]]:
+        core = (await self._host.opened())._core  # noqa: SLF001 - as above
+
+        def held(_: Transaction, name: bytes) -> int:
+            log = core.path.ledger.log_by_id(core.facts.agent_scope, name)
+            return 0 if log is None else log.seq
+
+        try:
+            ends = [await core.write(partial(held, name=name)) for name, _, _ in written]
+        except EngramError:
+            return written  # It is being restarted.
+        return [item for item, end in zip(written, ends, strict=True) if end < item[1]]
 
     async def _upgrade(self, nursery: trio.Nursery) -> None:
         host = self._host
