@@ -30,11 +30,11 @@ from ._batches import AuthoredBatch, Draft, Run
 from ._check import RunCheck
 from ._commit import commit, set_live
 from ._limits import JOIN_SALT, NO_ENGRAM
-from ._lineage import Reach, cover
+from ._lineage import Reach, cover, extended
 from ._logs import LogState
 from ._references import written
 from ._registry import Advance, Registry
-from ._resolve import follow, head_at
+from ._resolve import follow, head_at, place_of_untrusted
 from ._views import History, Rules
 
 _JOIN = Draft(RecordKind.JOIN, NO_ENGRAM)
@@ -118,6 +118,7 @@ def author(
     named = sorted({*heads, *_ratified(registry, log.scope, drafts)})
     rows = _Rows(log.seq, now_ms, dict(clocks))
     forked = registry.scope(log.scope).branches > 0
+    seen = _seen(registry, log, past.seen, named, history) if forked else past.seen
     rest = list(zip(drafts, salts, strict=True))
     if len(named) > DEPS_MAX and drafts[0].kind == RecordKind.SEAL and not forked:
         # First of all: a log continues what its first record seals.
@@ -130,7 +131,7 @@ def author(
         stated = AUTH_UNCHANGED
     deps = encode_ids(last)
     for draft, salt in rest:
-        told = written(registry, log, draft, history) if forked else draft
+        told = written(registry, log, draft, history, seen) if forked else draft
         rows.add(told, salt, deps, stated)
         deps, stated = NO_IDS, AUTH_UNCHANGED
     return _sign(registry, rules, log, rows.records, secret_key=secret_key, history=history)
@@ -176,6 +177,18 @@ def _heads(registry: Registry, rules: Rules, log: LogState, history: History) ->
         reach = Reach(seen, registry.by_number)
         tips = [other for other in wanted if reach.in_log(other) < other.seq]
     return sorted(head_at(tip, tip.stands(tip.seq), history) for tip in tips)
+
+
+def _seen(
+    registry: Registry,
+    log: LogState,
+    before: Mapping[int, int],
+    heads: Sequence[bytes],
+    history: History,
+) -> Mapping[int, int]:
+    """How far the next record of ``log`` has seen others, when it names these heads."""
+    places = (place_of_untrusted(registry, history, log, log.seq + 1, head) for head in heads)
+    return extended(before, [place.position(history) for place in places], registry.by_number)
 
 
 def _ratified(registry: Registry, scope: bytes, drafts: Sequence[Draft]) -> Iterator[bytes]:

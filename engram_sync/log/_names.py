@@ -26,7 +26,7 @@ class Named:
     Args:
         registry: All logs.
         own: The record's log.
-        seen: How far its declared past reaches in other logs; None means all that is held.
+        seen: How far its declared past reaches in other logs.
         puts: The puts of the record's engram, asked for only where a clock has to be counted.
     """
 
@@ -34,7 +34,7 @@ class Named:
         self,
         registry: Registry,
         own: LogState,
-        seen: Mapping[int, int] | None,
+        seen: Mapping[int, int],
         puts: Callable[[], PutIndex],
     ) -> None:
         self._registry = registry
@@ -48,7 +48,7 @@ class Named:
             path = own.path()
             self._path = {log.id for log in path}
             self._next = {log.parent.id: log for log in path if log.parent is not None}
-        self._past = None if seen is None else Reach(seen, registry.by_number)
+        self._past = Reach(seen, registry.by_number)
         self._load = puts
         self._puts: PutIndex | None = None
 
@@ -110,7 +110,7 @@ class Named:
 
     def seen(self, log: LogState) -> int:
         """How far the record's past reaches in ``log``, which is not on its path."""
-        return log.seq if self._past is None else self._past.in_log(log)
+        return self._past.in_log(log)
 
     def ends(self, log: LogState) -> int:
         """The last position of ``log`` in the record's past; 0 when its branches are there too."""

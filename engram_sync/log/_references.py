@@ -1,5 +1,6 @@
 """Writing references: from what logs are called here to what every reader understands."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from engram_wire import Edit, Insert, RecordKind, Reference, Span, Superseded
@@ -20,6 +21,7 @@ def written(
     log: LogState,
     draft: Draft,
     history: History,
+    seen: Mapping[int, int],
 ) -> Draft:
     """``draft`` for the next record of ``log``, in a scope where some log is forked.
 
@@ -28,6 +30,7 @@ def written(
         log: The log that the record goes to; not a forked one.
         draft: The change.
         history: What is stored.
+        seen: How far the record will have seen each log: what it does not name counts for nothing.
     """
     if not draft.superseded and draft.edit is None:
         return draft
@@ -35,7 +38,7 @@ def written(
     def puts() -> PutIndex:
         return PutIndex(history, draft.engram)
 
-    named = Named(registry, log, None, puts)
+    named = Named(registry, log, seen, puts)
     if draft.edit is not None:
         return replace(draft, edit=_edit(draft.edit, named))
     if draft.kind in _OF_RECORDS:

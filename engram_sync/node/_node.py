@@ -27,6 +27,7 @@ from engram_sync.node._reporting import identity, peers, status
 from engram_sync.node._sharing import Sharing
 from engram_sync.node._single_error import single_error
 from engram_sync.node._syncing import Sync
+from engram_sync.node._void_elsewhere import ratify_forever
 from engram_sync.results import (
     Compaction,
     Doctor,
@@ -116,6 +117,7 @@ class Node(MemoryCalls):
                 nursery.start_soon(core.materialise_forever)
                 nursery.start_soon(core.index_forever)
                 nursery.start_soon(watch_store, core)
+                nursery.start_soon(ratify_forever, core)
                 sharing = Sharing(core, nursery)
                 await sharing.recall_peers()
                 node = cls(core, sharing, running=running, strategies=strategies)

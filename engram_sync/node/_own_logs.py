@@ -1,7 +1,8 @@
 """The logs that this node writes: which it may continue, and what a new incarnation begins with."""
 
 from engram_sync.host import Entropy
-from engram_sync.log import NO_ENGRAM, Draft, Ledger, LogState
+from engram_sync.log import NO_ENGRAM, Draft, IngestBatch, Ledger, LogState
+from engram_sync.store import Transaction
 from engram_wire import DEPS_MAX, LogDomain, RecordKind, Superseded
 
 INCARNATION_BYTES = 16
@@ -10,6 +11,11 @@ SEALS_PER_RECORD = 1_000
 
 Place = tuple[bytes, int]
 """A scope and a domain: this node continues at most one log in each."""
+
+
+def void_elsewhere_key(scope: bytes) -> str:
+    """The meta key of a scope in which own records may be void that nobody has ratified."""
+    return f"void elsewhere {scope.hex()}"
 
 
 class OwnLogs:
@@ -23,9 +29,12 @@ class OwnLogs:
 
     def __init__(self, ledger: Ledger, key: bytes, entropy: Entropy) -> None:
         self._ledger = ledger
-        self._key = key
+        self.key = key
+        """This node's public key."""
         self._entropy = entropy
         self._live: dict[Place, LogState] = {}
+        self.void_elsewhere: set[bytes] = set()
+        """Scopes in which another copy of this node has voided what this one wrote, or received."""
 
     def live(self) -> list[LogState]:
         """Every log that is continued."""
@@ -58,7 +67,7 @@ class OwnLogs:
         log = self._live.get((scope, domain))
         if log is None:
             incarnation = self._entropy(INCARNATION_BYTES)
-            log = self._ledger.open_log(scope, domain, self._key, incarnation)
+            log = self._ledger.open_log(scope, domain, self.key, incarnation)
             self._live[scope, domain] = log
         return log
 
@@ -70,12 +79,26 @@ class OwnLogs:
     def aside(self, scope: bytes) -> LogState:
         """A data log that is not continued, for records on which nobody is to depend."""
         incarnation = self._entropy(INCARNATION_BYTES)
-        return self._ledger.open_log(scope, LogDomain.DATA, self._key, incarnation)
+        return self._ledger.open_log(scope, LogDomain.DATA, self.key, incarnation)
 
     def may_void(self, log: LogState) -> bool:
         """Whether a log is one of this node's own data logs that did not fork."""
-        own = log.author == self._key and log.domain == LogDomain.DATA
+        own = log.author == self.key and log.domain == LogDomain.DATA
         return own and not log.children and log.parent is None
+
+    def note_void(self, tx: Transaction, batch: IngestBatch) -> None:
+        """Remember where received records say that own ones are void, or are void themselves."""
+        log, records = batch.log, batch.records
+        end = records[-1].seq if records else 0
+        if log.author == self.key and (batch.void or log.stands(end) < end):
+            self.void_elsewhere.add(log.scope)
+            tx.put_meta(void_elsewhere_key(log.scope), b"1")
+
+    def with_void_ends(self, scope: bytes) -> list[LogState]:
+        """The data logs of this node's key of which something is void, branches too."""
+        logs = self._ledger.logs(scope)
+        own = [log for log in logs if log.author == self.key and log.domain == LogDomain.DATA]
+        return [log for log in own if log.stands(log.seq) < log.seq]
 
     def seals(self, scope: bytes) -> list[Draft]:
         """What a new incarnation says first: that the data logs before it go no further.
@@ -107,5 +130,5 @@ class OwnLogs:
         return [
             log
             for log in self._ledger.logs(scope)
-            if log.author == self._key and log.domain == LogDomain.DATA and not log.children
+            if log.author == self.key and log.domain == LogDomain.DATA and not log.children
         ]

@@ -73,7 +73,7 @@ def set_aside(
     path.catch_up(tx, scope)
     history = StoredHistory(tx, path.ledger)
     last, head = path.ledger.standing_head(log, rejection.seq, history)
-    ends, ratifies = _said(path, tx, log, last, history)
+    ends, ratifies = said(path, tx, log, last, history)
     apart = ratifies.pop(rejection.seq, [])
     own, aside = path.own.begin(scope, LogDomain.DATA), path.own.aside(scope)
     ends |= {log.id: (last, head), aside.id: (0, b"")}
@@ -84,6 +84,10 @@ def set_aside(
     path.own.end(own)
     if rest := [draft for drafts in ratifies.values() for draft in drafts]:
         path.write(tx, scope, rest)
+    else:
+        # It names what is void all the same: what was refused can still be changed.
+        seal = Draft(RecordKind.SEAL, NO_ENGRAM, (), (Superseded(0, own.id, own.seq),))
+        path.write_alone(tx, path.own_log(scope), [seal], sorted((own.head, log.head)))
     if apart:
         aside = path.ledger.open_log(scope, LogDomain.DATA, path.key, aside.incarnation)
         path.write_alone(tx, aside, apart, (own.head,))
@@ -91,7 +95,7 @@ def set_aside(
     return True
 
 
-def _said(
+def said(
     path: WritePath, tx: Transaction, log: LogState, last: int, history: StoredHistory
 ) -> tuple[dict[bytes, tuple[int, bytes]], dict[int, list[Draft]]]:
     """What a log says after a position, as another one says it.

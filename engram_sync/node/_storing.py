@@ -7,6 +7,7 @@ from engram_sync.host import Clock
 from engram_sync.log import Batch, IngestBatch, Ledger, LogState, Split, Void
 from engram_sync.memory import Materialiser
 from engram_sync.node._brought import note_erased
+from engram_sync.node._own_logs import OwnLogs
 from engram_sync.store import Transaction
 from engram_wire import SEQ_MAX, Record, RecordKind
 
@@ -21,16 +22,16 @@ class Storing:
         ledger: All logs.
         materialiser: Makes anew what an erasure or a fork changes about engrams.
         clock: When things arrived.
-        key: This node's public key.
+        own: The logs of this node.
     """
 
     def __init__(
-        self, ledger: Ledger, materialiser: Materialiser, clock: Clock, key: bytes
+        self, ledger: Ledger, materialiser: Materialiser, clock: Clock, own: OwnLogs
     ) -> None:
         self._ledger = ledger
         self._materialiser = materialiser
         self._clock = clock
-        self._key = key
+        self._own = own
 
     def store(self, tx: Transaction, batch: Batch) -> list[int]:
         """Insert one batch; returns the arrivals of its runs."""
@@ -59,6 +60,8 @@ class Storing:
         )
         for number, seq in batch.sealed:
             tx.seal_log(number, seq)
+        if isinstance(batch, IngestBatch):
+            self._own.note_void(tx, batch)
         touched: set[bytes] = set()
         for void in batch.void:
             touched |= self._void(tx, scope, log, void)
@@ -152,7 +155,7 @@ class Storing:
         self._materialiser.refill(tx, scope, batch.erased)
         for record in batch.records:
             if record.shape[0] == RecordKind.ERASE:
-                tx.put_receipt(scope, batch.log.n, record.seq, self._key, now_ms)
+                tx.put_receipt(scope, batch.log.n, record.seq, self._own.key, now_ms)
                 note_erased(tx, record.engram)
 
 

@@ -79,8 +79,8 @@ class WritePath:
         self.watchers: list[set[bytes]] = []
         """Sets that collect the ids of engrams that received records changed."""
         self.materialiser = Materialiser(self.authors)
-        self._storing = Storing(self.ledger, self.materialiser, clock, key.public)
         self.own = OwnLogs(self.ledger, key.public, entropy)
+        self._storing = Storing(self.ledger, self.materialiser, clock, self.own)
         self.cuts = CutLogs(self.ledger, self.charters, self.materialiser, self.own.end)
         self._proven = True
         """Whether this is certainly the only continuation of what the store held before."""

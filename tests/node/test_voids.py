@@ -91,6 +91,27 @@ async def test_what_is_written_before_and_after_a_refused_record_arrives(
         ]
 
 
+async def test_a_memory_of_which_the_first_record_is_refused_can_still_be_changed(
+    village: Village, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with village.pair() as (a, b):
+        await a.remember("before")
+        await agreement(a, b)
+        spoil(b, own_log(a)[0], monkeypatch)
+        e = await a.remember("new", title="refused")
+        await until(lambda: _told(a))
+        await a.update(e.id, content="changed", title="another")
+        await a.forget((await a.remember("after")).id)
+        await until(lambda: lists(b, "changed"))
+        assert (await a.get(e.id)).content == "changed"
+        await a.update(e.id, content="changed again")
+        await until(lambda: lists(b, "changed again"))
+
+
+async def _told(node: Node) -> bool:
+    return any("refuses record" in problem for problem in (await node.status()).problems)
+
+
 async def tagged(node: Node, ref: str, tag: str) -> bool:
     return tag in (await node.get(ref)).tags
 
@@ -359,3 +380,61 @@ async def test_what_voids_and_ratifies_can_be_refused_in_its_turn(
         for node in (a, b):
             assert shown(await node.get(e.id)) == wanted
             assert (await node.doctor()).checks[0].ok
+
+
+@pytest.mark.parametrize("learns", ["copy", "original"])
+@pytest.mark.parametrize("forks", [False, True])
+async def test_what_a_copy_writes_into_a_log_that_its_original_has_voided_is_not_lost(
+    village: Village, autojump_clock: MockClock, learns: str, forks: bool
+) -> None:
+    async with village.open("b") as b:
+        async with village.open("a", peers=["b"]) as a:
+            await a.join(await b.invite())
+            await a.remember("before")
+            e = await a.remember("text")
+            await agreement(a, b)
+        village.snapshot("copy", of="a")
+        async with village.open("a", peers=["b"]) as a:
+            log, seq = own_log(a)
+            if forks:
+                await a.remember("of the original")
+                seq += 1
+            assert await refuse(a, log, seq)
+            await agreement(a, b)
+        async with village.open("copy", online=False) as copy:
+            await copy.remember("of the copy")
+            await copy.update(e.id, content="changed", title="of the copy")
+            wanted = {"before", "changed", "of the copy", *(["of the original"] if forks else [])}
+        if learns == "original":
+            # Only b and the original are left, and b passes on what the copy wrote.
+            village.network.partition("copy", "b")
+            async with village.open("b2") as relay:
+                await relay.join(await b.invite())
+                await b.go_offline()
+                async with village.open("copy", peers=["b2"]):
+                    await until(lambda: _holds(relay, log, seq + 1))
+                    village.network.partition("copy", "b2")
+                await b.go_online()
+                async with village.open("a", peers=["b", "b2"]) as a:
+                    await until(lambda: _shows(a, wanted))
+                    await a.update(e.id, content="later")
+                    await until(lambda: _shows(relay, wanted - {"changed"} | {"later"}))
+            return
+        async with village.open("copy", peers=["b"]) as copy:
+            await agreement(copy, b)
+            await until(lambda: _shows(b, wanted))
+            await until(lambda: _shows(copy, wanted))
+            await b.update(e.id, content="later")
+            await agreement(copy, b)
+            assert (await b.doctor()).healthy
+            assert (await copy.get(e.id)).content == "later"
+
+
+async def _shows(node: Node, wanted: set[str]) -> bool:
+    return set(await contents(node)) == wanted
+
+
+async def _holds(node: Node, log: bytes, seq: int) -> bool:
+    scope = node._core.facts.agent_scope
+    logs = await node._core.write(lambda _: node._core.path.ledger.all_logs(scope))
+    return any(each.root == log and each.seq >= seq for each in logs)
