@@ -110,6 +110,9 @@ class PeerMemory:
         if exchange.accord() is Accord.SYNCED:
             # However short it was: both sides held the same when it ended.
             self.last_success_ms, self.failures, self.last_error = now_ms, 0, ""
+        if ended is not None and ended.code is CloseCode.BUSY:
+            # Both sides call now, perhaps at a time: that is no sign of a copy.
+            self.taken, self.replaced = Streak(), Streak()
         if ended is not None and ended.code is CloseCode.DUPLICATE:
             # It is not this node that has a newer one.
             self.taken.add(now)
