@@ -6,31 +6,26 @@ the end all three hold and show the same.
 """
 
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from itertools import combinations
 
 import pytest
-import trio
 from trio.testing import MockClock
 
 from engram_sync.errors import EngramError
 from engram_sync.node import Node, _refused_by
 from engram_sync.node._answering import Answering
 from engram_sync.node._arrivals import Arrival, Intake
-from engram_sync.node._limits import REFUSALS_HEARD_MAX, REFUSALS_PASS_ON_S
 from engram_sync.node._refused_logs import set_aside
 from engram_sync.node._write_path import WritePath
-from engram_sync.replication import Refused
 from engram_sync.results import Delete, Insert
 from engram_sync.store import Transaction
-from engram_wire import RefusalNotification, Rejection
+from engram_wire import Rejection
 
-from .tap import Tap
 from .test_voids import HOUR_S, lists, own_log, refuse, refuses, spoil
-from .village import MemoryPremises, Village, agreement, contents, until
+from .village import Village, agreement, contents, until
 
 STEPS = 20
 
@@ -243,116 +238,14 @@ async def test_an_author_hears_of_a_refusal_although_it_was_away_when_that_was_s
         await agreement(hub, a)
         await a.go_offline()
         await c.go_online()
-        await until(lambda: _refuses(hub, "refuses record"))
+        await until(lambda: says(hub, "refuses record"))
         await a.go_online()
         await a.remember("later")
         await until(lambda: lists(c, "later"))
         assert await contents(c) == ["after", "before", "later"]
 
 
-async def test_a_refusal_reaches_its_author_however_many_nodes_stand_between(
-    village: Village, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with line(village) as nodes:
-        a, *others, e = nodes
-        memory = await a.remember("before")
-        await agreement(*nodes)
-        spoil(e, own_log(a)[0], monkeypatch)
-        await a.update(memory.id, content="changed", title="refused")
-        await a.remember("after")
-        await until(lambda: lists(e, "after"))
-        await agreement(a, *others)
-        assert await contents(e) == ["after", "before"]
-        assert len(a._core.path.own.data_logs(a._core.facts.agent_scope)) == 4, "it gave way once"
-
-
-async def test_an_author_hears_of_a_refusal_of_a_log_that_it_does_not_continue_any_more(
-    village: Village, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It never sends that log again, so nothing of it is on its way to who knows of the refusal."""
-    async with village.open("hub") as hub, village.open("c", peers=["hub"]) as c:
-        async with village.open("a", peers=["hub"]) as a:
-            for node in (a, c):
-                await node.join(await hub.invite())
-            memory = await a.remember("before")
-            await agreement(hub, a, c)
-            await c.go_offline()
-            spoil(c, own_log(a)[0], monkeypatch)
-            await a.update(memory.id, title="refused")
-            await agreement(hub, a)
-        home = village.home("a")
-        assert isinstance(home, MemoryPremises)
-        home.witness.clear()
-        await c.go_online()
-        await until(lambda: _refuses(hub, "refuses record"))
-        async with village.open("a", peers=["hub"]) as a:
-            await a.remember("after")
-            await until(lambda: lists(c, "after"))
-
-
-async def test_what_follows_a_refused_record_arrives_where_sealed_logs_are_not_in_memory(
-    village: Village, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with village.open("a") as a:
-        home = village.home("b")
-        assert isinstance(home, MemoryPremises)
-        for opening in range(3):
-            async with village.open("b", peers=["a"]) as b:
-                if not opening:
-                    await b.join(await a.invite())
-                await b.remember(f"in log {opening}")
-                await agreement(a, b)
-            home.witness.clear()
-        async with village.open("b", peers=["a"], online=False) as b:
-            spoil(b, own_log(a)[0], monkeypatch)
-            await a.remember("new", title="refused")
-            await b.go_online()
-            await a.remember("after")
-            await until(lambda: lists(b, "after"))
-
-
-async def test_a_member_that_refuses_everything_is_heard_some_times_an_hour(
-    village: Village, autojump_clock: MockClock
-) -> None:
-    """Each refusal could go through all nodes, and each could name an earlier record."""
-    tap = Tap()
-    village.tap = tap
-    async with line(village) as nodes:
-        a, b, c, *_ = nodes
-        for number in range(REFUSALS_HEARD_MAX * 2):
-            await c.remember(f"memory {number}")
-        await agreement(*nodes)
-        log, seq = own_log(c)
-        connection = b._sharing.network.connections[a._core.key.public]
-        for at in range(seq, 0, -1):
-            effect = Refused(c._core.facts.agent_scope, (Rejection(log, at, 7),))
-            await b._sharing._refused_by.hear(connection, effect)
-            await trio.sleep(REFUSALS_PASS_ON_S)
-        told = [why for m in tap.messages("b", RefusalNotification) for why in m.refused]
-        assert 0 < len(told) <= REFUSALS_HEARD_MAX
-        assert not tap.messages("a", RefusalNotification), "nobody is told what it has said"
-        await agreement(*nodes)
-
-
-@asynccontextmanager
-async def line(village: Village) -> AsyncGenerator[list[Node]]:
-    """Five members of one agent, each of which knows its neighbours only."""
-    names = "abcde"
-    async with AsyncExitStack() as stack:
-        nodes: list[Node] = []
-        for before, name in zip(" " + names, names, strict=False):
-            node = await stack.enter_async_context(village.open(name, peers=before.split()))
-            if nodes:
-                await node.join(await nodes[0].invite())
-            nodes.append(node)
-        for one, other in combinations(names, 2):
-            if abs(ord(one) - ord(other)) > 1:
-                village.network.partition(one, other)
-        await agreement(*nodes)
-        yield nodes
-
-
-async def _refuses(node: Node, text: str) -> bool:
+async def says(node: Node, text: str) -> bool:
     return any(text in problem for problem in (await node.status()).problems)
 
 
@@ -367,8 +260,8 @@ async def test_a_refusal_soon_after_another_one_is_acted_on_when_the_hour_is_ove
         spoil(b, own_log(a)[0], monkeypatch)
         await a.update(e.id, title="refused")
         await a.remember("after")
-        await until(lambda: _refuses(a, "within the hour"))
+        await until(lambda: says(a, "within the hour"))
         assert await contents(b) == ["before"]
         village.clocks["a"].offset_ms += round(HOUR_S * 1000)
         await until(lambda: lists(b, "after"))
-        assert not await _refuses(a, "within the hour")
+        assert not await says(a, "within the hour")
