@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from engram_crdt import Dot, Element
-from engram_sync.store import EngramRow, Reader, Transaction
+from engram_sync.store import EngramRow, Reader, ScopeRow, Transaction
 
 from . import _fields as fields
 from ._authors import Authors
@@ -13,7 +13,7 @@ from ._shapes import Texts, plain_texts
 from ._state import load_state
 from ._values import distinct, plain, unique
 
-_DELETED = 2
+DELETED = 2
 
 
 def texts_of(elements: Iterable[Element], bodies: Mapping[Dot, str] | None = None) -> Texts:
@@ -55,16 +55,27 @@ def index_rows(
     scopes = {scope.n: scope for scope in tx.scopes()}
     wanted: list[tuple[int, str, str, str]] = []
     for row in rows:
-        if row.life >= _DELETED:
+        if row.life >= DELETED:
             tx.unindex(row.n)
             continue
-        texts = _texts_of_one(tx, row)
-        if texts is None:
-            state = load_state(tx, authors, scopes[row.scope], row, recent)
-            texts = texts_of(state.elements, state.texts)
-        title, content, tags = texts
+        title, content, tags = searched(tx, authors, scopes[row.scope], row, recent)
         wanted.append((row.n, title, content, tags))
     tx.index_many(wanted)
+
+
+def searched(
+    reader: Reader,
+    authors: Authors,
+    scope: ScopeRow,
+    row: EngramRow,
+    recent: Recent | None = None,
+) -> Texts:
+    """The texts by which an engram that is not deleted is found."""
+    texts = _texts_of_one(reader, row)
+    if texts is None:
+        state = load_state(reader, authors, scope, row, recent)
+        texts = texts_of(state.elements, state.texts)
+    return texts
 
 
 def _texts_of_one(reader: Reader, row: EngramRow) -> Texts | None:

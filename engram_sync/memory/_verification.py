@@ -18,6 +18,7 @@ from ._open_engram import OpenEngram, Shown
 from ._rebuild import standing_of
 from ._state import load_state
 from ._stored import Stored, streamed
+from ._texts import DELETED, searched
 from ._views import life_number
 
 
@@ -93,12 +94,18 @@ class _Replay:
             yield "clocks of its records"
         if self.reader.owed_by(row.n) != self._owed():
             yield "values that have not arrived"
+        if row.life < DELETED and not self._found_by_its_words():
+            yield "words by which it is found"
         if row.digest is not None:
             yield from self._wrong_elements()
             if not self._fits_parts(ends):
                 yield "records read"
             if self._wrong_texts():
                 yield "texts"
+
+    def _found_by_its_words(self) -> bool:
+        texts = searched(self.reader, self.authors, self.scope, self.row)
+        return self.reader.indexed_as(self.row.n, texts)
 
     def _row(self) -> EngramRow:
         made, elements = self.made, self.shown.elements

@@ -367,6 +367,13 @@ class Reader(Protocol):
         """About how many indexed engrams contain ``term``; never far below the truth."""
         ...
 
+    def indexed_as(self, n: int, texts: Sequence[str]) -> bool:
+        """Whether the index of words has these texts for engram ``n``, or it waits to be indexed.
+
+        As many words are counted as there are; of a long text some are looked for, not all.
+        """
+        ...
+
     def unindexed(self) -> int:
         """How many engrams wait to be indexed."""
         ...

@@ -11,6 +11,7 @@ from ._database import Row
 from ._limits import LOG_SEQ_BITS, LOG_SEQ_MASK
 from ._rows import EngramRow, LogRow, PeerRow, ReceiptRow, ScopeRow, Size
 from ._sql_elements import SqlElements
+from ._words import has_words
 
 _SCOPE = (
     "SELECT n, id, kind, secret, current, materialised, digest, live, deleted, records,"
@@ -186,6 +187,9 @@ class SqlReader(SqlElements):
             row = self._sql.one("SELECT doc FROM vocabulary WHERE term = ?", (token,))
             frequencies.append(0 if row is None else row[0])
         return min(frequencies, default=0)
+
+    def indexed_as(self, n: int, texts: Sequence[str]) -> bool:
+        return has_words(self._sql, n, texts)
 
     def unindexed(self) -> int:
         return self._sql.number("SELECT count(*) FROM unindexed")

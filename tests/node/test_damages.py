@@ -9,6 +9,7 @@ from trio.testing import MockClock
 from engram_sync.errors import PreconditionError
 from engram_sync.node import Node
 from engram_sync.node._refused_logs import set_aside
+from engram_sync.results import Insert
 from engram_sync.store import Reader, Transaction
 from engram_wire import Rejection
 
@@ -134,6 +135,21 @@ def repair(table: str, names: str, tx: Transaction) -> None:
 async def damaged(node: Node) -> list[str]:
     told = await node._core.store.integrity()
     return told or [check.detail for check in (await node.doctor()).checks if check.damaged]
+
+
+async def test_a_doctor_finds_an_index_of_words_that_is_of_other_texts(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.open("a", online=False) as a:
+        await a.remember("deploys go out on Tuesdays", title="Deploys", tags=["ops"])
+        text = await a.remember("one two three", collaborative=True)
+        await a.update(text.id, edits=[Insert(0, "zero ")])
+        assert await a.recall("zero tuesdays")
+        assert not await damaged(a)
+        ((n, _),) = await a._core.read(lambda reader: reader.search(["zero"], limit=9))
+        await a._core.store.submit(lambda tx: tx.index_many([(n, "", "zero one two four", "")]))
+        (told,) = await damaged(a)
+        assert f"{text.id} is not what its records say: words by which it is found" in told
 
 
 @pytest.mark.slow
