@@ -65,12 +65,13 @@ async def frames_of(node: Node, scope: bytes) -> list[list[Arrival]]:
 
     def logs(tx: Transaction) -> list[list[Arrival]]:
         (of,) = (row.n for row in tx.scopes() if row.id == scope)
-        return [_frames(tx, row, scope) for row in tx.logs() if row.scope == of and row.seq]
+        return [frames_of_log(tx, row, scope) for row in tx.logs() if row.scope == of and row.seq]
 
     return await node._core.store.submit(logs)
 
 
-def _frames(tx: Transaction, row: LogRow, scope: bytes) -> list[Arrival]:
+def frames_of_log(tx: Transaction, row: LogRow, scope: bytes) -> list[Arrival]:
+    """One log, one frame a run, in order."""
     announcement = Announcement(1, row.domain, row.author, row.incarnation, row.branch)
     found: list[Arrival] = []
     for run in tx.runs_of(row.n, 0, 10_000):
