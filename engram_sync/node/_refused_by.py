@@ -57,6 +57,8 @@ class RefusedByPeers:
         for rejection in effect.rejected:
             if rejection.code == CloseCode.NOT_FOUND:
                 continue  # A log that only builds on what is refused has nothing to say again.
+            if not effect.by_others and rejection.log in connection.refusals:
+                continue  # Whatever of that log was on its way is answered alike.
             author = None
             if not self._others.knows(scope, rejection) and self._may_ask(peer, effect.by_others):
                 author = await self._author(scope, rejection)

@@ -155,6 +155,28 @@ async def test_a_member_that_refuses_everything_is_heard_some_times_an_hour(
         await agreement(*nodes)
 
 
+async def test_what_was_on_its_way_when_a_log_was_refused_does_not_count_as_other_refusals(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (hub, a), village.open("c", peers=["a"]) as c:
+        await c.join(await hub.invite())
+        await hub.remember("of the hub")
+        await a.remember("of a")
+        await agreement(hub, a, c)
+        scope, by_peers = hub._core.facts.agent_scope, hub._sharing._refused_by
+        connection = hub._sharing.network.connections[c._core.key.public]
+        own = Refused(scope, (Rejection(own_log(hub)[0], 1, 7),))
+        for _ in range(REFUSALS_HEARD_MAX * 2):
+            await by_peers.hear(connection, own)
+        log = own_log(a)[0]
+        await by_peers.hear(connection, Refused(scope, (Rejection(log, 1, 7),)))
+
+        async def gave_way() -> bool:
+            return own_log(a)[0] != log
+
+        await until(gave_way)
+
+
 @asynccontextmanager
 async def line(village: Village) -> AsyncGenerator[list[Node]]:
     """Five members of one agent, each of which knows its neighbours only."""
