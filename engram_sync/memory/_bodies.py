@@ -13,7 +13,7 @@ from engram_sync.errors import PreconditionError, UsageError
 from engram_sync.log import Draft
 from engram_sync.results import Delete, Edit, Insert
 from engram_sync.store import Reader
-from engram_wire import INSERT_UNITS_MAX, RecordKind, Reference, Span
+from engram_wire import INSERT_UNITS_MAX, SUPERSEDED_MAX, RecordKind, Reference, Span
 from engram_wire import Edit as WireEdit
 from engram_wire import Insert as WireInsert
 from engram_wire.cbor import encode, is_list, is_tuple
@@ -21,7 +21,7 @@ from engram_wire.cbor import encode, is_list, is_tuple
 from ._authors import Authors
 from ._changes import change_of, units_of
 from ._fields import BODY, TEXT, content_value
-from ._limits import EDITS_MAX, PUTS_MAX, SUPERSEDED_MAX
+from ._limits import EDITS_MAX, PUTS_MAX
 from ._live_texts import recent_texts
 from ._observed import Observed, document_at
 from ._stored import streamed

@@ -4,10 +4,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 from engram_crdt import Dot, Element, superseded_by_put
 from engram_sync.log import Draft
-from engram_wire import RecordKind, Superseded
+from engram_wire import SUPERSEDED_MAX, RecordKind, Superseded
 
 from ._fields import Put, check_count
-from ._limits import SUPERSEDED_MAX
 
 
 class DraftParts:

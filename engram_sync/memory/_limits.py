@@ -17,7 +17,6 @@ COUNT_MAX = 1 << 53  # What a JavaScript number can count to.
 CLAIMED_COUNT_MAX = COUNT_MAX // 2  # So that whoever goes on from a claim has as far to go again.
 SOURCE_KEY_BYTES_MAX = 4096  # The longest path a file system gives us, with its section.
 PUTS_MAX = 64  # Puts of one record, fixed by the record format.
-SUPERSEDED_MAX = 4096  # Dots one record may supersede, fixed by the record format.
 PAYLOAD_BYTES_MAX = 512 << 10  # The wire refuses a larger payload.
 
 EDITS_MAX = 1024  # Edits of one text in one call; each costs a walk over the text.

@@ -3,11 +3,9 @@
 from engram_sync.host import Entropy
 from engram_sync.log import NO_ENGRAM, Draft, IngestBatch, Ledger, LogState
 from engram_sync.store import Transaction
-from engram_wire import DEPS_MAX, LogDomain, RecordKind, Superseded
+from engram_wire import DEPS_MAX, SUPERSEDED_MAX, LogDomain, RecordKind, Superseded
 
 INCARNATION_BYTES = 16
-SEALS_PER_RECORD = 1_000
-"""Logs that one seal names: far below what a record may name, and more than anybody has."""
 
 Place = tuple[bytes, int]
 """A scope and a domain: this node continues at most one log in each."""
@@ -118,9 +116,9 @@ class OwnLogs:
         # The newest ones first: the log continues what its first record seals, which depends on
         # each of them by name.
         first, rest = named[-DEPS_MAX:], named[:-DEPS_MAX]
-        starts = range(0, len(rest), SEALS_PER_RECORD)
+        starts = range(0, len(rest), SUPERSEDED_MAX)
         parts = [tuple(first)] if first else []
-        parts += [tuple(rest[start : start + SEALS_PER_RECORD]) for start in starts]
+        parts += [tuple(rest[start : start + SUPERSEDED_MAX]) for start in starts]
         return [Draft(RecordKind.SEAL, NO_ENGRAM, (), part) for part in parts]
 
     def data_logs(self, scope: bytes) -> list[LogState]:

@@ -7,12 +7,15 @@ refused: that it ratifies in a log of its own, on which nobody depends.  Nothing
 wherever all of this is taken nothing changes.
 """
 
+from collections.abc import Mapping
+
 from engram_sync.log import NO_ENGRAM, Draft, LogState
 from engram_sync.node._limits import VOID_GAP_MS
 from engram_sync.node._rules import StoredHistory
 from engram_sync.node._write_path import WritePath
 from engram_sync.store import Transaction
 from engram_wire import (
+    SUPERSEDED_MAX,
     LogDomain,
     Record,
     RecordKind,
@@ -76,10 +79,9 @@ def set_aside(
     ends, ratifies = said(path, tx, log, last, history)
     apart = ratifies.pop(rejection.seq, [])
     own, aside = path.own.begin(scope, LogDomain.DATA), path.own.aside(scope)
-    ends |= {log.id: (last, head), aside.id: (0, b"")}
-    names = tuple([Superseded(0, name, end) for name, (end, _) in ends.items()])
-    void = Draft(RecordKind.VOID, NO_ENGRAM, (), names)
-    path.write_alone(tx, own, [void], sorted({at for end, at in ends.values() if end}))
+    # The first record says what is new, whatever becomes of those that say the rest again.
+    ends = {log.id: (last, head), aside.id: (0, b""), **ends}
+    path.write_alone(tx, own, voids(ends), sorted({at for end, at in ends.values() if end}))
     # Whoever lacks what the others depend on has to be able to take this.
     path.own.end(own)
     if rest := [draft for drafts in ratifies.values() for draft in drafts]:
@@ -93,6 +95,17 @@ def set_aside(
         path.write_alone(tx, aside, apart, (own.head,))
     tx.put_meta(_META, max(now_ms, 0).to_bytes(8, "big"))
     return True
+
+
+def voids(ends: Mapping[bytes, tuple[int, bytes]]) -> list[Draft]:
+    """The records that void what follows a position, by log; in their order, and as many as it
+    takes.
+    """
+    names = [Superseded(0, name, end) for name, (end, _) in ends.items()]
+    return [
+        Draft(RecordKind.VOID, NO_ENGRAM, (), tuple(names[start : start + SUPERSEDED_MAX]))
+        for start in range(0, len(names), SUPERSEDED_MAX)
+    ]
 
 
 def said(

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from itertools import count
 
-from engram_wire import Edit, Insert, RecordKind, Reference, Superseded
+from engram_wire import SUPERSEDED_MAX, Edit, Insert, RecordKind, Reference, Superseded
 
 from ._cases import case
 from ._forge import HLC_LAST, Forged, new_engram
@@ -148,10 +148,10 @@ def values_that_fit_no_schema(member: Member, target: bytes, size: int) -> Itera
 def a_record_that_supersedes_as_much_as_it_may(
     member: Member, target: bytes, size: int
 ) -> Iterator[Forged]:
-    log = _many(member, target, 64, lambda n: ("s/tags", f"tag {n}"))
-    clock = 64 * 64
+    clock = SUPERSEDED_MAX
+    log = _many(member, target, clock // 64, lambda n: ("s/tags", f"tag {n}"))
     for _ in range(size):
-        seen = [Superseded(0, None, number) for number in range(clock - 4_096, clock)]
+        seen = [Superseded(0, None, number) for number in range(clock - SUPERSEDED_MAX, clock)]
         log.add(target, [("s/tags", f"tag {clock}")], superseded=seen)
         clock += 1
     yield log

@@ -12,7 +12,7 @@ from .village import Village, agreement
 
 @pytest.fixture(autouse=True)
 def small_records(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One record supersedes four values at most, instead of 4,096."""
+    """One record supersedes four values at most, instead of 512."""
     monkeypatch.setattr(_draft_parts, "SUPERSEDED_MAX", 4)
 
 

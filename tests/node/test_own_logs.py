@@ -5,17 +5,24 @@ from dataclasses import replace
 
 from trio.testing import MockClock
 
+from engram_sync.log import Draft, LogState
 from engram_sync.node import Node
+from engram_sync.node._refused_logs import set_aside, voids
 from engram_sync.node._write_path import Arrival, Intake
 from engram_sync.results import Insert
+from engram_sync.store import Transaction
 from engram_wire import (
+    DEPS_MAX,
     NO_IDS,
+    SUPERSEDED_MAX,
     Announcement,
     LogDomain,
     Record,
     RecordKind,
+    Rejection,
     Superseded,
     decode_frame_untrusted,
+    decode_superseded_untrusted,
     encode_frame,
     encode_payload,
     encode_superseded,
@@ -24,10 +31,12 @@ from engram_wire import (
     shape_of,
     sign_head,
 )
+from engram_wire.cbor import encode
 
 from .village import Village, agreement, contents, until
 
 DAY_MS = 86_400_000
+LOGS = 600
 
 
 def written_elsewhere(node: Node, kinds: Sequence[int]) -> tuple[Announcement, bytes]:
@@ -97,6 +106,75 @@ async def test_a_log_that_somebody_else_went_on_with_is_never_continued(
         await a.remember("after")
         await receive(a, replace(announcement, ref=0), frame)
         assert a._core.path.own_log(scope).id == fresh, "nothing new came"
+
+
+async def many_logs(node: Node, count: int) -> list[LogState]:
+    """Own logs of one record each, as so many crashes at once would leave them."""
+    core, scope = node._core, node._core.facts.agent_scope
+
+    def job(tx: Transaction) -> list[LogState]:
+        logs = list[LogState]()
+        for number in range(count):
+            log = core.path.own.begin(scope, LogDomain.DATA)
+            engram = (number + 1).to_bytes(16, "big")
+            put = ("r/content", encode(f"memory {number}"))
+            core.path.write_alone(tx, log, [Draft(RecordKind.CREATE, engram, (put,))], ())
+            logs.append(log)
+        return logs
+
+    return await core.write(job)
+
+
+async def named_by(node: Node, log: LogState, kind: int) -> list[int]:
+    """How many logs each record of a kind names in a log."""
+    records = await node._core.read(lambda reader: list(reader.records(log.n, 1, log.seq)))
+    return [
+        len(decode_superseded_untrusted(record.superseded, kind=kind, puts=0))
+        for record in records
+        if record.shape[0] == kind
+    ]
+
+
+async def test_more_logs_than_one_record_may_name_are_sealed_in_several(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.pair() as (a, b):
+        path, scope = a._core.path, a._core.facts.agent_scope
+        await many_logs(a, LOGS)
+        path.own.begin(scope, LogDomain.DATA)
+        await a.remember("after")
+        log = path.own_log(scope)
+        assert await named_by(a, log, RecordKind.SEAL) == [
+            DEPS_MAX,
+            SUPERSEDED_MAX,
+            LOGS - DEPS_MAX - SUPERSEDED_MAX,
+        ]
+        await agreement(a, b)
+        assert len(await b.list(limit=2 * LOGS)) == LOGS + 1
+        for node in (a, b):
+            assert node._core.path.ledger.sealed_summary(scope)[0] == LOGS
+
+
+async def test_more_logs_than_one_record_may_name_are_void_in_several(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    """A log that voids many is refused: the one that goes on voids all of them again."""
+    async with village.pair() as (a, b):
+        core, scope = a._core, a._core.facts.agent_scope
+        logs = await many_logs(a, LOGS)
+        begun = core.path.own.begin(scope, LogDomain.DATA)
+        ends = {log.id: (0, b"") for log in logs}
+        await core.write(lambda tx: core.path.write_alone(tx, begun, voids(ends), ()))
+        assert await named_by(a, begun, RecordKind.VOID) == [SUPERSEDED_MAX, LOGS - SUPERSEDED_MAX]
+        refused = Rejection(log=begun.id, seq=1, code=7)
+        assert await core.write(
+            lambda tx: set_aside(core.path, tx, scope=scope, rejection=refused, now_ms=DAY_MS)
+        )
+        counted = [await named_by(a, log, RecordKind.VOID) for log in core.path.ledger.logs(scope)]
+        assert [SUPERSEDED_MAX, LOGS + 2 - SUPERSEDED_MAX] in counted
+        await a.remember("after")
+        await agreement(a, b)
+        assert await contents(b) == await contents(a) == ["after"]
 
 
 async def counts(total: int, engram: str, *nodes: Node) -> bool:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from engram_wire import (
     EDIT_UNITS_MAX,
     INSERT_UNITS_MAX,
+    SUPERSEDED_MAX,
     Edit,
     Insert,
     InvalidRecordError,
@@ -141,7 +142,9 @@ def test_an_edit_that_is_not_canonical_is_refused(data: bytes) -> None:
 
 
 def test_an_edit_is_bounded_in_spans_units_and_bytes() -> None:
-    spans = tuple(Span(b"%032d" % n, 2**32 - 65536, INSERT_UNITS_MAX) for n in range(4096))
+    spans = tuple(
+        Span(b"%032d" % n, 2**32 - 65536, INSERT_UNITS_MAX) for n in range(SUPERSEDED_MAX)
+    )
     far = Reference(LOG, 2**32 - 1)
     most = EDIT_UNITS_MAX // 64
     largest = Edit(far, (Insert(far, far, most),) * 64, spans)

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engram_wire import (
+    SUPERSEDED_MAX,
     LimitError,
     Record,
     RecordKind,
@@ -43,7 +44,9 @@ def test_several_records_may_not() -> None:
 
 
 def test_the_largest_record_fits_a_message() -> None:
-    dots = encode_superseded([Superseded(24, b"%032d" % n, 2**32 - 1) for n in range(4096)])
+    dots = encode_superseded(
+        [Superseded(24, b"%032d" % n, 2**32 - 1) for n in range(SUPERSEDED_MAX)]
+    )
     item = record(
         1,
         kind=RecordKind.RESOLVE,

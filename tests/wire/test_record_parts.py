@@ -10,6 +10,7 @@ from engram_wire import (
     NO_IDS,
     NO_SUPERSEDED,
     OPTIONAL,
+    SUPERSEDED_MAX,
     InvalidRecordError,
     LimitError,
     RecordKind,
@@ -271,11 +272,17 @@ def test_only_kinds_that_change_a_document_take_clocks() -> None:
     assert clocks_taken(parse_shape_untrusted(statement_shape(17, [1])), NO_SUPERSEDED) == 0
 
 
-def test_an_erase_or_a_delete_of_many_logs_is_bounded_in_number() -> None:
-    for kind in (RecordKind.DELETE, RecordKind.ERASE, RecordKind.SEAL, RecordKind.RATIFY):
-        items = [Superseded(0, b"%032d" % n, 2**32 - 1) for n in range(4097)]
-        most = encode_superseded(items[:4096], kind=kind)
-        assert len(decode_superseded_untrusted(most, kind=kind, puts=0)) == 4096
+def test_what_names_logs_or_records_is_bounded_in_number() -> None:
+    for kind in (
+        RecordKind.DELETE,
+        RecordKind.ERASE,
+        RecordKind.SEAL,
+        RecordKind.VOID,
+        RecordKind.RATIFY,
+    ):
+        items = [Superseded(0, b"%032d" % n, 2**32 - 1) for n in range(SUPERSEDED_MAX + 1)]
+        most = encode_superseded(items[:SUPERSEDED_MAX], kind=kind)
+        assert len(decode_superseded_untrusted(most, kind=kind, puts=0)) == SUPERSEDED_MAX
         with pytest.raises(LimitError):
             decode_superseded_untrusted(encode_superseded(items, kind=kind), kind=kind, puts=0)
 
@@ -293,9 +300,11 @@ def test_superseded_dots_of_an_unknown_kind_are_not_read() -> None:
 
 
 def test_superseded_dots_are_bounded_in_number_and_bytes() -> None:
-    most = [Superseded(0, None, clock) for clock in range(4096)]
-    assert len(decode_superseded_untrusted(encode_superseded(most), kind=1, puts=1)) == 4096
-    too_many = encode_superseded([*most, Superseded(0, None, 4096)])
+    most = [Superseded(0, None, clock) for clock in range(SUPERSEDED_MAX)]
+    assert (
+        len(decode_superseded_untrusted(encode_superseded(most), kind=1, puts=1)) == SUPERSEDED_MAX
+    )
+    too_many = encode_superseded([*most, Superseded(0, None, SUPERSEDED_MAX)])
     with pytest.raises(LimitError):
         decode_superseded_untrusted(too_many, kind=1, puts=1)
     with pytest.raises(LimitError):
@@ -303,8 +312,10 @@ def test_superseded_dots_are_bounded_in_number_and_bytes() -> None:
 
 
 def test_the_largest_legal_superseded_fits_its_limit() -> None:
-    most = [Superseded(24, b"%032d" % n, 2**32 - 1) for n in range(4096)]
-    assert len(decode_superseded_untrusted(encode_superseded(most), kind=5, puts=64)) == 4096
+    most = [Superseded(24, b"%032d" % n, 2**32 - 1) for n in range(SUPERSEDED_MAX)]
+    assert (
+        len(decode_superseded_untrusted(encode_superseded(most), kind=5, puts=64)) == SUPERSEDED_MAX
+    )
 
 
 # ---- ids -----------------------------------------------------------------------------------------
