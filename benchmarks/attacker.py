@@ -13,8 +13,8 @@ import trio
 
 from benchmarks.peer import DIALING
 from engram_sync import Node
-from engram_sync.node._authentication import authenticate
-from engram_sync.node._home import Home
+from engram_sync.node.home.files import Home
+from engram_sync.node.network.authentication import authenticate
 from engram_sync.transport import Address, TcpTransport
 from engram_wire import Identity, Role, Session, SyncRequest, cbor, clock_digest
 

@@ -16,7 +16,7 @@ from benchmarks.model import model
 from benchmarks.pair import pair
 from benchmarks.peer import fill, memory, peak_mib
 from engram_sync import Node
-from engram_sync.node._core import Core
+from engram_sync.node.core import Core
 from engram_sync.replication import Accord
 
 Result = dict[str, Any]

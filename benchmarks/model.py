@@ -24,11 +24,12 @@ from benchmarks.bare_model import bare_model
 from benchmarks.peer import DIALING, LOOPBACK, fill, resident_mib
 from engram_sync import Config, Node
 from engram_sync.log import Draft
-from engram_sync.memory import Changes, Observed, find_exact, observe, update
-from engram_sync.node._arrivals import Arrival, arrival_untrusted
-from engram_sync.node._core import Core
-from engram_sync.node._home import Home
-from engram_sync.node._machine import HomePremises
+from engram_sync.memory.read import Observed, find_exact, observe
+from engram_sync.memory.write import Changes, update
+from engram_sync.node.core import Core
+from engram_sync.node.home.environment import HomePremises
+from engram_sync.node.home.files import Home
+from engram_sync.node.writing.arrivals import Arrival, arrival_untrusted
 from engram_sync.store import InlineExecutor, MemoryStore, Reader, Store, Transaction
 from engram_sync.store._commit import Committer, Failed
 from engram_wire import (

@@ -4,14 +4,14 @@ Holds the one write path, the connections and the public ``Node``.  It must neve
 document merges, how a record is encoded or what a peer may see: it asks the rooms below.
 """
 
-from engram_sync.node._home import NodeKey as NodeKey
-from engram_sync.node._machine import HomePremises as HomePremises
-from engram_sync.node._machine import Machine as Machine
-from engram_sync.node._machine import Premises as Premises
-from engram_sync.node._machine import SystemClock as SystemClock
-from engram_sync.node._machine import configured_peers as configured_peers
-from engram_sync.node._node import Node as Node
-from engram_sync.node._node import Service as Service
+from engram_sync.node.home.environment import HomePremises as HomePremises
+from engram_sync.node.home.environment import Machine as Machine
+from engram_sync.node.home.environment import Premises as Premises
+from engram_sync.node.home.environment import SystemClock as SystemClock
+from engram_sync.node.home.environment import configured_peers as configured_peers
+from engram_sync.node.home.files import NodeKey as NodeKey
+from engram_sync.node.node import Node as Node
+from engram_sync.node.node import Service as Service
 
 __all__ = [
     "HomePremises",

@@ -9,12 +9,13 @@ import trio
 
 from engram_crdt import Element, superseded_by_put
 from engram_sync.log import Draft, Witness
-from engram_sync.memory import EngramState, load_state
-from engram_sync.node._founding import add_scope, found_scope
-from engram_sync.node._home import NodeKey
-from engram_sync.node._payloads import owed_of, payloads_of, take_payloads
-from engram_sync.node._upkeep import compact_slice
-from engram_sync.node._write_path import WritePath, arrival_untrusted
+from engram_sync.memory.state import EngramState, load_state
+from engram_sync.node.home.files import NodeKey
+from engram_sync.node.network.payloads import owed_of, payloads_of, take_payloads
+from engram_sync.node.opening.founding import found_scope
+from engram_sync.node.upkeep.space import compact_slice
+from engram_sync.node.writing.scopes import add_scope
+from engram_sync.node.writing.write_path import WritePath, arrival_untrusted
 from engram_sync.results import Scope
 from engram_sync.store import InlineExecutor, MemoryStore, Reader, RunRow, Transaction
 from engram_sync.trust import Admit, MemberRole, admit_draft

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import trio
 
 from engram_crdt import Element
-from engram_sync.node._single_error import single_error
+from engram_sync.node.single_error import single_error
 from engram_sync.store import MemoryStore
 from tests.oracle import Disagreement, OpKind
 

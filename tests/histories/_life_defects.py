@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from engram_sync.log import Witness
-from engram_sync.memory import Materialiser
+from engram_sync.memory.materialise import Materialiser
 from engram_sync.store import Transaction
 
 from ._home import FOREVER, Home, Parcel

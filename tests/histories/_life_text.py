@@ -8,7 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from engram_sync.memory import Changes, created, engram_text, get, observe, update
+from engram_sync.memory.read import get, observe
+from engram_sync.memory.write import Changes, created, update
+from engram_sync.model.ids import engram_text
 from engram_sync.results import Delete, Insert, NewMemory
 from engram_sync.store import Reader, Transaction
 from engram_wire import Record, RecordKind

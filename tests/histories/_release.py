@@ -3,7 +3,7 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from engram_sync.memory import _changes
+from engram_sync.memory.state import changes as _changes
 from engram_wire import RecordKind
 
 EARLIER = frozenset({RecordKind.ARCHIVE, RecordKind.EDIT})

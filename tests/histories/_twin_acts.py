@@ -8,21 +8,12 @@ from collections.abc import Callable, Mapping
 from random import Random
 
 from engram_sync.log import Draft
-from engram_sync.memory import (
-    Changes,
-    EngramState,
-    Observed,
-    archive,
-    created,
-    forget,
-    observe,
-    restore,
-    show,
-    update,
-)
-from engram_sync.memory._episodes import shown_events
-from engram_sync.memory._fields import EVENTS
-from engram_sync.node._erasing import erasing
+from engram_sync.memory.read import Observed, observe, show
+from engram_sync.memory.state import EngramState
+from engram_sync.memory.write import Changes, archive, created, forget, restore, update
+from engram_sync.model.events import shown_events
+from engram_sync.model.fields import EVENTS
+from engram_sync.node.writing.erasing import erasing
 from engram_sync.results import Delete, Insert, NewMemory
 from engram_sync.store import Transaction
 

@@ -6,8 +6,9 @@ from typing import Any
 
 from engram_sync.errors import UsageError
 from engram_sync.log import AuthoredBatch, Draft, Witness
-from engram_sync.memory import EngramState, Materialiser
-from engram_sync.memory._changes import change_of, is_applied
+from engram_sync.memory.materialise import Materialiser
+from engram_sync.memory.state import EngramState
+from engram_sync.memory.state.changes import change_of, is_applied
 from engram_sync.store import Reader, Transaction
 from engram_wire import LogDomain, RecordKind
 

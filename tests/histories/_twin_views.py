@@ -9,11 +9,11 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from engram_crdt import Element
-from engram_sync.conflicts import account_of, version_of
-from engram_sync.memory import EngramState
-from engram_sync.memory._counters import count_of
-from engram_sync.memory._episodes import shown_events
-from engram_sync.memory._fields import EVENTS, LIFE, SKILL
+from engram_sync.memory.state import EngramState
+from engram_sync.model.counters import count_of
+from engram_sync.model.events import shown_events
+from engram_sync.model.fields import EVENTS, LIFE, SKILL
+from engram_sync.model.readings import account_of, version_of
 from engram_sync.results import Conflict, Engram
 
 Step = tuple[int, int]

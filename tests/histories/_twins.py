@@ -15,8 +15,8 @@ from typing import NamedTuple
 import trio
 
 from engram_sync.errors import EngramError
-from engram_sync.memory import conflicts_of, show
-from engram_sync.node._single_error import single_error
+from engram_sync.memory.read import conflicts_of, show
+from engram_sync.node.single_error import single_error
 from engram_sync.results import Engram
 from engram_sync.store import Reader, Transaction
 from engram_sync.trust import Admit, MemberRole, admit_draft

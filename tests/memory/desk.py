@@ -13,7 +13,6 @@ from hashlib import blake2b
 import nacl.bindings
 import trio
 
-from engram_sync import memory
 from engram_sync.errors import NotFoundError
 from engram_sync.log import (
     Batch,
@@ -21,9 +20,16 @@ from engram_sync.log import (
     Ledger,
     uuid7,
 )
-from engram_sync.memory import Changes, EngramState, Filters, Observed
-from engram_sync.memory._versions import parse_version, state_name, token_of
-from engram_sync.node._rules import StoredHistory
+from engram_sync.memory import materialise as materialising
+from engram_sync.memory import read as reading
+from engram_sync.memory import state as states
+from engram_sync.memory import write as writing
+from engram_sync.memory.read import Filters, Observed
+from engram_sync.memory.read.versions import parse_version, state_name, token_of
+from engram_sync.memory.state import EngramState
+from engram_sync.memory.write import Changes
+from engram_sync.model import ids, limits
+from engram_sync.node.writing.rules import StoredHistory
 from engram_sync.results import Conflict, Engram, HistoryEntry, Hit, NewMemory
 from engram_sync.store import InlineExecutor, MemoryStore, Reader, Transaction
 from engram_wire import (
@@ -76,12 +82,12 @@ class Desk:
         self.ledger = Ledger(TableRules())
         self.distrusted: dict[bytes, float] = {}
         self._shown: dict[str, str] = {}
-        self.authors = memory.Authors(
+        self.authors = states.Authors(
             label=self._label, trust=self._trust, version_key=name.encode()
         )
-        self.materialiser = memory.Materialiser(self.authors)
-        self.planner = memory.Planner()
-        self.strategies = memory.Strategies()
+        self.materialiser = materialising.Materialiser(self.authors)
+        self.planner = reading.Planner()
+        self.strategies = reading.Strategies()
         self.now_ms = START_MS
         self._counter = itertools.count(1)
         self._names = {self.public: name}
@@ -140,7 +146,7 @@ class Desk:
                 salts=[next(self._counter).to_bytes(16, "big") for _ in drafts],
                 secret_key=self.secret,
                 auth=self.ledger.membership_heads(SCOPE, StoredHistory(tx, self.ledger)),
-                clocks=memory.clocks_seen(tx, self.ledger.scope_number(SCOPE), drafts),
+                clocks=states.clocks_seen(tx, self.ledger.scope_number(SCOPE), drafts),
                 history=StoredHistory(tx, self.ledger),
             )
             arrivals = self._store_batch(tx, batch)
@@ -166,8 +172,8 @@ class Desk:
         new = NewMemory(content, **fields)  # type: ignore[arg-type]  # as callers give them
         entropy = blake2b(f"{self.name}{next(self._counter)}".encode(), digest_size=10).digest()
         name = engram or uuid7(self.now_ms, entropy)
-        await self.write(lambda tx, log: memory.created(name, new))
-        return await self.get(memory.engram_text(name))
+        await self.write(lambda tx, log: writing.created(name, new))
+        return await self.get(ids.engram_text(name))
 
     async def remember_many(self, memories: Sequence[NewMemory]) -> None:
         ids = [
@@ -176,16 +182,16 @@ class Desk:
         ]
         pairs = list(zip(ids, memories, strict=True))
         await self.write(
-            lambda tx, log: [draft for pair in pairs for draft in memory.created(*pair)]
+            lambda tx, log: [draft for pair in pairs for draft in writing.created(*pair)]
         )
 
     def _seen(self, tx: Transaction, ref: Engram | str, if_version: str | None) -> Observed:
-        row, scope = memory.find_row(tx, ref if isinstance(ref, str) else ref.id)
-        state = memory.load_state(tx, self.authors, scope, row, self.materialiser.recent)
+        row, scope = reading.find_row(tx, ref if isinstance(ref, str) else ref.id)
+        state = states.load_state(tx, self.authors, scope, row, self.materialiser.recent)
         if isinstance(ref, str):
-            return memory.observe(tx, self.authors, state, if_version)
+            return reading.observe(tx, self.authors, state, if_version)
         version = if_version or self._here(state, ref.version)
-        return memory.observe(tx, self.authors, state, version)
+        return reading.observe(tx, self.authors, state, version)
 
     def _here(self, state: EngramState, version: str) -> str:
         """What this desk calls a view that another one has shown while both held the same."""
@@ -198,7 +204,7 @@ class Desk:
     ) -> Engram:
         wanted = Changes(**changes)  # type: ignore[arg-type]  # as callers give them
         await self.write(
-            lambda tx, log: memory.update(
+            lambda tx, log: writing.update(
                 tx,
                 self.authors,
                 self._seen(tx, ref, if_version),
@@ -213,19 +219,19 @@ class Desk:
         self, ref: Engram | str, *, reason: str = "", if_version: str | None = None
     ) -> Engram:
         await self.write(
-            lambda tx, log: memory.forget(
+            lambda tx, log: writing.forget(
                 self._seen(tx, ref, if_version), reason, log, strategies=self.strategies
             )
         )
         return await self.get(ref)
 
     async def archive(self, ref: Engram | str, *, reason: str = "") -> Engram:
-        await self.write(lambda tx, log: memory.archive(self._seen(tx, ref, None), reason, log))
+        await self.write(lambda tx, log: writing.archive(self._seen(tx, ref, None), reason, log))
         return await self.get(ref)
 
     async def restore(self, ref: Engram | str, *, if_version: str | None = None) -> Engram:
         await self.write(
-            lambda tx, log: memory.restore(tx, self.authors, self._seen(tx, ref, if_version), log)
+            lambda tx, log: writing.restore(tx, self.authors, self._seen(tx, ref, if_version), log)
         )
         return await self.get(ref)
 
@@ -271,7 +277,7 @@ class Desk:
                 scope, n = self.ledger.scope_number(SCOPE), batch.log.n
                 self.materialiser.apply_new(tx, scope, n, batch.records, arrivals, limit=1)
 
-    async def sweep(self, *, limit: int = memory.SLICE_WEIGHT) -> int:
+    async def sweep(self, *, limit: int = limits.SLICE_WEIGHT) -> int:
         """Materialise everything; how many slices it took."""
         scope = self.ledger.scope_number(SCOPE)
         for slices in itertools.count():
@@ -287,14 +293,14 @@ class Desk:
     async def get(self, ref: Engram | str) -> Engram:
         text = ref.id if isinstance(ref, Engram) else ref
         return await self.store.read(
-            lambda r: memory.get(r, self.authors, text, strategies=self.strategies)
+            lambda r: reading.get(r, self.authors, text, strategies=self.strategies)
         )
 
     async def recall(self, query: str, *, limit: int = 10, **filters: object) -> list[Hit]:
-        await self.store.submit(lambda tx: memory.flush_index(tx, self.authors))
+        await self.store.submit(lambda tx: materialising.flush_index(tx, self.authors))
         wanted = Filters(**filters)  # type: ignore[arg-type]  # as callers give them
         return await self.store.read(
-            lambda r: memory.recall(
+            lambda r: reading.recall(
                 r,
                 self.authors,
                 self.planner,
@@ -314,7 +320,7 @@ class Desk:
     ) -> list[Engram]:
         wanted = Filters(**filters)  # type: ignore[arg-type]  # as callers give them
         return await self.store.read(
-            lambda r: memory.list_engrams(
+            lambda r: reading.list_engrams(
                 r,
                 self.authors,
                 limit=limit,
@@ -325,11 +331,11 @@ class Desk:
         )
 
     async def history(self, ref: Engram) -> list[HistoryEntry]:
-        return await self.store.read(lambda r: memory.engram_history(r, self.authors, ref.id))
+        return await self.store.read(lambda r: reading.engram_history(r, self.authors, ref.id))
 
     async def conflicts(self) -> list[Conflict]:
         return await self.store.read(
-            lambda r: memory.open_conflicts(r, self.authors, strategies=self.strategies)
+            lambda r: reading.open_conflicts(r, self.authors, strategies=self.strategies)
         )
 
     async def second_opinion(self) -> list[str]:
@@ -337,7 +343,9 @@ class Desk:
 
         def compare(reader: Reader) -> list[str]:
             rows = reader.engrams(limit=1000, life=(0, 1, 2))
-            return memory.compare_rows(reader, self.authors, reader.scopes()[0], rows).problems
+            return materialising.compare_rows(
+                reader, self.authors, reader.scopes()[0], rows
+            ).problems
 
         return await self.store.read(compare)
 

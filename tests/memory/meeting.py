@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from engram_sync.conflicts import (
+from engram_sync.model.conflict_types import (
     ConflictType,
     as_seen_by,
     decode_conflict_untrusted,
@@ -11,7 +11,7 @@ from engram_sync.conflicts import (
     from_plain,
     to_plain,
 )
-from engram_sync.memory import node_text
+from engram_sync.model.ids import node_text
 from engram_sync.results import Conflict, Engram
 
 from .desk import Desk

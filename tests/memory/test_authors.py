@@ -5,7 +5,7 @@ from typing import cast
 import pytest
 
 from engram_sync.errors import CorruptError
-from engram_sync.memory import Authors
+from engram_sync.memory.state import Authors
 from engram_sync.store import LogRow, Reader
 
 ROW = LogRow(1, b"l" * 32, 1, 0, b"a" * 32, b"i" * 16, 1, b"h" * 32, 1)

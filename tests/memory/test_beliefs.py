@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from engram_sync.conflicts import BeliefConflict, LifecycleConflict, ValueConflict
 from engram_sync.errors import UsageError
-from engram_sync.memory import node_text
+from engram_sync.model.conflict_types import BeliefConflict, LifecycleConflict, ValueConflict
+from engram_sync.model.ids import node_text
 
 from .desk import desks
 from .meeting import agree, meet, the_conflict

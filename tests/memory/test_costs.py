@@ -7,7 +7,7 @@ from typing import Any, cast
 import apsw
 import pytest
 
-from engram_sync.memory import RULES, rules_name
+from engram_sync.memory.state import RULES, rules_name
 from engram_sync.results import Engram
 from engram_sync.store import Transaction
 from tests.memory.desk import Desk, desks
@@ -93,7 +93,7 @@ async def test_a_store_that_other_rules_made_is_made_anew(monkeypatch: pytest.Mo
         await desk.forget(gone)
         assert not await desk.store.submit(begin)
         before, shown = await desk.counts(), await desk.get(e.id)
-        monkeypatch.setattr("engram_sync.memory._changes.RULES", RULES + 1)
+        monkeypatch.setattr("engram_sync.memory.state.changes.RULES", RULES + 1)
         assert await desk.store.submit(begin)
         assert await desk.store.read(lambda reader: reader.engrams(limit=9)) == []
         await desk.sweep()

@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 
 from engram_crdt import Dot, Element
-from engram_sync.conflicts import account_of, part_id
-from engram_sync.memory import _limits as limits
-from engram_sync.memory import _schema as schema
+from engram_sync.model import limits as limits
+from engram_sync.model import schema as schema
+from engram_sync.model.readings import account_of, part_id
 from engram_wire.cbor import encode
 
 PAGE = (Path(__file__).parents[2] / "docs" / "engrams.md").read_text(encoding="utf-8")

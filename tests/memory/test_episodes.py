@@ -2,9 +2,9 @@
 
 import pytest
 
-from engram_sync.conflicts import EpisodicConflict
 from engram_sync.errors import NotFoundError, UsageError
 from engram_sync.log import Draft
+from engram_sync.model.conflict_types import EpisodicConflict
 from engram_sync.results import Engram
 from engram_wire import RecordKind
 from engram_wire.cbor import encode

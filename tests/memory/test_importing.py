@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engram_sync.errors import DegradedError, NotFoundError, UsageError
-from engram_sync.memory import ImportProblem, read_git, read_markdown
+from engram_sync.importers import ImportProblem, read_git, read_markdown
 from engram_sync.results import NewMemory
 
 

@@ -3,7 +3,10 @@
 import pytest
 
 from engram_sync.errors import NotFoundError, PreconditionError, UsageError
-from engram_sync.memory import Changes, Filters, InstantMemories, _instant
+from engram_sync.memory import instant as _instant
+from engram_sync.memory.instant import InstantMemories
+from engram_sync.memory.read import Filters
+from engram_sync.memory.write import Changes
 from engram_sync.results import Engram, NewMemory
 
 

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
-from engram_sync import memory
 from engram_sync.errors import NotFoundError, PreconditionError
 from engram_sync.log import Draft
+from engram_sync.memory import read as reading
+from engram_sync.memory import write as writing
+from engram_sync.model import ids
 from engram_sync.results import Engram, Insert, NewMemory
 from engram_sync.store import Transaction
 from engram_wire import RecordKind
@@ -31,19 +33,21 @@ async def import_keyed(desk: Desk, what: NewMemory = KEYED) -> Engram:
 
     async def known() -> bool:
         try:
-            await desk.get(memory.engram_text(ENGRAM))
+            await desk.get(ids.engram_text(ENGRAM))
         except NotFoundError:
             return False
         return True
 
     if await known():
-        text = memory.engram_text(ENGRAM)
+        text = ids.engram_text(ENGRAM)
         await desk.store.read(
-            lambda r: memory.satisfies(r, desk.authors, memory.resolve(r, desk.authors, text), what)
+            lambda r: writing.satisfies(
+                r, desk.authors, reading.resolve(r, desk.authors, text), what
+            )
         )
     else:
-        await desk.write(lambda _tx, _log: memory.created(ENGRAM, what))
-    return await desk.get(memory.engram_text(ENGRAM))
+        await desk.write(lambda _tx, _log: writing.created(ENGRAM, what))
+    return await desk.get(ids.engram_text(ENGRAM))
 
 
 async def test_the_same_text_can_be_stored_again_after_a_delete() -> None:
@@ -73,7 +77,7 @@ async def test_of_whatever_nothing_is_live_is_deleted(kinds: tuple[RecordKind, .
         await ann.remember("else")
         for draft in [Draft(kind, ENGRAM) for kind in kinds]:
             await ann.write(partial(_just, draft))
-        assert (await ann.get(memory.engram_text(ENGRAM))).life == "deleted"
+        assert (await ann.get(ids.engram_text(ENGRAM))).life == "deleted"
         assert [e.content for e in await ann.newest()] == ["else"]
         assert (await ann.counts())[1:] == (1, 1)
         assert await ann.second_opinion() == []

@@ -5,13 +5,13 @@ import random
 import pytest
 
 from engram_crdt import Change, Dot, EngramTexts, TextEdit, TextInsert
-from engram_sync.memory._limits import (
+from engram_sync.memory.materialise.live_texts import load_texts, recent_texts
+from engram_sync.memory.state.recent_texts import RecentTexts
+from engram_sync.model.limits import (
     TEXT_REPLAYED_MIN,
     TEXTS_KEPT_MAX,
     TEXTS_KEPT_WEIGHT_MAX,
 )
-from engram_sync.memory._live_texts import load_texts, recent_texts
-from engram_sync.memory._recent_texts import RecentTexts
 from engram_sync.results import Delete, Engram, Insert
 from engram_sync.store import EngramRow, Reader, Transaction
 from tests.memory.desk import Desk, desks

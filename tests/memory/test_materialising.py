@@ -3,12 +3,13 @@
 import pytest
 
 from engram_crdt import digest, elements_of_one
-from engram_sync import memory
 from engram_sync.errors import CorruptError
-from engram_sync.memory._changes import change_of
-from engram_sync.memory._fields import read_payload
-from engram_sync.memory._shapes import plain_digest, plain_texts
-from engram_sync.memory._texts import texts_of
+from engram_sync.memory import materialise as materialising
+from engram_sync.memory import write as writing
+from engram_sync.memory.materialise.index import texts_of
+from engram_sync.memory.state.changes import change_of
+from engram_sync.model.fields import read_payload
+from engram_sync.model.shapes import plain_digest, plain_texts
 from engram_sync.results import NewMemory
 from engram_sync.store import ElementRow, EngramRow, Reader, Transaction
 from engram_wire import (
@@ -32,7 +33,7 @@ def record(collections: list[str], values: list[bytes], *, kind: int = 0) -> Rec
 
 
 def of(new: NewMemory) -> Record:
-    (draft,) = memory.created(b"e" * 16, new)
+    (draft,) = writing.created(b"e" * 16, new)
     return record([c for c, _ in draft.puts], [v for _, v in draft.puts])
 
 
@@ -253,8 +254,8 @@ async def test_single_writes_wait_for_the_index_and_bulk_does_not() -> None:
         assert await ann.store.read(waiting) == 1
         await bob.pull(ann)
         assert await bob.store.read(waiting) == 0
-        assert await ann.store.submit(lambda tx: memory.flush_index(tx, ann.authors)) == 1
-        assert await ann.store.submit(lambda tx: memory.flush_index(tx, ann.authors)) == 0
+        assert await ann.store.submit(lambda tx: materialising.flush_index(tx, ann.authors)) == 1
+        assert await ann.store.submit(lambda tx: materialising.flush_index(tx, ann.authors)) == 0
         assert await ann.found_contents("one") == await bob.found_contents("one") == ["one"]
 
 
@@ -268,7 +269,7 @@ async def test_a_record_no_document_can_hold_changes_nothing_and_stops_nothing(
         before = await ann.counts()
         for content in ("odd", "even"):
             with monkeypatch.context() as patch:
-                patch.setattr("engram_sync.memory._live.CLOCK_MAX", taken)
+                patch.setattr("engram_sync.memory.materialise.live.CLOCK_MAX", taken)
                 assert (await ann.update(e, content=content)).content == "one"
             assert (await ann.counts())[0] == before[0]
         assert (await ann.update(e, content="two")).content == "two"

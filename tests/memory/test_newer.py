@@ -2,8 +2,10 @@
 
 from functools import partial
 
-from engram_sync import memory
 from engram_sync.log import Draft
+from engram_sync.memory import read as reading
+from engram_sync.memory import write as writing
+from engram_sync.model import ids
 from engram_sync.results import Engram
 from engram_sync.store import Reader
 from engram_wire import RecordKind
@@ -31,12 +33,12 @@ async def newer(desk: Desk) -> Engram:
     puts = (("r/content", encode("x")), ("r/type", encode("semantic")), *NEWER)
     draft = Draft(RecordKind.CREATE, ENGRAM, puts, ())
     await desk.write(lambda _tx, _log: [draft])
-    return await desk.get(memory.engram_text(ENGRAM))
+    return await desk.get(ids.engram_text(ENGRAM))
 
 
 def held(reader: Reader, engram: bytes, *, desk: Desk) -> list[tuple[str, bytes | None]]:
     scope = next(row for row in reader.scopes() if row.id == SCOPE)
-    state = memory.find_exact(reader, desk.authors, scope, engram)
+    state = reading.find_exact(reader, desk.authors, scope, engram)
     assert state is not None
     names = dict(NEWER)
     return sorted((e.collection, e.value) for e in state.elements if e.collection in names)
@@ -79,8 +81,8 @@ async def test_it_is_copied_into_another_agent_with_the_rest() -> None:
         other = bytes(15) + b"\x02"
 
         def copy(reader: Reader) -> list[Draft]:
-            state = memory.resolve(reader, ann.authors, e.id)
-            return memory.copied(other, state)
+            state = reading.resolve(reader, ann.authors, e.id)
+            return writing.copied(other, state)
 
         await ann.write(lambda tx, _log: copy(tx))
         assert await still_there(ann, other)

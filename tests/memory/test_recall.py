@@ -2,10 +2,12 @@
 
 import pytest
 
-from engram_sync import memory
 from engram_sync.errors import UsageError
-from engram_sync.memory import Filters, _planner
-from engram_sync.memory._planner import split_terms
+from engram_sync.memory import materialise as materialising
+from engram_sync.memory import read as reading
+from engram_sync.memory.read import Filters
+from engram_sync.memory.read import planner as _planner
+from engram_sync.memory.read.planner import split_terms
 from engram_sync.results import NewMemory
 from tests.memory.desk import desks
 
@@ -112,11 +114,11 @@ async def test_a_deleted_memory_is_not_recalled_before_the_index_knows_and_leave
         await ann.forget(e)
         everything = Filters(life="all")
         hits = await ann.store.read(
-            lambda r: memory.recall(r, ann.authors, ann.planner, "one", filters=everything)
+            lambda r: reading.recall(r, ann.authors, ann.planner, "one", filters=everything)
         )
         assert hits == []
         assert len(await ann.store.read(lambda r: r.search(["one"], limit=9))) == 1
-        await ann.store.submit(lambda tx: memory.flush_index(tx, ann.authors))
+        await ann.store.submit(lambda tx: materialising.flush_index(tx, ann.authors))
         assert await ann.store.read(lambda r: r.search(["one"], limit=9)) == []
 
 
@@ -145,7 +147,7 @@ async def test_common_words_are_left_out_once_there_are_many_memories(
     monkeypatch.setattr(_planner, "MATCHES_EXPECTED_MAX", 10)
     async with desks() as (ann,):
         await ann.remember_many([NewMemory(f"the note about w{i}") for i in range(40)])
-        planner = memory.Planner()
+        planner = reading.Planner()
 
         async def plan(*terms: str) -> list[str]:
             return await ann.store.read(lambda r: planner.plan(r, terms))

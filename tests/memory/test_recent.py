@@ -5,10 +5,11 @@ import random
 import pytest
 
 from engram_crdt import Dot, Element
-from engram_sync import memory
 from engram_sync.log import Draft
-from engram_sync.memory._limits import RECENT_BYTES_MAX, RECENT_ENGRAMS_MAX
-from engram_sync.memory._recent import Recent
+from engram_sync.memory import state as states
+from engram_sync.memory import write as writing
+from engram_sync.memory.state.recent import Recent
+from engram_sync.model.limits import RECENT_BYTES_MAX, RECENT_ENGRAMS_MAX
 from engram_sync.results import Engram
 from engram_sync.store import EngramRow, Transaction
 from tests.memory.desk import Desk, desks
@@ -23,8 +24,8 @@ async def compared(desk: Desk) -> int:
         for row in tx.engrams(limit=99, life=(0, 1, 2)):
             scope = tx.scopes()[0]
             known += recent.find(row) is not None
-            read = memory.load_state(tx, desk.authors, scope, row)
-            assert memory.load_state(tx, desk.authors, scope, row, recent) == read
+            read = states.load_state(tx, desk.authors, scope, row)
+            assert states.load_state(tx, desk.authors, scope, row, recent) == read
         return known
 
     return await desk.store.submit(compare)
@@ -71,7 +72,7 @@ async def test_a_change_reads_none_of_the_values_that_it_leaves_alone() -> None:
 
         def doubt(tx: Transaction, log: bytes) -> list[Draft]:
             seen = ann._seen(tx, e.id, None)
-            return memory.update(tx, ann.authors, seen, memory.Changes(confidence=0.5), log)
+            return writing.update(tx, ann.authors, seen, writing.Changes(confidence=0.5), log)
 
         costs: list[int] = []
         for block in range(16):

@@ -5,8 +5,8 @@ from typing import cast
 import pytest
 
 from engram_crdt import Dot
-from engram_sync.memory import Authors
-from engram_sync.memory._references import PlainNaming, spans_of
+from engram_sync.memory.state import Authors
+from engram_sync.memory.state.references import PlainNaming, spans_of
 from engram_sync.store import LogRow, Reader
 
 TRUNK, BRANCH, TWIG = (bytes([n]) * 32 for n in (1, 2, 3))

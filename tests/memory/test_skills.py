@@ -5,10 +5,10 @@ from uuid import UUID
 
 import pytest
 
-from engram_sync.conflicts import SkillConflict
 from engram_sync.errors import NotFoundError, PreconditionError, UsageError
 from engram_sync.log import Draft
-from engram_sync.memory import created
+from engram_sync.memory.write import created
+from engram_sync.model.conflict_types import SkillConflict
 from engram_sync.results import Engram, NewMemory
 from engram_wire import RecordKind, log_id
 from engram_wire.cbor import encode

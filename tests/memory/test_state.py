@@ -3,8 +3,8 @@
 import pytest
 
 from engram_crdt import Dot, TextSpan
-from engram_sync.memory._limits import CONTENT_BYTES_MAX
-from engram_sync.memory._shown_texts import decode_shown, encode_shown, orphan_element
+from engram_sync.memory.state.shown_texts import decode_shown, encode_shown, orphan_element
+from engram_sync.model.limits import CONTENT_BYTES_MAX
 
 LOG = b"l" * 32
 CREATED = 1 << 40

@@ -5,7 +5,7 @@ import base64
 import pytest
 
 from engram_sync.errors import PreconditionError, UsageError
-from engram_sync.memory._versions import parse_version
+from engram_sync.memory.read.versions import parse_version
 
 from .desk import desks
 

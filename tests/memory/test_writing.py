@@ -226,12 +226,12 @@ BEYOND_A_LIMIT = {
 async def test_a_memory_beyond_a_limit_is_refused_before_anything_is_written(
     bad: NewMemory,
 ) -> None:
-    from engram_sync import memory
+    from engram_sync.memory import write as writing
 
     async with desks() as (ann,):
         before = await ann.counts()
         with pytest.raises(UsageError):
-            await ann.write(lambda tx, log: memory.created(bytes(16), bad))
+            await ann.write(lambda tx, log: writing.created(bytes(16), bad))
         assert await ann.counts() == before
 
 
@@ -242,17 +242,18 @@ async def test_the_largest_content_is_accepted() -> None:
 
 
 async def test_remembering_the_same_under_the_same_key_is_satisfied() -> None:
-    from engram_sync import memory
+    from engram_sync.memory import read as reading
+    from engram_sync.memory import write as writing
 
     async with desks() as (ann,):
         e = await ann.remember("one", tags=("a",))
         await ann.update(e, content="two")
 
-        state = await ann.store.read(lambda r: memory.resolve(r, ann.authors, e.id))
+        state = await ann.store.read(lambda r: reading.resolve(r, ann.authors, e.id))
         same, other = NewMemory("one", tags=("a",)), NewMemory("two", tags=("a",))
-        await ann.store.read(lambda r: memory.satisfies(r, ann.authors, state, same))
+        await ann.store.read(lambda r: writing.satisfies(r, ann.authors, state, same))
         with pytest.raises(PreconditionError, match="same key"):
-            await ann.store.read(lambda r: memory.satisfies(r, ann.authors, state, other))
+            await ann.store.read(lambda r: writing.satisfies(r, ann.authors, state, other))
 
 
 async def test_history_tells_who_replaced_what() -> None:

@@ -10,9 +10,10 @@ from trio.testing import MockClock, memory_stream_pair
 
 from engram_sync.config import Config, NetworkConfig
 from engram_sync.errors import UsageError
-from engram_sync.node import Node, _machine
-from engram_sync.node._authentication import authenticate
-from engram_sync.node._connection import ConnectionEnded
+from engram_sync.node import Node
+from engram_sync.node.home import environment as _machine
+from engram_sync.node.network.authentication import authenticate
+from engram_sync.node.network.connection import ConnectionEnded
 from engram_sync.transport import Address, Link
 from engram_wire import ZSTD, CloseCode, Established, Ping, Pong, Role, Session
 

@@ -9,8 +9,8 @@ from trio.testing import MockClock
 from engram_sync.errors import DeniedError
 from engram_sync.log import Draft, LogState
 from engram_sync.node import Node
-from engram_sync.node._founding import add_scope
-from engram_sync.node._write_path import Arrival, arrival_untrusted
+from engram_sync.node.writing.scopes import add_scope
+from engram_sync.node.writing.write_path import Arrival, arrival_untrusted
 from engram_sync.results import Insert, Scope
 from engram_sync.store import LogRow, Transaction
 from engram_sync.trust import (

@@ -6,7 +6,8 @@ import pytest
 from trio.testing import MockClock
 
 from engram_sync.errors import DegradedError
-from engram_sync.node import Node, _presence
+from engram_sync.node import Node
+from engram_sync.node.background import presence as _presence
 
 from .village import DiskPremises, Village, agreement, all_synced, contents, until
 

@@ -6,7 +6,7 @@ import pytest
 from trio.testing import MockClock
 
 from engram_sync.node import Node
-from engram_sync.node._write_path import Arrival
+from engram_sync.node.writing.write_path import Arrival
 from engram_sync.store import Reader, Transaction
 from engram_wire import (
     NO_IDS,

@@ -9,8 +9,9 @@ import trio
 from trio.testing import MockClock
 
 from engram_sync.log import NO_ENGRAM, Draft
-from engram_sync.node import Node, _core
-from engram_sync.node._limits import REFUSED_LOGS_MAX
+from engram_sync.node import Node
+from engram_sync.node import core as _core
+from engram_sync.node.limits import REFUSED_LOGS_MAX
 from engram_sync.replication import Exchange
 from engram_sync.trust import NOT_HERE, MemberRole, make_invite, parse_token
 from engram_wire import (

@@ -7,8 +7,9 @@ import trio
 from trio.testing import MockClock
 
 from engram_sync.address import Address
-from engram_sync.node import Node, _connection
-from engram_sync.node._limits import WORK_MAX
+from engram_sync.node import Node
+from engram_sync.node.limits import WORK_MAX
+from engram_sync.node.network import connection as _connection
 from engram_wire import (
     CloseCode,
     Credential,

@@ -3,7 +3,7 @@
 import pytest
 from trio.testing import MockClock
 
-from engram_sync.memory import _draft_parts
+from engram_sync.model import draft_parts as _draft_parts
 from engram_sync.node import Node
 from engram_sync.results import Engram
 

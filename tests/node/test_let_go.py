@@ -3,7 +3,7 @@
 from nacl.bindings import crypto_sign_seed_keypair
 from trio.testing import MockClock
 
-from engram_sync.memory import node_text
+from engram_sync.model.ids import node_text
 from engram_sync.node import Node
 from engram_sync.trust import Admit, MemberRole, admit_draft, make_proof
 from engram_wire import LogDomain

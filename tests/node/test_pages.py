@@ -4,7 +4,8 @@ import pytest
 from trio.testing import MockClock
 
 from engram_sync.errors import UsageError
-from engram_sync.memory import _limits, _siblings
+from engram_sync.memory.read import siblings as _siblings
+from engram_sync.model import limits as _limits
 from engram_sync.results import NewMemory
 
 from .village import Village

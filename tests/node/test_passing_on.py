@@ -9,7 +9,7 @@ import trio
 from trio.testing import MockClock
 
 from engram_sync.node import Node
-from engram_sync.node._limits import REFUSALS_HEARD_MAX, REFUSALS_PASS_ON_S
+from engram_sync.node.limits import REFUSALS_HEARD_MAX, REFUSALS_PASS_ON_S
 from engram_sync.replication import Refused
 from engram_wire import CloseCode, Goodbye, RefusalNotification, Rejection
 

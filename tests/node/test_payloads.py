@@ -6,10 +6,10 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from engram_sync.memory import find_exact
+from engram_sync.memory.read import find_exact
 from engram_sync.node import Node
-from engram_sync.node._storing import without_erased
-from engram_sync.node._upkeep import note_receipts
+from engram_sync.node.background.receipts import note_receipts
+from engram_sync.node.writing.storing import without_erased
 from engram_sync.store import Reader, Transaction
 from engram_wire import RecordKind
 

@@ -6,10 +6,11 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from engram_sync.node import Node, _quotas
-from engram_sync.node._arrivals import Arrival
-from engram_sync.node._inbox import Inbox, Received
-from engram_sync.node._quotas import Quotas
+from engram_sync.node import Node
+from engram_sync.node.network.inbox import Inbox, Received
+from engram_sync.node.writing import quotas as _quotas
+from engram_sync.node.writing.arrivals import Arrival
+from engram_sync.node.writing.quotas import Quotas
 from engram_sync.results import NewMemory, WriterStatus
 from engram_wire import Announcement, Frame, SyncRequest, SyncResponse, SyncStatus
 
@@ -114,7 +115,7 @@ async def member(village: Village, node: Node, name: str) -> Speaker:
 
 
 async def writer(node: Node, name: str) -> WriterStatus:
-    from engram_sync.memory import node_text
+    from engram_sync.model.ids import node_text
 
     key = node_text(key_of(name).public_key)
     return next(w for w in (await node.status()).writers if w.node == key)

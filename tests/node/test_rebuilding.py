@@ -8,9 +8,9 @@ import pytest
 from trio.testing import MockClock
 
 from engram_sync.errors import DeniedError, PreconditionError
-from engram_sync.memory import compare_rows, rows_of
+from engram_sync.memory.materialise import compare_rows, rows_of
 from engram_sync.node import Node
-from engram_sync.node._upkeep import compact_slice, plan_slice
+from engram_sync.node.upkeep.space import compact_slice, plan_slice
 from engram_sync.results import Engram
 from engram_sync.store import Transaction
 

@@ -15,11 +15,12 @@ import pytest
 from trio.testing import MockClock
 
 from engram_sync.errors import EngramError
-from engram_sync.node import Node, _refused_by
-from engram_sync.node._answering import Answering
-from engram_sync.node._arrivals import Arrival, Intake
-from engram_sync.node._refused_logs import set_aside
-from engram_sync.node._write_path import WritePath
+from engram_sync.node import Node
+from engram_sync.node.network import refused_by as _refused_by
+from engram_sync.node.network.answering import Answering
+from engram_sync.node.writing.arrivals import Arrival, Intake
+from engram_sync.node.writing.refused_logs import set_aside
+from engram_sync.node.writing.write_path import WritePath
 from engram_sync.results import Delete, Insert
 from engram_sync.store import Transaction
 from engram_wire import Rejection

@@ -6,8 +6,8 @@ from trio.testing import MockClock
 from engram_sync.errors import DegradedError, DeniedError
 from engram_sync.log import Draft
 from engram_sync.node import Node
-from engram_sync.node._founding import found_scope
-from engram_sync.node._joining import invite
+from engram_sync.node.network.joining import invite
+from engram_sync.node.opening.founding import found_scope
 from engram_sync.results import Scope
 from engram_wire import cbor
 

@@ -5,8 +5,8 @@ from functools import partial
 from trio.testing import MockClock
 
 from engram_sync import Node
-from engram_sync.node._limits import OPEN_LOGS_MANY
-from engram_sync.node._write_path import arrival_untrusted
+from engram_sync.node.limits import OPEN_LOGS_MANY
+from engram_sync.node.writing.write_path import arrival_untrusted
 from engram_wire import (
     Announcement,
     Identity,

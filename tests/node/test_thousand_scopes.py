@@ -5,9 +5,9 @@ from trio.testing import MockClock
 
 from engram_sync.log import Draft
 from engram_sync.node import Node
-from engram_sync.node._founding import add_scope
-from engram_sync.node._limits import OUTBOUND_BYTES_MAX
-from engram_sync.node._write_path import Arrival
+from engram_sync.node.limits import OUTBOUND_BYTES_MAX
+from engram_sync.node.writing.scopes import add_scope
+from engram_sync.node.writing.write_path import Arrival
 from engram_sync.results import Scope
 from engram_sync.store import Transaction
 from engram_sync.trust import charter_draft, commitment_to, found

@@ -6,10 +6,10 @@ import pytest
 from trio.testing import MockClock
 
 from engram_sync.log._check import RunCheck
-from engram_sync.memory import resolve
-from engram_sync.memory._lamport import lamport_numbers
+from engram_sync.memory.read import resolve
+from engram_sync.memory.state.lamport import lamport_numbers
 from engram_sync.node import Node
-from engram_sync.node._refused_logs import set_aside
+from engram_sync.node.writing.refused_logs import set_aside
 from engram_sync.results import Delete, Engram, Insert
 from engram_wire import InvalidRecordError, LogDomain, Record, Rejection
 

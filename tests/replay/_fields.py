@@ -7,8 +7,8 @@ from typing import cast
 
 from engram_crdt import Dot, Element
 from engram_sync.log import Draft
-from engram_sync.memory import EngramState
-from engram_sync.memory._draft_parts import DraftParts, in_order
+from engram_sync.memory.state import EngramState
+from engram_sync.model.draft_parts import DraftParts, in_order
 from engram_sync.results import Life
 from engram_wire import RecordKind, Superseded, cbor
 

@@ -17,15 +17,10 @@ from engram_sync.log import (
     Draft,
     Ledger,
 )
-from engram_sync.memory import (
-    SLICE_WEIGHT,
-    Authors,
-    EngramState,
-    Materialiser,
-    clocks_seen,
-    load_state,
-)
-from engram_sync.node._rules import StoredHistory
+from engram_sync.memory.materialise import Materialiser
+from engram_sync.memory.state import Authors, EngramState, clocks_seen, load_state
+from engram_sync.model.limits import SLICE_WEIGHT
+from engram_sync.node.writing.rules import StoredHistory
 from engram_sync.store import InlineExecutor, Reader, RunRow, SqliteStore, Transaction
 from engram_wire import (
     Announcement,

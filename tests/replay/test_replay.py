@@ -160,7 +160,7 @@ def test_a_planted_error_of_merging_is_reported(
     def unsuperseded(*_: object, **__: object) -> list[object]:
         return []
 
-    name = "engram_sync.memory._draft_parts.superseded_by_put"
+    name = "engram_sync.model.draft_parts.superseded_by_put"
     monkeypatch.setattr(name, unsuperseded)
     _, report = lived(three_lines(), tmp_path)
     assert f"at ann-1 engram {engram_of('a').hex()} is not as the file" in report.problems

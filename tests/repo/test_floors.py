@@ -35,7 +35,7 @@ PURE = (
     SYNC / "log",
     SYNC / "trust",
     SYNC / "replication",
-    SYNC / "conflicts",
+    SYNC / "model",
 )
 
 

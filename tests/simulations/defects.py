@@ -9,17 +9,21 @@ from engram_crdt import Change, Dot, Element
 from engram_sync.log import Batch, History, IngestBatch, LogState, Witness, _check
 from engram_sync.log._registry import Registry
 from engram_sync.log._resolve import Place, place_of_untrusted
-from engram_sync.memory import _counters, _live
-from engram_sync.memory._changes import change_of
-from engram_sync.memory._counters import Count
-from engram_sync.memory._live import LiveEngram
-from engram_sync.memory._live_texts import LiveTexts
-from engram_sync.node import _founding, _refused_by, _reporting, _write_path
-from engram_sync.node._core import Core
-from engram_sync.node._memories import Memories
-from engram_sync.node._newer import Newer
-from engram_sync.node._sharing import Sharing
-from engram_sync.node._storing import Storing
+from engram_sync.memory.materialise import live as _live
+from engram_sync.memory.materialise.live import LiveEngram
+from engram_sync.memory.materialise.live_texts import LiveTexts
+from engram_sync.memory.state.changes import change_of
+from engram_sync.model import counters as _counters
+from engram_sync.model.counters import Count
+from engram_sync.node import reporting as _reporting
+from engram_sync.node.core import Core
+from engram_sync.node.home.newer import Newer
+from engram_sync.node.memories import Memories
+from engram_sync.node.network import refused_by as _refused_by
+from engram_sync.node.network.sharing import Sharing
+from engram_sync.node.opening import founding as _founding
+from engram_sync.node.writing import write_path as _write_path
+from engram_sync.node.writing.storing import Storing
 from engram_sync.replication import Accord, Effect, Exchange, PeerTable, ScopeView, _joining
 from engram_sync.replication._asking import Asking
 from engram_sync.replication._serving import Serving

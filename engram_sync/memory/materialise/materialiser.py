@@ -1,0 +1,400 @@
+"""From stored records to engram rows, digests, counts and search marks.
+
+Runs inside a writer's job, so what it derives commits together with what it read.  Everything it
+writes can be computed again from the records.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from engram_crdt import digest, elements_of_one
+from engram_sync.errors import CorruptError
+from engram_sync.memory.state.changes import change_of, is_applied, rules_name
+from engram_sync.memory.state.log_directory import Authors
+from engram_sync.memory.state.recent import Recent
+from engram_sync.memory.state.stored import Stored, follows, stored_in, streamed
+from engram_sync.model.conflicts import bits
+from engram_sync.model.life import life_number
+from engram_sync.model.limits import DIRECT_INDEX_RECORDS_MIN, SLICE_WEIGHT
+from engram_sync.model.shapes import plain_digest, plain_texts
+from engram_sync.store import EngramRow, ScopeRow, Transaction
+from engram_wire import Record, RecordKind
+
+from .index import index_rows, texts_of
+from .live import LiveEngram
+from .rebuild import expanded, remade, renamed, standing_of
+from .scope_delta import Standing, Tally
+from .waiting import Place, needs_waiting, next_portion, waiting_of
+
+_META = "materialiser"
+
+
+class Swept(NamedTuple):
+    """What one slice of a sweep did."""
+
+    records: int
+    """Records looked at; 0 means that nothing is left to do."""
+    changed: tuple[bytes, ...]
+    """Ids of the engrams whose rows were added or changed."""
+
+
+class Materialiser:
+    """Keeps the engram rows of a store equal to what its records say.
+
+    Applying a record twice changes nothing, so a crash or an overlap between a sweep and a local
+    write needs no thought.
+
+    Args:
+        authors: Shared with whoever shows engrams.
+    """
+
+    def __init__(self, authors: Authors) -> None:
+        self._authors = authors
+        self.recent = Recent()
+        """What was changed lately; of the writer's thread alone."""
+        self._within: dict[int, Place] = {}
+        """By scope, how far its first run that waits is applied, where that was begun."""
+
+    def begin(self, tx: Transaction) -> bool:
+        """Drop all that was derived by other rules than today's: sweeps make it anew.
+
+        Returns:
+            Whether there was something to drop.
+        """
+        rules = rules_name()
+        known = tx.meta(_META)
+        if known == rules:
+            return False
+        tx.put_meta(_META, rules)
+        tx.reset()
+        self._forget()
+        return known is not None
+
+    def sweep(self, tx: Transaction, scope: int, *, limit: int = SLICE_WEIGHT) -> Swept:
+        """Apply the next records of a scope in the order in which they arrived.
+
+        Args:
+            tx: The transaction of the writer's job.
+            scope: Number of the scope.
+            limit: ``weight_of`` records after which the slice ends; at least one is taken.
+        """
+        row = self._begin(tx, scope)
+        within = self._within.get(scope, Place())
+        portion = next_portion(tx, self._authors, row, within, limit)
+        if not portion.looked:
+            return Swept(0, ())
+        self._within[scope] = portion.within
+        row = row._replace(materialised=portion.materialised)
+        return Swept(portion.looked, self._apply(tx, row, portion.records))
+
+    def apply_new(
+        self,
+        tx: Transaction,
+        scope: int,
+        log: int,
+        records: Sequence[Record],
+        arrivals: Sequence[int],
+        *,
+        limit: int | None = None,
+    ) -> tuple[bytes, ...]:
+        """Apply what has just been stored, past what waits to be swept, if it needs none of that.
+
+        Args:
+            tx: The transaction that also stored the records.
+            scope: Number of the scope.
+            log: Number of the log.
+            records: The records, in order.
+            arrivals: What ``put_run`` returned for their runs, in order.
+            limit: How much of what waits to apply where they need some of it; None for all that
+                waits of their engrams.
+
+        Returns:
+            Ids of the engrams whose rows were added or changed.
+        """
+        row = self._begin(tx, scope)
+        waiting = tx.runs(scope, row.materialised, 1)
+        stored = stored_in(tx, self._authors, row.id, log, records)
+        if waiting and arrivals and waiting[0].arrival == arrivals[0]:
+            # Nothing arrived before these: the sweep need not look at them again.
+            row = row._replace(materialised=arrivals[-1])
+        elif not needs_waiting(tx, self._authors, row, stored):
+            pass  # They go first, and the sweep finds them applied.
+        elif limit is None:
+            engrams = dict.fromkeys(one.record.engram for one in stored)
+            some = (waiting_of(tx, self._authors, row, engram) for engram in engrams)
+            stored = [one for found in some for one in found or ()]
+        else:
+            return self.sweep(tx, scope, limit=limit).changed
+        return self._apply(tx, row, stored)
+
+    def show_waiting(
+        self, tx: Transaction, scope: int, engram: bytes, limit: int
+    ) -> tuple[bytes, ...] | None:
+        """Apply what waits of one engram, past all else that waits; None where it is too much."""
+        row = self._begin(tx, scope)
+        found = waiting_of(tx, self._authors, row, engram, limit)
+        return None if found is None else self._apply(tx, row, found)
+
+    def standing(
+        self, tx: Transaction, scope: int, engrams: Iterable[bytes]
+    ) -> dict[bytes, Standing]:
+        """What engrams count for now; for ``renamed`` after the names of logs have changed."""
+        found: dict[bytes, Standing] = {}
+        for engram in engrams:
+            known = tx.engram(scope, engram)
+            if known is not None:
+                found[engram] = standing_of(tx, self._authors, known)
+        return found
+
+    def renamed(
+        self,
+        tx: Transaction,
+        scope: int,
+        before: Mapping[bytes, Standing],
+        trunk: int,
+        moved: int,
+    ) -> tuple[bytes, ...]:
+        """Follow a log that was divided: what was beyond the fork is called by its branch now.
+
+        Costs what was beyond the fork, in elements that are still live.
+
+        Args:
+            tx: The transaction of the writer's job.
+            scope: Number of the scope.
+            before: By engram, what ``standing`` said under the old names.
+            trunk: Number of the log that ends where it forks.
+            moved: Number of the branch.
+
+        Returns:
+            Ids of the engrams whose rows were written.
+        """
+        batch = _Batch(tx, self._begin(tx, scope))
+        for engram, was in before.items():
+            row = tx.engram(scope, engram)
+            assert row is not None, "its standing was asked for"
+            if row.digest is not None:
+                self.recent.drop(row.n)
+                row = renamed(tx, self._authors, batch.scope, row, trunk, moved)
+                batch.tally.updated.append(row)
+            batch.tally.count(was, -1)
+            batch.tally.count(standing_of(tx, self._authors, row), 1)
+        return batch.tally.write(tx, batch.scope, direct=False)
+
+    def rebuild(self, tx: Transaction, scope: int, engrams: Iterable[bytes]) -> tuple[bytes, ...]:
+        """Make the rows of engrams anew from the records that count, and index them.
+
+        Costs the history of each.
+
+        Args:
+            tx: The transaction of the writer's job.
+            scope: Number of the scope.
+            engrams: Their ids.
+
+        Returns:
+            Those whose rows were written.
+        """
+        batch = _Batch(tx, self._begin(tx, scope))
+        for engram in engrams:
+            known = tx.engram(scope, engram)
+            if known is not None:
+                batch.tally.count(standing_of(tx, self._authors, known), -1)
+                row = remade(tx, self._authors, batch.scope, known, batch.change)
+                self._keep(batch, known, row)
+            else:
+                every = streamed(tx, self._authors, batch.scope, engram)
+                self._merge(batch, None, [each for each in every if is_applied(each.record)])
+        return self._indexed(batch)
+
+    def refill(
+        self, tx: Transaction, scope: int, positions: Iterable[tuple[int, int]]
+    ) -> tuple[bytes, ...]:
+        """Follow payloads that came or went, in what their records put and is still live.
+
+        Args:
+            tx: The transaction of the writer's job, which has changed the payloads.
+            scope: Number of the scope.
+            positions: (log, seq) of their records.
+
+        Returns:
+            Ids of the engrams whose rows were written.
+        """
+        batch = _Batch(tx, self._begin(tx, scope))
+        by_engram: dict[bytes, list[Stored]] = {}
+        for log, seq in positions:
+            found = tx.records(log, seq, seq)
+            for stored in stored_in(tx, self._authors, batch.scope.id, log, found):
+                by_engram.setdefault(stored.record.engram, []).append(stored)
+        for engram, changed in by_engram.items():
+            known = tx.engram(scope, engram)
+            applied = [] if known is None else [s for s in changed if _shows(known, s)]
+            if known is not None and applied:
+                batch.tally.count(standing_of(tx, self._authors, known), -1)
+                self._keep(batch, known, self._refilled(batch, known, applied))
+        return self._indexed(batch)
+
+    # -- parts -------------------------------------------------------------------------------
+
+    def _begin(self, tx: Transaction, scope: int) -> ScopeRow:
+        row = tx.scope(scope)
+        if row is None:
+            raise CorruptError(
+                f"the store holds no scope {scope}",
+                hint="copy the home aside, then restore it from a backup",
+            )
+        # The number of a log that is rolled back may be given to another one.
+        tx.on_rollback(self._forget)
+        return row
+
+    def _forget(self) -> None:
+        self._authors.forget()
+        self.recent.forget()
+        self._within.clear()
+
+    def _apply(
+        self, tx: Transaction, scope: ScopeRow, records: Sequence[Stored]
+    ) -> tuple[bytes, ...]:
+        by_engram: dict[bytes, list[Stored]] = {}
+        for stored in records:
+            by_engram.setdefault(stored.record.engram, []).append(stored)
+        batch = _Batch(tx, scope)
+        for engram, added in by_engram.items():
+            row = tx.engram(scope.n, engram)
+            if row is None and len(added) == 1 and not follows(tx, added[0]):
+                self._add_one(batch, added[0])
+            else:
+                self._merge(batch, row, added)
+        return batch.tally.write(tx, scope, direct=len(records) >= DIRECT_INDEX_RECORDS_MIN)
+
+    def _keep(self, batch: "_Batch", known: EngramRow, row: EngramRow | None) -> None:
+        """Count the new row of an engram, or forget one that nothing is left of."""
+        self.recent.drop(known.n)
+        if row is None:
+            batch.tx.drop_engram(known.n)
+            batch.tally.dropped.append(known.engram)
+            return
+        batch.tally.count(standing_of(batch.tx, self._authors, row), 1)
+        batch.tally.updated.append(row)
+
+    def _indexed(self, batch: "_Batch") -> tuple[bytes, ...]:
+        """Write the rows, and their words at once: those of an erased value must go now."""
+        written = batch.tally.write(batch.tx, batch.scope, direct=False)
+        index_rows(batch.tx, self._authors, batch.tally.updated)
+        return written
+
+    def _add_one(self, batch: "_Batch", stored: Stored) -> None:
+        """A new engram with one record: its row refers to the record and repeats nothing."""
+        log, log_id, record, _ = stored
+        tally = batch.tally
+        texts = plain_texts(record)
+        life = conflict = 0
+        if texts is not None:
+            tally.digest += plain_digest(log_id, record)
+            tally.live += 1
+        else:
+            elements = elements_of_one(record.engram, change_of(log_id, record))
+            texts, life, conflict = texts_of(elements), life_number(elements), bits(elements)
+            tally.count(Standing(digest(record.engram, elements), life), 1)
+        row = EngramRow(
+            0,
+            batch.scope.n,
+            record.engram,
+            log,
+            record.seq,
+            1,
+            record.hlc,
+            record.hlc,
+            batch.change,
+            batch.change,
+            life,
+            int(conflict),
+        )
+        tally.added.append(row)
+        tally.added_texts.append(texts)
+        if record.payload is None and not batch.tx.erased(log, [record.seq]):
+            tally.owed[record.engram] = log, record.seq
+
+    def _refilled(
+        self, batch: "_Batch", known: EngramRow, changed: Sequence[Stored]
+    ) -> EngramRow | None:
+        if known.digest is None:
+            return self._plain_row(known, changed[0])
+        if any(stored.record.shape[0] == RecordKind.EDIT for stored in changed):
+            return remade(batch.tx, self._authors, batch.scope, known, batch.change)
+        live = LiveEngram(batch.tx, self._authors, known, batch.change)
+        for stored in changed:
+            live.refill(stored)
+        return live.finish()
+
+    def _plain_row(self, row: EngramRow, stored: Stored) -> EngramRow:
+        """The row of an engram with one record, after its payload came or went."""
+        change = change_of(stored.log_id, stored.record)
+        elements = elements_of_one(row.engram, change)
+        return row._replace(life=life_number(elements), conflict=int(bits(elements)))
+
+    def _merge(self, batch: "_Batch", row: EngramRow | None, added: Sequence[Stored]) -> None:
+        """An engram with several records."""
+        tx, tally = batch.tx, batch.tally
+        if row is not None and row.digest is None:
+            added = [s for s in added if (s.log, s.record.seq) != (row.log, row.seq)]
+        if not added:
+            return
+        was = None if row is None else standing_of(tx, self._authors, row)
+        live = self._opened(batch, row, added[0])
+        if not sum([live.apply(stored) for stored in added]):
+            if row is None:
+                tx.drop_engram(live.row.n)
+                return
+            if row.digest is not None:
+                return
+        made = live.finish()
+        if was is not None:
+            tally.count(was, -1)
+        tally.count(standing_of(tx, self._authors, made), 1)
+        tally.updated.append(made)
+        if not live.searched and row is not None and row.life == made.life:
+            tally.unsearched.add(made.n)
+
+    def _opened(self, batch: "_Batch", row: EngramRow | None, first: Stored) -> LiveEngram:
+        tx = batch.tx
+        if row is None:
+            record = first.record
+            place = first.log, record.seq
+            blank = EngramRow(
+                0,
+                batch.scope.n,
+                record.engram,
+                *place,
+                0,
+                0,
+                0,
+                batch.change,
+                0,
+                0,
+                0,
+                digest=b"\0",
+            )
+            n = tx.put_engrams([blank])[0]
+            return LiveEngram(tx, self._authors, blank._replace(n=n), batch.change)
+        if row.digest is None:
+            row = expanded(tx, self._authors, batch.scope, row)
+        return LiveEngram(tx, self._authors, row, batch.change, recent=self.recent)
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What is being done to one scope."""
+
+    tx: Transaction
+    scope: ScopeRow
+    tally: Tally = field(default_factory=Tally)
+
+    @property
+    def change(self) -> int:
+        """The number of the change that this is."""
+        return self.scope.changes + 1
+
+
+def _shows(row: EngramRow, stored: Stored) -> bool:
+    """Whether a row may say something of a record: one that has a single record refers to it."""
+    return row.digest is not None or (row.log, row.seq) == (stored.log, stored.record.seq)

@@ -1,0 +1,163 @@
+"""The rows of an engram from its records, and after its logs were given other names."""
+
+from collections.abc import Mapping
+
+from engram_crdt import (
+    CLOCK_MAX,
+    DIGEST_MODULUS,
+    Dot,
+    Element,
+    digest,
+    element_hash,
+    elements_of_one,
+)
+from engram_sync.memory.state.changes import change_of, is_applied, puts_of
+from engram_sync.memory.state.damage import damaged
+from engram_sync.memory.state.log_directory import Authors
+from engram_sync.memory.state.stored import stored_in, streamed
+from engram_sync.model.claims import claims_of, life_from
+from engram_sync.model.life import life_number
+from engram_sync.model.shapes import plain_digest, plain_texts
+from engram_sync.store import ElementRow, EngramRow, PartRow, Reader, ScopeRow, Transaction
+from engram_wire import Record
+
+from .live import LiveEngram
+from .scope_delta import Standing
+
+_NOTHING = bytes(32)
+
+
+def standing_of(reader: Reader, authors: Authors, row: EngramRow) -> Standing:
+    """What the row of an engram counts for: as it was written, whatever its record holds by now."""
+    if row.digest is not None:
+        return Standing(int.from_bytes(row.digest, "big"), row.life)
+    try:
+        record = reader.records(row.log, row.seq, row.seq)[0]
+    except IndexError as error:
+        raise damaged(row.engram, error) from error
+    return standing_of_one(authors.log_id(reader, row.log), record)._replace(life=row.life)
+
+
+def standing_of_one(log_id: bytes, record: Record) -> Standing:
+    """What an engram counts for of which there is one record."""
+    if plain_texts(record) is not None:
+        return Standing(plain_digest(log_id, record), 0)
+    elements = elements_of_one(record.engram, change_of(log_id, record))
+    return Standing(digest(record.engram, elements), life_number(elements))
+
+
+def _blank(row: EngramRow) -> EngramRow:
+    """The row before its first record."""
+    return row._replace(
+        records=0, hlc=0, created=0, conflict=0, live=0, dead=0, erased=False, digest=_NOTHING
+    )
+
+
+def expanded(tx: Transaction, authors: Authors, scope: ScopeRow, row: EngramRow) -> EngramRow:
+    """Give an engram with one record rows of its own, because the next one comes."""
+    live = LiveEngram(tx, authors, _blank(row), row.born)
+    found = tx.records(row.log, row.seq, row.seq)
+    tx.clear_owed(row.n)
+    for stored in stored_in(tx, authors, scope.id, row.log, found):
+        live.apply(stored)
+    return live.finish()
+
+
+def remade(
+    tx: Transaction, authors: Authors, scope: ScopeRow, row: EngramRow, change: int
+) -> EngramRow | None:
+    """Make the rows of an engram anew from its records.
+
+    Args:
+        tx: The transaction.
+        authors: Who wrote which log.
+        scope: The row of its scope.
+        row: Its row so far.
+        change: Number of the change of the scope.
+
+    Returns:
+        Its row; None when none of its records counts.
+    """
+    return _remade(tx, authors, scope, row, change, _births(tx, authors, row.n))
+
+
+def _remade(
+    tx: Transaction,
+    authors: Authors,
+    scope: ScopeRow,
+    row: EngramRow,
+    change: int,
+    known: Mapping[Dot, int],
+) -> EngramRow | None:
+    tx.clear_engram(row.n)
+    authors.texts.drop(row.n)
+    live = LiveEngram(tx, authors, _blank(row), change, known)
+    for stored in streamed(tx, authors, scope, row.engram):
+        if is_applied(stored.record):
+            live.apply(stored)
+    made = live.finish()
+    return made if made.records else None
+
+
+def _births(tx: Transaction, authors: Authors, n: int) -> dict[Dot, int]:
+    """When each live element of an engram appeared."""
+    rows = tx.elements(n)
+    return {Dot(authors.log_id(tx, each.log), each.clock): each.born for each in rows}
+
+
+def renamed(
+    tx: Transaction, authors: Authors, scope: ScopeRow, row: EngramRow, trunk: int, moved: int
+) -> EngramRow:
+    """Follow a log that was divided in the rows of an engram with several records."""
+    begins = tx.clocks(row.engram, trunk)
+    if tx.text(row.n) is not None:
+        # Every unit of a text has a name, and so have its places.  The rows have the old ones
+        # still, and their records are found by the new ones alone.
+        before, after = authors.log_id(tx, trunk), authors.log_id(tx, moved)
+        known = {
+            Dot(after, dot.clock - begins)
+            if dot.log == before and dot.clock >= begins
+            else dot: born
+            for dot, born in _births(tx, authors, row.n).items()
+        }
+        made = _remade(tx, authors, scope, row, scope.changes + 1, known)
+        assert made is not None, "other names make no record invalid"
+        return made
+    rows = tx.take_span(row.n, trunk, begins, CLOCK_MAX + 1)
+    total = int.from_bytes(row.digest or b"", "big")
+    named: list[ElementRow] = []
+    for each in rows:
+        new = _moved(tx, authors, row, each, begins, moved)
+        total += int.from_bytes(new.digest, "big") - int.from_bytes(each.digest, "big")
+        named.append(new)
+    tx.put_elements(row.n, named)
+    part, fork = tx.part(row.n, trunk), tx.log(moved)
+    if part is not None and fork is not None and part.seq > fork.base:
+        tx.put_part(row.n, PartRow(moved, part.clock - begins, part.seq))
+        tx.put_part(row.n, PartRow(trunk, begins, fork.base))
+    return row._replace(
+        digest=(total % DIGEST_MODULUS).to_bytes(32, "big"),
+        changed=scope.changes + 1,
+        # Of equal clocks the names decide.
+        life=life_from(tx.heaviest_life(row.n), live=row.live),
+    )
+
+
+def _moved(
+    tx: Transaction, authors: Authors, row: EngramRow, each: ElementRow, begins: int, moved: int
+) -> ElementRow:
+    """A live element under its new name."""
+    record = tx.records(moved, each.seq, each.seq)[0]
+    dot = Dot(authors.log_id(tx, moved), each.clock - begins)
+    value = puts_of(record)[dot.clock - tx.first_clock(moved, each.seq)][1]
+    made = Element(each.collection, dot, record.hlc, value, record.payload_hash, record.seq)
+    hashed = element_hash(row.engram, made.collection, dot, made.payload_hash)
+    return ElementRow(
+        moved,
+        dot.clock,
+        each.seq,
+        each.collection,
+        each.born,
+        hashed.to_bytes(32, "big"),
+        *claims_of(made),
+    )

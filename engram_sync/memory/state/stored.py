@@ -1,0 +1,87 @@
+"""Stored records with what is needed to apply them to a document."""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from engram_sync.log import Draft
+from engram_sync.store import Reader, ScopeRow
+from engram_wire import NO_SUPERSEDED, Record
+
+from .changes import is_applied
+from .log_directory import Authors
+from .references import Naming
+
+
+class Stored(NamedTuple):
+    """A record, the log that it belongs to, and what its references mean."""
+
+    log: int
+    log_id: bytes
+    record: Record
+    naming: Naming | None = None
+    """None while no log of the scope is forked, and where the record refers to nothing."""
+
+
+def stored_in(
+    reader: Reader, authors: Authors, scope: bytes, log: int, records: Iterable[Record]
+) -> list[Stored]:
+    """The applied ones among records of one log: those of a kind that changes it, that count."""
+    return [s for s in _standing(reader, authors, scope, log, records) if is_applied(s.record)]
+
+
+def _standing(
+    reader: Reader, authors: Authors, scope: bytes, log: int, records: Iterable[Record]
+) -> list[Stored]:
+    log_id, naming = authors.log_id(reader, log), authors.naming(reader, scope, log)
+    if reader.counts_until(log) is not None:
+        records = [record for record in records if reader.counts(log, record.seq)]
+    if naming is None:
+        return [Stored(log, log_id, record) for record in records]
+    return [
+        Stored(
+            log, log_id, r, naming(r) if is_applied(r) and r.superseded != NO_SUPERSEDED else None
+        )
+        for r in records
+    ]
+
+
+def streamed(
+    reader: Reader, authors: Authors, scope: ScopeRow, engram: bytes, at_ms: int | None = None
+) -> Iterator[Stored]:
+    """What a document of one engram is made of, a few records of it in memory at once: also those
+    that only take clocks.
+
+    Rows have their clocks from the store; a document counts them, and what comes after a record of
+    a kind that is not known here is called after the clocks that it took.
+
+    Args:
+        reader: The store.
+        authors: Who wrote which log.
+        scope: The row of the scope.
+        engram: Id of the engram.
+        at_ms: Only what had arrived here by then; None for all that is held.
+    """
+    for log, record in reader.stream_of(scope.n, engram, at_ms):
+        yield from _standing(reader, authors, scope.id, log, [record])
+
+
+def next_clock(reader: Reader, engram: bytes, own_log: bytes) -> int:
+    """The clock that the next put to an engram takes in a log, whatever is shown of the engram."""
+    log = reader.log_by_id(own_log)
+    return 0 if log is None else reader.clocks(engram, log.n)
+
+
+def clocks_seen(reader: Reader, scope: int, drafts: Iterable[Draft]) -> dict[bytes, int]:
+    """The largest clock that is shown here of each engram that the drafts change.
+
+    What is shown is what their author has seen: the clock of a change lies above that of every
+    record it can name.
+    """
+    engrams = {draft.engram for draft in drafts}
+    rows = (reader.engram(scope, engram) for engram in engrams)
+    return {row.engram: row.hlc for row in rows if row is not None}
+
+
+def follows(reader: Reader, stored: Stored) -> bool:
+    """Whether an earlier record of its log took clocks of its engram, of whatever kind."""
+    return reader.first_clock(stored.log, stored.record.seq) > 0

@@ -1,0 +1,386 @@
+"""Remember, recall, update, forget: the calls of a node that concern memories."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from itertools import chain
+from typing import TypeVar
+
+from engram_sync.errors import DegradedError, NotFoundError, UsageError
+from engram_sync.log import Draft, keyed_id, uuid7
+from engram_sync.memory.read import (
+    Filters,
+    Observed,
+    Room,
+    Strategies,
+    engram_history,
+    find_exact,
+    find_row,
+    get,
+    list_engrams,
+    observe,
+    open_conflicts,
+    recall,
+    resolve,
+    show,
+    state_at,
+)
+from engram_sync.memory.state import EngramState
+from engram_sync.memory.write import Changes, archive, created, forget, restore, satisfies, update
+from engram_sync.model.fields import check_source_key
+from engram_sync.model.ids import engram_text
+from engram_sync.node.core import Core
+from engram_sync.node.writing.brought import earlier_id
+from engram_sync.node.writing.catching_up import Shown
+from engram_sync.node.writing.erasing import erasing
+from engram_sync.results import (
+    Conflict,
+    Engram,
+    HistoryEntry,
+    Hit,
+    MemoryType,
+    NewMemory,
+    Page,
+    Scope,
+)
+from engram_sync.store import Reader, ScopeRow, Transaction
+
+T = TypeVar("T")
+Ref = Engram | str
+
+DEFAULT_SCOPES: Mapping[str, Scope] = {
+    MemoryType.INSTANT: Scope.INSTANCE,
+    MemoryType.EPISODIC: Scope.INSTANCE,
+    MemoryType.SEMANTIC: Scope.AGENT,
+    MemoryType.PROCEDURAL: Scope.AGENT,
+}
+ID_ENTROPY_BYTES = 10
+BATCH_RECORDS = 4_096
+"""Memories of one ``remember_many`` that become durable in one commit."""
+
+
+class Memories:
+    """The memories of one open node.
+
+    Args:
+        running: Whether instant memories make sense: the node outlives the call.
+        strategies: How fields that hold several values are read.
+    """
+
+    def __init__(self, core: Core, *, running: bool, strategies: Strategies) -> None:
+        self._core = core
+        self._running = running
+        self._strategies = strategies
+
+    # -- writing -----------------------------------------------------------------------------
+
+    async def remember(self, memory: NewMemory) -> Engram:
+        """Write one memory and return it as every later reader sees it."""
+        if memory.type == MemoryType.INSTANT:
+            return self._remember_instant(memory)
+        scope = self._scope_of(memory)
+
+        def job(tx: Transaction, shown: Shown) -> Engram:
+            engram = self._create(tx, shown, self._row(tx, scope), [memory])[0]
+            return self._shown(tx, scope, engram)
+
+        return await self._core.write_shown(job)
+
+    async def remember_many(self, memories: Sequence[NewMemory]) -> list[str]:
+        """Write many memories in few commits; returns their ids in order.
+
+        Each batch of 4,096 is atomic; an error names a memory of the first batch that was not
+        written.
+        """
+        ids: list[str] = []
+        for start in range(0, len(memories), BATCH_RECORDS):
+            batch = memories[start : start + BATCH_RECORDS]
+            if any(memory.type == MemoryType.INSTANT for memory in batch):
+                raise UsageError("instant memories are remembered one by one")
+            ids += await self._core.write_shown(partial(self._many, batch), weight=len(batch))
+        return ids
+
+    def _many(self, batch: Sequence[NewMemory], tx: Transaction, shown: Shown) -> list[str]:
+        by_scope: dict[bytes, list[int]] = {}
+        for index, memory in enumerate(batch):
+            by_scope.setdefault(self._scope_of(memory), []).append(index)
+        ids = [b""] * len(batch)
+        for scope, indexes in by_scope.items():
+            row = self._row(tx, scope)
+            created = self._create(tx, shown, row, [batch[i] for i in indexes])
+            for index, engram in zip(indexes, created, strict=True):
+                ids[index] = engram
+        return [engram_text(engram) for engram in ids]
+
+    def _create(
+        self, tx: Transaction, shown: Shown, scope: ScopeRow, memories: Sequence[NewMemory]
+    ) -> list[bytes]:
+        core = self._core
+        now_ms = core.machine.clock.now_ms()
+        drafts: dict[bytes, list[Draft]] = {}
+        first: dict[bytes, NewMemory] = {}
+        ids: list[bytes] = []
+        for memory in memories:
+            engram = self._id_for(tx, shown, scope, memory, now_ms)
+            ids.append(engram)
+            if memory.key is not None:
+                held = find_exact(tx, core.path.authors, scope, engram)
+                if held is not None:
+                    # What it began with is not known of one from before a migration.
+                    if engram != earlier_id(tx, scope.id, "remember", memory.key):
+                        satisfies(tx, core.path.authors, held, memory)
+                    continue
+                if first.setdefault(engram, memory) != memory:
+                    raise UsageError(f"two different memories with the key {memory.key!r}")
+            drafts[engram] = created(engram, memory)
+        if drafts:
+            core.path.write(tx, scope.id, [*chain.from_iterable(drafts.values())])
+        return ids
+
+    def _id_for(
+        self, tx: Transaction, shown: Shown, scope: ScopeRow, memory: NewMemory, now_ms: int
+    ) -> bytes:
+        if memory.key is None:
+            return uuid7(now_ms, self._core.machine.entropy(ID_ENTROPY_BYTES))
+        check_source_key(memory.key)
+        earlier = earlier_id(tx, scope.id, "remember", memory.key)
+        engram = keyed_id(scope.secret, scope.id, "remember", memory.key.encode())
+        for one in (earlier, engram):
+            # The memory of that key may have arrived and wait to be materialised.
+            if one is not None:
+                shown.require(tx, scope.id, one)
+        return earlier if earlier is not None and tx.engram(scope.n, earlier) else engram
+
+    async def update(self, ref: Ref, changes: Changes, if_version: str | None) -> Engram:
+        """Supersede what the caller saw; what arrived since stays a sibling."""
+        instant = self._instant(ref)
+        if instant is not None:
+            now_ms = self._core.machine.clock.now_ms()
+            return self._core.instant.update(
+                instant.id, changes, now_ms=now_ms, if_version=if_version
+            )
+        authors, strategies = self._core.path.authors, self._strategies
+        return await self._change(
+            ref,
+            if_version,
+            lambda tx, seen, own: update(tx, authors, seen, changes, own, strategies=strategies),
+        )
+
+    async def forget(
+        self, ref: Ref, reason: str, if_version: str | None, *, erase: bool = False
+    ) -> Engram:
+        """Delete what the caller saw; a concurrent edit survives and is reported.
+
+        With ``erase`` the values that the caller saw go for good, also of what is deleted already.
+        """
+        instant = self._instant(ref)
+        if instant is not None:
+            return self._core.instant.forget(instant.id, if_version=if_version)
+        path, key, strategies = self._core.path, self._core.key.public, self._strategies
+
+        def drafts_of(tx: Transaction, seen: Observed, own: bytes) -> list[Draft]:
+            gone = (
+                []
+                if erase and seen.is_deleted()
+                else forget(seen, reason, own, strategies=strategies)
+            )
+            return [*gone, *erasing(tx, path, key, seen, own)] if erase else gone
+
+        return await self._change(ref, if_version, drafts_of)
+
+    async def archive(self, ref: Ref, reason: str, if_version: str | None) -> Engram:
+        """Take a memory out of recall and keep all it holds."""
+        self._refuse_instant(ref, "archived")
+        return await self._change(
+            ref, if_version, lambda _tx, seen, own: archive(seen, reason, own)
+        )
+
+    async def restore(self, ref: Ref, if_version: str | None) -> Engram:
+        """Bring back an archived or deleted memory with everything it held."""
+        self._refuse_instant(ref, "restored")
+        authors = self._core.path.authors
+        return await self._change(
+            ref, if_version, lambda tx, seen, own: restore(tx, authors, seen, own)
+        )
+
+    async def _change(
+        self,
+        ref: Ref,
+        if_version: str | None,
+        drafts_of: Callable[[Transaction, Observed, bytes], list[Draft]],
+    ) -> Engram:
+        core = self._core
+
+        def job(tx: Transaction, shown: Shown) -> Engram:
+            row, scope = find_row(tx, _text(ref))
+            # What had arrived and waits to be materialised belongs to the current state too.
+            shown.require(tx, scope.id, row.engram)
+            state = self._now(tx, scope.id, row.engram)
+            seen = observe(tx, core.path.authors, state, _version_of(ref, if_version))
+            own = core.path.own_log(state.scope.id).id
+            drafts = drafts_of(tx, seen, own)
+            if drafts:
+                core.path.write(tx, state.scope.id, drafts)
+            return self._shown(tx, scope.id, row.engram)
+
+        await core.settle()
+        return await core.write_shown(job)
+
+    # -- reading -----------------------------------------------------------------------------
+
+    async def recall(self, query: str, limit: int, filters: Filters) -> Sequence[Hit]:
+        """The memories that best answer ``query``, best first."""
+        core = self._core
+        await core.settle()
+        await core.flush_index()
+        hits = await self._read(
+            lambda reader: recall(
+                reader,
+                core.path.authors,
+                core.planner,
+                query,
+                limit=limit,
+                filters=filters,
+                strategies=self._strategies,
+            )
+        )
+        instant = core.instant.recall(query, limit=limit, filters=filters)
+        return sorted([*hits, *instant], key=lambda hit: -hit.score)[:limit] if instant else hits
+
+    async def get(self, ref: Ref, at_ms: int | None) -> Engram:
+        """One memory as it is now, or as this node would have shown it at some time."""
+        instant = self._instant(ref)
+        if instant is not None:
+            return instant
+        authors, strategies = self._core.path.authors, self._strategies
+
+        def then(reader: Reader) -> Engram:
+            assert at_ms is not None
+            return show(reader, authors, self._state_at(reader, ref, at_ms), strategies)
+
+        if at_ms is not None:
+            return await self._read(then)
+        return await self._read(
+            lambda reader: get(reader, authors, _text(ref), strategies=strategies)
+        )
+
+    async def newest(self, limit: int, filters: Filters, after: str | None) -> Page[Engram]:
+        """The newest memories first."""
+        room = Room()
+        found = await self._page(limit, filters, after, room)
+        while found.next is not None and len(found) < limit and not room.full:
+            # Few fit the filter: others had their turn, and the search goes on.
+            more = await self._page(limit - len(found), filters, found.next, room)
+            found = Page([*found, *more], more.next)
+        if after is not None:
+            return found
+        instant = self._core.instant.list(limit=limit, filters=filters)
+        if not instant:
+            return found
+        both = sorted([*instant, *found], key=lambda e: -e.updated_at_ms)
+        stored = [engram.id for engram in found]
+        shown = both[:limit]
+        last = next((e.id for e in reversed(shown) if e.id in stored), None)
+        # Instant memories are on the first page or on none: they come and go with the node.
+        return Page(shown, last if found.next is not None or len(both) > limit else None)
+
+    async def _page(
+        self, limit: int, filters: Filters, after: str | None, room: Room
+    ) -> Page[Engram]:
+        authors, strategies = self._core.path.authors, self._strategies
+        return await self._read(
+            lambda reader: list_engrams(
+                reader,
+                authors,
+                limit=limit,
+                filters=filters,
+                after=after,
+                strategies=strategies,
+                room=room,
+            )
+        )
+
+    async def history(
+        self, ref: Ref, at_ms: int | None, limit: int, after: str | None
+    ) -> Page[HistoryEntry]:
+        """The records of a memory, or those that had arrived by some time; oldest first."""
+        authors = self._core.path.authors
+        return await self._read(
+            lambda reader: engram_history(
+                reader, authors, _text(ref), at_ms=at_ms, limit=limit, after=after
+            )
+        )
+
+    async def conflicts(self, limit: int, after: str | None) -> Page[Conflict]:
+        """The conflicts that nobody has resolved."""
+        authors, strategies = self._core.path.authors, self._strategies
+        return await self._read(
+            lambda reader: open_conflicts(
+                reader, authors, strategies=strategies, limit=limit, after=after
+            )
+        )
+
+    # -- parts -------------------------------------------------------------------------------
+
+    async def _read(self, job: Callable[[Reader], T]) -> T:
+        await self._core.settle()
+        return await self._core.read(job)
+
+    def _remember_instant(self, memory: NewMemory) -> Engram:
+        if not self._running:
+            raise DegradedError(
+                "an instant memory lives in a running node, and none runs for this home",
+                hint="start one with `engram-sync up`, or choose another --type",
+            )
+        now_ms = self._core.machine.clock.now_ms()
+        engram = uuid7(now_ms, self._core.machine.entropy(ID_ENTROPY_BYTES))
+        return self._core.instant.remember(engram, memory, now_ms=now_ms)
+
+    def _instant(self, ref: Ref) -> Engram | None:
+        return self._core.instant.find(_text(ref))
+
+    def _refuse_instant(self, ref: Ref, what: str) -> None:
+        if self._instant(ref) is not None:
+            raise UsageError(f"an instant memory cannot be {what}; it goes when the node stops")
+
+    def _scope_of(self, memory: NewMemory) -> bytes:
+        if memory.type not in DEFAULT_SCOPES:
+            raise UsageError(
+                f"{memory.type!r} is no type of memory",
+                hint=f"use one of: {', '.join(DEFAULT_SCOPES)}",
+            )
+        return self._core.scope_for(memory.scope or DEFAULT_SCOPES[memory.type])
+
+    def _row(self, reader: Reader, scope: bytes) -> ScopeRow:
+        row = reader.scope(self._core.path.ledger.scope_number(scope))
+        assert row is not None
+        return row
+
+    def _state_at(self, reader: Reader, ref: Ref, at_ms: int) -> EngramState:
+        state = resolve(reader, self._core.path.authors, _text(ref))
+        found = state_at(reader, self._core.path.authors, state.scope, state.engram, at_ms)
+        if found is None:
+            text = engram_text(state.engram)
+            raise NotFoundError(
+                f"nothing of memory {text} could be shown here at that time",
+                hint=f"see what there is with: engram-sync history {text}",
+            )
+        return found
+
+    def _now(self, tx: Transaction, scope: bytes, engram: bytes) -> EngramState:
+        path = self._core.path
+        state = find_exact(tx, path.authors, self._row(tx, scope), engram, path.materialiser.recent)
+        assert state is not None
+        return state
+
+    def _shown(self, tx: Transaction, scope: bytes, engram: bytes) -> Engram:
+        return show(tx, self._core.path.authors, self._now(tx, scope, engram), self._strategies)
+
+
+def _text(ref: Ref) -> str:
+    return ref if isinstance(ref, str) else ref.id
+
+
+def _version_of(ref: Ref, if_version: str | None) -> str | None:
+    if if_version is not None or isinstance(ref, str):
+        return if_version
+    return ref.version

@@ -1,0 +1,1 @@
+"""Everything of a node that touches the network: connections, what peers ask, joining."""

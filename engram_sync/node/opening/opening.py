@@ -1,0 +1,130 @@
+"""Opening and closing: lock, key, store, witness, and everything rebuilt in memory."""
+
+import os
+import platform
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import trio
+
+from engram_sync.config import ENV_RUNTIME, Config, load_config, resolve_home
+from engram_sync.errors import EngramError
+from engram_sync.log import decode_witnesses, encode_witnesses
+from engram_sync.memory.instant import InstantMemories
+from engram_sync.node.core import Core
+from engram_sync.node.home.environment import HomePremises, Machine, Premises
+from engram_sync.node.home.files import Home, NodeKey
+from engram_sync.node.opening.founding import checked_label, facts_of, found_node, store_id
+from engram_sync.node.opening.migrating import migrate, migration_problem
+from engram_sync.node.writing.quotas import Quotas
+from engram_sync.node.writing.write_path import WritePath
+from engram_sync.store import OlderFormatError, Store, Transaction
+from engram_wire import LABEL_BYTES_MAX, is_printable
+
+
+@asynccontextmanager
+async def opened(
+    home: str | Path | None,
+    config: Config | None,
+    label: str | None,
+    machine: Machine,
+    premises: Premises | None,
+    lock_wait_s: float,
+) -> AsyncGenerator[Core]:
+    """The core of a node, for the time of the block; see ``Node.open``."""
+    if premises is None:
+        path = resolve_home(home, os.environ)
+        premises = HomePremises(Home(path))
+        config = config or load_config(path, {}, os.environ, Path.cwd())
+    if label is not None:
+        checked_label(label)
+    await premises.acquire(lock_wait_s)
+    try:
+        key = premises.key(machine.entropy)
+        store = await _open_store(premises, key, machine)
+        async with trio.open_nursery() as nursery:
+            await nursery.start(store.serve)
+            try:
+                core = await _core(premises, key, store, config or Config(), label, machine)
+                try:
+                    yield core
+                finally:
+                    # After an error of the caller too: the store is as it was last committed.
+                    await _leave_witness(premises, core)
+            finally:
+                with trio.CancelScope(shield=True):
+                    await store.aclose()
+    finally:
+        premises.release()
+
+
+async def _open_store(premises: Premises, key: NodeKey, machine: Machine) -> Store:
+    try:
+        return await premises.open_store()
+    except OlderFormatError:
+        if not isinstance(premises, HomePremises):
+            raise
+    await migrate(premises, key, machine.clock, machine.entropy)
+    return await premises.open_store()
+
+
+async def _core(
+    premises: Premises,
+    key: NodeKey,
+    store: Store,
+    config: Config,
+    label: str | None,
+    machine: Machine,
+) -> Core:
+    path = WritePath(key, machine.clock, machine.entropy)
+
+    def begin(tx: Transaction) -> Core:
+        known = store_id(tx)
+        witness = premises.take_witness(known) if known is not None else None
+        path.load(tx, decode_witnesses(witness), premises.boot_id)
+        path.begin(tx)
+        if known is None:
+            with path.within(tx):
+                name = checked_label(label or default_label())
+                found_node(tx, path, key, name, machine.clock, machine.entropy)
+        facts = facts_of(tx, key)
+        instant = InstantMemories(node=key.node_id, label=facts.label)
+        quotas = Quotas(key.public)
+        core = Core(premises.path, key, config, machine, store, path, facts, instant, quotas)
+        for row in tx.scopes():
+            core.adopt(path.view(tx, row.id))
+        if problem := migration_problem(tx, premises.path):
+            core.problems["migration"] = problem
+        if problem := premises.witness_problem():
+            core.problems["witness"] = (
+                f"every start begins new logs, because {problem}: set {ENV_RUNTIME}"
+            )
+        return core
+
+    core = await store.submit(begin)
+    core.resume()
+    return core
+
+
+async def _leave_witness(premises: Premises, core: Core) -> None:
+    """After the last write: what was erased is gone, and the next opening may continue the logs."""
+
+    def job(tx: Transaction) -> None:
+        known = store_id(tx)
+        assert known is not None
+        witnesses = core.path.witnesses(premises.boot_id)
+        premises.leave_witness(known, encode_witnesses(witnesses))
+
+    with trio.CancelScope(shield=True):
+        with suppress(EngramError):
+            await core.store.submit(job)
+        if core.path.purge_due:
+            with suppress(EngramError):
+                await core.purge()
+
+
+def default_label() -> str:
+    """The machine's name, as far as it can be shown."""
+    name = platform.node().partition(".")[0][: LABEL_BYTES_MAX // 4]
+    return name if name and is_printable(name) else "node"
