@@ -32,7 +32,7 @@ from benchmarks.growth_subjects import (
     two,
 )
 from engram_sync import Node
-from engram_sync.log import Draft
+from engram_sync.ledger import Draft
 from engram_sync.results import Engram, NewMemory
 from engram_sync.trust import Admit, MemberRole, admit_draft
 from engram_wire import LogDomain

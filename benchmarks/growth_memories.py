@@ -7,7 +7,7 @@ from uuid import UUID
 
 from benchmarks.growth_subjects import TOGETHER, Subject, alone, draft, repeated, two
 from engram_crdt import Change, Dot, EngramDocument, TextEdit, TextInsert
-from engram_sync.log import Draft
+from engram_sync.ledger import Draft
 from engram_wire import RecordKind, cbor
 from tests.node.village import agreement
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from benchmarks.growth import Measure, Step, typical_cpu
 from engram_sync import Node
-from engram_sync.log import Draft
+from engram_sync.ledger import Draft
 from engram_wire import LogDomain
 from tests.node.village import Village
 

@@ -23,7 +23,7 @@ import trio
 from benchmarks.bare_model import bare_model
 from benchmarks.peer import DIALING, LOOPBACK, fill, resident_mib
 from engram_sync import Config, Node
-from engram_sync.log import Draft
+from engram_sync.ledger import Draft
 from engram_sync.memory.read import Observed, find_exact, observe
 from engram_sync.memory.write import Changes, update
 from engram_sync.node.core import Core

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from engram_crdt import Dot, Element, superseded_by_put
-from engram_sync.log import Draft
+from engram_sync.ledger import Draft
 from engram_wire import SUPERSEDED_MAX, RecordKind, Superseded
 
 from .fields import Put, check_count

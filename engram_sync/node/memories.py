@@ -6,7 +6,7 @@ from itertools import chain
 from typing import TypeVar
 
 from engram_sync.errors import DegradedError, NotFoundError, UsageError
-from engram_sync.log import Draft, keyed_id, uuid7
+from engram_sync.ledger import Draft, keyed_id, uuid7
 from engram_sync.memory.read import (
     Filters,
     Observed,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, Self, TypeGuard
 
-from engram_sync.log import NO_ENGRAM, Draft
+from engram_sync.ledger import NO_ENGRAM, Draft
 from engram_wire import (
     HASH_BYTES,
     KEY_BYTES,

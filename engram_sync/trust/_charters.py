@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from engram_sync.errors import CorruptError
-from engram_sync.log import PlacedRecord
+from engram_sync.ledger import PlacedRecord
 from engram_wire import Record, WireError, extend
 
 from ._charter import MemberRole
@@ -11,7 +11,7 @@ from ._membership import Membership
 
 
 class Charters:
-    """Implements ``engram_sync.log.Rules``: the ledger applies membership records as it takes them.
+    """Implements ``engram_sync.ledger.Rules``: the ledger applies membership records as it takes them.
 
     After a restart the stored ones are given back through ``restore``.
     """

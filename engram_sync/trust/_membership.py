@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
-from engram_sync.log import PlacedRecord
+from engram_sync.ledger import PlacedRecord
 from engram_wire import (
     NO_IDS,
     InvalidRecordError,

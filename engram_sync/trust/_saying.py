@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from engram_sync.log import PlacedRecord
+from engram_sync.ledger import PlacedRecord
 from engram_wire import InvalidRecordError, RecordKind, Shape
 
 from ._charter import Admit, MemberRole, check_keys_untrusted

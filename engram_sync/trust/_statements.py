@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
-from engram_sync.log import Draft
+from engram_sync.ledger import Draft
 from engram_wire import HASH_BYTES, KEY_BYTES, SEQ_MAX, InvalidRecordError, RecordKind, cbor
 
 from ._charter import MemberRole, is_bytes, statement_draft

@@ -15,8 +15,8 @@ from engram_simulations._host import Host
 from engram_simulations._releases import OPTIONAL
 from engram_simulations._world import World
 from engram_sync.errors import EngramError
-from engram_sync.log import Draft
-from engram_sync.log._check import RunCheck
+from engram_sync.ledger import Draft
+from engram_sync.ledger._check import RunCheck
 from engram_sync.node import Node
 from engram_sync.store import Transaction
 from engram_wire import InvalidRecordError, Record, cbor

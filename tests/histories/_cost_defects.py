@@ -1,6 +1,6 @@
 """Homes with one planted defect each, of those by which an operation once cost what was held."""
 
-from engram_sync.log import Batch, Witness
+from engram_sync.ledger import Batch, Witness
 from engram_sync.store import Reader, Transaction
 from engram_wire import parse_shape_untrusted
 

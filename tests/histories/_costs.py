@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import nacl.bindings
 import trio
 
-from engram_sync.log import Draft
+from engram_sync.ledger import Draft
 from engram_sync.memory.read import observe
 from engram_sync.memory.write import Changes, created, forget, update
 from engram_sync.node.single_error import single_error

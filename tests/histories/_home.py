@@ -8,7 +8,7 @@ import nacl.bindings
 import trio
 
 from engram_crdt import Element, superseded_by_put
-from engram_sync.log import Draft, Witness
+from engram_sync.ledger import Draft, Witness
 from engram_sync.memory.state import EngramState, load_state
 from engram_sync.node.home.files import NodeKey
 from engram_sync.node.network.payloads import owed_of, payloads_of, take_payloads

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from engram_sync.log import Witness
+from engram_sync.ledger import Witness
 from engram_sync.memory.materialise import Materialiser
 from engram_sync.store import Transaction
 

@@ -7,7 +7,7 @@ which concurrent writes are shown, so that two runs of one history do the same.
 from collections.abc import Callable, Mapping
 from random import Random
 
-from engram_sync.log import Draft
+from engram_sync.ledger import Draft
 from engram_sync.memory.read import Observed, observe, show
 from engram_sync.memory.state import EngramState
 from engram_sync.memory.write import Changes, archive, created, forget, restore, update

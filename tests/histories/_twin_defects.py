@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from engram_sync.errors import UsageError
-from engram_sync.log import AuthoredBatch, Draft, Witness
+from engram_sync.ledger import AuthoredBatch, Draft, Witness
 from engram_sync.memory.materialise import Materialiser
 from engram_sync.memory.state import EngramState
 from engram_sync.memory.state.changes import change_of, is_applied

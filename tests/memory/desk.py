@@ -14,7 +14,7 @@ import nacl.bindings
 import trio
 
 from engram_sync.errors import NotFoundError
-from engram_sync.log import (
+from engram_sync.ledger import (
     Batch,
     Draft,
     Ledger,

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from engram_sync.errors import PreconditionError, UsageError
-from engram_sync.log import Draft
+from engram_sync.ledger import Draft
 from engram_sync.model.conflict_types import LifecycleConflict, ValueConflict, as_seen_by
 from engram_sync.model.ids import node_text
 from engram_sync.results import Delete, Engram, Insert

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from engram_sync.errors import NotFoundError, PreconditionError
-from engram_sync.log import Draft
+from engram_sync.ledger import Draft
 from engram_sync.memory import read as reading
 from engram_sync.memory import write as writing
 from engram_sync.model import ids

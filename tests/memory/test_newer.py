@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from engram_sync.log import Draft
+from engram_sync.ledger import Draft
 from engram_sync.memory import read as reading
 from engram_sync.memory import write as writing
 from engram_sync.model import ids

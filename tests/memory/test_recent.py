@@ -5,7 +5,7 @@ import random
 import pytest
 
 from engram_crdt import Dot, Element
-from engram_sync.log import Draft
+from engram_sync.ledger import Draft
 from engram_sync.memory import state as states
 from engram_sync.memory import write as writing
 from engram_sync.memory.state.recent import Recent

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from engram_sync.errors import NotFoundError, PreconditionError, UsageError
-from engram_sync.log import Draft
+from engram_sync.ledger import Draft
 from engram_sync.memory.write import created
 from engram_sync.model.conflict_types import SkillConflict
 from engram_sync.results import Engram, NewMemory

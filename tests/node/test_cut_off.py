@@ -7,7 +7,7 @@ import pytest
 from trio.testing import MockClock
 
 from engram_sync.errors import DeniedError
-from engram_sync.log import Draft, LogState
+from engram_sync.ledger import Draft, LogState
 from engram_sync.node import Node
 from engram_sync.node.writing.scopes import add_scope
 from engram_sync.node.writing.write_path import Arrival, arrival_untrusted

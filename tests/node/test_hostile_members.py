@@ -8,7 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from engram_sync.log import NO_ENGRAM, Draft
+from engram_sync.ledger import NO_ENGRAM, Draft
 from engram_sync.node import Node
 from engram_sync.node import core as _core
 from engram_sync.node.limits import REFUSED_LOGS_MAX

@@ -6,7 +6,7 @@ import pytest
 from trio.testing import MockClock
 
 from engram_sync.errors import DegradedError
-from engram_sync.log import Draft
+from engram_sync.ledger import Draft
 from engram_sync.node import Node
 from engram_sync.trust import Revoke, revoke_draft
 from engram_wire import LogDomain, RecordKind, cbor

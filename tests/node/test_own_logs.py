@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from trio.testing import MockClock
 
-from engram_sync.log import Draft, LogState
+from engram_sync.ledger import Draft, LogState
 from engram_sync.node import Node
 from engram_sync.node.writing.refused_logs import set_aside, voids
 from engram_sync.node.writing.write_path import Arrival, Intake

@@ -4,7 +4,7 @@ import pytest
 from trio.testing import MockClock
 
 from engram_sync.errors import DegradedError, DeniedError
-from engram_sync.log import Draft
+from engram_sync.ledger import Draft
 from engram_sync.node import Node
 from engram_sync.node.network.joining import invite
 from engram_sync.node.opening.founding import found_scope

@@ -3,7 +3,7 @@
 import pytest
 from trio.testing import MockClock
 
-from engram_sync.log import Draft
+from engram_sync.ledger import Draft
 from engram_sync.node import Node
 from engram_sync.node.limits import OUTBOUND_BYTES_MAX
 from engram_sync.node.writing.scopes import add_scope

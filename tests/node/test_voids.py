@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 from trio.testing import MockClock
 
-from engram_sync.log._check import RunCheck
+from engram_sync.ledger._check import RunCheck
 from engram_sync.memory.read import resolve
 from engram_sync.memory.state.lamport import lamport_numbers
 from engram_sync.node import Node

@@ -11,7 +11,7 @@ from time import perf_counter
 import trio
 
 from engram_crdt import Dot
-from engram_sync.log import Draft
+from engram_sync.ledger import Draft
 from engram_sync.store import Reader
 
 from ._dag import Commit, Dag, Fields

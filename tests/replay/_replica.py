@@ -11,7 +11,7 @@ from typing import NamedTuple, Self
 import trio
 from nacl.bindings import crypto_sign_seed_keypair
 
-from engram_sync.log import (
+from engram_sync.ledger import (
     NO_ENGRAM,
     Batch,
     Draft,

@@ -32,7 +32,7 @@ SYNC = PACKAGES["engram_sync"]
 PURE = (
     PACKAGES["engram_wire"],
     PACKAGES["engram_crdt"],
-    SYNC / "log",
+    SYNC / "ledger",
     SYNC / "trust",
     SYNC / "replication",
     SYNC / "model",

@@ -6,9 +6,9 @@ from typing import Any, TypeVar
 import pytest
 
 from engram_crdt import Change, Dot, Element
-from engram_sync.log import Batch, History, IngestBatch, LogState, Witness, _check
-from engram_sync.log._registry import Registry
-from engram_sync.log._resolve import Place, place_of_untrusted
+from engram_sync.ledger import Batch, History, IngestBatch, LogState, Witness, _check
+from engram_sync.ledger._registry import Registry
+from engram_sync.ledger._resolve import Place, place_of_untrusted
 from engram_sync.memory.materialise import live as _live
 from engram_sync.memory.materialise.live import LiveEngram
 from engram_sync.memory.materialise.live_texts import LiveTexts

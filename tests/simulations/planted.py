@@ -87,7 +87,7 @@ IN_WORLDS = (
 IN_TESTS: dict[Plant, str] = {
     defects.counts_a_refused_scope_as_synced: "tests/node/test_sharing.py::"
     "test_a_member_that_does_not_hold_the_agent_is_not_synced_by_what_else_is_shared",
-    defects.walks_all_it_holds_for_a_name_it_does_not_know: "tests/log/test_hostile_relays.py::"
+    defects.walks_all_it_holds_for_a_name_it_does_not_know: "tests/ledger/test_hostile_relays.py::"
     "test_a_name_of_no_marked_position_costs_one_look_up_whatever_is_held",
     defects.shows_all_credentials_in_one_message: "tests/replication/test_exchange_rules.py::"
     "test_credentials_that_do_not_fit_one_message_go_ahead_in_pages",

@@ -2,8 +2,8 @@
 
 from engram_sync.trust import Admit, MemberRole
 from engram_wire import LogDomain, statement_shape
-from tests.log.forger import Forger
-from tests.log.replica import Replica
+from tests.ledger.forger import Forger
+from tests.ledger.replica import Replica
 
 SESSION = b"s" * 32
 

@@ -18,7 +18,7 @@ from engram_sync.trust import (
     parse_token,
 )
 from engram_wire import JoinRequest, LogDomain, WireError, cbor
-from tests.log.replica import NOW_MS, Replica
+from tests.ledger.replica import NOW_MS, Replica
 
 SESSION = b"s" * 32
 LATER_MS = NOW_MS + 900_000

@@ -4,7 +4,7 @@ import pytest
 
 from engram_sync.trust import MemberRole, label_draft
 from engram_wire import InvalidRecordError, LogDomain
-from tests.log.replica import Replica
+from tests.ledger.replica import Replica
 
 
 def members(who: Replica, scope: bytes) -> dict[bytes, str]:

@@ -2,7 +2,7 @@
 
 from engram_sync.trust import MemberRole
 from engram_wire import LogDomain
-from tests.log.replica import Replica
+from tests.ledger.replica import Replica
 
 
 def test_a_leader_leads_from_the_record_on_that_says_so_and_not_before() -> None:

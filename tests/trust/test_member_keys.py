@@ -5,8 +5,8 @@ from nacl.bindings import crypto_core_ed25519_add
 
 from engram_sync.trust import Admit, MemberRole, found
 from engram_wire import LogDomain, log_id, statement_shape
-from tests.log.forger import Forger
-from tests.log.replica import Replica
+from tests.ledger.forger import Forger
+from tests.ledger.replica import Replica
 
 ORDER_8 = bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05")
 

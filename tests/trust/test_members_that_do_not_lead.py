@@ -2,8 +2,8 @@
 
 from engram_sync.trust import MemberRole, label_draft
 from engram_wire import OPTIONAL, LogDomain, RecordKind, decode_ids_untrusted, statement_shape
-from tests.log.forger import Forger
-from tests.log.replica import Replica, create, engram_id
+from tests.ledger.forger import Forger
+from tests.ledger.replica import Replica, create, engram_id
 from tests.trust.forging import members_forger, rejected
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from engram_sync.errors import CorruptError
-from engram_sync.log import Rules
+from engram_sync.ledger import Rules
 from engram_sync.trust import (
     Admit,
     Charter,
@@ -15,7 +15,7 @@ from engram_sync.trust import (
     readers,
 )
 from engram_wire import InvalidRecordError, LogDomain, statement_shape
-from tests.log.replica import Replica, create, engram_id
+from tests.ledger.replica import Replica, create, engram_id
 from tests.trust.forging import SESSION, admit_shape, members_forger, rejected
 
 # -- charter -----------------------------------------------------------------------------------

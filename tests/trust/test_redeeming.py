@@ -10,8 +10,8 @@ from engram_sync.trust import (
     make_proof,
 )
 from engram_wire import LogDomain, statement_shape
-from tests.log.forger import Forger
-from tests.log.replica import Replica
+from tests.ledger.forger import Forger
+from tests.ledger.replica import Replica
 from tests.trust.forging import SESSION, members_forger, rejected
 
 

@@ -5,7 +5,7 @@ from operator import attrgetter
 
 import pytest
 
-from engram_sync.log import Draft
+from engram_sync.ledger import Draft
 from engram_sync.trust import (
     Admit,
     Cutoff,
@@ -26,7 +26,7 @@ from engram_sync.trust import (
     set_role_draft,
 )
 from engram_wire import SEQ_MAX, InvalidRecordError, LogDomain, statement_shape
-from tests.log.replica import Replica, create, engram_id
+from tests.ledger.replica import Replica, create, engram_id
 from tests.trust.forging import admit_shape, members_forger, rejected
 
 LEADER, MEMBER, OBSERVER = MemberRole.LEADER, MemberRole.MEMBER, MemberRole.OBSERVER

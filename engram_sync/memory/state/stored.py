@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from engram_sync.log import Draft
+from engram_sync.ledger import Draft
 from engram_sync.store import Reader, ScopeRow
 from engram_wire import NO_SUPERSEDED, Record
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from engram_sync.errors import PreconditionError
-from engram_sync.log import Draft
+from engram_sync.ledger import Draft
 from engram_sync.memory.read.caller_view import Observed
 from engram_sync.memory.read.history import create_puts
 from engram_sync.memory.state.engram_state import EngramState

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, cast
 
 from engram_crdt import Dot, Element, EngramDocument
-from engram_sync.log import Draft
+from engram_sync.ledger import Draft
 from engram_sync.memory.state.changes import change_of, is_applied
 from engram_sync.memory.state.engram_state import EngramState
 from engram_sync.memory.state.shown_texts import orphan_element
@@ -27,7 +27,7 @@ from .texts import body_label, first_text
 WRITTEN_BY = "written by"
 """The metadata entry that keeps who had written what is now signed by another node."""
 
-_KEYED = 8  # The version in a UUID that was derived, see ``engram_sync.log.keyed_id``.
+_KEYED = 8  # The version in a UUID that was derived, see ``engram_sync.ledger.keyed_id``.
 
 
 class Held(NamedTuple):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from engram_crdt import Dot, Element
 from engram_sync.errors import PreconditionError
-from engram_sync.log import Draft
+from engram_sync.ledger import Draft
 from engram_sync.memory.read.caller_view import Observed, refuse_open_conflicts
 from engram_sync.memory.read.history import replay, undeleted, valued
 from engram_sync.memory.read.strategies import Strategies

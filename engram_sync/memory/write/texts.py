@@ -10,7 +10,7 @@ from hashlib import blake2b
 
 from engram_crdt import Dot, EngramDocument, EngramTexts, TextEdit
 from engram_sync.errors import PreconditionError, UsageError
-from engram_sync.log import Draft
+from engram_sync.ledger import Draft
 from engram_sync.memory.materialise.live_texts import recent_texts
 from engram_sync.memory.read.caller_view import Observed, document_at
 from engram_sync.memory.state.changes import change_of, units_of

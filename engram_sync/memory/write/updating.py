@@ -5,7 +5,7 @@ A draft supersedes only what the caller's view contained.  Nothing here writes a
 
 from engram_crdt import Dot, Element
 from engram_sync.errors import PreconditionError, UsageError
-from engram_sync.log import Draft
+from engram_sync.ledger import Draft
 from engram_sync.memory.read.caller_view import Observed, refuse_open_conflicts
 from engram_sync.memory.read.strategies import Strategies
 from engram_sync.memory.state.log_directory import Authors

@@ -11,7 +11,7 @@ from functools import partial
 import trio
 
 from engram_sync.errors import LocalError, UsageError
-from engram_sync.log import Draft
+from engram_sync.ledger import Draft
 from engram_sync.node.core import Core
 from engram_sync.node.home.own_logs import void_elsewhere_key
 from engram_sync.node.limits import VOID_RETRY_S

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Sequence
 
-from engram_sync.log import Ledger, LogState
+from engram_sync.ledger import Ledger, LogState
 from engram_sync.memory.state import Authors
 from engram_sync.store import LogRow, Reader, RunRow, ScopeRow
 from engram_sync.trust import Charters
@@ -13,7 +13,7 @@ from engram_wire import (
 
 
 class StoredLogs:
-    """``engram_sync.log.Archive`` over one transaction of the store.
+    """``engram_sync.ledger.Archive`` over one transaction of the store.
 
     Args:
         reader: The transaction.

@@ -1,7 +1,7 @@
 """The logs that this node writes: which it may continue, and what a new incarnation begins with."""
 
 from engram_sync.host import Entropy
-from engram_sync.log import NO_ENGRAM, Draft, IngestBatch, Ledger, LogState
+from engram_sync.ledger import NO_ENGRAM, Draft, IngestBatch, Ledger, LogState
 from engram_sync.store import Transaction
 from engram_wire import DEPS_MAX, SUPERSEDED_MAX, LogDomain, RecordKind, Superseded
 

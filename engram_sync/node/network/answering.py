@@ -8,7 +8,7 @@ from functools import partial
 import trio
 
 from engram_sync.errors import EngramError
-from engram_sync.log import MissingDependencyError
+from engram_sync.ledger import MissingDependencyError
 from engram_sync.node.core import Core
 from engram_sync.node.limits import REFUSED_LOGS_MAX
 from engram_sync.node.network.connection import Connection, Ingested, Work

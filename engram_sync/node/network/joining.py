@@ -9,7 +9,7 @@ from engram_sync.errors import (
     PreconditionError,
     UsageError,
 )
-from engram_sync.log import Draft, keyed_id
+from engram_sync.ledger import Draft, keyed_id
 from engram_sync.memory.read import find_exact
 from engram_sync.memory.state import load_state
 from engram_sync.memory.write import copied, says_all

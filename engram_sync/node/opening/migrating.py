@@ -19,7 +19,7 @@ import trio
 
 from engram_sync.errors import CorruptError, PreconditionError, UsageError
 from engram_sync.host import Clock, Entropy
-from engram_sync.log import Draft, encode_witnesses
+from engram_sync.ledger import Draft, encode_witnesses
 from engram_sync.memory.write import Held, held_in_records, held_in_view, said_again
 from engram_sync.model.ids import engram_text, node_text
 from engram_sync.node.home.environment import HomePremises

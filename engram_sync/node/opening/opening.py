@@ -10,7 +10,7 @@ import trio
 
 from engram_sync.config import ENV_RUNTIME, Config, load_config, resolve_home
 from engram_sync.errors import EngramError
-from engram_sync.log import decode_witnesses, encode_witnesses
+from engram_sync.ledger import decode_witnesses, encode_witnesses
 from engram_sync.memory.instant import InstantMemories
 from engram_sync.node.core import Core
 from engram_sync.node.home.environment import HomePremises, Machine, Premises

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Self, TypeVar
 
-from engram_sync.log import Past, decode_past
+from engram_sync.ledger import Past, decode_past
 from engram_sync.store import LogRow, Reader, ScopeRow
 from engram_wire import (
     AUTH_UNCHANGED,

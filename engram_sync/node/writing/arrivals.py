@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from engram_sync.log import Taking
+from engram_sync.ledger import Taking
 from engram_sync.node.writing.rules import StoredHistory
 from engram_wire import (
     Announcement,

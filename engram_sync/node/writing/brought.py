@@ -1,6 +1,6 @@
 """Which memories were brought from one agent to another, as the store remembers it both ways."""
 
-from engram_sync.log import keyed_id
+from engram_sync.ledger import keyed_id
 from engram_sync.store import Reader, Transaction
 
 _SAME = "same as "

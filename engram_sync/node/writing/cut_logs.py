@@ -6,7 +6,7 @@ log, so it is computed anew when either has changed, and is the same whatever ca
 
 from collections.abc import Callable, Iterable
 
-from engram_sync.log import Batch, Ledger, LogState
+from engram_sync.ledger import Batch, Ledger, LogState
 from engram_sync.memory.materialise import Materialiser
 from engram_sync.node.writing.rules import StoredHistory
 from engram_sync.store import Transaction

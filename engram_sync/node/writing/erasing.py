@@ -1,7 +1,7 @@
 """What an erasure names: every record of a memory that its caller saw."""
 
 from engram_sync.errors import DeniedError
-from engram_sync.log import Draft
+from engram_sync.ledger import Draft
 from engram_sync.memory.read import Observed
 from engram_sync.memory.state import is_applied
 from engram_sync.node.writing.write_path import WritePath

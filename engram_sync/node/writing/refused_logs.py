@@ -9,7 +9,7 @@ wherever all of this is taken nothing changes.
 
 from collections.abc import Mapping
 
-from engram_sync.log import NO_ENGRAM, Draft, LogState
+from engram_sync.ledger import NO_ENGRAM, Draft, LogState
 from engram_sync.node.limits import VOID_GAP_MS
 from engram_sync.node.writing.rules import StoredHistory
 from engram_sync.node.writing.write_path import WritePath

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from engram_sync.log import Ledger, SignedPosition
+from engram_sync.ledger import Ledger, SignedPosition
 from engram_sync.store import Reader, RunRow
 from engram_wire import Record
 
 
 class StoredHistory:
-    """``engram_sync.log.History`` over one transaction of the store."""
+    """``engram_sync.ledger.History`` over one transaction of the store."""
 
     def __init__(self, reader: Reader, ledger: Ledger) -> None:
         self._reader = reader

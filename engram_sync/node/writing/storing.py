@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from engram_sync.errors import CorruptError
 from engram_sync.host import Clock
-from engram_sync.log import Batch, IngestBatch, Ledger, LogState, Split, Void
+from engram_sync.ledger import Batch, IngestBatch, Ledger, LogState, Split, Void
 from engram_sync.memory.materialise import Materialiser
 from engram_sync.node.home.own_logs import OwnLogs
 from engram_sync.node.writing.brought import note_erased

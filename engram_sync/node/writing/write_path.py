@@ -10,7 +10,7 @@ from itertools import chain
 
 from engram_sync.errors import CorruptError
 from engram_sync.host import Clock, Entropy
-from engram_sync.log import (
+from engram_sync.ledger import (
     AuthoredBatch,
     Batch,
     Draft,

@@ -2,11 +2,11 @@
 
 import pytest
 
-from engram_sync.log import IngestBatch, Taking
-from engram_sync.log._limits import DOTS_PER_STEP
+from engram_sync.ledger import IngestBatch, Taking
+from engram_sync.ledger._limits import DOTS_PER_STEP
 from engram_wire import Edit, Insert, RecordKind, Reference, Span, Superseded
-from tests.log.forger import Forger
-from tests.log.world import E, World
+from tests.ledger.forger import Forger
+from tests.ledger.world import E, World
 
 
 def frame_of_three(world: World) -> Forger:

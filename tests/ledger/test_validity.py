@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from engram_sync.errors import UsageError
-from engram_sync.log import Draft, MissingDependencyError
+from engram_sync.ledger import Draft, MissingDependencyError
 from engram_wire import (
     HLC_MAX,
     HLC_MIN,
@@ -20,9 +20,9 @@ from engram_wire import (
     encode_ids,
     statement_shape,
 )
-from tests.log.forger import Forger
-from tests.log.replica import Replica, create, update
-from tests.log.world import E, World
+from tests.ledger.forger import Forger
+from tests.ledger.replica import Replica, create, update
+from tests.ledger.world import E, World
 
 
 @pytest.fixture

@@ -2,12 +2,12 @@
 
 import pytest
 
-from engram_sync.log import MissingDependencyError
-from engram_sync.log._limits import CANDIDATES_MAX, REFUSED_MAX
+from engram_sync.ledger import MissingDependencyError
+from engram_sync.ledger._limits import CANDIDATES_MAX, REFUSED_MAX
 from engram_wire import CloseCode, LogDomain, SignatureError
-from tests.log.forger import Forger
-from tests.log.replica import NOW_MS, Replica, create, engram_id
-from tests.log.world import World
+from tests.ledger.forger import Forger
+from tests.ledger.replica import NOW_MS, Replica, create, engram_id
+from tests.ledger.world import World
 
 LATE = NOW_MS + 50_000 << 16
 

@@ -4,7 +4,7 @@ import pytest
 
 from engram_crdt import hlc
 from engram_sync.errors import DeniedError, NotFoundError, UsageError
-from engram_sync.log import Draft, Run, decode_past
+from engram_sync.ledger import Draft, Run, decode_past
 from engram_sync.trust import Admit, MemberRole, admit_draft
 from engram_wire import (
     AUTH_UNCHANGED,
@@ -18,8 +18,8 @@ from engram_wire import (
     record_bytes,
     verify_head_untrusted,
 )
-from tests.log.forger import Forger
-from tests.log.replica import NOW_MS, Replica, create, engram_id, update
+from tests.ledger.forger import Forger
+from tests.ledger.replica import NOW_MS, Replica, create, engram_id, update
 
 E = engram_id(1)
 

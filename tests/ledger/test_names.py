@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engram_sync.errors import CorruptError
-from engram_sync.log import (
+from engram_sync.ledger import (
     Past,
     Witness,
     continues,
@@ -21,7 +21,7 @@ from engram_sync.log import (
     uuid7,
 )
 from engram_wire import cbor, encode_ids
-from tests.log.replica import Replica, create, engram_id
+from tests.ledger.replica import Replica, create, engram_id
 
 SECRET = bytes(range(32))
 SPEC = Path(__file__).parents[2] / "wire" / "SPEC.md"

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from engram_crdt import Dot
-from engram_sync.log import NO_ENGRAM, Draft, GapError, LogState, MissingDependencyError, Named
+from engram_sync.ledger import NO_ENGRAM, Draft, GapError, LogState, MissingDependencyError, Named
 from engram_wire import (
     Edit,
     Insert,
@@ -28,7 +28,7 @@ from engram_wire import (
     extend,
     parse_shape_untrusted,
 )
-from tests.log.replica import Replica, create, engram_id, update
+from tests.ledger.replica import Replica, create, engram_id, update
 
 ENGRAMS = 2
 

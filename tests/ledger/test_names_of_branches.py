@@ -2,7 +2,7 @@
 
 import pytest
 
-from engram_sync.log import LogState
+from engram_sync.ledger import LogState
 from engram_wire import (
     Announcement,
     Edit,
@@ -14,10 +14,10 @@ from engram_wire import (
     branch_id,
     decode_superseded_untrusted,
 )
-from tests.log.forger import Forger
-from tests.log.forked import Fork
-from tests.log.replica import create, engram_id, update
-from tests.log.world import E, World
+from tests.ledger.forger import Forger
+from tests.ledger.forked import Fork
+from tests.ledger.replica import create, engram_id, update
+from tests.ledger.world import E, World
 
 
 @pytest.fixture

@@ -1,10 +1,10 @@
 """A scope in which Bob has two histories."""
 
-from engram_sync.log import IngestBatch, LogState
+from engram_sync.ledger import IngestBatch, LogState
 from engram_wire import Frame
-from tests.log.forger import Forger
-from tests.log.replica import Replica, engram_id
-from tests.log.world import World
+from tests.ledger.forger import Forger
+from tests.ledger.replica import Replica, engram_id
+from tests.ledger.world import World
 
 
 class Fork:

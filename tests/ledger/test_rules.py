@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-import engram_sync.log
-from engram_sync.log import GapError, IngestBatch, MissingDependencyError
+import engram_sync.ledger
+from engram_sync.ledger import GapError, IngestBatch, MissingDependencyError
 from engram_wire import (
     CloseCode,
     InvalidRecordError,
@@ -20,9 +20,9 @@ from engram_wire import (
     SignatureError,
     WireError,
 )
-from tests.log.forger import Forger
-from tests.log.rules import RULES, many_units, relying_on
-from tests.log.world import World
+from tests.ledger.forger import Forger
+from tests.ledger.rules import RULES, many_units, relying_on
+from tests.ledger.world import World
 
 MEMBERS = LogDomain.MEMBERS
 ERASE, SEAL, DELETE, JOIN = RecordKind.ERASE, RecordKind.SEAL, RecordKind.DELETE, RecordKind.JOIN
@@ -144,7 +144,7 @@ def said(node: ast.Raise) -> list[str]:
 
 
 def test_every_rule_is_in_the_table() -> None:
-    folder = Path(engram_sync.log.__file__).parent
+    folder = Path(engram_sync.ledger.__file__).parent
     sources = [path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.py"))]
     raises = [n for source in sources for n in ast.walk(ast.parse(source)) if type(n) is ast.Raise]
     rules = [parts for node in raises if (parts := said(node))]

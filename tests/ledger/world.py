@@ -1,14 +1,14 @@
 """A scope with a founder, a member and an observer, in which somebody forges."""
 
-from engram_sync.log import IngestBatch
+from engram_sync.ledger import IngestBatch
 from engram_sync.trust import MemberRole
 from engram_wire import (
     CloseCode,
     LogDomain,
     Superseded,
 )
-from tests.log.forger import Forger
-from tests.log.replica import Replica, create, engram_id
+from tests.ledger.forger import Forger
+from tests.ledger.replica import Replica, create, engram_id
 
 E = engram_id(1)
 

@@ -26,7 +26,7 @@ from engram_wire import (
     shape_of,
     sign_head,
 )
-from tests.log.replica import NOW_MS, Replica
+from tests.ledger.replica import NOW_MS, Replica
 
 VALUE = b"\x61x"
 

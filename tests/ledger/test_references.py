@@ -2,7 +2,7 @@
 
 import pytest
 
-from engram_sync.log import NO_ENGRAM, Draft, LogState
+from engram_sync.ledger import NO_ENGRAM, Draft, LogState
 from engram_wire import (
     Edit,
     Insert,
@@ -14,9 +14,9 @@ from engram_wire import (
     decode_edit_untrusted,
     decode_superseded_untrusted,
 )
-from tests.log.forger import Forger
-from tests.log.replica import Replica, update
-from tests.log.world import World
+from tests.ledger.forger import Forger
+from tests.ledger.replica import Replica, update
+from tests.ledger.world import World
 
 E = bytes(15) + b"\x09"
 

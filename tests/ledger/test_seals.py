@@ -3,7 +3,7 @@
 import pytest
 
 from engram_sync.errors import UsageError
-from engram_sync.log import NO_ENGRAM, Draft, IngestBatch, LogState
+from engram_sync.ledger import NO_ENGRAM, Draft, IngestBatch, LogState
 from engram_wire import (
     EMPTY_SEALED,
     RecordKind,
@@ -13,9 +13,9 @@ from engram_wire import (
     decode_superseded_untrusted,
     sealed_digest,
 )
-from tests.log.forger import Forger
-from tests.log.replica import Replica, announce, create, engram_id
-from tests.log.world import E, World
+from tests.ledger.forger import Forger
+from tests.ledger.replica import Replica, announce, create, engram_id
+from tests.ledger.world import E, World
 
 
 def seal(*logs: LogState) -> Draft:

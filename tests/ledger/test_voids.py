@@ -2,7 +2,7 @@
 
 import pytest
 
-from engram_sync.log import NO_ENGRAM
+from engram_sync.ledger import NO_ENGRAM
 from engram_wire import (
     CloseCode,
     Edit,
@@ -13,9 +13,9 @@ from engram_wire import (
     Superseded,
     branch_id,
 )
-from tests.log.forger import Forger
-from tests.log.replica import create, engram_id
-from tests.log.world import E, World
+from tests.ledger.forger import Forger
+from tests.ledger.replica import create, engram_id
+from tests.ledger.world import E, World
 
 VOID = RecordKind.VOID
 RATIFY = RecordKind.RATIFY

@@ -4,17 +4,17 @@ from collections.abc import Sequence
 
 import pytest
 
-from engram_sync.log import GapError, MissingDependencyError
-from engram_sync.log._lineage import Reach
+from engram_sync.ledger import GapError, MissingDependencyError
+from engram_sync.ledger._lineage import Reach
 from engram_wire import (
     CloseCode,
     SignatureError,
     branch_id,
 )
-from tests.log.forger import Forger
-from tests.log.forked import Fork
-from tests.log.replica import Replica, announce, create, engram_id
-from tests.log.world import E
+from tests.ledger.forger import Forger
+from tests.ledger.forked import Fork
+from tests.ledger.replica import Replica, announce, create, engram_id
+from tests.ledger.world import E
 
 
 @pytest.fixture

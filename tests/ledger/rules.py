@@ -15,9 +15,9 @@ from engram_wire import (
     encode_ids,
     statement_shape,
 )
-from tests.log.forger import Forger
-from tests.log.replica import create, engram_id
-from tests.log.world import E, World
+from tests.ledger.forger import Forger
+from tests.ledger.replica import create, engram_id
+from tests.ledger.world import E, World
 
 MEMBERS = LogDomain.MEMBERS
 ERASE, SEAL, DELETE, JOIN = RecordKind.ERASE, RecordKind.SEAL, RecordKind.DELETE, RecordKind.JOIN

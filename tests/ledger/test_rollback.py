@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from engram_sync.log import Checkpoint, MissingDependencyError
+from engram_sync.ledger import Checkpoint, MissingDependencyError
 from engram_wire import LogDomain, statement_shape
-from tests.log.forger import Forger
-from tests.log.replica import Replica, create, engram_id
+from tests.ledger.forger import Forger
+from tests.ledger.replica import Replica, create, engram_id
 
 Step = Callable[[Replica, bytes], object]
 

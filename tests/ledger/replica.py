@@ -6,7 +6,7 @@ from functools import reduce
 
 from nacl.bindings import crypto_sign_seed_keypair
 
-from engram_sync.log import (
+from engram_sync.ledger import (
     AuthoredBatch,
     Checkpoint,
     Draft,
@@ -36,7 +36,7 @@ from engram_wire import (
     encode_frame,
     extend,
 )
-from tests.log.shelf import Shelf
+from tests.ledger.shelf import Shelf
 
 NOW_MS = 1_800_000_000_000
 

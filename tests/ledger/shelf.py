@@ -1,6 +1,6 @@
 """Lists in place of a store."""
 
-from engram_sync.log import Batch, IngestBatch, LogState, Run, SignedPosition, Split
+from engram_sync.ledger import Batch, IngestBatch, LogState, Run, SignedPosition, Split
 from engram_wire import Record, clocks_taken, parse_shape_untrusted
 
 

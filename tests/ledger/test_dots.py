@@ -5,9 +5,9 @@ import pytest
 from engram_wire import (
     Superseded,
 )
-from tests.log.forger import Forger
-from tests.log.replica import Replica, create, engram_id, update
-from tests.log.world import E, World
+from tests.ledger.forger import Forger
+from tests.ledger.replica import Replica, create, engram_id, update
+from tests.ledger.world import E, World
 
 
 @pytest.fixture

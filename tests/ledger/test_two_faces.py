@@ -5,14 +5,14 @@ from collections.abc import Sequence
 import pytest
 
 from engram_sync.errors import UsageError
-from engram_sync.log import IngestBatch
+from engram_sync.ledger import IngestBatch
 from engram_sync.trust import MemberRole
 from engram_wire import (
     LogDomain,
 )
-from tests.log.forger import Forger
-from tests.log.replica import Replica, announce, create, engram_id
-from tests.log.world import World
+from tests.ledger.forger import Forger
+from tests.ledger.replica import Replica, announce, create, engram_id
+from tests.ledger.world import World
 from tests.trust.forging import admit_shape
 
 

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engram_sync.log import Draft, LogState, MissingDependencyError
-from engram_sync.log._lineage import Position, Reach, extended
-from engram_sync.log._logs import root_log
-from engram_sync.log._resolve import past_at
+from engram_sync.ledger import Draft, LogState, MissingDependencyError
+from engram_sync.ledger._lineage import Position, Reach, extended
+from engram_sync.ledger._logs import root_log
+from engram_sync.ledger._resolve import past_at
 from engram_wire import LogDomain, decode_auth_untrusted, decode_ids_untrusted, extend
-from tests.log.replica import Replica, create, engram_id, update
-from tests.log.test_seals import seal
-from tests.log.world import E, World
+from tests.ledger.replica import Replica, create, engram_id, update
+from tests.ledger.test_seals import seal
+from tests.ledger.world import E, World
 
 
 def restarted(replica: Replica, scope: bytes, *drafts: Draft) -> LogState:
@@ -154,7 +154,7 @@ def test_pasts_in_memory_are_bounded_and_read_again_when_they_are_needed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Else whoever begins many logs, each with all the others in its past, fills the memory."""
-    monkeypatch.setattr("engram_sync.log._pasts.PASTS_ENTRIES_MAX", 50)
+    monkeypatch.setattr("engram_sync.ledger._pasts.PASTS_ENTRIES_MAX", 50)
     world = World()
     for number in range(40):
         world.ann.incarnation = number.to_bytes(16, "big")
@@ -210,7 +210,7 @@ def test_the_logs_that_a_record_seals_are_counted_without_a_look_at_the_others(
 ) -> None:
     """Else every record received costs what is held of other logs."""
     world = World()
-    monkeypatch.setattr("engram_sync.log._scopes.clock_digest", None)
+    monkeypatch.setattr("engram_sync.ledger._scopes.clock_digest", None)
     for number in range(3):
         world.ann.incarnation = number.to_bytes(16, "big")
         world.ann.write(world.scope, create(engram_id(number)))

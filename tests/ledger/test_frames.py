@@ -2,7 +2,7 @@
 
 import pytest
 
-from engram_sync.log import GapError, LogState
+from engram_sync.ledger import GapError, LogState
 from engram_wire import (
     Frame,
     ProtocolError,
@@ -10,8 +10,8 @@ from engram_wire import (
     decode_frame_untrusted,
     encode_frame,
 )
-from tests.log.forger import Forger
-from tests.log.replica import Replica, announce, create, engram_id
+from tests.ledger.forger import Forger
+from tests.ledger.replica import Replica, announce, create, engram_id
 
 
 class Pair:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engram_sync.log import Draft
+from engram_sync.ledger import Draft
 from engram_wire import (
     Edit,
     Insert,
@@ -13,8 +13,8 @@ from engram_wire import (
     cbor,
     decode_edit_untrusted,
 )
-from tests.log.replica import create
-from tests.log.world import E, World
+from tests.ledger.replica import create
+from tests.ledger.world import E, World
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engram_sync.log import Draft, GapError, LogState, MissingDependencyError, Run
+from engram_sync.ledger import Draft, GapError, LogState, MissingDependencyError, Run
 from engram_wire import Frame, LogDomain, Superseded, decode_frame_untrusted, encode_frame
-from tests.log.replica import Replica, create, engram_id, update
+from tests.ledger.replica import Replica, create, engram_id, update
 
 ENGRAMS = 3
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.log.crowd import Crowd
+from tests.ledger.crowd import Crowd
 
 
 @pytest.mark.slow
