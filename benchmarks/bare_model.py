@@ -16,8 +16,8 @@ import nacl.bindings as sodium
 
 from engram_crdt import EngramDocument
 from engram_sync.ledger import Batch, Draft, Ledger, LogState, SignedPosition
+from engram_sync.membership import Admit, Charters, MemberRole, admit_draft, charter_draft, found
 from engram_sync.memory.state.changes import change_of
-from engram_sync.trust import Admit, Charters, MemberRole, admit_draft, charter_draft, found
 from engram_wire import (
     Announcement,
     LogDomain,

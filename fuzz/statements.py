@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from typing import Protocol
 
-from engram_sync.trust import (
+from engram_sync.membership import (
     Admit,
     Charter,
     Cutoff,

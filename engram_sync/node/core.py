@@ -11,6 +11,7 @@ import trio
 
 from engram_sync.config import Config
 from engram_sync.errors import DegradedError, EngramError, LocalError
+from engram_sync.membership import Member
 from engram_sync.memory.instant import InstantMemories
 from engram_sync.memory.materialise import flush_index
 from engram_sync.memory.read import Planner
@@ -37,7 +38,6 @@ from engram_sync.observe import Log
 from engram_sync.replication import ScopeView
 from engram_sync.results import Scope
 from engram_sync.store import Reader, Store, Transaction
-from engram_sync.trust import Member
 
 T = TypeVar("T")
 log = Log("node")

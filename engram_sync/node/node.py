@@ -10,6 +10,7 @@ import trio
 from engram_crdt import StrategyRegistry
 from engram_sync.config import Config
 from engram_sync.errors import DeadlineError, DegradedError, UsageError
+from engram_sync.membership import InviteToken, parse_token
 from engram_sync.memory.read import Strategies
 from engram_sync.model.ids import node_text
 from engram_sync.node.background.presence import watch_store
@@ -39,7 +40,6 @@ from engram_sync.results import (
     SyncResult,
 )
 from engram_sync.transport import Address, dialable
-from engram_sync.trust import InviteToken, parse_token
 
 KEEP_DAYS = 30.0
 """How long a compaction leaves alone what changed, unless told otherwise: a month to restore it."""

@@ -8,6 +8,7 @@ from typing import NamedTuple, Self
 
 import trio
 
+from engram_sync.membership import Member
 from engram_sync.model.ids import node_text
 from engram_sync.node.background.clock_checks import clock_problems
 from engram_sync.node.background.erasures import Waiting, erasures
@@ -28,7 +29,6 @@ from engram_sync.observe import printable
 from engram_sync.replication import Accord, ScopeView
 from engram_sync.results import Fork, Identity, LetGo, PeerStatus, ScopeStatus, Status, WriterStatus
 from engram_sync.store import Reader, ScopeRow
-from engram_sync.trust import Member
 
 NO_MEMBER = "it takes this node for no member of the agent"
 

@@ -6,9 +6,9 @@ from typing import TypeVar
 import trio
 from nacl.bindings import crypto_sign_keypair
 
+from engram_sync.membership import parse_token
 from engram_sync.node.network.authentication import authenticate
 from engram_sync.transport import Address, Link, TcpTransport
-from engram_sync.trust import parse_token
 from engram_wire import (
     NEED_DATA,
     Established,

@@ -15,7 +15,7 @@ from engram_sync.ledger import (
     LogState,
     Past,
 )
-from engram_sync.trust import (
+from engram_sync.membership import (
     Admit,
     Charter,
     Charters,

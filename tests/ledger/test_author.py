@@ -5,7 +5,7 @@ import pytest
 from engram_crdt import hlc
 from engram_sync.errors import DeniedError, NotFoundError, UsageError
 from engram_sync.ledger import Draft, Run, decode_past
-from engram_sync.trust import Admit, MemberRole, admit_draft
+from engram_sync.membership import Admit, MemberRole, admit_draft
 from engram_wire import (
     AUTH_UNCHANGED,
     NO_IDS,

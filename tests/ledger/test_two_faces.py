@@ -6,14 +6,14 @@ import pytest
 
 from engram_sync.errors import UsageError
 from engram_sync.ledger import IngestBatch
-from engram_sync.trust import MemberRole
+from engram_sync.membership import MemberRole
 from engram_wire import (
     LogDomain,
 )
 from tests.ledger.forger import Forger
 from tests.ledger.replica import Replica, announce, create, engram_id
 from tests.ledger.world import World
-from tests.trust.forging import admit_shape
+from tests.membership.forging import admit_shape
 
 
 def leaders() -> tuple[Replica, bytes, list[Forger]]:

@@ -1,7 +1,7 @@
 """A scope with a founder, a member and an observer, in which somebody forges."""
 
 from engram_sync.ledger import IngestBatch
-from engram_sync.trust import MemberRole
+from engram_sync.membership import MemberRole
 from engram_wire import (
     CloseCode,
     LogDomain,

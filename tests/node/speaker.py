@@ -9,9 +9,9 @@ import trio
 from nacl.bindings import crypto_sign_seed_keypair
 
 from engram_sync.address import Address
+from engram_sync.membership import parse_token
 from engram_sync.node import Node
 from engram_sync.transport import Link
-from engram_sync.trust import parse_token
 from engram_wire import (
     NEED_DATA,
     NO_SUPERSEDED,

@@ -8,12 +8,7 @@ from trio.testing import MockClock
 
 from engram_sync.errors import DeniedError
 from engram_sync.ledger import Draft, LogState
-from engram_sync.node import Node
-from engram_sync.node.writing.scopes import add_scope
-from engram_sync.node.writing.write_path import Arrival, arrival_untrusted
-from engram_sync.results import Insert, Scope
-from engram_sync.store import LogRow, Transaction
-from engram_sync.trust import (
+from engram_sync.membership import (
     Cutoff,
     Epoch,
     MemberRole,
@@ -25,6 +20,11 @@ from engram_sync.trust import (
     revoke_draft,
     set_role_draft,
 )
+from engram_sync.node import Node
+from engram_sync.node.writing.scopes import add_scope
+from engram_sync.node.writing.write_path import Arrival, arrival_untrusted
+from engram_sync.results import Insert, Scope
+from engram_sync.store import LogRow, Transaction
 from engram_wire import Announcement, LogDomain, encode_frame
 
 from .test_voids import refuse

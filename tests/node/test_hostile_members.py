@@ -9,11 +9,11 @@ import trio
 from trio.testing import MockClock
 
 from engram_sync.ledger import NO_ENGRAM, Draft
+from engram_sync.membership import NOT_HERE, MemberRole, make_invite, parse_token
 from engram_sync.node import Node
 from engram_sync.node import core as _core
 from engram_sync.node.limits import REFUSED_LOGS_MAX
 from engram_sync.replication import Exchange
-from engram_sync.trust import NOT_HERE, MemberRole, make_invite, parse_token
 from engram_wire import (
     OPTIONAL,
     ClockEntry,

@@ -3,9 +3,9 @@
 from nacl.bindings import crypto_sign_seed_keypair
 from trio.testing import MockClock
 
+from engram_sync.membership import Admit, MemberRole, admit_draft, make_proof
 from engram_sync.model.ids import node_text
 from engram_sync.node import Node
-from engram_sync.trust import Admit, MemberRole, admit_draft, make_proof
 from engram_wire import LogDomain
 
 from .village import Village, agent_scope, agreement, until

@@ -7,8 +7,8 @@ from trio.testing import MockClock
 
 from engram_sync.errors import DegradedError
 from engram_sync.ledger import Draft
+from engram_sync.membership import Revoke, revoke_draft
 from engram_sync.node import Node
-from engram_sync.trust import Revoke, revoke_draft
 from engram_wire import LogDomain, RecordKind, cbor
 
 from .village import Village, agent_scope, agreement, contents, until

@@ -8,10 +8,17 @@ import trio
 from trio.testing import MockClock
 
 from engram_sync.errors import DeniedError
+from engram_sync.membership import (
+    MemberRole,
+    Revoke,
+    SetRole,
+    leave_draft,
+    revoke_draft,
+    set_role_draft,
+)
 from engram_sync.node import Node
 from engram_sync.node.core import Core
 from engram_sync.results import NewMemory
-from engram_sync.trust import MemberRole, Revoke, SetRole, leave_draft, revoke_draft, set_role_draft
 from engram_wire import LogDomain
 
 from .village import Village, agent_scope, agreement, all_synced, contents, peer_of, until

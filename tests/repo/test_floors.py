@@ -33,7 +33,7 @@ PURE = (
     PACKAGES["engram_wire"],
     PACKAGES["engram_crdt"],
     SYNC / "ledger",
-    SYNC / "trust",
+    SYNC / "membership",
     SYNC / "replication",
     SYNC / "model",
 )

@@ -9,6 +9,8 @@ from engram_crdt import Change, Dot, Element
 from engram_sync.ledger import Batch, History, IngestBatch, LogState, Witness, _check
 from engram_sync.ledger._registry import Registry
 from engram_sync.ledger._resolve import Place, place_of_untrusted
+from engram_sync.membership._cuts import Cuts
+from engram_sync.membership._places import Vector
 from engram_sync.memory.materialise import live as _live
 from engram_sync.memory.materialise.live import LiveEngram
 from engram_sync.memory.materialise.live_texts import LiveTexts
@@ -29,8 +31,6 @@ from engram_sync.replication._asking import Asking
 from engram_sync.replication._serving import Serving
 from engram_sync.results import Conflict, Fork, NewMemory, Page
 from engram_sync.store import Transaction
-from engram_sync.trust._cuts import Cuts
-from engram_sync.trust._places import Vector
 from engram_wire import Credential, LimitError, SyncRequest
 
 T = TypeVar("T")

@@ -95,7 +95,7 @@ IN_TESTS: dict[Plant, str] = {
     "test_what_others_say_a_log_has_counted_is_nothing_beside_what_it_says",
     defects.takes_any_label: "tests/node/test_joining.py::"
     "test_a_label_that_no_peer_would_take_is_refused_where_it_is_chosen",
-    defects.cuts_off_what_no_statement_names: "tests/trust/test_roles.py::"
+    defects.cuts_off_what_no_statement_names: "tests/membership/test_roles.py::"
     "test_logs_that_no_statement_names_are_cut_only_once_an_epoch_begins",
     defects.serves_sixty_four_scopes: "tests/replication/test_exchange_rules.py::"
     "test_a_peer_may_ask_for_every_scope_that_it_may_read_however_many",

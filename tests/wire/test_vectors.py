@@ -7,7 +7,7 @@ from typing import Any
 import nacl.bindings
 import pytest
 
-from engram_sync.trust import Charter, Grant, SignedGrant, parse_token
+from engram_sync.membership import Charter, Grant, SignedGrant, parse_token
 from engram_wire import (
     NEED_DATA,
     CloseCode,

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 
-from engram_sync.trust import (
+from engram_sync.membership import (
     Admit,
     Charter,
     Cutoff,

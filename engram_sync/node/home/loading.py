@@ -3,9 +3,9 @@
 from collections.abc import Collection, Iterator, Sequence
 
 from engram_sync.ledger import Ledger, LogState
+from engram_sync.membership import Charters
 from engram_sync.memory.state import Authors
 from engram_sync.store import LogRow, Reader, RunRow, ScopeRow
-from engram_sync.trust import Charters
 from engram_wire import (
     ClockEntry,
     LogDomain,

@@ -7,8 +7,8 @@ such a scope is kept as it is, and neither shared nor written to until the progr
 from collections.abc import Iterable
 
 from engram_sync.errors import DegradedError
+from engram_sync.membership import Charters
 from engram_sync.store import Reader, Transaction
-from engram_sync.trust import Charters
 from engram_wire import Record, cbor, newer_kind
 
 _META = "newer "

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from engram_sync.errors import DeniedError
-from engram_sync.trust import Charters, Member, MemberRole, readers
+from engram_sync.membership import Charters, Member, MemberRole, readers
 
 
 class _Members(NamedTuple):

@@ -10,6 +10,16 @@ from engram_sync.errors import (
     UsageError,
 )
 from engram_sync.ledger import Draft, keyed_id
+from engram_sync.membership import (
+    ADDRESSES_MAX,
+    NOT_HERE,
+    InviteToken,
+    MemberRole,
+    admit_draft,
+    judge_join_untrusted,
+    make_invite,
+    revoke_drafts,
+)
 from engram_sync.memory.read import find_exact
 from engram_sync.memory.state import load_state
 from engram_sync.memory.write import copied, says_all
@@ -24,16 +34,6 @@ from engram_sync.node.writing.write_path import Arrival, arrival_untrusted
 from engram_sync.observe import printable
 from engram_sync.results import Life, Scope
 from engram_sync.store import EngramRow, Reader, ScopeRow, Transaction
-from engram_sync.trust import (
-    ADDRESSES_MAX,
-    NOT_HERE,
-    InviteToken,
-    MemberRole,
-    admit_draft,
-    judge_join_untrusted,
-    make_invite,
-    revoke_drafts,
-)
 from engram_wire import (
     LABEL_BYTES_MAX,
     Credential,

@@ -6,6 +6,7 @@ from functools import partial
 import trio
 
 from engram_sync.errors import DegradedError, DeniedError, RemoteError
+from engram_sync.membership import InviteToken, commitment_to
 from engram_sync.node.core import Core
 from engram_sync.node.limits import JOIN_S
 from engram_sync.node.network.connection import Connection, ConnectionEnded
@@ -17,7 +18,6 @@ from engram_sync.observe import printable
 from engram_sync.results import Scope
 from engram_sync.store import PeerRow, Transaction
 from engram_sync.transport import Address
-from engram_sync.trust import InviteToken, commitment_to
 from engram_wire import CloseCode, JoinRequest, JoinResponse, WireError
 
 SHARED_KINDS = frozenset({Scope.AGENT, Scope.COLLECTIVE, Scope.UNIVERSAL})

@@ -7,10 +7,10 @@ log, so it is computed anew when either has changed, and is the same whatever ca
 from collections.abc import Callable, Iterable
 
 from engram_sync.ledger import Batch, Ledger, LogState
+from engram_sync.membership import Charters, Cutoff, Vector
 from engram_sync.memory.materialise import Materialiser
 from engram_sync.node.writing.rules import StoredHistory
 from engram_sync.store import Transaction
-from engram_sync.trust import Charters, Cutoff, Vector
 from engram_wire import SEQ_MAX, LogDomain, RecordKind, decode_auth_untrusted
 
 PAGE_RECORDS = 256

@@ -2,11 +2,11 @@
 
 from engram_sync.errors import DeniedError
 from engram_sync.ledger import Draft
+from engram_sync.membership import MemberRole
 from engram_sync.memory.read import Observed
 from engram_sync.memory.state import is_applied
 from engram_sync.node.writing.write_path import WritePath
 from engram_sync.store import Reader
-from engram_sync.trust import MemberRole
 from engram_wire import (
     SUPERSEDED_MAX,
     Record,

@@ -20,6 +20,7 @@ from engram_sync.ledger import (
     Witness,
     continues,
 )
+from engram_sync.membership import Charters
 from engram_sync.memory.materialise import Materialiser, weight_of
 from engram_sync.memory.state import RULES, Authors, Naming, clocks_seen
 from engram_sync.node.home.files import NodeKey
@@ -39,7 +40,6 @@ from engram_sync.node.writing.storing import Storing
 from engram_sync.replication import ScopeView
 from engram_sync.results import Scope
 from engram_sync.store import Reader, Transaction
-from engram_sync.trust import Charters
 from engram_wire import LogDomain, Record, WireError
 
 SALT_BYTES = 16

@@ -3,7 +3,7 @@
 import pytest
 from nacl.bindings import crypto_sign_seed_keypair
 
-from engram_sync.trust import (
+from engram_sync.membership import (
     Admit,
     MemberRole,
     admit_draft,
@@ -12,7 +12,7 @@ from engram_sync.trust import (
 from engram_wire import LogDomain, statement_shape
 from tests.ledger.forger import Forger
 from tests.ledger.replica import Replica
-from tests.trust.forging import SESSION, members_forger, rejected
+from tests.membership.forging import SESSION, members_forger, rejected
 
 
 def by_invite(key: bytes, scope: bytes, *, seed: bytes = b"i" * 32, uses: int = 1) -> Admit:

@@ -3,7 +3,7 @@
 import pytest
 from nacl.bindings import crypto_core_ed25519_add
 
-from engram_sync.trust import Admit, MemberRole, found
+from engram_sync.membership import Admit, MemberRole, found
 from engram_wire import LogDomain, log_id, statement_shape
 from tests.ledger.forger import Forger
 from tests.ledger.replica import Replica

@@ -1,10 +1,10 @@
 """What members that do not lead write into the membership of a scope weighs on nobody."""
 
-from engram_sync.trust import MemberRole, label_draft
+from engram_sync.membership import MemberRole, label_draft
 from engram_wire import OPTIONAL, LogDomain, RecordKind, decode_ids_untrusted, statement_shape
 from tests.ledger.forger import Forger
 from tests.ledger.replica import Replica, create, engram_id
-from tests.trust.forging import members_forger, rejected
+from tests.membership.forging import members_forger, rejected
 
 
 def test_nobody_comes_to_rely_on_what_they_write_there() -> None:

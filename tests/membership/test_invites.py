@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engram_sync.errors import DeniedError, LocalError, UsageError
-from engram_sync.trust import (
+from engram_sync.membership import (
     NOT_HERE,
     Grant,
     InviteToken,

@@ -1,6 +1,6 @@
 """Membership logs that no honest leader would write."""
 
-from engram_sync.trust import Admit, MemberRole
+from engram_sync.membership import Admit, MemberRole
 from engram_wire import LogDomain, statement_shape
 from tests.ledger.forger import Forger
 from tests.ledger.replica import Replica

@@ -1,6 +1,6 @@
 """Who leads is asked at the heads a record names, as every other role is."""
 
-from engram_sync.trust import MemberRole
+from engram_sync.membership import MemberRole
 from engram_wire import LogDomain
 from tests.ledger.replica import Replica
 

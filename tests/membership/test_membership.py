@@ -4,7 +4,7 @@ import pytest
 
 from engram_sync.errors import CorruptError
 from engram_sync.ledger import Rules
-from engram_sync.trust import (
+from engram_sync.membership import (
     Admit,
     Charter,
     Charters,
@@ -16,7 +16,7 @@ from engram_sync.trust import (
 )
 from engram_wire import InvalidRecordError, LogDomain, statement_shape
 from tests.ledger.replica import Replica, create, engram_id
-from tests.trust.forging import SESSION, admit_shape, members_forger, rejected
+from tests.membership.forging import SESSION, admit_shape, members_forger, rejected
 
 # -- charter -----------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engram_sync.trust import MemberRole, label_draft
+from engram_sync.membership import MemberRole, label_draft
 from engram_wire import InvalidRecordError, LogDomain
 from tests.ledger.replica import Replica
 

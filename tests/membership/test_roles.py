@@ -6,7 +6,7 @@ from operator import attrgetter
 import pytest
 
 from engram_sync.ledger import Draft
-from engram_sync.trust import (
+from engram_sync.membership import (
     Admit,
     Cutoff,
     Epoch,
@@ -27,7 +27,7 @@ from engram_sync.trust import (
 )
 from engram_wire import SEQ_MAX, InvalidRecordError, LogDomain, statement_shape
 from tests.ledger.replica import Replica, create, engram_id
-from tests.trust.forging import admit_shape, members_forger, rejected
+from tests.membership.forging import admit_shape, members_forger, rejected
 
 LEADER, MEMBER, OBSERVER = MemberRole.LEADER, MemberRole.MEMBER, MemberRole.OBSERVER
 LOG = b"l" * 32
