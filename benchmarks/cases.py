@@ -17,7 +17,7 @@ from benchmarks.pair import pair
 from benchmarks.peer import fill, memory, peak_mib
 from engram_sync import Node
 from engram_sync.node.core import Core
-from engram_sync.replication import Accord
+from engram_sync.sync import Accord
 
 Result = dict[str, Any]
 LIVE_MESSAGES = 200

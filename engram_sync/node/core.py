@@ -35,9 +35,9 @@ from engram_sync.node.writing.fork_problems import tell_forks
 from engram_sync.node.writing.quotas import Quotas
 from engram_sync.node.writing.write_path import WritePath
 from engram_sync.observe import Log
-from engram_sync.replication import ScopeView
 from engram_sync.results import Scope
 from engram_sync.store import Reader, Store, Transaction
+from engram_sync.sync import ScopeView
 
 T = TypeVar("T")
 log = Log("node")

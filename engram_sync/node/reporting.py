@@ -26,9 +26,9 @@ from engram_sync.node.network.hearing import hear
 from engram_sync.node.network.joining import earlier
 from engram_sync.node.network.sharing import Sharing
 from engram_sync.observe import printable
-from engram_sync.replication import Accord, ScopeView
 from engram_sync.results import Fork, Identity, LetGo, PeerStatus, ScopeStatus, Status, WriterStatus
 from engram_sync.store import Reader, ScopeRow
+from engram_sync.sync import Accord, ScopeView
 
 NO_MEMBER = "it takes this node for no member of the agent"
 

@@ -14,8 +14,8 @@ from engram_sync.node.network.hearing import new_nonce
 from engram_sync.node.network.network import Network
 from engram_sync.node.reporting import NO_MEMBER, why_not
 from engram_sync.observe import printable
-from engram_sync.replication import Accord, Contact
 from engram_sync.results import PeerSync, Scope, SyncResult, SyncState
+from engram_sync.sync import Accord, Contact
 
 
 @dataclass(slots=True)

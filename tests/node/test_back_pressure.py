@@ -17,8 +17,8 @@ from engram_sync.node.network.budget import Budget
 from engram_sync.node.network.connection import Connection, ConnectionEnded, Ingested
 from engram_sync.node.network.inbox import Received
 from engram_sync.node.network.network_parts import PeerMemory
-from engram_sync.replication import Exchange
 from engram_sync.results import NewMemory, Scope
+from engram_sync.sync import Exchange
 from engram_sync.transport import Link
 from engram_wire import (
     HANDSHAKE_BYTES_MAX,

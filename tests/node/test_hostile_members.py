@@ -13,7 +13,7 @@ from engram_sync.membership import NOT_HERE, MemberRole, make_invite, parse_toke
 from engram_sync.node import Node
 from engram_sync.node import core as _core
 from engram_sync.node.limits import REFUSED_LOGS_MAX
-from engram_sync.replication import Exchange
+from engram_sync.sync import Exchange
 from engram_wire import (
     OPTIONAL,
     ClockEntry,

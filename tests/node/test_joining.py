@@ -18,7 +18,7 @@ from engram_sync.membership import Admit, MemberRole, admit_draft
 from engram_sync.node import Node
 from engram_sync.node.network import connection as _connection
 from engram_sync.node.network import redeeming as _redeeming
-from engram_sync.replication import _joining
+from engram_sync.sync import _joining
 
 from .speaker import Speaker
 from .village import MemoryPremises, Village, agree, agreement, all_synced, contents, peer_of

@@ -11,9 +11,9 @@ from engram_sync.errors import PreconditionError
 from engram_sync.node.core import Core
 from engram_sync.node.limits import SWEEP_WEIGHT_MIN
 from engram_sync.node.network.joining import bring, make_current
-from engram_sync.replication import ScopeView
 from engram_sync.results import Engram, NewMemory, Scope
 from engram_sync.store import Reader
+from engram_sync.sync import ScopeView
 from engram_wire import Rejection
 
 from .test_scopes import founded

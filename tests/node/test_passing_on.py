@@ -10,7 +10,7 @@ from trio.testing import MockClock
 
 from engram_sync.node import Node
 from engram_sync.node.limits import REFUSALS_HEARD_MAX, REFUSALS_PASS_ON_S
-from engram_sync.replication import Refused
+from engram_sync.sync import Refused
 from engram_wire import CloseCode, Goodbye, RefusalNotification, Rejection
 
 from .tap import Tap

@@ -12,8 +12,8 @@ from engram_sync.node.network import places as _places
 from engram_sync.node.network.pages import read_page
 from engram_sync.node.network.payloads import owed_of, payloads_of
 from engram_sync.node.network.places import Families, places
-from engram_sync.replication import ReadRuns
 from engram_sync.store import EngramRow, InlineExecutor, MemoryStore, Reader, Store, Transaction
+from engram_sync.sync import ReadRuns
 from engram_wire import (
     AUTH_UNCHANGED,
     NO_IDS,

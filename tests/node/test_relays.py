@@ -7,8 +7,8 @@ import trio
 from trio.testing import MockClock
 
 from engram_sync.node import Node
-from engram_sync.replication import _feed
 from engram_sync.store import Reader
+from engram_sync.sync import _feed
 from engram_wire import SyncResponse, decode_frame_untrusted
 
 from .tap import Tap

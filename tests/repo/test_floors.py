@@ -34,7 +34,7 @@ PURE = (
     PACKAGES["engram_crdt"],
     SYNC / "ledger",
     SYNC / "membership",
-    SYNC / "replication",
+    SYNC / "sync",
     SYNC / "model",
 )
 

@@ -26,11 +26,11 @@ from engram_sync.node.network.sharing import Sharing
 from engram_sync.node.opening import founding as _founding
 from engram_sync.node.writing import write_path as _write_path
 from engram_sync.node.writing.storing import Storing
-from engram_sync.replication import Accord, Effect, Exchange, PeerTable, ScopeView, _joining
-from engram_sync.replication._asking import Asking
-from engram_sync.replication._serving import Serving
 from engram_sync.results import Conflict, Fork, NewMemory, Page
 from engram_sync.store import Transaction
+from engram_sync.sync import Accord, Effect, Exchange, PeerTable, ScopeView, _joining
+from engram_sync.sync._asking import Asking
+from engram_sync.sync._serving import Serving
 from engram_wire import Credential, LimitError, SyncRequest
 
 T = TypeVar("T")

@@ -89,7 +89,7 @@ IN_TESTS: dict[Plant, str] = {
     "test_a_member_that_does_not_hold_the_agent_is_not_synced_by_what_else_is_shared",
     defects.walks_all_it_holds_for_a_name_it_does_not_know: "tests/ledger/test_hostile_relays.py::"
     "test_a_name_of_no_marked_position_costs_one_look_up_whatever_is_held",
-    defects.shows_all_credentials_in_one_message: "tests/replication/test_exchange_rules.py::"
+    defects.shows_all_credentials_in_one_message: "tests/sync/test_exchange_rules.py::"
     "test_credentials_that_do_not_fit_one_message_go_ahead_in_pages",
     defects.takes_what_others_say_a_log_has_counted: "tests/memory/test_skills.py::"
     "test_what_others_say_a_log_has_counted_is_nothing_beside_what_it_says",
@@ -97,7 +97,7 @@ IN_TESTS: dict[Plant, str] = {
     "test_a_label_that_no_peer_would_take_is_refused_where_it_is_chosen",
     defects.cuts_off_what_no_statement_names: "tests/membership/test_roles.py::"
     "test_logs_that_no_statement_names_are_cut_only_once_an_epoch_begins",
-    defects.serves_sixty_four_scopes: "tests/replication/test_exchange_rules.py::"
+    defects.serves_sixty_four_scopes: "tests/sync/test_exchange_rules.py::"
     "test_a_peer_may_ask_for_every_scope_that_it_may_read_however_many",
 }
 """Defects that a world is too small, too slow or too honest to meet, each with the test that does.

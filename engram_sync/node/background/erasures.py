@@ -8,9 +8,9 @@ from engram_sync.model.ids import engram_text, node_text
 from engram_sync.node.core import Core
 from engram_sync.node.limits import ERASURES_TOLD_MAX
 from engram_sync.observe import printable
-from engram_sync.replication import ScopeView
 from engram_sync.results import ErasureStatus
 from engram_sync.store import Reader
+from engram_sync.sync import ScopeView
 from engram_wire import RecordKind, decode_superseded_untrusted
 
 

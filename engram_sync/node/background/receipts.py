@@ -7,8 +7,8 @@ from engram_sync.errors import EngramError
 from engram_sync.node.core import Core
 from engram_sync.node.writing.write_path import WritePath
 from engram_sync.observe import Log
-from engram_sync.replication import Exchange
 from engram_sync.store import Reader, Transaction
+from engram_sync.sync import Exchange
 
 log = Log("receipts")
 Position = tuple[bytes, int]

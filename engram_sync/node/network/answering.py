@@ -20,7 +20,7 @@ from engram_sync.node.network.places import Families, places
 from engram_sync.node.network.refused_by import RefusedByPeers
 from engram_sync.node.writing.write_path import Arrival, Intake
 from engram_sync.observe import Log, printable
-from engram_sync.replication import (
+from engram_sync.sync import (
     POSITIONS_PER_TURN,
     Admit,
     Close,

@@ -25,7 +25,7 @@ from engram_sync.node.network.connection_parts import Work as Work
 from engram_sync.node.network.inbox import Inbox, Received
 from engram_sync.node.writing.quotas import Quotas
 from engram_sync.node.writing.write_path import arrival_untrusted
-from engram_sync.replication import (
+from engram_sync.sync import (
     Close,
     Diverged,
     Effect,

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from engram_sync.replication import (
+from engram_sync.sync import (
     Admit,
     CollectCredentials,
     Effect,

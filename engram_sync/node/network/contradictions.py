@@ -7,7 +7,7 @@ import trio
 from engram_sync.node.core import Core
 from engram_sync.node.network.network import Network
 from engram_sync.observe import printable
-from engram_sync.replication import ScopeView
+from engram_sync.sync import ScopeView
 
 REFUSALS_MAX = 16
 """Logs that are listed one by one; a member can refuse any number."""

@@ -10,7 +10,7 @@ from engram_sync.node.core import Core
 from engram_sync.node.limits import FRESH_S
 from engram_sync.node.network.connection import Connection
 from engram_sync.node.network.network import Network
-from engram_sync.replication import SILENT_S, Accord
+from engram_sync.sync import SILENT_S, Accord
 
 NONCE_BYTES = 7
 """A nonce fits a CBOR integer, and 0 is that of the keep-alive."""

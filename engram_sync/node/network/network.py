@@ -21,7 +21,7 @@ from engram_sync.node.network.network_parts import (
     stays,
 )
 from engram_sync.observe import Log
-from engram_sync.replication import Contact, Exchange, PeerTable, ScopeView
+from engram_sync.sync import Contact, Exchange, PeerTable, ScopeView
 from engram_sync.transport import Address, CertificateError, Link, Transport
 from engram_wire import CloseCode, Established, Identity, Role, Session
 

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from engram_sync.node.home.loading import RUNS_PER_READ, all_runs
 from engram_sync.node.limits import PAGE_BYTES
 from engram_sync.node.network.places import Families
-from engram_sync.replication import PageEntry, ReadRuns
 from engram_sync.store import LogRow, Reader, RunRow
+from engram_sync.sync import PageEntry, ReadRuns
 from engram_wire import (
     RUN_BYTES_MAX,
     RUN_RECORDS_MAX,

@@ -13,7 +13,7 @@ import trio
 from engram_sync.node.core import Core
 from engram_sync.node.limits import REFUSALS_HEARD_MAX, REFUSALS_PASS_ON_S
 from engram_sync.node.network.connection import Connection
-from engram_sync.replication import ScopeView, Send
+from engram_sync.sync import ScopeView, Send
 from engram_wire import REFUSALS_MAX, RefusalNotification, Rejection
 
 Name = tuple[bytes, bytes]

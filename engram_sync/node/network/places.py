@@ -5,8 +5,8 @@ Two nodes may call a forked log by different names, but a chain head says everyt
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from engram_sync.replication import Placed
 from engram_sync.store import LogRow, Reader
+from engram_sync.sync import Placed
 from engram_wire import ClockEntry, extend
 
 WALK_RECORDS_MAX = 65_536

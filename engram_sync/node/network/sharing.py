@@ -23,8 +23,8 @@ from engram_sync.node.network.reach import watch_reach
 from engram_sync.node.network.refused_by import RefusedByPeers
 from engram_sync.node.single_error import single_error
 from engram_sync.observe import Log
-from engram_sync.replication import Accord, Intervals, PeerTable, ScopeView
 from engram_sync.store import PeerRow, Transaction
+from engram_sync.sync import Accord, Intervals, PeerTable, ScopeView
 from engram_sync.transport import Address
 
 log = Log("sharing")

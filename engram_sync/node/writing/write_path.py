@@ -37,9 +37,9 @@ from engram_sync.node.writing.arrivals import arrival_untrusted as arrival_untru
 from engram_sync.node.writing.cut_logs import CutLogs
 from engram_sync.node.writing.rules import StoredHistory
 from engram_sync.node.writing.storing import Storing
-from engram_sync.replication import ScopeView
 from engram_sync.results import Scope
 from engram_sync.store import Reader, Transaction
+from engram_sync.sync import ScopeView
 from engram_wire import LogDomain, Record, WireError
 
 SALT_BYTES = 16

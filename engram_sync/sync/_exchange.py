@@ -5,11 +5,11 @@ Pure: every method takes what happened and returns effects for the driver to per
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from engram_sync.replication._accord import Accord
-from engram_sync.replication._asking import Asking
-from engram_sync.replication._bisection import Placed
-from engram_sync.replication._counterpart import Counterpart
-from engram_sync.replication._effects import (
+from engram_sync.sync._accord import Accord
+from engram_sync.sync._asking import Asking
+from engram_sync.sync._bisection import Placed
+from engram_sync.sync._counterpart import Counterpart
+from engram_sync.sync._effects import (
     Close,
     Effect,
     Place,
@@ -21,12 +21,12 @@ from engram_sync.replication._effects import (
     Send,
     Survey,
 )
-from engram_sync.replication._feed import PageEntry
-from engram_sync.replication._joining import Joining, answer
-from engram_sync.replication._limits import PAYLOADS_BYTES, SILENT_S, STRANGER_S, Intervals
-from engram_sync.replication._pull import Stored
-from engram_sync.replication._serving import Serving
-from engram_sync.replication._view import ScopeView
+from engram_sync.sync._feed import PageEntry
+from engram_sync.sync._joining import Joining, answer
+from engram_sync.sync._limits import PAYLOADS_BYTES, SILENT_S, STRANGER_S, Intervals
+from engram_sync.sync._pull import Stored
+from engram_sync.sync._serving import Serving
+from engram_sync.sync._view import ScopeView
 from engram_wire import (
     CloseCode,
     ConflictNotification,

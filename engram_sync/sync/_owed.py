@@ -4,13 +4,13 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from engram_sync.replication._effects import Effect, ReadOwed, Send, StorePayloads
-from engram_sync.replication._limits import (
+from engram_sync.sync._effects import Effect, ReadOwed, Send, StorePayloads
+from engram_sync.sync._limits import (
     OWED_PATIENCE_MAX,
     OWED_READ_MAX,
     PAYLOADS_BYTES_MIN,
 )
-from engram_sync.replication._view import ScopeView
+from engram_sync.sync._view import ScopeView
 from engram_wire import WANTED_PAYLOADS_MAX, PayloadRequest, PayloadResponse, ProtocolError
 
 Position = tuple[bytes, int]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from engram_sync.replication._ranges import PositionSet
+from engram_sync.sync._ranges import PositionSet
 from engram_wire import (
     Announcement,
     ClockEntry,

@@ -6,7 +6,7 @@ Pure: the driver says what happened and when, and asks what is due.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from engram_sync.replication._limits import (
+from engram_sync.sync._limits import (
     CONTACTS_MAX,
     DIALS_MAX,
     SIGHTING_FAILURES_MAX,

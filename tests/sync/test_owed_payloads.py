@@ -2,8 +2,8 @@
 
 import pytest
 
-from engram_sync.replication import Accord
-from engram_sync.replication import _owed as owed_module
+from engram_sync.sync import Accord
+from engram_sync.sync import _owed as owed_module
 from engram_wire import PayloadRequest, PayloadResponse, ProtocolError, encode_message
 
 from .pairs import SCOPE, A, B, Book, Pair, books, log_of

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engram_sync.replication import Close, Exchange, Intervals
+from engram_sync.sync import Close, Exchange, Intervals
 
 from .pairs import OTHER, SCOPE, A, B, Book
 

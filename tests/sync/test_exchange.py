@@ -2,7 +2,7 @@
 
 import pytest
 
-from engram_sync.replication import (
+from engram_sync.sync import (
     Accord,
     Diverged,
     Joined,

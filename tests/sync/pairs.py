@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import TypeVar
 
-from engram_sync.replication import (
+from engram_sync.sync import (
     Admit,
     CollectCredentials,
     Effect,

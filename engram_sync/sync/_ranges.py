@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from engram_sync.replication._limits import (
+from engram_sync.sync._limits import (
     RANGE_DEPTH_MAX,
     RANGE_ITEMS_MAX,
     RANGES_ASKED_MAX,

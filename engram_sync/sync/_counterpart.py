@@ -4,10 +4,10 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from engram_sync.replication._effects import Diverged, Effect
-from engram_sync.replication._limits import SUMMARIES_AT_ONCE
-from engram_sync.replication._ranges import PositionSet
-from engram_sync.replication._view import ScopeView
+from engram_sync.sync._effects import Diverged, Effect
+from engram_sync.sync._limits import SUMMARIES_AT_ONCE
+from engram_sync.sync._ranges import PositionSet
+from engram_sync.sync._view import ScopeView
 from engram_wire import Summary
 
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engram_sync.replication._bisection import Bisection, Placed
+from engram_sync.sync._bisection import Bisection, Placed
 from engram_wire import SEQ_MAX
 
 LOG = b"L" * 32

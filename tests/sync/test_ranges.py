@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engram_sync.replication import _ranges
-from engram_sync.replication._limits import RANGE_ITEMS_MAX, RANGES_ASKED_MAX
-from engram_sync.replication._ranges import LOWEST, PositionSet, Reconciliation
+from engram_sync.sync import _ranges
+from engram_sync.sync._limits import RANGE_ITEMS_MAX, RANGES_ASKED_MAX
+from engram_sync.sync._ranges import LOWEST, PositionSet, Reconciliation
 from engram_wire import (
     CLOCK_ENTRIES_MAX,
     RANGES_MAX,

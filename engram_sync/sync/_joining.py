@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from engram_sync.replication._effects import Admit, Effect, Joined, Present, Send
-from engram_sync.replication._limits import (
+from engram_sync.sync._effects import Admit, Effect, Joined, Present, Send
+from engram_sync.sync._limits import (
     CREDENTIAL_HEAD_BYTES,
     CREDENTIAL_PAGES_MAX,
     CREDENTIALS_BYTES,

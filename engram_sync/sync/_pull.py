@@ -4,16 +4,16 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
-from engram_sync.replication._effects import Close, Effect, Ingest, Send, Survey
-from engram_sync.replication._limits import (
+from engram_sync.sync._effects import Close, Effect, Ingest, Send, Survey
+from engram_sync.sync._limits import (
     ANNOUNCEMENTS_MAX,
     CLOCK_INLINE_MAX,
     DISAGREEMENTS_MAX,
     POSITIONS_PER_TURN,
     RANGES_ASKED_MAX,
 )
-from engram_sync.replication._ranges import PositionSet
-from engram_sync.replication._view import ScopeView
+from engram_sync.sync._ranges import PositionSet
+from engram_sync.sync._view import ScopeView
 from engram_wire import (
     CLOCK_ENTRIES_MAX,
     Announcement,

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from engram_sync.replication import (
+from engram_sync.sync import (
     Close,
     Diverged,
     Effect,
@@ -15,7 +15,7 @@ from engram_sync.replication import (
     Send,
     Stored,
 )
-from engram_sync.replication._limits import (
+from engram_sync.sync._limits import (
     CREDENTIAL_PAGES_MAX,
     STRANGER_S,
     SUMMARIES_AT_ONCE,
@@ -205,7 +205,7 @@ def test_credentials_that_do_not_fit_one_message_go_ahead_in_pages() -> None:
 def test_a_peer_that_announces_more_logs_than_are_kept_goes_on_over_another_connection(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from engram_sync.replication import _pull
+    from engram_sync.sync import _pull
 
     monkeypatch.setattr(_pull, "ANNOUNCEMENTS_MAX", 3)
     pair = Pair(*books()).start()

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from engram_sync.replication._counterpart import Counterpart
-from engram_sync.replication._effects import CollectCredentials, Effect, Send, Survey
-from engram_sync.replication._joining import paged
-from engram_sync.replication._owed import OwedFetch, Position
-from engram_sync.replication._pull import Pull, PullState, Stored
-from engram_sync.replication._view import ScopeView
+from engram_sync.sync._counterpart import Counterpart
+from engram_sync.sync._effects import CollectCredentials, Effect, Send, Survey
+from engram_sync.sync._joining import paged
+from engram_sync.sync._owed import OwedFetch, Position
+from engram_sync.sync._pull import Pull, PullState, Stored
+from engram_sync.sync._view import ScopeView
 from engram_wire import (
     Credential,
     PayloadResponse,

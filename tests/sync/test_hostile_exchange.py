@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from engram_sync.replication import (
+from engram_sync.sync import (
     Accord,
     CollectCredentials,
     Place,
@@ -15,7 +15,7 @@ from engram_sync.replication import (
     Stored,
     _serving,
 )
-from engram_sync.replication._limits import (
+from engram_sync.sync._limits import (
     QUESTIONS_MAX,
     SUBSCRIPTIONS_MAX,
     WITHDRAWN_MAX,

@@ -1,6 +1,6 @@
 """A scope with more logs than one message can name goes on being replicated."""
 
-from engram_sync.replication import Exchange, ScopeView, Send
+from engram_sync.sync import Exchange, ScopeView, Send
 from engram_wire import (
     CLOCK_ENTRIES_MAX,
     ClockEntry,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engram_sync.replication import RolledBack, Send
+from engram_sync.sync import RolledBack, Send
 from engram_wire import (
     CLOCK_ENTRIES_MAX,
     ClockEntry,

@@ -1,7 +1,7 @@
 """Anybody on the LAN can announce addresses; that must not cost a node its descriptors or peers."""
 
-from engram_sync.replication import PeerTable
-from engram_sync.replication._limits import DIALS_MAX
+from engram_sync.sync import PeerTable
+from engram_sync.sync._limits import DIALS_MAX
 
 OWN = b"o" * 32
 

@@ -4,9 +4,9 @@ import itertools
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from engram_sync.replication._bisection import Placed
-from engram_sync.replication._counterpart import Counterpart
-from engram_sync.replication._effects import (
+from engram_sync.sync._bisection import Placed
+from engram_sync.sync._counterpart import Counterpart
+from engram_sync.sync._effects import (
     Effect,
     Place,
     ReadRuns,
@@ -15,16 +15,16 @@ from engram_sync.replication._effects import (
     Send,
     Survey,
 )
-from engram_sync.replication._feed import Feed, PageEntry
-from engram_sync.replication._limits import (
+from engram_sync.sync._feed import Feed, PageEntry
+from engram_sync.sync._limits import (
     POSITIONS_MAX,
     POSITIONS_PER_TURN,
     QUESTIONS_MAX,
     SUBSCRIPTIONS_MAX,
     WITHDRAWN_MAX,
 )
-from engram_sync.replication._ranges import PositionSet, Reconciliation
-from engram_sync.replication._view import ScopeView
+from engram_sync.sync._ranges import PositionSet, Reconciliation
+from engram_sync.sync._view import ScopeView
 from engram_wire import (
     CLOCK_ENTRIES_MAX,
     ClockEntry,

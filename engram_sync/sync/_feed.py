@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from engram_sync.replication._bisection import Bisection, Placed
-from engram_sync.replication._effects import Effect, Place, ReadRuns, Send
-from engram_sync.replication._limits import AHEAD_MAX, BISECTIONS_MAX
-from engram_sync.replication._view import ScopeView
+from engram_sync.sync._bisection import Bisection, Placed
+from engram_sync.sync._effects import Effect, Place, ReadRuns, Send
+from engram_sync.sync._limits import AHEAD_MAX, BISECTIONS_MAX
+from engram_sync.sync._view import ScopeView
 from engram_wire import SEQ_MAX, Announcement, ClockEntry, ProtocolError, SyncResponse, SyncStatus
 
 

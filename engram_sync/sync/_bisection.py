@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from engram_sync.replication._limits import PROBE_SEQS
+from engram_sync.sync._limits import PROBE_SEQS
 
 Path = tuple[tuple[bytes, int], ...]
 """Logs as they are named here, with the newest position of each that a peer is known to hold."""

@@ -6,13 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from engram_sync.replication import (
-    Exchange,
-    Ingest,
-    Survey,
-    _pull,
-    _serving,
-)
+from engram_sync.sync import Exchange, Ingest, Survey, _pull, _serving
 from engram_wire import (
     NOTHING_SEALED,
     Announcement,

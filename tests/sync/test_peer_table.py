@@ -2,8 +2,8 @@
 
 import pytest
 
-from engram_sync.replication import Contact, Intervals, PeerTable
-from engram_sync.replication._limits import CONTACTS_MAX, SIGHTING_FAILURES_MAX
+from engram_sync.sync import Contact, Intervals, PeerTable
+from engram_sync.sync._limits import CONTACTS_MAX, SIGHTING_FAILURES_MAX
 
 OWN, PEER, OTHER = b"o" * 32, b"p" * 32, b"q" * 32
 HOME, AWAY = "192.0.2.1:7463", "192.0.2.2:7463"
