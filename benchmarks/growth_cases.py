@@ -32,9 +32,9 @@ from benchmarks.growth_subjects import (
     two,
 )
 from engram_sync import Node
+from engram_sync.api import Engram, NewMemory
 from engram_sync.ledger import Draft
 from engram_sync.membership import Admit, MemberRole, admit_draft
-from engram_sync.results import Engram, NewMemory
 from engram_wire import LogDomain
 from tests.node.village import MemoryPremises, Village, agreement
 

@@ -9,21 +9,21 @@ Holds the public names; everything else is reached through them.
 
 from typing import TYPE_CHECKING
 
+from engram_sync.api import Conflict as Conflict
+from engram_sync.api import Engram as Engram
+from engram_sync.api import Hit as Hit
+from engram_sync.api import Life as Life
+from engram_sync.api import MemoryType as MemoryType
+from engram_sync.api import NewMemory as NewMemory
+from engram_sync.api import Scope as Scope
+from engram_sync.api import Status as Status
+from engram_sync.api import SyncResult as SyncResult
+from engram_sync.api import SyncState as SyncState
 from engram_sync.config import Config as Config
 from engram_sync.config import load_config as load_config
 from engram_sync.errors import EngramError as EngramError
 from engram_sync.errors import LocalError as LocalError
 from engram_sync.errors import RemoteError as RemoteError
-from engram_sync.results import Conflict as Conflict
-from engram_sync.results import Engram as Engram
-from engram_sync.results import Hit as Hit
-from engram_sync.results import Life as Life
-from engram_sync.results import MemoryType as MemoryType
-from engram_sync.results import NewMemory as NewMemory
-from engram_sync.results import Scope as Scope
-from engram_sync.results import Status as Status
-from engram_sync.results import SyncResult as SyncResult
-from engram_sync.results import SyncState as SyncState
 
 if TYPE_CHECKING:
     from engram_sync._embedded import Node as Node

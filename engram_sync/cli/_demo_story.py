@@ -7,8 +7,8 @@ from typing import TextIO, TypeVar
 
 import trio
 
+from engram_sync.api import Conflict, NewMemory, PeerStatus, ScopeStatus, Status
 from engram_sync.errors import DegradedError, NotFoundError
-from engram_sync.results import Conflict, NewMemory, PeerStatus, ScopeStatus, Status
 
 from ._demo_nodes import DemoNode
 from ._import_command import read_source, write_batches

@@ -24,7 +24,7 @@ def init(state: State, *, label: str | None) -> None:
 
     Running it again prints the same id and changes nothing but the label, if one is given.
     """
-    from engram_sync.results import Identity
+    from engram_sync.api import Identity
 
     home = state.home
     # Only what is written down already is used: init itself talks to nobody.

@@ -16,9 +16,9 @@ from ._output import print_json, print_line
 from ._state import State, global_options, pass_state
 
 if TYPE_CHECKING:
+    from engram_sync.api import NewMemory
     from engram_sync.control import NodeApi
     from engram_sync.control.sources import ImportProblem
-    from engram_sync.results import NewMemory
 
 BATCH_MEMORIES = 200
 """Small enough that the bar moves, large enough that a commit is worth its fsync."""

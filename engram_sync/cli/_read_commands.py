@@ -2,7 +2,7 @@
 
 import click
 
-from engram_sync.results import CONFLICTS, HISTORY_ENTRIES
+from engram_sync.api import CONFLICTS, HISTORY_ENTRIES
 
 from ._attach import call
 from ._memory_options import at_option, filter_options, page_options, ref_argument

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from engram_sync.results import Conflict
+    from engram_sync.api import Conflict
 
 METADATA = "metadata."
 _OPTIONS = {"title": "--title TEXT", "category": "--category TEXT", "epistemic": "--epistemic WORD"}

@@ -14,8 +14,8 @@ from ._state import State, global_options, pass_state
 from ._views import print_confirmations
 
 if TYPE_CHECKING:
+    from engram_sync.api import Compaction, Doctor, Engram, ErasureStatus, Saving, Status
     from engram_sync.control import NodeApi
-    from engram_sync.results import Compaction, Doctor, Engram, ErasureStatus, Saving, Status
 
 KEEP_DAYS = 30
 STAYS = (
@@ -82,7 +82,7 @@ def _make_sure(state: State, ref: str) -> None:
 
 async def _progress(node: "NodeApi", gone: "Engram") -> "ErasureStatus":
     """How far the erasure of a memory is; one that all have confirmed is in no status."""
-    from engram_sync.results import ErasureStatus, MemoryType
+    from engram_sync.api import ErasureStatus, MemoryType
 
     status = await node.status()
     for erasure in status.erasures:

@@ -7,7 +7,7 @@ from ._output import at, first_line, pairs, plain, print_line, print_table, prin
 from ._settling import settling
 
 if TYPE_CHECKING:
-    from engram_sync.results import (
+    from engram_sync.api import (
         Conflict,
         Engram,
         ErasureStatus,

@@ -30,8 +30,8 @@ from ._output import print_json, print_line
 from ._state import State, global_options, pass_state
 
 if TYPE_CHECKING:
+    from engram_sync.api import Engram
     from engram_sync.control import NodeApi
-    from engram_sync.results import Engram
 
 
 @click.command()

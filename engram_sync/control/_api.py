@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from engram_sync.results import (
+from engram_sync.api import (
     Compaction,
     Conflict,
     Doctor,

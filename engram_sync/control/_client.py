@@ -9,8 +9,7 @@ from typing import Self, TypeVar
 import msgspec
 import trio
 
-from engram_sync.errors import DeadlineError, DegradedError, DeniedError, UsageError
-from engram_sync.results import (
+from engram_sync.api import (
     Compaction,
     Doctor,
     Identity,
@@ -19,6 +18,7 @@ from engram_sync.results import (
     Status,
     SyncResult,
 )
+from engram_sync.errors import DeadlineError, DegradedError, DeniedError, UsageError
 
 from ._endpoint import Endpoint, read_endpoint
 from ._limits import (

@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from engram_sync.results import (
+from engram_sync.api import (
     CONFLICTS,
     HISTORY_ENTRIES,
     Conflict,

@@ -74,7 +74,7 @@ def error_of(failure: Failure) -> EngramError:
 
 
 def encode_result(request: int, result: object) -> bytes:
-    """The reply that carries ``result``, any value of ``engram_sync.results`` or plain JSON."""
+    """The reply that carries ``result``, any value of ``engram_sync.api`` or plain JSON."""
     return msgspec.json.encode({"v": CONTROL_VERSION, "id": request, "result": result})
 
 

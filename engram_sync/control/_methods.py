@@ -10,8 +10,8 @@ from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 
+from engram_sync.api import CONFLICTS, HISTORY_ENTRIES, NewMemory, Page
 from engram_sync.errors import PreconditionError, UsageError
-from engram_sync.results import CONFLICTS, HISTORY_ENTRIES, NewMemory, Page
 
 from ._api import NodeApi
 

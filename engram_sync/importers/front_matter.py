@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, field
 
-from engram_sync.results import MemoryType
+from engram_sync.api import MemoryType
 
 _ENTRY = re.compile(r"([A-Za-z_][\w .-]*):(?:\s+(.*))?$")
 _ITEM = re.compile(r"\s*-\s+(.*)$")

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from engram_sync.api import MemoryType, NewMemory
 from engram_sync.errors import NotFoundError
 from engram_sync.model.limits import IMPORT_FILE_BYTES_MAX, LABEL_BYTES_MAX, TITLE_BYTES_MAX
-from engram_sync.results import MemoryType, NewMemory
 
 from .front_matter import FrontMatter, read_front_matter
 from .outcomes import ImportProblem, check_shard, checked, in_shard, one_line

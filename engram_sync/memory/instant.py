@@ -3,15 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from engram_sync.errors import NotFoundError, PreconditionError, UsageError
-from engram_sync.model.events import event_value
-from engram_sync.model.fields import belief_values
-from engram_sync.model.ids import engram_text, parse_ref
-from engram_sync.model.limits import INSTANT_MEMORIES_MAX
-from engram_sync.model.readings import part_id
-from engram_sync.model.skills import skill_body
-from engram_sync.model.values import belief_of, plain
-from engram_sync.results import (
+from engram_sync.api import (
     Engram,
     Event,
     Hit,
@@ -22,6 +14,14 @@ from engram_sync.results import (
     Refinement,
     Scope,
 )
+from engram_sync.errors import NotFoundError, PreconditionError, UsageError
+from engram_sync.model.events import event_value
+from engram_sync.model.fields import belief_values
+from engram_sync.model.ids import engram_text, parse_ref
+from engram_sync.model.limits import INSTANT_MEMORIES_MAX
+from engram_sync.model.readings import part_id
+from engram_sync.model.skills import skill_body
+from engram_sync.model.values import belief_of, plain
 
 from .read.planner import split_terms, words_of
 from .read.queries import Filters, check_limit

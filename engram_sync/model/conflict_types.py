@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, cast
 
-from engram_sync.results import Conflict, Sibling
+from engram_sync.api import Conflict, Sibling
 from engram_wire import InvalidRecordError
 from engram_wire.cbor import decode_untrusted, encode, is_dict, is_list, is_tuple
 

@@ -5,8 +5,8 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import cast
 
+from engram_sync.api import Epistemic, Life, MemoryType
 from engram_sync.errors import UsageError
-from engram_sync.results import Epistemic, Life, MemoryType
 from engram_wire.cbor import dump_canonical, encode
 
 from .limits import (

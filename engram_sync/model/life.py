@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from engram_crdt import Element, latest
+from engram_sync.api import Life
 from engram_sync.model import fields as fields
 from engram_sync.model.readings import life_of
-from engram_sync.results import Life
 
 
 def life_now(elements: Sequence[Element]) -> tuple[Life, str]:

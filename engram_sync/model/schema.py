@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import cast
 
+from engram_sync.api import Life
 from engram_sync.model.readings import BELIEF as BELIEF
 from engram_sync.model.readings import BODY as BODY
 from engram_sync.model.readings import EVENTS as EVENTS
@@ -16,7 +17,6 @@ from engram_sync.model.readings import LIFE as LIFE
 from engram_sync.model.readings import METADATA as METADATA
 from engram_sync.model.readings import SKILL as SKILL
 from engram_sync.model.readings import account_parts, version_parts
-from engram_sync.results import Life
 from engram_wire import INSERTED_TEXT, WireError
 from engram_wire.cbor import (
     Encodable,

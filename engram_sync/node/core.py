@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import trio
 
+from engram_sync.api import Scope
 from engram_sync.config import Config
 from engram_sync.errors import DegradedError, EngramError, LocalError
 from engram_sync.membership import Member
@@ -35,7 +36,6 @@ from engram_sync.node.writing.fork_problems import tell_forks
 from engram_sync.node.writing.quotas import Quotas
 from engram_sync.node.writing.write_path import WritePath
 from engram_sync.observe import Log
-from engram_sync.results import Scope
 from engram_sync.store import Reader, Store, Transaction
 from engram_sync.sync import ScopeView
 

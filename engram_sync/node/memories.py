@@ -5,6 +5,16 @@ from functools import partial
 from itertools import chain
 from typing import TypeVar
 
+from engram_sync.api import (
+    Conflict,
+    Engram,
+    HistoryEntry,
+    Hit,
+    MemoryType,
+    NewMemory,
+    Page,
+    Scope,
+)
 from engram_sync.errors import DegradedError, NotFoundError, UsageError
 from engram_sync.ledger import Draft, keyed_id, uuid7
 from engram_sync.memory.read import (
@@ -32,16 +42,6 @@ from engram_sync.node.core import Core
 from engram_sync.node.writing.brought import earlier_id
 from engram_sync.node.writing.catching_up import Shown
 from engram_sync.node.writing.erasing import erasing
-from engram_sync.results import (
-    Conflict,
-    Engram,
-    HistoryEntry,
-    Hit,
-    MemoryType,
-    NewMemory,
-    Page,
-    Scope,
-)
 from engram_sync.store import Reader, ScopeRow, Transaction
 
 T = TypeVar("T")

@@ -2,10 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from engram_sync.memory.read import Filters
-from engram_sync.memory.write import Changes
-from engram_sync.node.memories import Memories, Ref
-from engram_sync.results import (
+from engram_sync.api import (
     CONFLICTS,
     HISTORY_ENTRIES,
     Conflict,
@@ -17,6 +14,9 @@ from engram_sync.results import (
     NewMemory,
     Page,
 )
+from engram_sync.memory.read import Filters
+from engram_sync.memory.write import Changes
+from engram_sync.node.memories import Memories, Ref
 
 Belief = Mapping[str, object]
 """subject, relation, object, and optionally polarity and confidence."""

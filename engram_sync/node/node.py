@@ -8,6 +8,15 @@ from typing import ClassVar, Self
 import trio
 
 from engram_crdt import StrategyRegistry
+from engram_sync.api import (
+    Compaction,
+    Doctor,
+    Identity,
+    JoinResult,
+    PeerStatus,
+    Status,
+    SyncResult,
+)
 from engram_sync.config import Config
 from engram_sync.errors import DeadlineError, DegradedError, UsageError
 from engram_sync.membership import InviteToken, parse_token
@@ -30,15 +39,6 @@ from engram_sync.node.reporting import identity, peers, status
 from engram_sync.node.single_error import single_error
 from engram_sync.node.syncing import Sync
 from engram_sync.node.upkeep.maintenance import compact, doctor
-from engram_sync.results import (
-    Compaction,
-    Doctor,
-    Identity,
-    JoinResult,
-    PeerStatus,
-    Status,
-    SyncResult,
-)
 from engram_sync.transport import Address, dialable
 
 KEEP_DAYS = 30.0

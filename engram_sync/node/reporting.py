@@ -8,6 +8,7 @@ from typing import NamedTuple, Self
 
 import trio
 
+from engram_sync.api import Fork, Identity, LetGo, PeerStatus, ScopeStatus, Status, WriterStatus
 from engram_sync.membership import Member
 from engram_sync.model.ids import node_text
 from engram_sync.node.background.clock_checks import clock_problems
@@ -26,7 +27,6 @@ from engram_sync.node.network.hearing import hear
 from engram_sync.node.network.joining import earlier
 from engram_sync.node.network.sharing import Sharing
 from engram_sync.observe import printable
-from engram_sync.results import Fork, Identity, LetGo, PeerStatus, ScopeStatus, Status, WriterStatus
 from engram_sync.store import Reader, ScopeRow
 from engram_sync.sync import Accord, ScopeView
 

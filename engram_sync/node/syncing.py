@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import trio
 
+from engram_sync.api import PeerSync, Scope, SyncResult, SyncState
 from engram_sync.memory.read import open_conflicts
 from engram_sync.model.ids import node_text
 from engram_sync.node.core import Core
@@ -14,7 +15,6 @@ from engram_sync.node.network.hearing import new_nonce
 from engram_sync.node.network.network import Network
 from engram_sync.node.reporting import NO_MEMBER, why_not
 from engram_sync.observe import printable
-from engram_sync.results import PeerSync, Scope, SyncResult, SyncState
 from engram_sync.sync import Accord, Contact
 
 

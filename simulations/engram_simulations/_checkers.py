@@ -22,8 +22,8 @@ from engram_simulations._writes import (
     returned,
     shown,
 )
+from engram_sync.api import Conflict, Engram, ScopeStatus, Status
 from engram_sync.node import Node
-from engram_sync.results import Conflict, Engram, ScopeStatus, Status
 
 PAGE = 200
 COPIES = ("another copy of this node", " ways after record ", "a copy of that home runs")

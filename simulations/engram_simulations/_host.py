@@ -9,9 +9,9 @@ import trio
 from engram_simulations._determinism import SimulatedClock, seeded_entropy
 from engram_simulations._links import OverheardTransport
 from engram_simulations._premises import Disk, SimulatedPremises
+from engram_sync.api import Engram
 from engram_sync.config import Config
 from engram_sync.node import Machine, Node, configured_peers
-from engram_sync.results import Engram
 from engram_sync.store import Reader
 from engram_sync.transport import MemoryNetwork
 

@@ -11,11 +11,11 @@ from engram_simulations._checkers import NEWER_VERSION, NOTICE_S, Watcher
 from engram_simulations._continuity import LogsContinueOnProof
 from engram_simulations._host import NEWER_ENGRAM, Host
 from engram_simulations._world import World
+from engram_sync.api import Status
 from engram_sync.errors import EngramError
 from engram_sync.ledger import Draft
 from engram_sync.node import Node
 from engram_sync.node.home import newer as _newer
-from engram_sync.results import Status
 from engram_wire import LogDomain, cbor, newer_kind
 
 OFTEN = 0.2

@@ -9,8 +9,8 @@ import trio
 from engram_simulations._host import Host
 from engram_simulations._world import World
 from engram_simulations._writes import TOKEN, Write, token
+from engram_sync.api import Delete, Engram, Insert
 from engram_sync.node import Node
-from engram_sync.results import Delete, Engram, Insert
 
 Choices = dict[Callable[[trio.Nursery, Host, Node], None], float]
 

@@ -22,9 +22,9 @@ from engram_simulations._writes import (
     shown,
     tag,
 )
+from engram_sync.api import Engram, NewMemory
 from engram_sync.errors import EngramError
 from engram_sync.node import Node
-from engram_sync.results import Engram, NewMemory
 
 HOT = 6
 """Newest engrams, which get most of the edits, so that users meet."""

@@ -13,9 +13,9 @@ from engram_simulations._plan import Plan
 from engram_simulations._trace import Trace
 from engram_simulations._verdict import LivenessError
 from engram_simulations._writes import Account
+from engram_sync.api import Engram, ScopeStatus, Status
 from engram_sync.errors import EngramError
 from engram_sync.node import Node
-from engram_sync.results import Engram, ScopeStatus, Status
 from engram_sync.transport import MemoryNetwork, NetworkFaults
 
 SETTLE_POLLS_S = (*(0.1 for _ in range(40)), 1.0)

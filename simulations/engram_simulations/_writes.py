@@ -10,7 +10,7 @@ from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 
-from engram_sync.results import Engram, Life
+from engram_sync.api import Engram, Life
 
 Value = str
 """``content:...``, ``tag:...`` or ``token:...``."""

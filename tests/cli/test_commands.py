@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from engram_sync.api import Check, Doctor, Status
 from engram_sync.cli._main import run_command
 from engram_sync.cli._output import at
 from engram_sync.errors import NotFoundError
-from engram_sync.results import Check, Doctor, Status
 from tests.cli.json_schema import check as check_form
 from tests.control.fake_node import AGENT, NODE, SAVING, FakeNode
 
@@ -246,7 +246,7 @@ def test_id_and_init_of_a_running_node_name_it(ask: Run, see: Run) -> None:
 def test_a_sync_that_is_not_clean_is_exit_code_6(
     ask: Run, running_fake: FakeNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from engram_sync.results import SyncResult, SyncState
+    from engram_sync.api import SyncResult, SyncState
 
     async def sync(**_: object) -> SyncResult:
         return SyncResult(SyncState.FAILED, 0, (), (), "no peers")
@@ -258,7 +258,7 @@ def test_a_sync_that_is_not_clean_is_exit_code_6(
 def test_a_sync_that_finds_conflicts_says_what_to_type_on_this_home(
     see: Run, running_fake: FakeNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from engram_sync.results import SyncResult, SyncState
+    from engram_sync.api import SyncResult, SyncState
 
     async def sync(**_: object) -> SyncResult:
         return SyncResult(SyncState.CLEAN, 0, ("b20a",), ())

@@ -1,4 +1,4 @@
-"""docs/json says of each value exactly what engram_sync.results says."""
+"""docs/json says of each value exactly what engram_sync.api says."""
 
 import dataclasses
 import json
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from engram_sync import results
+from engram_sync import api as results
 from tests.cli.json_schema import FOLDER, kinds
 
 CLASSES = {

@@ -7,11 +7,11 @@ import pytest
 import trio
 
 from engram_sync import Config, Node
+from engram_sync.api import Conflict, Engram, Insert
 from engram_sync.cli import cli
 from engram_sync.cli._main import run_command
 from engram_sync.cli._settling import settling
 from engram_sync.config import NetworkConfig
-from engram_sync.results import Conflict, Engram, Insert
 from tests.control.fake_node import conflict
 
 SEEN = f"{'f' * 36} --if-version v1.9"

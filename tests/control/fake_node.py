@@ -6,8 +6,7 @@ from pathlib import Path
 
 import trio
 
-from engram_sync.errors import NotFoundError, PreconditionError
-from engram_sync.results import (
+from engram_sync.api import (
     Check,
     Compaction,
     Conflict,
@@ -34,6 +33,7 @@ from engram_sync.results import (
     SyncResult,
     SyncState,
 )
+from engram_sync.errors import NotFoundError, PreconditionError
 
 NODE = "a" * 52
 AGENT = "b" * 64

@@ -9,6 +9,7 @@ import pytest
 import trio
 import trio.testing
 
+from engram_sync.api import Delete, Insert, NewMemory
 from engram_sync.control import METHODS, ControlClient, Endpoint, find_node
 from engram_sync.control._messages import FrameStream
 from engram_sync.control._methods import Served
@@ -18,7 +19,6 @@ from engram_sync.errors import (
     NotFoundError,
     PreconditionError,
 )
-from engram_sync.results import Delete, Insert, NewMemory
 from tests.control.fake_node import FakeNode
 from tests.control.serving import KINDS, answer, attached, raw, request, served
 

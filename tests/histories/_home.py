@@ -8,6 +8,7 @@ import nacl.bindings
 import trio
 
 from engram_crdt import Element, superseded_by_put
+from engram_sync.api import Scope
 from engram_sync.ledger import Draft, Witness
 from engram_sync.membership import Admit, MemberRole, admit_draft
 from engram_sync.memory.state import EngramState, load_state
@@ -17,7 +18,6 @@ from engram_sync.node.opening.founding import found_scope
 from engram_sync.node.upkeep.space import compact_slice
 from engram_sync.node.writing.scopes import add_scope
 from engram_sync.node.writing.write_path import WritePath, arrival_untrusted
-from engram_sync.results import Scope
 from engram_sync.store import InlineExecutor, MemoryStore, Reader, RunRow, Transaction
 from engram_wire import Announcement, LogDomain, Record, RecordKind, Superseded, encode_frame
 from tests.oracle import Event, Op, OpKind, Put

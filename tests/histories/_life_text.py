@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from engram_sync.api import Delete, Insert, NewMemory
 from engram_sync.memory.read import get, observe
 from engram_sync.memory.write import Changes, created, update
 from engram_sync.model.ids import engram_text
-from engram_sync.results import Delete, Insert, NewMemory
 from engram_sync.store import Reader, Transaction
 from engram_wire import Record, RecordKind
 from tests.oracle import Disagreement, Readers

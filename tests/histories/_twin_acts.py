@@ -7,6 +7,7 @@ which concurrent writes are shown, so that two runs of one history do the same.
 from collections.abc import Callable, Mapping
 from random import Random
 
+from engram_sync.api import Delete, Insert, NewMemory
 from engram_sync.ledger import Draft
 from engram_sync.memory.read import Observed, observe, show
 from engram_sync.memory.state import EngramState
@@ -14,7 +15,6 @@ from engram_sync.memory.write import Changes, archive, created, forget, restore,
 from engram_sync.model.events import shown_events
 from engram_sync.model.fields import EVENTS
 from engram_sync.node.writing.erasing import erasing
-from engram_sync.results import Delete, Insert, NewMemory
 from engram_sync.store import Transaction
 
 from ._home import Home

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from engram_crdt import Element
+from engram_sync.api import Conflict, Engram
 from engram_sync.memory.state import EngramState
 from engram_sync.model.counters import count_of
 from engram_sync.model.events import shown_events
 from engram_sync.model.fields import EVENTS, LIFE, SKILL
 from engram_sync.model.readings import account_of, version_of
-from engram_sync.results import Conflict, Engram
 
 Step = tuple[int, int]
 """The step of a history in which a record was written, and its place among that step's records."""

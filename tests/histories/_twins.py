@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 import trio
 
+from engram_sync.api import Engram
 from engram_sync.errors import EngramError
 from engram_sync.membership import Admit, MemberRole, admit_draft
 from engram_sync.memory.read import conflicts_of, show
 from engram_sync.node.single_error import single_error
-from engram_sync.results import Engram
 from engram_sync.store import Reader, Transaction
 from engram_wire import LogDomain, Record, RecordKind
 from tests.oracle import Disagreement

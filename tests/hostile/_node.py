@@ -10,8 +10,8 @@ from typing import Any
 import trio
 
 from engram_sync import Config, NewMemory, Node
+from engram_sync.api import Engram
 from engram_sync.config import NetworkConfig, SyncConfig
-from engram_sync.results import Engram
 
 LISTENING = ("127.0.0.1:0",)
 

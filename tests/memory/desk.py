@@ -13,6 +13,7 @@ from hashlib import blake2b
 import nacl.bindings
 import trio
 
+from engram_sync.api import Conflict, Engram, HistoryEntry, Hit, NewMemory
 from engram_sync.errors import NotFoundError
 from engram_sync.ledger import (
     Batch,
@@ -30,7 +31,6 @@ from engram_sync.memory.state import EngramState
 from engram_sync.memory.write import Changes
 from engram_sync.model import ids, limits
 from engram_sync.node.writing.rules import StoredHistory
-from engram_sync.results import Conflict, Engram, HistoryEntry, Hit, NewMemory
 from engram_sync.store import InlineExecutor, MemoryStore, Reader, Transaction
 from engram_wire import (
     Announcement,

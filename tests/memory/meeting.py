@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
+from engram_sync.api import Conflict, Engram
 from engram_sync.model.conflict_types import (
     ConflictType,
     as_seen_by,
@@ -12,7 +13,6 @@ from engram_sync.model.conflict_types import (
     to_plain,
 )
 from engram_sync.model.ids import node_text
-from engram_sync.results import Conflict, Engram
 
 from .desk import Desk
 

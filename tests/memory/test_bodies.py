@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
+from engram_sync.api import Delete, Engram, Insert
 from engram_sync.errors import PreconditionError, UsageError
 from engram_sync.ledger import Draft
 from engram_sync.model.conflict_types import LifecycleConflict, ValueConflict, as_seen_by
 from engram_sync.model.ids import node_text
-from engram_sync.results import Delete, Engram, Insert
 from engram_wire import SUPERSEDED_MAX, RecordKind, Reference, Span
 from engram_wire import Edit as WireEdit
 from engram_wire import Insert as WireInsert

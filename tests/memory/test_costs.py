@@ -7,8 +7,8 @@ from typing import Any, cast
 import apsw
 import pytest
 
+from engram_sync.api import Engram
 from engram_sync.memory.state import RULES, rules_name
-from engram_sync.results import Engram
 from engram_sync.store import Transaction
 from tests.memory.desk import Desk, desks
 

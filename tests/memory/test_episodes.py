@@ -2,10 +2,10 @@
 
 import pytest
 
+from engram_sync.api import Engram
 from engram_sync.errors import NotFoundError, UsageError
 from engram_sync.ledger import Draft
 from engram_sync.model.conflict_types import EpisodicConflict
-from engram_sync.results import Engram
 from engram_wire import RecordKind
 from engram_wire.cbor import encode
 

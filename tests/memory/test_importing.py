@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from engram_sync.api import NewMemory
 from engram_sync.errors import DegradedError, NotFoundError, UsageError
 from engram_sync.importers import ImportProblem, read_git, read_markdown
-from engram_sync.results import NewMemory
 
 
 def split(found: Iterable[NewMemory | ImportProblem]) -> tuple[list[NewMemory], list[str]]:

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
+from engram_sync.api import Engram, Insert, NewMemory
 from engram_sync.errors import NotFoundError, PreconditionError
 from engram_sync.ledger import Draft
 from engram_sync.memory import read as reading
 from engram_sync.memory import write as writing
 from engram_sync.model import ids
-from engram_sync.results import Engram, Insert, NewMemory
 from engram_sync.store import Transaction
 from engram_wire import RecordKind
 

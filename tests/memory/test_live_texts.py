@@ -5,6 +5,7 @@ import random
 import pytest
 
 from engram_crdt import Change, Dot, EngramTexts, TextEdit, TextInsert
+from engram_sync.api import Delete, Engram, Insert
 from engram_sync.memory.materialise.live_texts import load_texts, recent_texts
 from engram_sync.memory.state.recent_texts import RecentTexts
 from engram_sync.model.limits import (
@@ -12,7 +13,6 @@ from engram_sync.model.limits import (
     TEXTS_KEPT_MAX,
     TEXTS_KEPT_WEIGHT_MAX,
 )
-from engram_sync.results import Delete, Engram, Insert
 from engram_sync.store import EngramRow, Reader, Transaction
 from tests.memory.desk import Desk, desks
 

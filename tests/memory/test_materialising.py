@@ -3,6 +3,7 @@
 import pytest
 
 from engram_crdt import digest, elements_of_one
+from engram_sync.api import NewMemory
 from engram_sync.errors import CorruptError
 from engram_sync.memory import materialise as materialising
 from engram_sync.memory import write as writing
@@ -10,7 +11,6 @@ from engram_sync.memory.materialise.index import texts_of
 from engram_sync.memory.state.changes import change_of
 from engram_sync.model.fields import read_payload
 from engram_sync.model.shapes import plain_digest, plain_texts
-from engram_sync.results import NewMemory
 from engram_sync.store import ElementRow, EngramRow, Reader, Transaction
 from engram_wire import (
     Record,

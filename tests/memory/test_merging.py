@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from engram_sync.api import Delete, Engram, Insert
 from engram_sync.errors import EngramError, PreconditionError
-from engram_sync.results import Delete, Engram, Insert
 
 from .desk import Desk, desks
 from .meeting import meet, told, unversioned

@@ -2,11 +2,11 @@
 
 from functools import partial
 
+from engram_sync.api import Engram
 from engram_sync.ledger import Draft
 from engram_sync.memory import read as reading
 from engram_sync.memory import write as writing
 from engram_sync.model import ids
-from engram_sync.results import Engram
 from engram_sync.store import Reader
 from engram_wire import RecordKind
 from engram_wire.cbor import Encodable, encode

@@ -5,12 +5,12 @@ import random
 import pytest
 
 from engram_crdt import Dot, Element
+from engram_sync.api import Engram
 from engram_sync.ledger import Draft
 from engram_sync.memory import state as states
 from engram_sync.memory import write as writing
 from engram_sync.memory.state.recent import Recent
 from engram_sync.model.limits import RECENT_BYTES_MAX, RECENT_ENGRAMS_MAX
-from engram_sync.results import Engram
 from engram_sync.store import EngramRow, Transaction
 from tests.memory.desk import Desk, desks
 from tests.memory.test_costs import steps_of

@@ -5,11 +5,11 @@ from uuid import UUID
 
 import pytest
 
+from engram_sync.api import Engram, NewMemory
 from engram_sync.errors import NotFoundError, PreconditionError, UsageError
 from engram_sync.ledger import Draft
 from engram_sync.memory.write import created
 from engram_sync.model.conflict_types import SkillConflict
-from engram_sync.results import Engram, NewMemory
 from engram_wire import RecordKind, log_id
 from engram_wire.cbor import encode
 

@@ -3,10 +3,10 @@
 import pytest
 
 from engram_crdt import StrategyRegistry
+from engram_sync.api import Engram, Insert
 from engram_sync.config import StrategiesConfig
 from engram_sync.errors import PreconditionError
 from engram_sync.memory.read import Strategies
-from engram_sync.results import Engram, Insert
 
 from .desk import Desk, desks
 from .meeting import meet, unversioned

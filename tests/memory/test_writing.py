@@ -2,8 +2,8 @@
 
 import pytest
 
+from engram_sync.api import NewMemory
 from engram_sync.errors import NotFoundError, PreconditionError, UsageError
-from engram_sync.results import NewMemory
 from tests.memory.desk import desks
 
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engram_sync.api import Conflict, Sibling
 from engram_sync.model.conflict_types import (
     BeliefConflict,
     ConflictType,
@@ -21,7 +22,6 @@ from engram_sync.model.conflict_types import (
     from_plain,
     to_plain,
 )
-from engram_sync.results import Conflict, Sibling
 from engram_wire import WireError
 from engram_wire.cbor import encode
 

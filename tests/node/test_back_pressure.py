@@ -9,6 +9,7 @@ import trio
 from trio.testing import MockClock, memory_stream_pair
 
 from engram_sync.address import Address
+from engram_sync.api import NewMemory, Scope
 from engram_sync.node import Node
 from engram_sync.node.limits import OUTBOUND_ROOM_BYTES, PAGE_BYTES
 from engram_sync.node.network import budget as _budget
@@ -17,7 +18,6 @@ from engram_sync.node.network.budget import Budget
 from engram_sync.node.network.connection import Connection, ConnectionEnded, Ingested
 from engram_sync.node.network.inbox import Received
 from engram_sync.node.network.network_parts import PeerMemory
-from engram_sync.results import NewMemory, Scope
 from engram_sync.sync import Exchange
 from engram_sync.transport import Link
 from engram_wire import (

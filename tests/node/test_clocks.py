@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import pytest
 from trio.testing import MockClock
 
+from engram_sync.api import Delete, Insert, Life
 from engram_sync.node import Node
-from engram_sync.results import Delete, Insert, Life
 
 from .village import EPOCH_MS, Village, agent_scope, agree, agreement, contents
 

@@ -3,8 +3,8 @@
 import pytest
 from trio.testing import MockClock
 
+from engram_sync.api import Delete, Insert
 from engram_sync.errors import PreconditionError
-from engram_sync.results import Delete, Insert
 
 from .village import Village, agreement
 

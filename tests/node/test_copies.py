@@ -5,8 +5,8 @@ from pathlib import Path
 
 from trio.testing import MockClock
 
+from engram_sync.api import Insert
 from engram_sync.node import Node
-from engram_sync.results import Insert
 from engram_wire import LogDomain
 
 from .village import DiskPremises, Village, agreement, contents

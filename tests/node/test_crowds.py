@@ -13,9 +13,9 @@ import msgspec
 import pytest
 from trio.testing import MockClock
 
+from engram_sync.api import Conflict, Engram, Page
 from engram_sync.node import Node
 from engram_sync.node.writing.write_path import Arrival, arrival_untrusted
-from engram_sync.results import Conflict, Engram, Page
 from engram_wire import SUPERSEDED_MAX, Identity
 from tests.hostile._forge import Forged
 

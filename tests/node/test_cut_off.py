@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import pytest
 from trio.testing import MockClock
 
+from engram_sync.api import Insert, Scope
 from engram_sync.errors import DeniedError
 from engram_sync.ledger import Draft, LogState
 from engram_sync.membership import (
@@ -23,7 +24,6 @@ from engram_sync.membership import (
 from engram_sync.node import Node
 from engram_sync.node.writing.scopes import add_scope
 from engram_sync.node.writing.write_path import Arrival, arrival_untrusted
-from engram_sync.results import Insert, Scope
 from engram_sync.store import LogRow, Transaction
 from engram_wire import Announcement, LogDomain, encode_frame
 

@@ -6,10 +6,10 @@ from functools import partial
 import pytest
 from trio.testing import MockClock
 
+from engram_sync.api import Insert
 from engram_sync.errors import PreconditionError
 from engram_sync.node import Node
 from engram_sync.node.writing.refused_logs import set_aside
-from engram_sync.results import Insert
 from engram_sync.store import Reader, Transaction
 from engram_wire import Rejection
 

@@ -7,10 +7,10 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from engram_sync.api import NewMemory
 from engram_sync.config import Config
 from engram_sync.errors import DegradedError, EngramError
 from engram_sync.node import Machine, Node
-from engram_sync.results import NewMemory
 from tests.store.crash_vfs import CrashDisk
 
 from .village import DiskPremises, Village, agree, agreement, all_synced, contents, until

@@ -3,9 +3,9 @@
 import pytest
 from trio.testing import MockClock
 
+from engram_sync.api import Engram
 from engram_sync.model import draft_parts as _draft_parts
 from engram_sync.node import Node
-from engram_sync.results import Engram
 
 from .village import Village, agreement
 

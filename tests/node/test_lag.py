@@ -7,11 +7,11 @@ import pytest
 import trio
 
 from engram_sync import Node
+from engram_sync.api import Engram, NewMemory, Scope
 from engram_sync.errors import PreconditionError
 from engram_sync.node.core import Core
 from engram_sync.node.limits import SWEEP_WEIGHT_MIN
 from engram_sync.node.network.joining import bring, make_current
-from engram_sync.results import Engram, NewMemory, Scope
 from engram_sync.store import Reader
 from engram_sync.sync import ScopeView
 from engram_wire import Rejection

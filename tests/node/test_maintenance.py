@@ -8,13 +8,13 @@ import apsw
 import pytest
 from trio.testing import MockClock
 
+from engram_sync.api import Check, Doctor
 from engram_sync.config import Config
 from engram_sync.errors import UsageError
 from engram_sync.node import Node
 from engram_sync.node.core import Core
 from engram_sync.node.home.files import Home
 from engram_sync.node.upkeep import maintenance as _maintenance
-from engram_sync.results import Check, Doctor
 from engram_sync.store import Transaction
 
 from .village import DiskPremises, Village, agent_scope, agreement

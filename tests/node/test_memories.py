@@ -8,6 +8,7 @@ import trio
 from trio.testing import MockClock
 
 from engram_crdt import StrategyRegistry
+from engram_sync.api import Delete, Insert, NewMemory
 from engram_sync.config import Config, StrategiesConfig
 from engram_sync.errors import (
     DegradedError,
@@ -17,7 +18,6 @@ from engram_sync.errors import (
     UsageError,
 )
 from engram_sync.node import Node
-from engram_sync.results import Delete, Insert, NewMemory
 
 from .village import EPOCH_MS, Village, agreement, contents, until
 

@@ -12,10 +12,10 @@ import pytest
 import trio
 from nacl.bindings import crypto_sign_seed_keypair
 
+from engram_sync.api import Engram, NewMemory
 from engram_sync.config import Config
 from engram_sync.errors import CorruptError, DegradedError, PreconditionError
 from engram_sync.node import Node
-from engram_sync.results import Engram, NewMemory
 from engram_wire.cbor import encode
 
 from .format_1 import old_store, write_home

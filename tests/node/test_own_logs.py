@@ -5,11 +5,11 @@ from dataclasses import replace
 
 from trio.testing import MockClock
 
+from engram_sync.api import Insert
 from engram_sync.ledger import Draft, LogState
 from engram_sync.node import Node
 from engram_sync.node.writing.refused_logs import set_aside, voids
 from engram_sync.node.writing.write_path import Arrival, Intake
-from engram_sync.results import Insert
 from engram_sync.store import Transaction
 from engram_wire import (
     DEPS_MAX,

@@ -3,10 +3,10 @@
 import pytest
 from trio.testing import MockClock
 
+from engram_sync.api import NewMemory
 from engram_sync.errors import UsageError
 from engram_sync.memory.read import siblings as _siblings
 from engram_sync.model import limits as _limits
-from engram_sync.results import NewMemory
 
 from .village import Village
 

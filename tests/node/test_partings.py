@@ -4,10 +4,10 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from engram_sync.api import NewMemory, SyncState
 from engram_sync.config import SyncConfig
 from engram_sync.errors import DegradedError
 from engram_sync.node import Node
-from engram_sync.results import NewMemory, SyncState
 from engram_sync.sync import ScopeView
 
 from .speaker import Speaker

@@ -3,9 +3,9 @@
 import pytest
 from trio.testing import MockClock
 
+from engram_sync.api import Delete, Insert
 from engram_sync.errors import NotFoundError
 from engram_sync.node import Node
-from engram_sync.results import Delete, Insert
 
 from .village import Village, agreement
 

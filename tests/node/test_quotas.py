@@ -6,12 +6,12 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from engram_sync.api import NewMemory, WriterStatus
 from engram_sync.node import Node
 from engram_sync.node.network.inbox import Inbox, Received
 from engram_sync.node.writing import quotas as _quotas
 from engram_sync.node.writing.arrivals import Arrival
 from engram_sync.node.writing.quotas import Quotas
-from engram_sync.results import NewMemory, WriterStatus
 from engram_wire import Announcement, Frame, SyncRequest, SyncResponse, SyncStatus
 
 from .speaker import Log, Speaker, key_of

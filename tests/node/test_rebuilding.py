@@ -7,11 +7,11 @@ from contextlib import suppress
 import pytest
 from trio.testing import MockClock
 
+from engram_sync.api import Engram
 from engram_sync.errors import DeniedError, PreconditionError
 from engram_sync.memory.materialise import compare_rows, rows_of
 from engram_sync.node import Node
 from engram_sync.node.upkeep.space import compact_slice, plan_slice
-from engram_sync.results import Engram
 from engram_sync.store import Transaction
 
 from .village import MemoryPremises, Village, agreement, contents

@@ -14,6 +14,7 @@ from functools import partial
 import pytest
 from trio.testing import MockClock
 
+from engram_sync.api import Delete, Insert
 from engram_sync.errors import EngramError
 from engram_sync.node import Node
 from engram_sync.node.network import refused_by as _refused_by
@@ -21,7 +22,6 @@ from engram_sync.node.network.answering import Answering
 from engram_sync.node.writing.arrivals import Arrival, Intake
 from engram_sync.node.writing.refused_logs import set_aside
 from engram_sync.node.writing.write_path import WritePath
-from engram_sync.results import Delete, Insert
 from engram_sync.store import Transaction
 from engram_wire import Rejection
 

@@ -2,7 +2,7 @@
 
 from trio.testing import MockClock
 
-from engram_sync.results import Life
+from engram_sync.api import Life
 
 from .village import Village, agreement, all_synced, contents
 

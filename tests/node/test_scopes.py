@@ -3,12 +3,12 @@
 import pytest
 from trio.testing import MockClock
 
+from engram_sync.api import Scope
 from engram_sync.errors import DegradedError, DeniedError
 from engram_sync.ledger import Draft
 from engram_sync.node import Node
 from engram_sync.node.network.joining import invite
 from engram_sync.node.opening.founding import found_scope
-from engram_sync.results import Scope
 from engram_wire import cbor
 
 from .village import Village, agreement, until

@@ -3,8 +3,8 @@
 import trio
 from trio.testing import MockClock
 
+from engram_sync.api import NewMemory, SyncState
 from engram_sync.membership import Admit, MemberRole, admit_draft
-from engram_sync.results import NewMemory, SyncState
 from engram_wire import LogDomain
 
 from .village import Village, agent_scope, agree, agreement, all_synced, contents, peer_of, until

@@ -7,6 +7,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from engram_sync.api import NewMemory
 from engram_sync.errors import DeniedError
 from engram_sync.membership import (
     MemberRole,
@@ -18,7 +19,6 @@ from engram_sync.membership import (
 )
 from engram_sync.node import Node
 from engram_sync.node.core import Core
-from engram_sync.results import NewMemory
 from engram_wire import LogDomain
 
 from .village import Village, agent_scope, agreement, all_synced, contents, peer_of, until

@@ -3,13 +3,13 @@
 import pytest
 from trio.testing import MockClock
 
+from engram_sync.api import Scope
 from engram_sync.ledger import Draft
 from engram_sync.membership import charter_draft, commitment_to, found
 from engram_sync.node import Node
 from engram_sync.node.limits import OUTBOUND_BYTES_MAX
 from engram_sync.node.writing.scopes import add_scope
 from engram_sync.node.writing.write_path import Arrival
-from engram_sync.results import Scope
 from engram_sync.store import Transaction
 from engram_wire import LogDomain, RecordKind, cbor
 

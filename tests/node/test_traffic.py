@@ -3,8 +3,8 @@
 import trio
 from trio.testing import MockClock
 
+from engram_sync.api import NewMemory
 from engram_sync.node import Node
-from engram_sync.results import NewMemory
 from engram_wire import SyncRequest, SyncResponse, decode_frame_untrusted
 
 from .tap import Tap

@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 from trio.testing import MockClock
 
+from engram_sync.api import Delete, Engram, Insert
 from engram_sync.ledger._check import RunCheck
 from engram_sync.memory.read import resolve
 from engram_sync.memory.state.lamport import lamport_numbers
 from engram_sync.node import Node
 from engram_sync.node.writing.refused_logs import set_aside
-from engram_sync.results import Delete, Engram, Insert
 from engram_wire import InvalidRecordError, LogDomain, Record, Rejection
 
 from .village import Village, agent_scope, agreement, all_synced, contents, until

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import trio
 
+from engram_sync.api import PeerStatus, ScopeStatus
 from engram_sync.config import Config, NetworkConfig, SyncConfig
 from engram_sync.errors import DegradedError
 from engram_sync.host import Entropy
 from engram_sync.node import HomePremises, Machine, Node, NodeKey, Premises, configured_peers
 from engram_sync.node.home.files import Home
-from engram_sync.results import PeerStatus, ScopeStatus
 from engram_sync.store import InlineExecutor, MemoryStore, SqliteStore, Store
 from engram_sync.transport import MemoryNetwork, NetworkFaults, Transport
 

@@ -6,10 +6,10 @@ from hashlib import blake2b
 from typing import cast
 
 from engram_crdt import Dot, Element
+from engram_sync.api import Life
 from engram_sync.ledger import Draft
 from engram_sync.memory.state import EngramState
 from engram_sync.model.draft_parts import DraftParts, in_order
-from engram_sync.results import Life
 from engram_wire import RecordKind, Superseded, cbor
 
 from ._dag import Fields

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 import pytest
 
 from engram_crdt import Change, Dot, Element
+from engram_sync.api import Conflict, Fork, NewMemory, Page
 from engram_sync.ledger import Batch, History, IngestBatch, LogState, Witness, _check
 from engram_sync.ledger._registry import Registry
 from engram_sync.ledger._resolve import Place, place_of_untrusted
@@ -26,7 +27,6 @@ from engram_sync.node.network.sharing import Sharing
 from engram_sync.node.opening import founding as _founding
 from engram_sync.node.writing import write_path as _write_path
 from engram_sync.node.writing.storing import Storing
-from engram_sync.results import Conflict, Fork, NewMemory, Page
 from engram_sync.store import Transaction
 from engram_sync.sync import Accord, Effect, Exchange, PeerTable, ScopeView, _joining
 from engram_sync.sync._asking import Asking

@@ -9,10 +9,10 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import TypeVar
 
+from engram_sync.api import Engram
 from engram_sync.memory.state.engram_state import EngramState
 from engram_sync.model.limits import ANSWER_BYTES_MAX, ITEM_BYTES, PART_BYTES_MAX
 from engram_sync.model.values import json_text
-from engram_sync.results import Engram
 
 T = TypeVar("T")
 _FIELDS = ("content", "tags", "belief", "events", "skill", "metadata", "counters")

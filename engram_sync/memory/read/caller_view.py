@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from engram_crdt import Element, EngramDocument
+from engram_sync.api import Life
 from engram_sync.errors import PreconditionError
 from engram_sync.memory.materialise.engram_builder import OpenEngram
 from engram_sync.memory.state.engram_state import EngramState
@@ -13,7 +14,6 @@ from engram_sync.model.conflicts import find
 from engram_sync.model.fields import LIFE
 from engram_sync.model.ids import engram_text
 from engram_sync.model.readings import life_of, tombstones
-from engram_sync.results import Life
 from engram_sync.store import Reader
 
 from .strategies import Strategies

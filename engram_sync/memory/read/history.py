@@ -7,6 +7,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from engram_crdt import Change, Dot, Element, clocks_of
+from engram_sync.api import HistoryEntry, Page
 from engram_sync.errors import UsageError
 from engram_sync.memory.materialise.engram_builder import OpenEngram
 from engram_sync.memory.state.changes import change_of, is_applied
@@ -19,7 +20,6 @@ from engram_sync.model.fields import Put
 from engram_sync.model.ids import node_text
 from engram_sync.model.limits import RESULTS_MAX, SUPERSEDERS_MAX
 from engram_sync.model.values import field_values
-from engram_sync.results import HistoryEntry, Page
 from engram_sync.store import Reader
 from engram_wire import Record, RecordKind, decode_superseded_untrusted
 

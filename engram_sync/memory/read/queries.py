@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+from engram_sync.api import Conflict, Engram, Epistemic, HistoryEntry, Page, Scope
 from engram_sync.errors import NotFoundError, UsageError
 from engram_sync.memory.state.engram_state import EngramState, load_state
 from engram_sync.memory.state.log_directory import Authors
@@ -10,7 +11,6 @@ from engram_sync.memory.state.recent import Recent
 from engram_sync.model.ids import engram_text, parse_ref
 from engram_sync.model.life import LIVES
 from engram_sync.model.limits import CANDIDATES_MIN, ITEM_BYTES, LOOKED_MAX, RESULTS_MAX
-from engram_sync.results import Conflict, Engram, Epistemic, HistoryEntry, Page, Scope
 from engram_sync.store import EngramRow, Reader, ScopeRow
 
 from .answers import Room, told_of

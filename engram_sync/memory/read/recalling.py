@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
+from engram_sync.api import Hit
 from engram_sync.memory.state.engram_state import load_state
 from engram_sync.memory.state.log_directory import Authors
 from engram_sync.model.limits import CANDIDATES_MIN
-from engram_sync.results import Hit
 from engram_sync.store import EngramRow, Reader
 
 from .answers import Room, outline, told_of

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from engram_crdt import Element
+from engram_sync.api import Conflict, Sibling
 from engram_sync.memory.state.engram_state import EngramState
 from engram_sync.memory.state.log_directory import Authors
 from engram_sync.model import fields as fields
@@ -21,7 +22,6 @@ from engram_sync.model.ids import engram_text, node_text
 from engram_sync.model.limits import KEY_BYTES_MAX, SIBLINGS_BYTES_MAX
 from engram_sync.model.readings import account_of, life_of, metadata_key, version_of
 from engram_sync.model.values import as_text, belief_of, json_text, plain
-from engram_sync.results import Conflict, Sibling
 from engram_sync.store import Reader
 
 from .answers import first_of

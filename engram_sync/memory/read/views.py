@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from engram_crdt import Element, latest
+from engram_sync.api import Engram, Epistemic, Event, Provenance, Refinement, Reported
 from engram_sync.memory.state.engram_state import EngramState
 from engram_sync.memory.state.log_directory import Authors
 from engram_sync.model import fields as fields
@@ -14,7 +15,6 @@ from engram_sync.model.life import life_now
 from engram_sync.model.limits import PART_BYTES_MAX
 from engram_sync.model.skills import shown_heads
 from engram_sync.model.values import belief_of, distinct, plain, unique
-from engram_sync.results import Engram, Epistemic, Event, Provenance, Refinement, Reported
 from engram_sync.store import Reader
 
 from .answers import shortened, size_of

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import cast
 
 from engram_crdt import Change, Dot, TextEdit, TextInsert
+from engram_sync.api import Life
 from engram_sync.model.fields import LIFE, life_value, read_payload
-from engram_sync.results import Life
 from engram_wire import (
     Record,
     RecordKind,

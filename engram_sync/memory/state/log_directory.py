@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from engram_sync.api import Provenance
 from engram_sync.errors import CorruptError
 from engram_sync.ledger import decode_past
 from engram_sync.model.ids import node_text
-from engram_sync.results import Provenance
 from engram_sync.store import LogRow, Reader
 from engram_wire import Record
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from engram_sync.api import NewMemory
 from engram_sync.errors import PreconditionError
 from engram_sync.ledger import Draft
 from engram_sync.memory.read.caller_view import Observed
@@ -13,7 +14,6 @@ from engram_sync.model import skills as skills
 from engram_sync.model.counters import first_counts
 from engram_sync.model.events import check_source_keys, first_values
 from engram_sync.model.fields import Put, check_count
-from engram_sync.results import NewMemory
 from engram_sync.store import Reader
 from engram_wire import RecordKind
 

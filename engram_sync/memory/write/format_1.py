@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, cast
 
 from engram_crdt import Dot, Element, EngramDocument
+from engram_sync.api import Life
 from engram_sync.ledger import Draft
 from engram_sync.memory.state.changes import change_of, is_applied
 from engram_sync.memory.state.engram_state import EngramState
@@ -17,7 +18,6 @@ from engram_sync.model.fields import Put
 from engram_sync.model.life import life_now
 from engram_sync.model.limits import PAYLOAD_BYTES_MAX, PUTS_MAX
 from engram_sync.model.readings import metadata_key
-from engram_sync.results import Life
 from engram_wire import Record, RecordKind
 from engram_wire.cbor import decode_untrusted, encode
 

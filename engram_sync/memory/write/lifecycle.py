@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from engram_crdt import Dot, Element
+from engram_sync.api import Life
 from engram_sync.errors import PreconditionError
 from engram_sync.ledger import Draft
 from engram_sync.memory.read.caller_view import Observed, refuse_open_conflicts
@@ -22,7 +23,6 @@ from engram_sync.model.draft_parts import DraftParts, in_records
 from engram_sync.model.fields import Put
 from engram_sync.model.limits import PAYLOAD_BYTES_MAX, PUTS_MAX
 from engram_sync.model.values import NOT_HELD_HINT
-from engram_sync.results import Life
 from engram_sync.store import Reader
 from engram_wire import RecordKind, Superseded
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from engram_sync.results import Edit
+from engram_sync.api import Edit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 
 from engram_crdt import Dot, EngramDocument, EngramTexts, TextEdit
+from engram_sync.api import Delete, Edit, Insert
 from engram_sync.errors import PreconditionError, UsageError
 from engram_sync.ledger import Draft
 from engram_sync.memory.materialise.live_texts import recent_texts
@@ -19,7 +20,6 @@ from engram_sync.memory.state.stored import streamed
 from engram_sync.model.fields import BODY, TEXT, content_value
 from engram_sync.model.limits import EDITS_MAX, PUTS_MAX
 from engram_sync.model.values import NOT_HELD_HINT
-from engram_sync.results import Delete, Edit, Insert
 from engram_sync.store import Reader
 from engram_wire import INSERT_UNITS_MAX, SUPERSEDED_MAX, RecordKind, Reference, Span
 from engram_wire import Edit as WireEdit

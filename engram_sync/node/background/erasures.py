@@ -4,11 +4,11 @@ from collections.abc import Collection
 from heapq import nlargest
 from typing import NamedTuple
 
+from engram_sync.api import ErasureStatus
 from engram_sync.model.ids import engram_text, node_text
 from engram_sync.node.core import Core
 from engram_sync.node.limits import ERASURES_TOLD_MAX
 from engram_sync.observe import printable
-from engram_sync.results import ErasureStatus
 from engram_sync.store import Reader
 from engram_sync.sync import ScopeView
 from engram_wire import RecordKind, decode_superseded_untrusted

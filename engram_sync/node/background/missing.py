@@ -2,10 +2,10 @@
 
 from collections import Counter
 
+from engram_sync.api import Missing
 from engram_sync.model.ids import engram_text, node_text
 from engram_sync.node.core import Core
 from engram_sync.observe import printable
-from engram_sync.results import Missing
 from engram_sync.store import Reader
 
 LOOKED_AT_MAX = 256

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from engram_sync.api import Life, Scope
 from engram_sync.errors import (
     DeniedError,
     PreconditionError,
@@ -32,7 +33,6 @@ from engram_sync.node.writing.brought import note_brought
 from engram_sync.node.writing.cut_logs import stands
 from engram_sync.node.writing.write_path import Arrival, arrival_untrusted
 from engram_sync.observe import printable
-from engram_sync.results import Life, Scope
 from engram_sync.store import EngramRow, Reader, ScopeRow, Transaction
 from engram_wire import (
     LABEL_BYTES_MAX,

@@ -5,6 +5,7 @@ from functools import partial
 
 import trio
 
+from engram_sync.api import Scope
 from engram_sync.errors import DegradedError, DeniedError, RemoteError
 from engram_sync.membership import InviteToken, commitment_to
 from engram_sync.node.core import Core
@@ -15,7 +16,6 @@ from engram_sync.node.network.network import Network
 from engram_sync.node.writing.scopes import add_scope
 from engram_sync.node.writing.write_path import Arrival
 from engram_sync.observe import printable
-from engram_sync.results import Scope
 from engram_sync.store import PeerRow, Transaction
 from engram_sync.transport import Address
 from engram_wire import CloseCode, JoinRequest, JoinResponse, WireError

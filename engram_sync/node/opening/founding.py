@@ -2,6 +2,7 @@
 
 import uuid
 
+from engram_sync.api import Scope
 from engram_sync.errors import CorruptError, UsageError
 from engram_sync.host import Clock, Entropy
 from engram_sync.membership import charter_draft, commitment_to, found, label_draft
@@ -9,7 +10,6 @@ from engram_sync.node.core import Facts
 from engram_sync.node.home.files import NodeKey
 from engram_sync.node.writing.scopes import add_scope
 from engram_sync.node.writing.write_path import WritePath
-from engram_sync.results import Scope
 from engram_sync.store import Reader, Transaction
 from engram_wire import LABEL_BYTES_MAX, LogDomain, is_printable
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import trio
 
+from engram_sync.api import Scope
 from engram_sync.errors import CorruptError, PreconditionError, UsageError
 from engram_sync.host import Clock, Entropy
 from engram_sync.ledger import Draft, encode_witnesses
@@ -38,7 +39,6 @@ from engram_sync.node.opening.founding import (
 from engram_sync.node.writing.brought import note_source
 from engram_sync.node.writing.write_path import WritePath
 from engram_sync.observe import Log, printable
-from engram_sync.results import Scope
 from engram_sync.store import (
     OldEngram,
     OldScope,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from engram_crdt import DIGEST_MODULUS
+from engram_sync.api import Check, Compaction, Doctor, Saving
 from engram_sync.errors import CorruptError, DegradedError
 from engram_sync.memory.materialise import compare_rows, rows_of
 from engram_sync.node.background.clock_checks import clock_problems
@@ -18,7 +19,6 @@ from engram_sync.node.core import Core
 from engram_sync.node.limits import SWEEP_WEIGHT_MIN
 from engram_sync.node.upkeep.log_checks import log_checks
 from engram_sync.node.upkeep.space import CompactedSlice, compact_slice, plan_slice
-from engram_sync.results import Check, Compaction, Doctor, Saving
 from engram_sync.store import EngramRow, MergedRuns, Reader, ScopeRow, Transaction
 
 DAY_MS = 86_400_000

@@ -1,8 +1,8 @@
 """Taking up a scope: its row, and that new memories go to it."""
 
+from engram_sync.api import Scope
 from engram_sync.errors import CorruptError
 from engram_sync.node.writing.write_path import WritePath
-from engram_sync.results import Scope
 from engram_sync.store import Transaction
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from hashlib import blake2b
 from itertools import chain
 
+from engram_sync.api import Scope
 from engram_sync.errors import CorruptError
 from engram_sync.host import Clock, Entropy
 from engram_sync.ledger import (
@@ -37,7 +38,6 @@ from engram_sync.node.writing.arrivals import arrival_untrusted as arrival_untru
 from engram_sync.node.writing.cut_logs import CutLogs
 from engram_sync.node.writing.rules import StoredHistory
 from engram_sync.node.writing.storing import Storing
-from engram_sync.results import Scope
 from engram_sync.store import Reader, Transaction
 from engram_sync.sync import ScopeView
 from engram_wire import LogDomain, Record, WireError
