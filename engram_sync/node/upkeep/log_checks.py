@@ -24,7 +24,7 @@ class Fault(NamedTuple):
         return f"log {self.log.hex()[:16]} at record {self.seq}: {self.what}"
 
 
-class Place(NamedTuple):
+class ChainPosition(NamedTuple):
     """How far a log has been checked."""
 
     seq: int
@@ -54,7 +54,7 @@ class LogCheck:
         self._scope = scope
         self._said = said
         self._past = PastCheck(n)
-        self._place: Place | None = None
+        self._place: ChainPosition | None = None
         self.records = 0
         """Records proven so far."""
         self.fault: Fault | None = None
@@ -87,19 +87,19 @@ class LogCheck:
         self._end(reader, row, place)
         return False
 
-    def _begin(self, reader: Reader, row: LogRow) -> Place:
+    def _begin(self, reader: Reader, row: LogRow) -> ChainPosition:
         if row.parent is None:
             if log_id(row.domain, self._scope, row.author, row.incarnation) != row.id:
                 raise _WrongError(0, "its id is not that of its author")
-            return Place(0, row.id)
+            return ChainPosition(0, row.id)
         parent = reader.log(row.parent)
         if parent is None:
             raise _WrongError(row.base, "the log that it branched off is not held")
         if row.branch is None or branch_id(row.branch) != row.id:
             raise _WrongError(row.base, "its id is not that of its first record")
-        return Place(row.base, parent.head)
+        return ChainPosition(row.base, parent.head)
 
-    def _run(self, reader: Reader, row: LogRow, run: RunRow, place: Place) -> Place:
+    def _run(self, reader: Reader, row: LogRow, run: RunRow, place: ChainPosition) -> ChainPosition:
         """Check one run; its beginning may lie in the parent, whose end is known."""
         seq, head = place
         marks: dict[int, bytes] = {}
@@ -125,7 +125,7 @@ class LogCheck:
         if not self._past.stands(reader, row, seq):
             raise _WrongError(place.seq + 1, "what lies behind it is not kept as it says")
         self.records += seq - place.seq
-        return Place(seq, head)
+        return ChainPosition(seq, head)
 
     def _read(self, reader: Reader, row: LogRow, record: Record) -> None:
         """Take note of what a record says about logs, its own and others."""
@@ -134,7 +134,7 @@ class LogCheck:
         if not self._past.follows(reader, row, record):
             raise _WrongError(record.seq, "what lies behind it is not kept as it says")
 
-    def _end(self, reader: Reader, row: LogRow, place: Place) -> None:
+    def _end(self, reader: Reader, row: LogRow, place: ChainPosition) -> None:
         """The end of a trunk is covered by what its branches sign; every other end is signed."""
         seq, head = place
         for record in reader.records(row.n, seq + 1, row.seq):
