@@ -42,7 +42,7 @@ from ._names import Named, named_at
 from ._past import Past, encode_past
 from ._puts import Put, PutIndex
 from ._registry import Registry
-from ._resolve import Place, follow, past_at, place_of_untrusted
+from ._resolve import HeldPosition, follow, past_at, place_of_untrusted
 from ._views import History, PlacedRecord, Rules
 
 _PLAIN = {NO_IDS}, {AUTH_UNCHANGED}, {NO_SUPERSEDED}
@@ -240,7 +240,7 @@ class RunCheck:
             raise InvalidRecordError("the author may not write at the membership heads it names")
         return record.auth
 
-    def _place_untrusted(self, record: Record, head: bytes) -> Place:
+    def _place_untrusted(self, record: Record, head: bytes) -> HeldPosition:
         return place_of_untrusted(self.registry, self.history, self.log, record.seq, head)
 
     # -- what the record does ----------------------------------------------------------------

@@ -13,7 +13,7 @@ from ._registry import Registry
 from ._views import History
 
 
-class Place(NamedTuple):
+class HeldPosition(NamedTuple):
     """A position held."""
 
     registry: Registry
@@ -46,7 +46,7 @@ def past_at(registry: Registry, log: LogState, seq: int, history: History) -> Pa
 
 def place_of_untrusted(
     registry: Registry, history: History, of: LogState, seq: int, head: bytes
-) -> Place:
+) -> HeldPosition:
     """The position that record ``seq`` of log ``of`` names by ``head``.
 
     Raises:
@@ -55,12 +55,12 @@ def place_of_untrusted(
     log = registry.at_head(head)
     # A trunk ends where its branches begin, which need not be a marked position.
     if log is not None and not log.children:
-        place = Place(registry, log, log.seq)
+        place = HeldPosition(registry, log, log.seq)
     else:
         found = history.position_of(of.scope, head)
         if found is None:
             raise MissingDependencyError(of.id, seq, head)
-        place = Place(registry, registry.by_number(found[0]), found[1])
+        place = HeldPosition(registry, registry.by_number(found[0]), found[1])
     if place.log.root == of.root or place.log.scope != of.scope:
         raise MissingDependencyError(of.id, seq, head)
     return place

@@ -9,7 +9,7 @@ from engram_crdt import Change, Dot, Element
 from engram_sync.api import Conflict, Fork, NewMemory, Page
 from engram_sync.ledger import Batch, History, IngestBatch, LogState, Witness, _check
 from engram_sync.ledger._registry import Registry
-from engram_sync.ledger._resolve import Place, place_of_untrusted
+from engram_sync.ledger._resolve import HeldPosition, place_of_untrusted
 from engram_sync.membership._cuts import Cuts
 from engram_sync.membership._places import Vector
 from engram_sync.memory.materialise import live as _live
@@ -245,7 +245,9 @@ def falls_over_when_a_peer_is_silent(patch: pytest.MonkeyPatch) -> None:
 def walks_all_it_holds_for_a_name_it_does_not_know(patch: pytest.MonkeyPatch) -> None:
     honest = place_of_untrusted
 
-    def walk(registry: Registry, history: History, of: LogState, seq: int, head: bytes) -> Place:
+    def walk(
+        registry: Registry, history: History, of: LogState, seq: int, head: bytes
+    ) -> HeldPosition:
         for log in registry.scope(of.scope).logs.values():
             for _ in range(log.seq):
                 history.clocks(bytes(16), log.n)
