@@ -22,13 +22,13 @@ from engram_sync.sync._effects import (
     Effect as Effect,
 )
 from engram_sync.sync._effects import (
+    FindPositions as FindPositions,
+)
+from engram_sync.sync._effects import (
     Ingest as Ingest,
 )
 from engram_sync.sync._effects import (
     Joined as Joined,
-)
-from engram_sync.sync._effects import (
-    Place as Place,
 )
 from engram_sync.sync._effects import (
     Present as Present,
@@ -81,12 +81,12 @@ __all__ = [
     "Diverged",
     "Effect",
     "Exchange",
+    "FindPositions",
     "Ingest",
     "Intervals",
     "Joined",
     "PageEntry",
     "PeerTable",
-    "Place",
     "Placed",
     "Present",
     "ReadHeads",

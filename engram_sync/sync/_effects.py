@@ -62,7 +62,7 @@ class ReadRuns:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class FindPositions:
     """Find positions that the peer names among the logs held here, then call
     ``Exchange.on_placed``.
     """
@@ -186,7 +186,7 @@ Effect = (
     | Ingest
     | Present
     | ReadRuns
-    | Place
+    | FindPositions
     | Survey
     | ReadHeads
     | ReadPayloads

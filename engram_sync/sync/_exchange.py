@@ -12,7 +12,7 @@ from engram_sync.sync._counterpart import Counterpart
 from engram_sync.sync._effects import (
     Close,
     Effect,
-    Place,
+    FindPositions,
     Present,
     ReadHeads,
     ReadPayloads,
@@ -97,7 +97,7 @@ class Exchange:
         self.notices = 0
         """Hints of the peer about conflicts and leaving: counted, and nothing more."""
 
-    def wants(self, asked: ReadRuns | Place) -> bool:
+    def wants(self, asked: ReadRuns | FindPositions) -> bool:
         """Whether the answer is still of use; the peer may have begun anew since."""
         return self._serving.wants(asked)
 
@@ -211,7 +211,7 @@ class Exchange:
             effects += self._serving.learned(view, shown)
         return effects
 
-    def on_placed(self, place: Place, places: Sequence[Placed]) -> list[Effect]:
+    def on_placed(self, place: FindPositions, places: Sequence[Placed]) -> list[Effect]:
         """Positions that the peer named were looked up."""
         return self._serving.placed(place, places)
 

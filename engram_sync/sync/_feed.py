@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from engram_sync.sync._bisection import Bisection, Placed
-from engram_sync.sync._effects import Effect, Place, ReadRuns, Send
+from engram_sync.sync._effects import Effect, FindPositions, ReadRuns, Send
 from engram_sync.sync._limits import AHEAD_MAX, BISECTIONS_MAX
 from engram_sync.sync._view import ScopeView
 from engram_wire import SEQ_MAX, Announcement, ClockEntry, ProtocolError, SyncResponse, SyncStatus
@@ -90,7 +90,7 @@ class Feed:
         if not other:
             return self._ready(view)
         self.placing = True
-        return [Place(self.request, self.scope, tuple(other), self.serial)]
+        return [FindPositions(self.request, self.scope, tuple(other), self.serial)]
 
     def placed(
         self, positions: Sequence[ClockEntry], places: Sequence[Placed], view: ScopeView

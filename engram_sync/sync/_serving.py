@@ -8,7 +8,7 @@ from engram_sync.sync._bisection import Placed
 from engram_sync.sync._counterpart import Counterpart
 from engram_sync.sync._effects import (
     Effect,
-    Place,
+    FindPositions,
     ReadRuns,
     Refused,
     RolledBack,
@@ -103,7 +103,7 @@ class Serving:
         if sum(scope == message.scope for scope in scopes.values()) >= SUBSCRIPTIONS_MAX:
             raise LimitError(f"more than {SUBSCRIPTIONS_MAX} requests for one scope")
 
-    def wants(self, asked: ReadRuns | Place) -> bool:
+    def wants(self, asked: ReadRuns | FindPositions) -> bool:
         """Whether the feed that asked still waits for the answer."""
         feed = self._feeds.get(asked.request)
         return feed is not None and feed.serial == asked.feed
@@ -205,7 +205,7 @@ class Serving:
 
     # -- what the peer holds -----------------------------------------------------------------
 
-    def placed(self, place: Place, places: Sequence[Placed]) -> list[Effect]:
+    def placed(self, place: FindPositions, places: Sequence[Placed]) -> list[Effect]:
         """Positions that the peer named were looked up."""
         feed = self._feeds.get(place.request)
         if feed is None or feed.serial != place.feed:
@@ -261,7 +261,10 @@ class Serving:
             for seq, head in zip(probed.seqs, message.heads, strict=True)
             if head is not None
         )
-        return [*more, Place(feed.request, feed.scope, heads, feed.serial, probed.seqs, probed.log)]
+        return [
+            *more,
+            FindPositions(feed.request, feed.scope, heads, feed.serial, probed.seqs, probed.log),
+        ]
 
     # -- feeding -----------------------------------------------------------------------------
 

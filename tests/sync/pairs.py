@@ -11,10 +11,10 @@ from engram_sync.sync import (
     CollectCredentials,
     Effect,
     Exchange,
+    FindPositions,
     Ingest,
     Intervals,
     PageEntry,
-    Place,
     Placed,
     Present,
     ReadHeads,
@@ -157,7 +157,7 @@ class Book:
                 shelf.readers.add(self.exchange.peer)
                 self.publish(request.scope)
                 return self.exchange.on_admitted(SCOPE, JoinResponse(True, secret=bytes(32)))
-            case Place(_, scope, positions):
+            case FindPositions(_, scope, positions):
                 return self.exchange.on_placed(effect, [self._place(scope, p) for p in positions])
             case ReadHeads() | ReadPayloads() | ReadOwed() | StorePayloads() | Survey():
                 return self._repair(effect)

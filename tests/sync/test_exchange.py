@@ -5,8 +5,8 @@ import pytest
 from engram_sync.sync import (
     Accord,
     Diverged,
+    FindPositions,
     Joined,
-    Place,
     ReadRuns,
     Refused,
     Send,
@@ -29,7 +29,7 @@ from .pairs import OTHER, SCOPE, A, B, Book, Pair, books, entry_of, log_of, show
 
 def asked_to_read(pair: Pair, request: SyncRequest) -> ReadRuns:
     effects = pair.exchange(pair.a).on_message_untrusted(request, 0.0)
-    for place in [effect for effect in effects if isinstance(effect, Place)]:
+    for place in [effect for effect in effects if isinstance(effect, FindPositions)]:
         effects += pair.a.perform(place)
     (read,) = [effect for effect in effects if isinstance(effect, ReadRuns)]
     return read

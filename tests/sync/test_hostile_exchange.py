@@ -7,7 +7,7 @@ import pytest
 from engram_sync.sync import (
     Accord,
     CollectCredentials,
-    Place,
+    FindPositions,
     ReadOwed,
     ReadPayloads,
     ReadRuns,
@@ -260,4 +260,4 @@ def test_positions_are_bounded_over_all_requests(monkeypatch: pytest.MonkeyPatch
     # Nothing more is asked about, and what was not compared is sent.
     effects = exchange.on_message_untrusted(RangeResponse(2, (below, still_open)), 0.0)
     assert not [e for e in effects if isinstance(e, Send) and isinstance(e.message, RangeRequest)]
-    assert [effect for effect in effects if isinstance(effect, Place)]
+    assert [effect for effect in effects if isinstance(effect, FindPositions)]

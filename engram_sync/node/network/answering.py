@@ -26,7 +26,7 @@ from engram_sync.sync import (
     Close,
     CollectCredentials,
     Effect,
-    Place,
+    FindPositions,
     Present,
     ReadHeads,
     ReadOwed,
@@ -152,7 +152,7 @@ class Answering:
         """Perform one effect and tell the exchange."""
         exchange = connection.exchange
         match effect:
-            case ReadRuns() | Place() if not exchange.wants(effect):
+            case ReadRuns() | FindPositions() if not exchange.wants(effect):
                 return []  # The peer began anew since: it shall not cost a read each time.
             case ReadRuns():
                 return await self._read_runs(connection, effect)
@@ -160,7 +160,7 @@ class Answering:
                 while not effect.positions.prepare(POSITIONS_PER_TURN):
                     await trio.lowlevel.checkpoint()
                 return exchange.on_surveyed(effect)
-            case Place() | ReadHeads() | ReadPayloads() | ReadOwed() | StorePayloads():
+            case FindPositions() | ReadHeads() | ReadPayloads() | ReadOwed() | StorePayloads():
                 return await self._repair(connection, effect)
             case RolledBack() | Refused():
                 await self._own_log(connection, effect)
@@ -192,13 +192,13 @@ class Answering:
     async def _repair(
         self,
         connection: Connection,
-        effect: Place | ReadHeads | ReadPayloads | ReadOwed | StorePayloads,
+        effect: FindPositions | ReadHeads | ReadPayloads | ReadOwed | StorePayloads,
     ) -> list[Effect]:
         """Forks and owed payloads: find, read or store what the peer names."""
         exchange, core = connection.exchange, self._core
         number = self._scopes[effect.scope].number
         match effect:
-            case Place():
+            case FindPositions():
                 placed = await core.read(lambda r: places(r, number, effect.positions))
                 return exchange.on_placed(effect, placed)
             case ReadHeads(_, _, asked, seqs):

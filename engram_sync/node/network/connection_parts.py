@@ -6,7 +6,7 @@ from engram_sync.sync import (
     Admit,
     CollectCredentials,
     Effect,
-    Place,
+    FindPositions,
     Present,
     ReadHeads,
     ReadOwed,
@@ -43,7 +43,7 @@ class Ingested(NamedTuple):
 
 Work = (
     ReadRuns
-    | Place
+    | FindPositions
     | Survey
     | ReadHeads
     | ReadPayloads
