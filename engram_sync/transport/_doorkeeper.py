@@ -15,7 +15,7 @@ from ._link import Link, TransportStatistics
 logger = logging.getLogger(__name__)
 
 
-class Place:
+class Slot:
     """The place of one inbound link; each call counts once, however often it is made."""
 
     __slots__ = ("_leave", "_prove")
@@ -57,7 +57,7 @@ class Doorkeeper:
         self._strangers: Counter[str] = Counter()
         self._links: Counter[str] = Counter()
 
-    def admit(self, remote: Address) -> Place | None:
+    def admit(self, remote: Address) -> Slot | None:
         """A place for a connection from ``remote``, or None (counted) when there is none."""
         origin = _origin(remote.host)
         if (
@@ -71,7 +71,7 @@ class Doorkeeper:
             return None
         self._strangers[origin] += 1
         self._links[origin] += 1
-        return Place(
+        return Slot(
             partial(_one_less, self._strangers, origin), partial(_one_less, self._links, origin)
         )
 

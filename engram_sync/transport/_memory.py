@@ -11,7 +11,7 @@ import trio
 from engram_sync.address import Address
 from engram_sync.errors import DegradedError, UsageError
 
-from ._doorkeeper import Doorkeeper, Place
+from ._doorkeeper import Doorkeeper, Slot
 from ._limits import (
     CONNECT_S_MAX,
     LINKS_PER_ADDRESS_MAX,
@@ -349,7 +349,7 @@ class MemoryTransport:
                 self._network.unlisten(actual)
 
     async def _handle(
-        self, link: Link, place: Place, handler: Callable[[Link], Awaitable[None]]
+        self, link: Link, place: Slot, handler: Callable[[Link], Awaitable[None]]
     ) -> None:
         try:
             await self._doorkeeper.hand_over(link, handler)
