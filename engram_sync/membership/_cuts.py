@@ -10,7 +10,7 @@ from typing import NamedTuple
 from engram_wire import SEQ_MAX
 
 from ._epochs import Epochs
-from ._places import Place, Vector
+from ._places import LogSlot, Vector
 from ._statements import Cutoff, Cutoffs
 
 Within = Callable[[Cutoff], int]
@@ -20,7 +20,7 @@ Within = Callable[[Cutoff], int]
 class Taken(NamedTuple):
     """One statement that takes the right to write, or names further logs of who lost it."""
 
-    place: Place
+    place: LogSlot
     cutoffs: Cutoffs
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from engram_wire import InvalidRecordError
 
-from ._places import Place, Vector
+from ._places import LogSlot, Vector
 from ._statements import Epoch
 
 
@@ -15,8 +15,8 @@ class Epochs:
 
     changes: int = 0
     """How often it has changed."""
-    _chains: dict[bytes, list[tuple[int, Place, Epoch]]] = field(
-        default_factory=dict[bytes, list[tuple[int, Place, Epoch]]]
+    _chains: dict[bytes, list[tuple[int, LogSlot, Epoch]]] = field(
+        default_factory=dict[bytes, list[tuple[int, LogSlot, Epoch]]]
     )
 
     def check_untrusted(self, vector: Vector, epoch: Epoch) -> None:
@@ -36,16 +36,16 @@ class Epochs:
         if epoch.number != newest + 1 and not goes_on:
             raise InvalidRecordError(f"epoch {epoch.number} after epoch {newest}")
 
-    def sees(self, place: Place) -> bool:
+    def sees(self, place: LogSlot) -> bool:
         """Whether some epoch has begun in the knowledge of a record."""
         return any(chain[-1][1].sees(place) for chain in self._chains.values())
 
-    def add(self, place: Place, epoch: Epoch) -> None:
+    def add(self, place: LogSlot, epoch: Epoch) -> None:
         """Take one more."""
         self.changes += 1
         self._chains.setdefault(place.chain, []).append((place.seq, place, epoch))
 
-    def drop(self, place: Place) -> None:
+    def drop(self, place: LogSlot) -> None:
         """Undo the newest ``add``."""
         self.changes += 1
         self._chains[place.chain].pop()

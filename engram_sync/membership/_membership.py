@@ -23,7 +23,7 @@ from ._charter import PERSON_SCOPE, Charter, MemberRole, check_keys_untrusted
 from ._cuts import Cuts, Taken
 from ._epochs import Epochs
 from ._member import Member, label_of
-from ._places import Place, Vector, merged
+from ._places import LogSlot, Vector, merged
 from ._roles import Roles, Statement
 from ._saying import Saying, said_untrusted
 from ._statements import Epoch
@@ -50,12 +50,12 @@ class Membership:
         self._founded: tuple[str, int] = "", 0
         self._labels: dict[bytes, list[tuple[int, str]]] = {}
         """(clock, label) of the label records of each key."""
-        self._places: dict[bytes, Place] = {}
+        self._places: dict[bytes, LogSlot] = {}
         self._ends: dict[bytes, int] = {}
         """Last position of each chain."""
         self._heads: frozenset[bytes] = frozenset()
         self._roles = Roles()
-        self._left: dict[bytes, list[Place]] = {}
+        self._left: dict[bytes, list[LogSlot]] = {}
         """Where each key has left."""
         self._epochs = Epochs()
         self.cuts = Cuts(self._epochs)
@@ -180,7 +180,7 @@ class Membership:
         left = [place for place in self._left.get(key, ()) if place.within(vector)]
         return self._role_after(vector, key, left)
 
-    def _role_after(self, vector: Vector, key: bytes, left: list[Place]) -> MemberRole | None:
+    def _role_after(self, vector: Vector, key: bytes, left: list[LogSlot]) -> MemberRole | None:
         if not vector or self.charter is None:
             return None
         named = key in self.charter.leaders
@@ -232,7 +232,7 @@ class Membership:
     def _say_untrusted(
         self,
         placed: PlacedRecord,
-        place: Place,
+        place: LogSlot,
         before: Iterable[bytes],
         said: Saying,
     ) -> Undo:
@@ -281,12 +281,12 @@ class Membership:
         self._led = before + Counter(keys)
         return lambda: setattr(self, "_led", before)
 
-    def _begin(self, place: Place, epoch: Epoch) -> Undo:
+    def _begin(self, place: LogSlot, epoch: Epoch) -> Undo:
         self._epochs.add(place, epoch)
         return lambda: self._epochs.drop(place)
 
     def _statement_untrusted(
-        self, placed: PlacedRecord, place: Place, vector: Vector, said: Saying
+        self, placed: PlacedRecord, place: LogSlot, vector: Vector, said: Saying
     ) -> Statement | None:
         if said.key is None:
             return None
@@ -320,7 +320,7 @@ class Membership:
         check_keys_untrusted(*charter.leaders, *filter(None, (charter.recovery,)))
         if record.seq != 1 or record.deps != NO_IDS:
             raise InvalidRecordError("a charter that does not begin a log")
-        undo_place = self._place(placed, Place(placed.head, 1, {}, placed.author, True), ())
+        undo_place = self._place(placed, LogSlot(placed.head, 1, {}, placed.author, True), ())
         known, founded = self.charter, self._founded
         self.charter = charter
         # A founder with two faces has signed several; all nodes show the same one.
@@ -334,7 +334,7 @@ class Membership:
 
         return self._undoing([undo_place, unfound, unlead, undo_members])
 
-    def _place_of(self, placed: PlacedRecord, vector: Vector) -> Place:
+    def _place_of(self, placed: PlacedRecord, vector: Vector) -> LogSlot:
         """The place of a record with ``vector`` behind it: in its predecessor's chain, at the end.
 
         When another record is there already, the log forks here.
@@ -343,9 +343,9 @@ class Membership:
         before = self._places.get(placed.previous) if seq > 1 else None
         goes_on = before is not None and self._ends[before.chain] == before.seq
         chain = before.chain if before is not None and goes_on else placed.head
-        return Place(chain, seq, {c: at for c, at in vector.items() if c != chain})
+        return LogSlot(chain, seq, {c: at for c, at in vector.items() if c != chain})
 
-    def _place(self, placed: PlacedRecord, place: Place, before: Iterable[bytes]) -> Undo:
+    def _place(self, placed: PlacedRecord, place: LogSlot, before: Iterable[bytes]) -> Undo:
         heads, end = self._heads, self._ends.get(place.chain)
         self._places[placed.head] = place
         self._ends[place.chain] = place.seq

@@ -7,7 +7,7 @@ Vector = Mapping[bytes, int]
 """How far each chain has been seen."""
 
 
-class Place(NamedTuple):
+class LogSlot(NamedTuple):
     """The place of one membership record."""
 
     chain: bytes
@@ -33,7 +33,7 @@ class Place(NamedTuple):
         """How far the record has seen a chain, itself not included."""
         return self.seq - 1 if chain == self.chain else self.others.get(chain, 0)
 
-    def sees(self, other: "Place") -> bool:
+    def sees(self, other: "LogSlot") -> bool:
         """Whether another record is in the past of this one."""
         return other.seq <= self.reaches(other.chain)
 

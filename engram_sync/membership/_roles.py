@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 
 from ._charter import Admit, MemberRole
-from ._places import Place, Vector
+from ._places import LogSlot, Vector
 
 _SEQ = attrgetter("place.seq")
 
@@ -30,7 +30,7 @@ _SEQ = attrgetter("place.seq")
 class Statement:
     """One statement about a key."""
 
-    place: Place
+    place: LogSlot
     head: bytes
     """Id of the record."""
     author: bytes
@@ -123,7 +123,7 @@ class Roles:
     # -- questions ---------------------------------------------------------------------------
 
     def at(
-        self, vector: Vector, key: bytes, *, named: bool, left: Collection[Place]
+        self, vector: Vector, key: bytes, *, named: bool, left: Collection[LogSlot]
     ) -> MemberRole | None:
         """The role of a key by what ``vector`` has seen.
 
@@ -139,7 +139,7 @@ class Roles:
         role = min(s.role for s in newest)
         return MemberRole(role) if role >= MemberRole.OBSERVER else None
 
-    def newest(self, vector: Vector, key: bytes, left: Collection[Place] = ()) -> list[Statement]:
+    def newest(self, vector: Vector, key: bytes, left: Collection[LogSlot] = ()) -> list[Statement]:
         """The statements in force about a key that no other one of them has in its past."""
         found: list[Statement] = []
         for told, count in self._told(self._raising, key).within(vector):
