@@ -25,7 +25,7 @@ from .index import index_rows, texts_of
 from .live import LiveEngram
 from .rebuild import expanded, remade, renamed, standing_of
 from .scope_delta import Standing, Tally
-from .waiting import Place, needs_waiting, next_portion, waiting_of
+from .waiting import Checkpoint, needs_waiting, next_portion, waiting_of
 
 _META = "materialiser"
 
@@ -53,7 +53,7 @@ class Materialiser:
         self._authors = authors
         self.recent = Recent()
         """What was changed lately; of the writer's thread alone."""
-        self._within: dict[int, Place] = {}
+        self._within: dict[int, Checkpoint] = {}
         """By scope, how far its first run that waits is applied, where that was begun."""
 
     def begin(self, tx: Transaction) -> bool:
@@ -80,7 +80,7 @@ class Materialiser:
             limit: ``weight_of`` records after which the slice ends; at least one is taken.
         """
         row = self._begin(tx, scope)
-        within = self._within.get(scope, Place())
+        within = self._within.get(scope, Checkpoint())
         portion = next_portion(tx, self._authors, row, within, limit)
         if not portion.looked:
             return Swept(0, ())

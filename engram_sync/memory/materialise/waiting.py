@@ -17,7 +17,7 @@ _EVERY = (1 << 62) - 1
 _NAME_BYTES = 6  # Of a name of something that a record supersedes, at least.
 
 
-class Place(NamedTuple):
+class Checkpoint(NamedTuple):
     """How far a run was applied that is not applied as a whole."""
 
     arrival: int = 0
@@ -32,7 +32,7 @@ class Portion(NamedTuple):
     """How many records these were, with those that change nothing."""
     materialised: int
     """The last arrival of which nothing is left then."""
-    within: Place
+    within: Checkpoint
     """How far the next one is applied then."""
 
 
@@ -46,7 +46,7 @@ def _weight(record: Record) -> int:
 
 
 def next_portion(
-    reader: Reader, authors: Authors, scope: ScopeRow, within: Place, limit: int
+    reader: Reader, authors: Authors, scope: ScopeRow, within: Checkpoint, limit: int
 ) -> Portion:
     """The next records in the order in which they arrived.
 
@@ -78,9 +78,9 @@ def next_portion(
                 taken += stored_in(reader, authors, scope.id, log, found)
         for run in runs:
             if run.last > reached:
-                return Portion(taken, looked, done, Place(run.arrival, reached))
+                return Portion(taken, looked, done, Checkpoint(run.arrival, reached))
             done = run.arrival
-    return Portion(taken, looked, done, Place())
+    return Portion(taken, looked, done, Checkpoint())
 
 
 def _next_runs(reader: Reader, scope: ScopeRow, limit: int) -> list[RunRow]:
