@@ -5,7 +5,7 @@ import copy
 from collections.abc import Iterable
 
 from engram_wire import Session, State, encode_message
-from engram_wire.envelope import Envelope, Place, seal
+from engram_wire.envelope import Envelope, EnvelopeContext, seal
 from engram_wire.handshake import Role
 from tests.wire.parties import ALICE, NOW_MS, drain_or_error, established, with_length
 from tests.wire.test_messages import EXAMPLES
@@ -46,7 +46,7 @@ def stream_of(script: bytes) -> bytes:
             number, payload = argument % 24, content
             if kind == _HONEST:
                 number, payload = _MESSAGES[argument % len(_MESSAGES)]
-            place = Place(_PAIR.a.session_id or b"", Role.INITIATOR, counter)
+            place = EnvelopeContext(_PAIR.a.session_id or b"", Role.INITIATOR, counter)
             stream += with_length(seal(ALICE, place, Envelope(number, NOW_MS, payload)))
             counter += 1
     return bytes(stream)

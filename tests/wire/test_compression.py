@@ -31,7 +31,7 @@ from engram_wire import (
     encode_message,
 )
 from engram_wire import _compression as compression
-from engram_wire.envelope import Envelope, Place, seal
+from engram_wire.envelope import Envelope, EnvelopeContext, seal
 from engram_wire.handshake import Role
 from tests.wire.parties import (
     ALICE,
@@ -168,7 +168,7 @@ def test_no_message_depends_on_one_before_it() -> None:
 
 
 def sealed(pair: Pair, kind: int, payload: bytes) -> bytes:
-    place = Place(pair.a.session_id or b"", Role.INITIATOR, 0)
+    place = EnvelopeContext(pair.a.session_id or b"", Role.INITIATOR, 0)
     return with_length(seal(ALICE, place, Envelope(kind, NOW_MS, payload, compressed=True)))
 
 

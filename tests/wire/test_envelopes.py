@@ -18,7 +18,7 @@ from engram_wire import (
     cbor,
     encode_message,
 )
-from engram_wire.envelope import Envelope, Place, open_untrusted, seal, signed_bytes
+from engram_wire.envelope import Envelope, EnvelopeContext, open_untrusted, seal, signed_bytes
 from tests.wire.parties import (
     ALICE,
     BOB,
@@ -44,7 +44,7 @@ def envelope(
 ) -> bytes:
     """A frame as Alice would send it, made by hand."""
     assert pair.a.session_id is not None
-    place = Place(pair.a.session_id, role, counter)
+    place = EnvelopeContext(pair.a.session_id, role, counter)
     return with_length(seal(who, place, Envelope(*_parts(message))))
 
 
@@ -79,7 +79,7 @@ def test_a_reflected_envelope_is_rejected() -> None:
 
 
 def test_an_envelope_is_good_in_one_direction_only() -> None:
-    place = Place(DIGEST, Role.INITIATOR, 0)
+    place = EnvelopeContext(DIGEST, Role.INITIATOR, 0)
     frame = seal(ALICE, place, Envelope(7, NOW_MS, b""))
     open_untrusted(frame, place, ALICE.public_key)
     with pytest.raises(SignatureError):
@@ -129,7 +129,7 @@ def test_an_envelope_of_another_version_is_rejected() -> None:
 def signed_items(pair: Pair, items: bytes) -> bytes:
     """Items of Alice's choice behind her valid signature: only decoding can refuse them."""
     assert pair.a.session_id is not None
-    place = Place(pair.a.session_id, Role.INITIATOR, 0)
+    place = EnvelopeContext(pair.a.session_id, Role.INITIATOR, 0)
     message = signed_bytes(place, items)
     signature = nacl.bindings.crypto_sign(message, ALICE.secret_key)[:64]
     return with_length(b"\x86" + items + b"\x58\x40" + signature)
@@ -176,7 +176,7 @@ def test_a_payload_that_swallows_the_signature_is_refused() -> None:
 def test_a_message_type_that_was_not_agreed_on_is_refused(kind: int) -> None:
     pair = established()
     assert pair.a.session_id is not None
-    place = Place(pair.a.session_id, Role.INITIATOR, 0)
+    place = EnvelopeContext(pair.a.session_id, Role.INITIATOR, 0)
     frame = seal(ALICE, place, Envelope(kind, NOW_MS, b"\x80"))
     assert open_untrusted(frame, place, ALICE.public_key) == Envelope(kind, NOW_MS, b"\x80")
     refused(pair, with_length(frame), ProtocolError)
@@ -187,7 +187,7 @@ def test_a_message_type_that_was_not_agreed_on_is_refused(kind: int) -> None:
 )
 def test_an_envelope_out_of_range_is_the_callers_mistake(parts: tuple[int, int, bytes]) -> None:
     with pytest.raises(LocalProtocolError):
-        seal(ALICE, Place(DIGEST, Role.INITIATOR, 0), Envelope(*parts))
+        seal(ALICE, EnvelopeContext(DIGEST, Role.INITIATOR, 0), Envelope(*parts))
 
 
 def test_what_is_refused_to_the_caller_leaves_the_session_as_it_was() -> None:

@@ -15,7 +15,7 @@ from engram_wire import (
     encode_message,
     keyed_hash,
 )
-from engram_wire.envelope import Envelope, Place, seal
+from engram_wire.envelope import Envelope, EnvelopeContext, seal
 from engram_wire.handshake import DOMAIN_HANDSHAKE, PERSON_TRANSCRIPT
 from engram_wire.messages import encode_hello, encode_hello_ack
 from tests.wire.test_records import SMALL_ORDER_KEYS
@@ -113,7 +113,7 @@ def _sealed(
     counter: int = 0,
     who: Identity = BOB,
 ) -> bytes:
-    place = Place(story.session_id, sender, counter)
+    place = EnvelopeContext(story.session_id, sender, counter)
     return with_length(seal(who, place, Envelope(kind, NOW_MS, payload)))
 
 

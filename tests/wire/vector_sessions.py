@@ -51,7 +51,7 @@ from engram_wire import (
     keyed_hash,
     sign_head,
 )
-from engram_wire.envelope import Place, signed_bytes
+from engram_wire.envelope import EnvelopeContext, signed_bytes
 from engram_wire.handshake import DOMAIN_HANDSHAKE, PERSON_TRANSCRIPT
 from engram_wire.messages import encode_hello, encode_hello_ack
 from tests.wire.vector_records import (
@@ -273,7 +273,7 @@ class Recording:
         row = self._step(sender, data, name_of(message), shown(message))
         row["timestamp"] = timestamp_ms
         row["counter"] = self._counters[sender]
-        place = Place(self.session_id, sender, self._counters[sender])
+        place = EnvelopeContext(self.session_id, sender, self._counters[sender])
         row["signed"] = signed_bytes(place, data[5:-66]).hex()
         self._counters[sender] += 1
         return data

@@ -18,7 +18,7 @@ from ._compression import COMPRESSIBLE, ZSTD, available_capabilities, compressed
 from ._message_types import Goodbye, Message, MessageType
 from ._reader import FrameReader, with_length
 from ._state import RECEIVE, SEND, TRANSITIONS, Input, State, frame_bytes_max, next_state
-from .envelope import Envelope, Place, open_untrusted, seal
+from .envelope import Envelope, EnvelopeContext, open_untrusted, seal
 from .errors import LocalProtocolError, ProtocolError, WireError
 from .handshake import Handshake, Identity, Role
 from .messages import decode_message_untrusted, encode_message
@@ -244,10 +244,10 @@ class Session:
             self._outbound += with_length(self._handshake.prove())
             self._advance(Input.SEND_HELLO_ACK)
 
-    def _place(self, sender: Role, counter: int) -> tuple[bytes, Place]:
+    def _place(self, sender: Role, counter: int) -> tuple[bytes, EnvelopeContext]:
         assert self.peer is not None  # the table lets envelopes pass only once both are set
         assert self.session_id is not None
-        return self.peer, Place(self.session_id, sender, counter)
+        return self.peer, EnvelopeContext(self.session_id, sender, counter)
 
     def _advance(self, event: Input) -> None:
         self.state = TRANSITIONS[self.state][event]
