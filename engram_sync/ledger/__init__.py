@@ -20,7 +20,7 @@ from ._errors import SignedPosition as SignedPosition
 from ._ids import keyed_id as keyed_id
 from ._ids import uuid7 as uuid7
 from ._ingest import Taking as Taking
-from ._journal import Checkpoint as Checkpoint
+from ._journal import UndoPoint as UndoPoint
 from ._ledger import Ledger as Ledger
 from ._limits import NO_ENGRAM as NO_ENGRAM
 from ._logs import Fork as Fork
@@ -43,7 +43,6 @@ __all__ = [
     "Archive",
     "AuthoredBatch",
     "Batch",
-    "Checkpoint",
     "Draft",
     "Fork",
     "GapError",
@@ -61,6 +60,7 @@ __all__ = [
     "SignedPosition",
     "Split",
     "Taking",
+    "UndoPoint",
     "Void",
     "Witness",
     "continues",

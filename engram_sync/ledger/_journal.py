@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Callable
 
 
-class Checkpoint:
+class UndoPoint:
     """A moment to return to.  Drop it when there is no way back any more.
 
     Its attributes are the journal's.
@@ -19,7 +19,7 @@ class Checkpoint:
 
     def __init__(self) -> None:
         self.alive = True
-        self.later: Checkpoint | None = None
+        self.later: UndoPoint | None = None
         self.steps: list[Callable[[], None]] = []
 
 
@@ -27,11 +27,11 @@ class Journal:
     """The undo steps since the oldest checkpoint that somebody holds."""
 
     def __init__(self) -> None:
-        self._newest: weakref.ref[Checkpoint] | None = None
+        self._newest: weakref.ref[UndoPoint] | None = None
 
-    def checkpoint(self) -> Checkpoint:
+    def checkpoint(self) -> UndoPoint:
         """Begin a new checkpoint; those before it stay valid."""
-        checkpoint = Checkpoint()
+        checkpoint = UndoPoint()
         newest = self._held()
         if newest is not None:
             newest.later = checkpoint
@@ -44,10 +44,10 @@ class Journal:
         if newest is not None:
             newest.steps.append(undo)
 
-    def _held(self) -> Checkpoint | None:
+    def _held(self) -> UndoPoint | None:
         return None if self._newest is None else self._newest()
 
-    def rollback(self, checkpoint: Checkpoint) -> None:
+    def rollback(self, checkpoint: UndoPoint) -> None:
         """Undo everything since ``checkpoint``, newest first.
 
         Later checkpoints end with it; rolling back to one of those afterwards does nothing, so that
@@ -55,8 +55,8 @@ class Journal:
         """
         if not checkpoint.alive:
             return
-        segments: list[Checkpoint] = []
-        segment: Checkpoint | None = checkpoint
+        segments: list[UndoPoint] = []
+        segment: UndoPoint | None = checkpoint
         while segment is not None:
             segments.append(segment)
             segment = segment.later

@@ -11,7 +11,7 @@ from ._author import author
 from ._batches import AuthoredBatch, Draft, IngestBatch
 from ._commit import set_live
 from ._ingest import Intake, Taking, open_log
-from ._journal import Checkpoint
+from ._journal import UndoPoint
 from ._lineage import depth_of
 from ._logs import Fork, LogState
 from ._names import Names
@@ -338,11 +338,11 @@ class Ledger:
 
     # -- transactions ------------------------------------------------------------------------
 
-    def checkpoint(self) -> Checkpoint:
+    def checkpoint(self) -> UndoPoint:
         """A moment to roll back to.  Drop it once the transaction has committed."""
         return self._registry.journal.checkpoint()
 
-    def rollback(self, checkpoint: Checkpoint) -> None:
+    def rollback(self, checkpoint: UndoPoint) -> None:
         """Undo everything since ``checkpoint``, in the rules too; refusals stay."""
         self._registry.journal.rollback(checkpoint)
 

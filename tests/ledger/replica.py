@@ -8,12 +8,12 @@ from nacl.bindings import crypto_sign_seed_keypair
 
 from engram_sync.ledger import (
     AuthoredBatch,
-    Checkpoint,
     Draft,
     IngestBatch,
     Ledger,
     LogState,
     Past,
+    UndoPoint,
 )
 from engram_sync.membership import (
     Admit,
@@ -209,10 +209,10 @@ class Replica:
     def past_of(self, log: LogState) -> Past:
         return self.ledger._registry.pasts.of(log, self.shelf)
 
-    def checkpoint(self) -> tuple[Checkpoint, Shelf]:
+    def checkpoint(self) -> tuple[UndoPoint, Shelf]:
         return self.ledger.checkpoint(), self.shelf.copy()
 
-    def rollback(self, checkpoint: tuple[Checkpoint, Shelf]) -> None:
+    def rollback(self, checkpoint: tuple[UndoPoint, Shelf]) -> None:
         self.ledger.rollback(checkpoint[0])
         self.shelf.restore(checkpoint[1])
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from engram_sync.ledger import Checkpoint, MissingDependencyError
+from engram_sync.ledger import MissingDependencyError, UndoPoint
 from engram_wire import LogDomain, statement_shape
 from tests.ledger.forger import Forger
 from tests.ledger.replica import Replica, create, engram_id
@@ -81,7 +81,7 @@ def test_one_failed_job_of_a_transaction_is_undone_alone() -> None:
 def test_the_jobs_of_a_failed_transaction_are_undone_in_any_order(order: tuple[int, ...]) -> None:
     ann, scope = ready()
     before = ann.state(scope)
-    checkpoints: list[Checkpoint] = []
+    checkpoints: list[UndoPoint] = []
     for number in range(3):
         checkpoints.append(ann.ledger.checkpoint())
         ann.write(scope, create(engram_id(10 + number)))
