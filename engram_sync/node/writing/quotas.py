@@ -42,7 +42,7 @@ class _Bucket:
 
 
 @dataclass(slots=True)
-class Account:
+class WriterUsage:
     """What one writer brought in since the node was opened, and when it may bring more."""
 
     records: int = 0
@@ -57,7 +57,7 @@ class Account:
     _turns: _Bucket = field(default_factory=lambda: _Bucket(0, 1, 0, 0))
 
     @classmethod
-    def opened(cls, now: float) -> "Account":
+    def opened(cls, now: float) -> "WriterUsage":
         """An account of which nothing is used."""
         limits = (
             (WRITER_RECORDS_BURST, WRITER_RECORDS_PER_S),
@@ -80,7 +80,7 @@ class Account:
         self.turn_at = self._turns.ready_at()
 
 
-_NOTHING = Account()
+_NOTHING = WriterUsage()
 
 
 class Quotas:
@@ -92,15 +92,15 @@ class Quotas:
 
     def __init__(self, own: bytes) -> None:
         self._own = own
-        self._accounts: dict[bytes, Account] = {}
+        self._accounts: dict[bytes, WriterUsage] = {}
         self._reading: dict[bytes, float] = {}
 
     @property
-    def accounts(self) -> Mapping[bytes, Account]:
+    def accounts(self) -> Mapping[bytes, WriterUsage]:
         """By key, everybody who brought something in since the node was opened."""
         return self._accounts
 
-    def of(self, key: bytes) -> Account:
+    def of(self, key: bytes) -> WriterUsage:
         """The account of a writer, for reading only."""
         return self._accounts.get(key, _NOTHING) if key != self._own else _NOTHING
 
@@ -110,7 +110,7 @@ class Quotas:
         """Count what was taken of a writer."""
         account = self._accounts.get(key)
         if account is None:
-            account = self._accounts[key] = Account.opened(now)
+            account = self._accounts[key] = WriterUsage.opened(now)
         account.charge(records, record_bytes, work_s, now)
 
     # -- reading -----------------------------------------------------------------------------
