@@ -10,7 +10,13 @@ from typing import NamedTuple
 
 from engram_crdt import Element
 from engram_sync.errors import NotFoundError, UsageError
-from engram_sync.model.readings import SOURCE_KEY, Account, account_of, encoded_account, part_id
+from engram_sync.model.readings import (
+    SOURCE_KEY,
+    EventVersion,
+    account_of,
+    encoded_account,
+    part_id,
+)
 from engram_wire.cbor import is_dict
 
 from .draft_parts import DraftParts
@@ -22,7 +28,7 @@ class Told(NamedTuple):
     """An event and the live element that tells it."""
 
     element: Element
-    account: Account
+    account: EventVersion
 
 
 def event_value(event: object) -> bytes:
@@ -66,7 +72,7 @@ def first_values(events: Iterable[object], source: bytes) -> list[bytes]:
     """
     values = dict.fromkeys(event_value(event) for event in events)
     return [
-        encoded_account(Account(part_id(source, value), 0, place, None, value, 0))
+        encoded_account(EventVersion(part_id(source, value), 0, place, None, value, 0))
         for place, value in enumerate(values)
     ]
 

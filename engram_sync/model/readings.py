@@ -42,7 +42,7 @@ class Opinion(NamedTuple):
         return self.polarity and other.polarity
 
 
-class Account(NamedTuple):
+class EventVersion(NamedTuple):
     """What one element of ``l/events`` holds: an event as one author tells it."""
 
     id: bytes
@@ -124,7 +124,7 @@ def opinion_of(element: Element) -> Opinion | None:
     return None
 
 
-def account_of(element: Element) -> Account | None:
+def account_of(element: Element) -> EventVersion | None:
     """The event in an element of ``l/events``; None when it is owed.
 
     An event is ``[id, hlc, clock, amendments, value]``, with an hlc of 0 for that of the record
@@ -137,9 +137,9 @@ def account_of(element: Element) -> Account | None:
     named = account_parts(value)
     if named is None:
         name = part_id(element.payload_hash, element.value)
-        return Account(name, element.hlc, element.dot.clock, value, element.value, 0)
+        return EventVersion(name, element.hlc, element.dot.clock, value, element.value, 0)
     name, hlc, clock, amendments, inner = named
-    return Account(name, hlc or element.hlc, clock, inner, _encoded(inner), amendments)
+    return EventVersion(name, hlc or element.hlc, clock, inner, _encoded(inner), amendments)
 
 
 def account_parts(value: object) -> tuple[bytes, int, int, int, object] | None:
@@ -157,7 +157,7 @@ def account_parts(value: object) -> tuple[bytes, int, int, int, object] | None:
     return None if min(hlc, clock, amendments) < 0 else (name, hlc, clock, amendments, inner)
 
 
-def encoded_account(account: Account) -> bytes:
+def encoded_account(account: EventVersion) -> bytes:
     """The value that holds an account; its ``hlc`` is 0 where the event is told first."""
     name, hlc, clock, _, event, amendments = account
     return encode([name, hlc, clock, amendments, None])[:-1] + event
