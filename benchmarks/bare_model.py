@@ -16,7 +16,14 @@ import nacl.bindings as sodium
 
 from engram_crdt import EngramDocument
 from engram_sync.ledger import Batch, Draft, Ledger, LogState, SignedPosition
-from engram_sync.membership import Admit, Charters, MemberRole, admit_draft, charter_draft, found
+from engram_sync.membership import (
+    Admission,
+    Charters,
+    MemberRole,
+    admit_draft,
+    charter_draft,
+    found,
+)
 from engram_sync.memory.state.changes import change_of
 from engram_wire import (
     Announcement,
@@ -156,7 +163,7 @@ def bare_model(verification_us: Callable[[], float]) -> dict[str, float]:
     for replica in (a, b):
         replica.ledger.add_scope(scope)
     members = a.log(scope, LogDomain.MEMBERS)
-    admit = admit_draft(Admit(b.key, MemberRole.MEMBER, scope), "b")
+    admit = admit_draft(Admission(b.key, MemberRole.MEMBER, scope), "b")
     a.write(members, [charter_draft(charter, "a"), admit])
     engrams = [a.random.randbytes(16) for _ in range(ENGRAMS)]
     first = (("r/content", cbor.encode("first")),)

@@ -34,7 +34,7 @@ from benchmarks.growth_subjects import (
 from engram_sync import Node
 from engram_sync.api import Engram, NewMemory
 from engram_sync.ledger import Draft
-from engram_sync.membership import Admit, MemberRole, admit_draft
+from engram_sync.membership import Admission, MemberRole, admit_draft
 from engram_wire import LogDomain
 from tests.node.village import MemoryPremises, Village, agreement
 
@@ -129,7 +129,7 @@ async def _member_records() -> AsyncGenerator[tuple[Node, Callable[[int], Awaita
             drafts: list[Draft] = []
             for _ in range(times):
                 key, _ = crypto_sign_seed_keypair(next(numbers).to_bytes(32))
-                drafts.append(admit_draft(Admit(key, MemberRole.MEMBER, scope), "member"))
+                drafts.append(admit_draft(Admission(key, MemberRole.MEMBER, scope), "member"))
             for start in range(0, times, TOGETHER):
                 some = drafts[start : start + TOGETHER]
                 await draft(node, *some, domain=LogDomain.MEMBERS)

@@ -6,7 +6,7 @@ from copy import copy
 from typing import Protocol
 
 from engram_sync.membership import (
-    Admit,
+    Admission,
     Charter,
     Cutoff,
     Epoch,
@@ -35,7 +35,7 @@ class _Encoded(Protocol):
 
 _STATEMENTS: dict[int, Callable[[Sequence[object] | None], _Statement]] = {
     RecordKind.CHARTER: Charter.parse_untrusted,
-    RecordKind.ADMIT: Admit.parse_untrusted,
+    RecordKind.ADMIT: Admission.parse_untrusted,
     RecordKind.SET_ROLE: SetRole.parse_untrusted,
     RecordKind.REVOKE: Revoke.parse_untrusted,
     RecordKind.EPOCH: Epoch.parse_untrusted,
@@ -48,8 +48,11 @@ _GRANT = Grant(_LOG, _KEY, MemberRole.MEMBER, 1 << 40, 7)
 _HONEST: list[tuple[RecordKind, list[object]]] = [
     (RecordKind.CHARTER, _CHARTER.statement()),
     (RecordKind.CHARTER, [*_CHARTER.statement()[:-1], ["?later", 1, "minimum", 2]]),
-    (RecordKind.ADMIT, Admit(_KEY, MemberRole.MEMBER, _LOG).statement()),
-    (RecordKind.ADMIT, Admit(_KEY, MemberRole.LEADER, _LOG, _KEY, 3, b"p" * 64, _LOG).statement()),
+    (RecordKind.ADMIT, Admission(_KEY, MemberRole.MEMBER, _LOG).statement()),
+    (
+        RecordKind.ADMIT,
+        Admission(_KEY, MemberRole.LEADER, _LOG, _KEY, 3, b"p" * 64, _LOG).statement(),
+    ),
     (RecordKind.SET_ROLE, SetRole(_KEY, MemberRole.OBSERVER, _CUTS).statement()),
     (RecordKind.REVOKE, Revoke(_KEY, _CUTS).statement()),
     (RecordKind.EPOCH, Epoch(2, _LOG, ((_KEY, b"b" * 80), (_LOG, b"b" * 80))).statement()),

@@ -4,7 +4,7 @@ Holds charters, admissions, invites, and the one function that decides who may s
 Must never contain I/O, a clock or entropy: times, nonces and seeds are arguments.
 """
 
-from ._charter import Admit as Admit
+from ._charter import Admission as Admission
 from ._charter import Charter as Charter
 from ._charter import MemberRole as MemberRole
 from ._charter import admit_draft as admit_draft
@@ -42,7 +42,7 @@ from ._statements import set_role_draft as set_role_draft
 __all__ = [
     "ADDRESSES_MAX",
     "NOT_HERE",
-    "Admit",
+    "Admission",
     "Charter",
     "Charters",
     "Cutoff",

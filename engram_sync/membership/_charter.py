@@ -185,7 +185,7 @@ def found(
 
 
 @dataclass(frozen=True, slots=True)
-class Admit:
+class Admission:
     """A key's admission by a leader."""
 
     key: bytes
@@ -244,7 +244,7 @@ def charter_draft(charter: Charter, label: str) -> Draft:
     return statement_draft(RecordKind.CHARTER, charter.statement(), label)
 
 
-def admit_draft(admit: Admit, label: str) -> Draft:
+def admit_draft(admit: Admission, label: str) -> Draft:
     """The record of an admission.
 
     Args:

@@ -5,7 +5,7 @@ from typing import Final
 
 from engram_wire import JoinRequest, WireError
 
-from ._charter import Admit, MemberRole
+from ._charter import Admission, MemberRole
 from ._invite import SignedGrant
 from ._membership import Membership
 from ._proof import verify_proof_untrusted
@@ -19,7 +19,7 @@ class Verdict:
     """What to do about a join request."""
 
     accepted: bool
-    admit: Admit | None = None
+    admit: Admission | None = None
     """The record to write; None when the key is admitted already, and when it is refused."""
     reason: str | None = None
     """For the person at the other end; None when accepted."""
@@ -70,7 +70,7 @@ def judge_join_untrusted(
         return _refused("this invite was used already; ask for a new one")
     proof, uses = request.proof, grant.uses
     return Verdict(
-        accepted=True, admit=Admit(key, grant.role, agent, grant.invite, uses, proof, session)
+        accepted=True, admit=Admission(key, grant.role, agent, grant.invite, uses, proof, session)
     )
 
 

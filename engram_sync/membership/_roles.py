@@ -20,7 +20,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from operator import attrgetter
 
-from ._charter import Admit, MemberRole
+from ._charter import Admission, MemberRole
 from ._places import LogSlot, Vector
 
 _SEQ = attrgetter("place.seq")
@@ -41,7 +41,7 @@ class Statement:
     """Whether it took something away from what the key had in its past."""
     label: str
     hlc: int
-    admit: Admit | None = None
+    admit: Admission | None = None
 
 
 @dataclass(slots=True)
@@ -217,7 +217,7 @@ class Roles:
             for name in sorted(self._contested)
         }
 
-    def has_use(self, vector: Vector, admit: Admit) -> bool:
+    def has_use(self, vector: Vector, admit: Admission) -> bool:
         """Whether the invite of ``admit`` admits its key too, by what ``vector`` has seen."""
         assert admit.invite is not None
         invite = self._invites.get(admit.invite)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from engram_sync.ledger import PlacedRecord
 from engram_wire import InvalidRecordError, RecordKind, Shape
 
-from ._charter import Admit, MemberRole, check_keys_untrusted
+from ._charter import Admission, MemberRole, check_keys_untrusted
 from ._proof import verify_proof_untrusted
 from ._statements import Cutoffs, Epoch, Revoke, SetRole
 
@@ -17,7 +17,7 @@ class Saying(NamedTuple):
     """Whose role it is about; None for nobody's."""
     role: int = 0
     """What it gives or leaves."""
-    admit: Admit | None = None
+    admit: Admission | None = None
     cutoffs: Cutoffs = ()
     epoch: Epoch | None = None
     leaves: bool = False
@@ -46,11 +46,11 @@ def said_untrusted(
     """
     if shape.kind in _LEADING and role is not MemberRole.LEADER:
         appoints = recovers and shape.kind == RecordKind.ADMIT
-        if not appoints or Admit.parse_untrusted(shape.statement).role is not MemberRole.LEADER:
+        if not appoints or Admission.parse_untrusted(shape.statement).role is not MemberRole.LEADER:
             raise InvalidRecordError("a statement about members by somebody who does not lead")
     match shape.kind:
         case RecordKind.ADMIT:
-            return _admission_untrusted(placed, Admit.parse_untrusted(shape.statement))
+            return _admission_untrusted(placed, Admission.parse_untrusted(shape.statement))
         case RecordKind.SET_ROLE:
             told = SetRole.parse_untrusted(shape.statement)
             newer = _RELAYS if told.role is MemberRole.RELAY else None
@@ -74,7 +74,7 @@ def said_untrusted(
 _RELAYS = "members that pass on what they cannot read"
 
 
-def _admission_untrusted(placed: PlacedRecord, admit: Admit) -> Saying:
+def _admission_untrusted(placed: PlacedRecord, admit: Admission) -> Saying:
     check_keys_untrusted(admit.key)
     if admit.invite is not None and admit.proof is not None and admit.session is not None:
         verify_proof_untrusted(

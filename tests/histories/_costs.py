@@ -14,7 +14,7 @@ import trio
 
 from engram_sync.api import Insert, NewMemory
 from engram_sync.ledger import Draft
-from engram_sync.membership import Admit, MemberRole, admit_draft
+from engram_sync.membership import Admission, MemberRole, admit_draft
 from engram_sync.memory.read import observe
 from engram_sync.memory.write import Changes, created, forget, update
 from engram_sync.node.single_error import single_error
@@ -318,7 +318,7 @@ async def admissions(case: Case, size: int) -> Work:
 
 def _admission(case: Case, number: int) -> Draft:
     key = nacl.bindings.crypto_sign_seed_keypair((1 << 80 | number).to_bytes(32, "big"))[0]
-    return admit_draft(Admit(key, MemberRole.MEMBER, case.scope), "member")
+    return admit_draft(Admission(key, MemberRole.MEMBER, case.scope), "member")
 
 
 CASES: dict[str, Run] = {

@@ -10,7 +10,7 @@ import trio
 from engram_crdt import Element, superseded_by_put
 from engram_sync.api import Scope
 from engram_sync.ledger import Draft, Witness
-from engram_sync.membership import Admit, MemberRole, admit_draft
+from engram_sync.membership import Admission, MemberRole, admit_draft
 from engram_sync.memory.state import EngramState, load_state
 from engram_sync.node.home.files import NodeKey
 from engram_sync.node.network.payloads import owed_of, payloads_of, take_payloads
@@ -139,7 +139,7 @@ class Home:
                 tx, self.path, self.path_key, Scope.AGENT, self.name, self.world.entropy
             )
             admits = [
-                admit_draft(Admit(keys_of(owner)[0], self._role_of(owner), agent), owner)
+                admit_draft(Admission(keys_of(owner)[0], self._role_of(owner), agent), owner)
                 for owner, agent in self.world.agents_of(scope, members)
             ]
             self.path.write(tx, scope, admits, LogDomain.MEMBERS)

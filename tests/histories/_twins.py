@@ -16,7 +16,7 @@ import trio
 
 from engram_sync.api import Engram
 from engram_sync.errors import EngramError
-from engram_sync.membership import Admit, MemberRole, admit_draft
+from engram_sync.membership import Admission, MemberRole, admit_draft
 from engram_sync.memory.read import conflicts_of, show
 from engram_sync.node.single_error import single_error
 from engram_sync.store import Reader, Transaction
@@ -248,7 +248,7 @@ class TwinVillage(Village):
         """Let a leader admit somebody who never comes."""
         if home.owner not in {FOUNDER, *self.world.leaders}:
             return
-        admission = Admit(public_of(f"nobody{step}"), MemberRole.MEMBER, self.world.scope)
+        admission = Admission(public_of(f"nobody{step}"), MemberRole.MEMBER, self.world.scope)
         draft = admit_draft(admission, f"nobody{step}")
         what = "admitted"
         try:

@@ -16,7 +16,7 @@ from engram_sync.ledger import (
     UndoPoint,
 )
 from engram_sync.membership import (
-    Admit,
+    Admission,
     Charter,
     Charters,
     MemberRole,
@@ -94,7 +94,7 @@ class Replica:
         role: MemberRole = MemberRole.MEMBER,
         agent: bytes | None = None,
     ) -> AuthoredBatch:
-        draft = admit_draft(Admit(key, role, agent or key), "node")
+        draft = admit_draft(Admission(key, role, agent or key), "node")
         return self.author(self.open(scope, LogDomain.MEMBERS), [draft])
 
     # -- frames ------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ import pytest
 from engram_crdt import hlc
 from engram_sync.errors import DeniedError, NotFoundError, UsageError
 from engram_sync.ledger import Draft, Run, decode_past
-from engram_sync.membership import Admit, MemberRole, admit_draft
+from engram_sync.membership import Admission, MemberRole, admit_draft
 from engram_wire import (
     AUTH_UNCHANGED,
     NO_IDS,
@@ -222,7 +222,7 @@ def test_one_batch_may_hold_several_statements() -> None:
     ann, bob, cay = Replica("ann"), Replica("bob"), Replica("cay")
     scope = ann.found()
     log = ann.open(scope, LogDomain.MEMBERS)
-    drafts = [admit_draft(Admit(r.key, MemberRole.MEMBER, r.key), "n") for r in (bob, cay)]
+    drafts = [admit_draft(Admission(r.key, MemberRole.MEMBER, r.key), "n") for r in (bob, cay)]
     batch = ann.author(log, drafts)
     assert batch.runs == (Run(2, 3, batch.head, batch.runs[0].signature),)
     cay.take_all(ann, scope)

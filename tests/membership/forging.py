@@ -1,6 +1,6 @@
 """Membership logs that no honest leader would write."""
 
-from engram_sync.membership import Admit, MemberRole
+from engram_sync.membership import Admission, MemberRole
 from engram_wire import LogDomain, statement_shape
 from tests.ledger.forger import Forger
 from tests.ledger.replica import Replica
@@ -24,5 +24,5 @@ def members_forger(who: Replica, scope: bytes) -> Forger:
     return Forger(who, scope, LogDomain.MEMBERS)
 
 
-def admit_shape(key: bytes, role: int = 2, invite: Admit | None = None) -> bytes:
-    return statement_shape(17, (invite or Admit(key, MemberRole(role), key)).statement())
+def admit_shape(key: bytes, role: int = 2, invite: Admission | None = None) -> bytes:
+    return statement_shape(17, (invite or Admission(key, MemberRole(role), key)).statement())

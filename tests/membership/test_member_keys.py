@@ -3,7 +3,7 @@
 import pytest
 from nacl.bindings import crypto_core_ed25519_add
 
-from engram_sync.membership import Admit, MemberRole, found
+from engram_sync.membership import Admission, MemberRole, found
 from engram_wire import LogDomain, log_id, statement_shape
 from tests.ledger.forger import Forger
 from tests.ledger.replica import Replica
@@ -28,7 +28,7 @@ def test_a_key_of_mixed_order_is_never_admitted(twin: bool) -> None:
     ann, bob = Replica("ann"), Replica("bob")
     scope = ann.found()
     key = mixed(bob.key) if twin else bob.key
-    shape = statement_shape(17, Admit(key, MemberRole.MEMBER, scope).statement())
+    shape = statement_shape(17, Admission(key, MemberRole.MEMBER, scope).statement())
     founded = ann.open(scope, LogDomain.MEMBERS).head
     forger = Forger(ann, scope, LogDomain.MEMBERS).add(shape=shape, deps=[founded])
     assert refused(ann, forger) is twin

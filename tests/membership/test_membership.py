@@ -5,7 +5,7 @@ import pytest
 from engram_sync.errors import CorruptError
 from engram_sync.ledger import Rules
 from engram_sync.membership import (
-    Admit,
+    Admission,
     Charter,
     Charters,
     MemberRole,
@@ -245,7 +245,7 @@ def test_a_leader_cannot_lead_before_being_admitted() -> None:
 
 
 KEY = b"k" * 32
-ADMIT = Admit(KEY, MemberRole.MEMBER, KEY, KEY, 1, bytes(64), SESSION).statement()
+ADMIT = Admission(KEY, MemberRole.MEMBER, KEY, KEY, 1, bytes(64), SESSION).statement()
 
 
 @pytest.mark.parametrize(
@@ -270,14 +270,14 @@ ADMIT = Admit(KEY, MemberRole.MEMBER, KEY, KEY, 1, bytes(64), SESSION).statement
 )
 def test_a_malformed_admission_is_invalid(at: int, value: object) -> None:
     with pytest.raises(InvalidRecordError):
-        Admit.parse_untrusted([*ADMIT[:at], value, *ADMIT[at + 1 :]])
-    assert Admit.parse_untrusted(ADMIT).statement() == ADMIT
+        Admission.parse_untrusted([*ADMIT[:at], value, *ADMIT[at + 1 :]])
+    assert Admission.parse_untrusted(ADMIT).statement() == ADMIT
 
 
 @pytest.mark.parametrize("statement", [None, [], ADMIT[:6], [KEY, 2, KEY, None, False, None, None]])
 def test_another_statement_is_no_admission(statement: list[object] | None) -> None:
     with pytest.raises(InvalidRecordError):
-        Admit.parse_untrusted(statement)
+        Admission.parse_untrusted(statement)
 
 
 # -- agents, auth, the room for later ----------------------------------------------------------

@@ -4,7 +4,7 @@ import pytest
 from nacl.bindings import crypto_sign_seed_keypair
 
 from engram_sync.membership import (
-    Admit,
+    Admission,
     MemberRole,
     admit_draft,
     make_proof,
@@ -15,13 +15,13 @@ from tests.ledger.replica import Replica
 from tests.membership.forging import SESSION, members_forger, rejected
 
 
-def by_invite(key: bytes, scope: bytes, *, seed: bytes = b"i" * 32, uses: int = 1) -> Admit:
+def by_invite(key: bytes, scope: bytes, *, seed: bytes = b"i" * 32, uses: int = 1) -> Admission:
     invite, _ = crypto_sign_seed_keypair(seed)
     proof = make_proof(seed, scope=scope, key=key, session=SESSION)
-    return Admit(key, MemberRole.MEMBER, key, invite, uses, proof, SESSION)
+    return Admission(key, MemberRole.MEMBER, key, invite, uses, proof, SESSION)
 
 
-def redeem(ann: Replica, scope: bytes, admit: Admit) -> None:
+def redeem(ann: Replica, scope: bytes, admit: Admission) -> None:
     ann.author(ann.open(scope, LogDomain.MEMBERS), [admit_draft(admit, "node")])
 
 
@@ -41,9 +41,9 @@ def test_an_admission_with_a_wrong_proof_is_invalid(part: str) -> None:
     scope = ann.found()
     good = by_invite(bob.key, scope)
     wrong = {
-        "key": Admit(eve.key, good.role, eve.key, good.invite, 1, good.proof, SESSION),
-        "session": Admit(bob.key, good.role, bob.key, good.invite, 1, good.proof, bytes(32)),
-        "proof": Admit(bob.key, good.role, bob.key, good.invite, 1, bytes(64), SESSION),
+        "key": Admission(eve.key, good.role, eve.key, good.invite, 1, good.proof, SESSION),
+        "session": Admission(bob.key, good.role, bob.key, good.invite, 1, good.proof, bytes(32)),
+        "proof": Admission(bob.key, good.role, bob.key, good.invite, 1, bytes(64), SESSION),
         "scope": by_invite(bob.key, ann.found()),
     }
     head = ann.open(scope, LogDomain.MEMBERS).head

@@ -7,7 +7,7 @@ import pytest
 
 from engram_sync.ledger import Draft
 from engram_sync.membership import (
-    Admit,
+    Admission,
     Cutoff,
     Epoch,
     MemberRole,
@@ -342,7 +342,7 @@ def test_an_epoch_follows_the_one_before_or_adds_to_it(council: Council) -> None
 @pytest.mark.parametrize(
     "draft",
     [
-        admit_draft(Admit(Replica("dan").key, MemberRole.RELAY, LOG), "dan"),
+        admit_draft(Admission(Replica("dan").key, MemberRole.RELAY, LOG), "dan"),
         Draft(22, bytes(16), (("label", b"\x60"),), statement=("tomorrow", 1)),
     ],
 )

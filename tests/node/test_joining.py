@@ -14,7 +14,7 @@ from engram_sync.errors import (
     RemoteError,
     UsageError,
 )
-from engram_sync.membership import Admit, MemberRole, admit_draft
+from engram_sync.membership import Admission, MemberRole, admit_draft
 from engram_sync.node import Node
 from engram_sync.node.network import connection as _connection
 from engram_sync.node.network import redeeming as _redeeming
@@ -289,7 +289,7 @@ async def test_a_join_shows_any_number_of_admissions_page_by_page(
         keys = [crypto_sign_seed_keypair(bytes((n % 256, n // 256)) * 16)[0] for n in range(1, 601)]
         for first in range(0, len(keys), 50):
             drafts = [
-                admit_draft(Admit(key, MemberRole.MEMBER, scope), "crowd")
+                admit_draft(Admission(key, MemberRole.MEMBER, scope), "crowd")
                 for key in keys[first : first + 50]
             ]
             await core.write(partial(core.path.write, scope=scope, drafts=drafts, domain=1))

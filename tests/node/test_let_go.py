@@ -3,7 +3,7 @@
 from nacl.bindings import crypto_sign_seed_keypair
 from trio.testing import MockClock
 
-from engram_sync.membership import Admit, MemberRole, admit_draft, make_proof
+from engram_sync.membership import Admission, MemberRole, admit_draft, make_proof
 from engram_sync.model.ids import node_text
 from engram_sync.node import Node
 from engram_wire import LogDomain
@@ -20,7 +20,7 @@ async def redeem(node: Node, name: str) -> bytes:
     key, _ = crypto_sign_seed_keypair(name.encode().ljust(32))
     invite, _ = crypto_sign_seed_keypair(SEED)
     proof = make_proof(SEED, scope=scope, key=key, session=SESSION)
-    draft = admit_draft(Admit(key, MemberRole.MEMBER, key, invite, 1, proof, SESSION), name)
+    draft = admit_draft(Admission(key, MemberRole.MEMBER, key, invite, 1, proof, SESSION), name)
     await core.write(lambda tx: core.path.write(tx, scope, [draft], LogDomain.MEMBERS))
     return key
 
@@ -46,6 +46,6 @@ async def test_status_names_who_was_let_go_alike_on_every_node_until_it_is_admit
         key, label = named[gone.node]
         assert gone.label == label
         core, scope = a._core, bytes.fromhex(gone.scope)
-        again = admit_draft(Admit(key, MemberRole.MEMBER, key), label)
+        again = admit_draft(Admission(key, MemberRole.MEMBER, key), label)
         await core.write(lambda tx: core.path.write(tx, scope, [again], LogDomain.MEMBERS))
         assert (await a.status()).let_go == ()

@@ -4,7 +4,7 @@ import trio
 from trio.testing import MockClock
 
 from engram_sync.api import NewMemory, SyncState
-from engram_sync.membership import Admit, MemberRole, admit_draft
+from engram_sync.membership import Admission, MemberRole, admit_draft
 from engram_wire import LogDomain
 
 from .village import Village, agent_scope, agree, agreement, all_synced, contents, peer_of, until
@@ -109,7 +109,7 @@ async def test_a_member_that_does_not_hold_the_agent_is_not_synced_by_what_else_
         await a.join(await c.invite())
         core = c._core
         scope = core.facts.agent_scope
-        admit = Admit(b._core.key.public, MemberRole.MEMBER, scope)
+        admit = Admission(b._core.key.public, MemberRole.MEMBER, scope)
         draft = admit_draft(admit, "b")
         await core.write(lambda tx: core.path.write(tx, scope, [draft], LogDomain.MEMBERS))
         await a.remember("of this agent")

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 
 from engram_sync.membership import (
-    Admit,
+    Admission,
     Charter,
     Cutoff,
     Epoch,
@@ -126,7 +126,7 @@ def members_records() -> list[Record]:
     none = bytes(16)
     proof = INVITE.proof(key=BOB.public_key, session=SESSION)
     invite = INVITE.grant.invite
-    admit = Admit(BOB.public_key, MemberRole.MEMBER, AGENT, invite, 1, proof, SESSION)
+    admit = Admission(BOB.public_key, MemberRole.MEMBER, AGENT, invite, 1, proof, SESSION)
     records = [
         _record(1, statement_shape(16, CHARTER.statement()), ["Desk"], engram=none, hlc=HLC_MIN),
         _record(2, statement_shape(17, admit.statement()), ["Laptop"], engram=none),
