@@ -7,13 +7,13 @@ randomness, storage or cryptography: the node performs the effects.
 from engram_sync.sync._accord import Accord as Accord
 from engram_sync.sync._bisection import Placed as Placed
 from engram_sync.sync._effects import (
-    Admit as Admit,
-)
-from engram_sync.sync._effects import (
     Close as Close,
 )
 from engram_sync.sync._effects import (
     CollectCredentials as CollectCredentials,
+)
+from engram_sync.sync._effects import (
+    DecideJoin as DecideJoin,
 )
 from engram_sync.sync._effects import (
     Diverged as Diverged,
@@ -74,10 +74,10 @@ __all__ = [
     "POSITIONS_PER_TURN",
     "SILENT_S",
     "Accord",
-    "Admit",
     "Close",
     "CollectCredentials",
     "Contact",
+    "DecideJoin",
     "Diverged",
     "Effect",
     "Exchange",

@@ -143,7 +143,7 @@ class CollectCredentials:
 
 
 @dataclass(frozen=True, slots=True)
-class Admit:
+class DecideJoin:
     """Decide about a join request, then call ``Exchange.on_admitted``."""
 
     request: JoinRequest
@@ -194,7 +194,7 @@ Effect = (
     | StorePayloads
     | RolledBack
     | CollectCredentials
-    | Admit
+    | DecideJoin
     | Joined
     | Diverged
     | Refused

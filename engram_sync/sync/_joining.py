@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from engram_sync.sync._effects import Admit, Effect, Joined, Present, Send
+from engram_sync.sync._effects import DecideJoin, Effect, Joined, Present, Send
 from engram_sync.sync._limits import (
     CREDENTIAL_HEAD_BYTES,
     CREDENTIAL_PAGES_MAX,
@@ -48,7 +48,7 @@ class Joining:
             WireError: It answers what was not asked, or at too great length.
         """
         if isinstance(message, JoinRequest):
-            return [Admit(message)]
+            return [DecideJoin(message)]
         if isinstance(message, Credentials):
             if not self.waits:
                 return [Present(message)]

@@ -7,8 +7,8 @@ from hashlib import blake2b
 from typing import TypeVar
 
 from engram_sync.sync import (
-    Admit,
     CollectCredentials,
+    DecideJoin,
     Effect,
     Exchange,
     FindPositions,
@@ -150,7 +150,7 @@ class Book:
                     shelf.readers |= {shown.frame for shown in request.credentials}
                     self.publish(request.scope)
                 return self.exchange.on_presented(request)
-            case Admit(request):
+            case DecideJoin(request):
                 shelf = self.shelves.get(request.scope)
                 if shelf is None:
                     return self.exchange.on_admitted(SCOPE, JoinResponse(False, "no"))

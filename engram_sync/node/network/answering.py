@@ -22,9 +22,9 @@ from engram_sync.node.writing.write_path import Arrival, Intake
 from engram_sync.observe import Log, printable
 from engram_sync.sync import (
     POSITIONS_PER_TURN,
-    Admit,
     Close,
     CollectCredentials,
+    DecideJoin,
     Effect,
     FindPositions,
     Present,
@@ -174,7 +174,7 @@ class Answering:
                     # would tell a stranger that the scope is held here.
                     await present(self._core, request)
                 return exchange.on_presented(request)
-            case Admit(request):
+            case DecideJoin(request):
                 return exchange.on_admitted(
                     request.scope, await admit(self._core, connection, request)
                 )

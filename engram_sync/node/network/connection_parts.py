@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 from engram_sync.sync import (
-    Admit,
     CollectCredentials,
+    DecideJoin,
     Effect,
     FindPositions,
     Present,
@@ -53,7 +53,7 @@ Work = (
     | Refused
     | Present
     | CollectCredentials
-    | Admit
+    | DecideJoin
 )
 """Effects that read or write the store, or take long."""
 
