@@ -8,7 +8,7 @@ import apsw
 
 from engram_sync.errors import LocalError
 
-from ._database import Connection
+from ._database import Database
 from ._faults import local_error, local_errors, lost_error
 from ._presence import Confirm, always_there
 from ._rows import Size
@@ -53,7 +53,7 @@ class Committer:
         confirm: Raises when the store's files are no longer in their place.
     """
 
-    def __init__(self, connection: Connection, place: str, confirm: Confirm = always_there) -> None:
+    def __init__(self, connection: Database, place: str, confirm: Confirm = always_there) -> None:
         self._connection = connection
         self._place = place
         self.confirm = confirm

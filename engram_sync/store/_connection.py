@@ -6,7 +6,7 @@ from pathlib import Path
 
 from engram_sync.errors import DegradedError, DeniedError
 
-from ._database import CREATE, READ_WRITE, URI, Connection, connect
+from ._database import CREATE, READ_WRITE, URI, Database, connect
 from ._faults import not_a_store_error
 from ._limits import BUSY_TIMEOUT_MS, CACHE_KIB, CHECKPOINT_PAGES
 from ._schema import check, migrate
@@ -60,7 +60,7 @@ def sync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
-def _configure(connection: Connection) -> None:
+def _configure(connection: Database) -> None:
     """Settings that every connection needs and that the file does not remember."""
     connection.set_busy_timeout(BUSY_TIMEOUT_MS)
     # FULL syncs the log at every commit.  NORMAL was measured to lose acknowledged commits in two
@@ -79,7 +79,7 @@ def _configure(connection: Connection) -> None:
     connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
 
 
-def open_file(path: Path, *, vfs: str | None = None) -> Connection:
+def open_file(path: Path, *, vfs: str | None = None) -> Database:
     """A connection that may write, to a store of the newest schema; created when absent.
 
     Raises:
@@ -100,7 +100,7 @@ def open_file(path: Path, *, vfs: str | None = None) -> Connection:
     return connection
 
 
-def open_file_for_reading(path: Path, *, vfs: str | None = None) -> Connection:
+def open_file_for_reading(path: Path, *, vfs: str | None = None) -> Database:
     """A second connection to an open store; it sees each commit whole and never waits for one."""
     connection = connect(str(path), flags=READ_WRITE, vfs=vfs)
     _configure(connection)
@@ -108,7 +108,7 @@ def open_file_for_reading(path: Path, *, vfs: str | None = None) -> Connection:
     return connection
 
 
-def open_memory(name: str) -> Connection:
+def open_memory(name: str) -> Database:
     """A connection to the in-memory database ``name`` of this process.
 
     The database lives as long as any connection to it.
@@ -118,7 +118,7 @@ def open_memory(name: str) -> Connection:
     return connection
 
 
-def copy_memory(source: Connection, to: str) -> Connection:
+def copy_memory(source: Database, to: str) -> Database:
     """Make the in-memory database ``to`` hold what ``source`` does; returns a connection to it."""
     target = _connect_memory(to)
     with target.backup("main", source, "main") as backup:
@@ -126,7 +126,7 @@ def copy_memory(source: Connection, to: str) -> Connection:
     return target
 
 
-def _connect_memory(name: str) -> Connection:
+def _connect_memory(name: str) -> Database:
     connection = connect(f"file:/{name}?vfs=memdb", flags=READ_WRITE | CREATE | URI)
     _configure(connection)
     return connection

@@ -37,7 +37,7 @@ class Backup(Protocol):
         ...
 
 
-class Connection(Protocol):
+class Database(Protocol):
     """One connection to a database; used by one thread at a time."""
 
     @property
@@ -66,7 +66,7 @@ class Connection(Protocol):
         ...
 
     def backup(
-        self, databasename: str, sourceconnection: "Connection", sourcedatabasename: str
+        self, databasename: str, sourceconnection: "Database", sourcedatabasename: str
     ) -> AbstractContextManager["Backup"]:
         """Begin to replace this database's content by another's."""
         ...
@@ -76,6 +76,6 @@ class Connection(Protocol):
         ...
 
 
-def connect(filename: str, *, flags: int, vfs: str | None = None) -> Connection:
+def connect(filename: str, *, flags: int, vfs: str | None = None) -> Database:
     """Open ``filename`` through the file system layer called ``vfs``; None means the system's."""
-    return cast(Connection, apsw.Connection(filename, flags=flags, vfs=vfs))
+    return cast(Database, apsw.Connection(filename, flags=flags, vfs=vfs))

@@ -12,7 +12,7 @@ from typing import NamedTuple, Self
 from engram_wire import Record, payload_hash
 
 from ._connection import open_file_for_reading
-from ._database import Connection, Row
+from ._database import Database, Row
 from ._faults import gone_error, held_error, local_errors
 from ._limits import LOG_SEQ_BITS, LOG_SEQ_MASK
 from ._presence import BESIDE
@@ -72,7 +72,7 @@ class OldStore:
         if vfs is None and not path.exists():
             raise gone_error(str(path))
         with local_errors(str(path)):
-            self._connection: Connection = open_file_for_reading(path, vfs=vfs)
+            self._connection: Database = open_file_for_reading(path, vfs=vfs)
             self._schema = int(self._connection.pragma("user_version"))
 
     def __enter__(self) -> Self:

@@ -11,7 +11,7 @@ lists that most records carry.
 
 from collections.abc import Sequence
 
-from ._database import Connection
+from ._database import Database
 from ._faults import newer_schema_error, not_a_store_error, older_schema_error
 
 READABLE_MIN = 3
@@ -181,7 +181,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _THIRD, _FOURTH)
 SCHEMA_VERSION = len(MIGRATIONS)
 
 
-def check(connection: Connection, place: str, version_max: int = SCHEMA_VERSION) -> int:
+def check(connection: Database, place: str, version_max: int = SCHEMA_VERSION) -> int:
     """The schema of the store behind ``connection``, 0 for an empty file.  Writes nothing.
 
     Raises:
@@ -203,7 +203,7 @@ def check(connection: Connection, place: str, version_max: int = SCHEMA_VERSION)
 
 
 def migrate(
-    connection: Connection,
+    connection: Database,
     place: str,
     migrations: Sequence[Sequence[str]] = MIGRATIONS,
 ) -> None:

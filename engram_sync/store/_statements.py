@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ._database import Connection, Row
+from ._database import Database, Row
 from ._faults import closed_error, lost_error
 
 
@@ -23,12 +23,12 @@ class Shapes:
 class Statements:
     """A connection that can be taken away from whoever kept a reference to it."""
 
-    def __init__(self, connection: Connection, shapes: Shapes) -> None:
-        self._connection: Connection | None = connection
+    def __init__(self, connection: Database, shapes: Shapes) -> None:
+        self._connection: Database | None = connection
         self.shapes = shapes
 
     @property
-    def connection(self) -> Connection:
+    def connection(self) -> Database:
         """The connection.
 
         Raises:

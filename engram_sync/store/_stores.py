@@ -13,7 +13,7 @@ from engram_sync.host import Executor
 
 from ._commit import Committer
 from ._connection import copy_memory, open_file, open_file_for_reading, open_memory
-from ._database import Connection
+from ._database import Database
 from ._executors import ThreadExecutor
 from ._faults import closed_error, local_errors
 from ._integrity import contradictions
@@ -31,7 +31,7 @@ T = TypeVar("T")
 class _Snapshots:
     """Runs read jobs on one connection, each in a transaction of its own."""
 
-    def __init__(self, connection: Connection, executor: Executor, place: str) -> None:
+    def __init__(self, connection: Database, executor: Executor, place: str) -> None:
         self._connection = connection
         self._executor = executor
         self._place = place
@@ -41,7 +41,7 @@ class _Snapshots:
         return await self._executor.run(partial(self._read, job))
 
     async def read_afresh(
-        self, connect: Callable[[], Connection], job: Callable[[Statements], T]
+        self, connect: Callable[[], Database], job: Callable[[Statements], T]
     ) -> T:
         """Run a job on a connection of its own, which remembers nothing of the file."""
 
@@ -60,7 +60,7 @@ class _Snapshots:
             return self._on(self._connection, self._shapes, job)
 
     @staticmethod
-    def _on(connection: Connection, shapes: Shapes, job: Callable[[Statements], T]) -> T:
+    def _on(connection: Database, shapes: Shapes, job: Callable[[Statements], T]) -> T:
         statements = Statements(connection, shapes)
         connection.execute("BEGIN")
         try:
@@ -80,7 +80,7 @@ class _SqlStore:
         executor: Executor,
         snapshots: _Snapshots,
         close: Callable[[], Awaitable[None]],
-        connect: Callable[[], Connection],
+        connect: Callable[[], Database],
     ) -> None:
         self._committer = committer
         self._executor = executor
@@ -184,7 +184,7 @@ class SqliteStore(_SqlStore):
             read_executor = executor or ThreadExecutor()
         executor = executor or ThreadExecutor()
 
-        def connect() -> tuple[Connection, Connection]:
+        def connect() -> tuple[Database, Database]:
             with local_errors(place):
                 writing = open_file(path, vfs=vfs)
                 try:
@@ -258,7 +258,7 @@ class MemoryStore(_SqlStore):
             anchor.close()
 
 
-_anchors: dict[str, Connection] = {}
+_anchors: dict[str, Database] = {}
 """By name: the connection that keeps an in-memory database alive while no store has it open."""
 
 
@@ -267,7 +267,7 @@ _blank = Lock()
 _BLANK = "blank store"
 
 
-def _open_named(name: str) -> Connection:
+def _open_named(name: str) -> Database:
     with local_errors(f"memory store {name}"):
         if name not in _anchors:
             with _blank:

@@ -1,12 +1,12 @@
 """What is done to a whole database: purging it of what was erased, and rewriting it smaller."""
 
-from ._database import Connection
+from ._database import Database
 from ._faults import held_error
 from ._rows import Size
 from ._schema import PURGE_ALL, PURGE_KEY
 
 
-def purge(connection: Connection, place: str) -> None:
+def purge(connection: Database, place: str) -> None:
     """See ``Store.purge``.  No transaction may be open.
 
     The mark in ``meta`` goes last: a crash anywhere before means that all of it is done again.
@@ -29,7 +29,7 @@ def purge(connection: Connection, place: str) -> None:
     connection.execute("DELETE FROM meta WHERE key = ?", (PURGE_KEY,))
 
 
-def compact(connection: Connection) -> Size:
+def compact(connection: Database) -> Size:
     """See ``Store.compact``.  No transaction may be open.
 
     Raises:
@@ -42,7 +42,7 @@ def compact(connection: Connection) -> Size:
     return Size(pages * page_bytes, free * page_bytes)
 
 
-def _rewrite(connection: Connection) -> None:
+def _rewrite(connection: Database) -> None:
     """Write every page anew.  It is a transaction like any other: a crash undoes it."""
     # The copy that it makes meanwhile is as large as the store.
     connection.execute("PRAGMA temp_store = FILE")
@@ -52,7 +52,7 @@ def _rewrite(connection: Connection) -> None:
         connection.execute("PRAGMA temp_store = MEMORY")
 
 
-def _empty_log(connection: Connection) -> bool:
+def _empty_log(connection: Database) -> bool:
     """Move the log into the file and cut it to nothing; False when a reader prevents that."""
     row = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     return row is None or row[0] == 0

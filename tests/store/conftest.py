@@ -18,7 +18,7 @@ from engram_sync.store import (
 )
 from engram_sync.store._commit import Committer
 from engram_sync.store._connection import open_memory
-from engram_sync.store._database import Connection
+from engram_sync.store._database import Database
 
 from .writing import GatedExecutor
 
@@ -52,12 +52,12 @@ def gated() -> GatedExecutor:
 
 
 @pytest.fixture
-def connection() -> Connection:
+def connection() -> Database:
     return open_memory(f"writer-{next(_names)}")
 
 
 @pytest.fixture
-async def writer(connection: Connection, gated: GatedExecutor) -> AsyncIterator[Writer]:
+async def writer(connection: Database, gated: GatedExecutor) -> AsyncIterator[Writer]:
     """Not serving yet; its queue takes a weight of 8, its commits 4."""
     writer = Writer(Committer(connection, "test"), gated, queue_weight_max=8, commit_weight_max=4)
     yield writer

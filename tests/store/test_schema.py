@@ -15,7 +15,7 @@ from engram_sync.store import (
 )
 from engram_sync.store._commit import Committer, Done
 from engram_sync.store._connection import open_file
-from engram_sync.store._database import Connection
+from engram_sync.store._database import Database
 from engram_sync.store._schema import MIGRATIONS, READABLE_MIN, SCHEMA_VERSION, check, migrate
 
 from .released import newest, released
@@ -25,7 +25,7 @@ READABLE = range(READABLE_MIN, SCHEMA_VERSION + 1)
 _NEXT = ("ALTER TABLE peer ADD COLUMN colour TEXT", "CREATE TABLE extra (a)")
 
 
-def described(connection: Connection) -> list[tuple[object, ...]]:
+def described(connection: Database) -> list[tuple[object, ...]]:
     rows = connection.execute("SELECT type, name, sql FROM sqlite_schema ORDER BY name")
     return [tuple(row) for row in rows.fetchall()]
 

@@ -9,7 +9,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from engram_sync.errors import PreconditionError
 from engram_sync.store import InlineExecutor, SqliteStore, Transaction, Writer
-from engram_sync.store._database import Connection
+from engram_sync.store._database import Database
 
 from .rows import add_scope, metas
 from .writing import GatedExecutor, Results, keys, put
@@ -103,7 +103,7 @@ async def test_the_queue_is_bounded_and_nobody_overtakes(
 
 
 async def test_one_poisoned_job_fails_alone(
-    writer: Writer, gated: GatedExecutor, connection: Connection, nursery: trio.Nursery
+    writer: Writer, gated: GatedExecutor, connection: Database, nursery: trio.Nursery
 ) -> None:
     gated.gate.set()
     results = Results(writer)
@@ -136,7 +136,7 @@ async def test_one_poisoned_job_fails_alone(
 
 
 async def test_a_job_is_not_acknowledged_before_its_commit(
-    writer: Writer, gated: GatedExecutor, connection: Connection, nursery: trio.Nursery
+    writer: Writer, gated: GatedExecutor, connection: Database, nursery: trio.Nursery
 ) -> None:
     results = Results(writer)
     await nursery.start(writer.serve)
@@ -149,7 +149,7 @@ async def test_a_job_is_not_acknowledged_before_its_commit(
 
 
 async def test_a_cancelled_submitter_withdraws_its_job(
-    writer: Writer, gated: GatedExecutor, connection: Connection, nursery: trio.Nursery
+    writer: Writer, gated: GatedExecutor, connection: Database, nursery: trio.Nursery
 ) -> None:
     gated.gate.set()
     results = Results(writer)
@@ -188,7 +188,7 @@ async def test_withdrawing_a_heavy_job_lets_those_behind_it_in(
 
 
 async def test_a_submitter_cancelled_during_its_commit_still_learns_the_result(
-    writer: Writer, gated: GatedExecutor, connection: Connection, nursery: trio.Nursery
+    writer: Writer, gated: GatedExecutor, connection: Database, nursery: trio.Nursery
 ) -> None:
     await nursery.start(writer.serve)
     results: list[int] = []

@@ -6,13 +6,13 @@ from trio.testing import wait_all_tasks_blocked
 
 from engram_sync.errors import DegradedError
 from engram_sync.store import RollbackBrokenError, Transaction, Writer
-from engram_sync.store._database import Connection
+from engram_sync.store._database import Database
 
 from .writing import GatedExecutor, Results, keys, put
 
 
 async def test_a_draining_close_commits_what_is_queued(
-    writer: Writer, gated: GatedExecutor, connection: Connection, nursery: trio.Nursery
+    writer: Writer, gated: GatedExecutor, connection: Database, nursery: trio.Nursery
 ) -> None:
     results = Results(writer)
     await nursery.start(writer.serve)
@@ -29,7 +29,7 @@ async def test_a_draining_close_commits_what_is_queued(
 
 
 async def test_a_close_without_draining_reports_what_it_dropped(
-    writer: Writer, gated: GatedExecutor, connection: Connection, nursery: trio.Nursery
+    writer: Writer, gated: GatedExecutor, connection: Database, nursery: trio.Nursery
 ) -> None:
     results = Results(writer)
     await nursery.start(writer.serve)
@@ -62,7 +62,7 @@ async def test_a_close_before_serving_drops_what_was_queued(
 
 
 async def test_a_cancelled_close_waits_for_the_commit_under_way(
-    writer: Writer, gated: GatedExecutor, connection: Connection, nursery: trio.Nursery
+    writer: Writer, gated: GatedExecutor, connection: Database, nursery: trio.Nursery
 ) -> None:
     results = Results(writer)
     await nursery.start(writer.serve)
@@ -88,7 +88,7 @@ async def test_a_cancelled_close_waits_for_the_commit_under_way(
 
 
 async def test_a_cancelled_writer_finishes_its_commit_and_fails_the_rest(
-    writer: Writer, gated: GatedExecutor, connection: Connection, nursery: trio.Nursery
+    writer: Writer, gated: GatedExecutor, connection: Database, nursery: trio.Nursery
 ) -> None:
     results = Results(writer)
     scope = trio.CancelScope()
@@ -111,7 +111,7 @@ async def test_a_cancelled_writer_finishes_its_commit_and_fails_the_rest(
 
 
 async def test_a_rollback_callback_that_raises_ends_the_writer(
-    writer: Writer, gated: GatedExecutor, connection: Connection, nursery: trio.Nursery
+    writer: Writer, gated: GatedExecutor, connection: Database, nursery: trio.Nursery
 ) -> None:
     gated.gate.set()
     called: list[str] = []

@@ -7,7 +7,7 @@ import trio
 
 from engram_sync.errors import DegradedError
 from engram_sync.store import Transaction, Writer
-from engram_sync.store._database import Connection
+from engram_sync.store._database import Database
 
 T = TypeVar("T")
 
@@ -25,7 +25,7 @@ class GatedExecutor:
         return work()
 
 
-def keys(connection: Connection) -> list[str]:
+def keys(connection: Database) -> list[str]:
     """What is committed."""
     return [row[0] for row in connection.execute("SELECT key FROM meta ORDER BY key").fetchall()]
 
