@@ -28,7 +28,7 @@ from engram_wire import (
     parse_shape_untrusted,
 )
 
-from ._dots import Context, check_dots_untrusted
+from ._dots import ReferenceContext, check_dots_untrusted
 from ._edits import check_edit_untrusted
 from ._endings import (
     check_erase_untrusted,
@@ -281,7 +281,7 @@ class RunCheck:
                 self.continues = last.n, until
             self.sealed += sealed
             return
-        context = Context(named, self._puts_before(record), self._log_of)
+        context = ReferenceContext(named, self._puts_before(record), self._log_of)
         if shape.kind == RecordKind.RATIFY:
             yield from self._ratify_untrusted(record, context)
         elif shape.kind == RecordKind.ERASE:
@@ -298,7 +298,7 @@ class RunCheck:
         else:
             yield from check_dots_untrusted(record, shape, context, self._same_agent)
 
-    def _ratify_untrusted(self, record: Record, context: Context) -> Iterator[None]:
+    def _ratify_untrusted(self, record: Record, context: ReferenceContext) -> Iterator[None]:
         """Check the records that a ratify names as they were, or would have been, when they came:
         against their own past and what their log held before them.
         """

@@ -26,7 +26,7 @@ COUNTER_PREFIX = "c/"
 nodes that count at once would lose or double an increment."""
 
 
-class Context(NamedTuple):
+class ReferenceContext(NamedTuple):
     """What the references of one record are checked against."""
 
     named: Named
@@ -61,7 +61,7 @@ class Context(NamedTuple):
 
 
 def check_dots_untrusted(
-    record: Record, shape: Shape, context: Context, same_agent: Callable[[LogState], bool]
+    record: Record, shape: Shape, context: ReferenceContext, same_agent: Callable[[LogState], bool]
 ) -> Iterator[None]:
     """Check every dot that ``record`` supersedes, some at every step.
 
@@ -106,7 +106,7 @@ class _Found(NamedTuple):
 
 
 def _found_untrusted(
-    dot: Superseded, context: Context, same_agent: Callable[[LogState], bool]
+    dot: Superseded, context: ReferenceContext, same_agent: Callable[[LogState], bool]
 ) -> _Found:
     meant = context.named.dot(dot.log, dot.clock)
     taker, log = context.taker_untrusted(meant)
@@ -129,7 +129,7 @@ def _check_put_untrusted(dot: Superseded, names: tuple[str, ...], found: _Found)
         raise InvalidRecordError(f"another agent's {collection} is superseded")
 
 
-def _check_until_untrusted(dot: Superseded, context: Context) -> None:
+def _check_until_untrusted(dot: Superseded, context: ReferenceContext) -> None:
     """A delete removes the engram, so it takes dots of every agent and of every slot."""
     parts = context.named.until(dot.log, dot.clock)
     if not parts:

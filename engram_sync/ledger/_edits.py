@@ -12,7 +12,7 @@ from engram_wire import (
     decode_edit_untrusted,
 )
 
-from ._dots import Context
+from ._dots import ReferenceContext
 from ._limits import DOTS_PER_STEP, EDITED_CLOCKS_MAX
 from ._logs import LogState
 from ._puts import Put
@@ -25,7 +25,7 @@ def check_edit_untrusted(
     record: Record,
     own: LogState,
     puts: int,
-    context: Context,
+    context: ReferenceContext,
     generation_of: Callable[[bytes, Put], Dot],
 ) -> Generator[None, None, Dot]:
     """Check what an edit refers to, some of it at every step.
@@ -68,7 +68,7 @@ class _Text:
 
     def __init__(
         self,
-        context: Context,
+        context: ReferenceContext,
         generation: Dot,
         generation_of: Callable[[bytes, Put], Dot],
         own: bytes,

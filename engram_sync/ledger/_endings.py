@@ -10,14 +10,14 @@ from engram_wire import (
     decode_superseded_untrusted,
 )
 
-from ._dots import Context
+from ._dots import ReferenceContext
 from ._limits import DOTS_PER_STEP, NO_ENGRAM
 from ._logs import LogState
 from ._names import Named
 
 
 def check_erase_untrusted(
-    record: Record, own: LogState, context: Context, leads: Callable[[], bool]
+    record: Record, own: LogState, context: ReferenceContext, leads: Callable[[], bool]
 ) -> Generator[None, None, list[tuple[LogState, int]]]:
     """Check an erasure, some of it at every step; its author erases own payloads, and a leader
     anybody's.
@@ -117,7 +117,7 @@ def check_void_untrusted(record: Record, own: LogState, named: Named) -> list[tu
 
 
 def check_ratify_untrusted(
-    record: Record, own: LogState, context: Context
+    record: Record, own: LogState, context: ReferenceContext
 ) -> Generator[None, None, list[tuple[LogState, int]]]:
     """Check which records a ratify names, some at every step; whether each of them is valid is left
     to the caller.
