@@ -17,7 +17,7 @@ CREATE = apsw.SQLITE_OPEN_CREATE
 URI = apsw.SQLITE_OPEN_URI
 
 
-class Cursor(Protocol):
+class ResultRows(Protocol):
     """The rows of one statement."""
 
     def fetchall(self) -> list[Row]:
@@ -45,11 +45,13 @@ class Database(Protocol):
         """Whether a transaction is open."""
         ...
 
-    def execute(self, statements: str, bindings: Sequence[Any] = ...) -> Cursor:
+    def execute(self, statements: str, bindings: Sequence[Any] = ...) -> ResultRows:
         """Run ``statements``."""
         ...
 
-    def executemany(self, statements: str, sequenceofbindings: Iterable[Sequence[Any]]) -> Cursor:
+    def executemany(
+        self, statements: str, sequenceofbindings: Iterable[Sequence[Any]]
+    ) -> ResultRows:
         """Run ``statements`` once for each of the bindings."""
         ...
 
