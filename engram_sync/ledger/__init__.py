@@ -23,7 +23,7 @@ from ._ingest import Taking as Taking
 from ._journal import UndoPoint as UndoPoint
 from ._ledger import Ledger as Ledger
 from ._limits import NO_ENGRAM as NO_ENGRAM
-from ._logs import Fork as Fork
+from ._logs import LogFork as LogFork
 from ._logs import LogState as LogState
 from ._names import Named as Named
 from ._names import Names as Names
@@ -44,11 +44,11 @@ __all__ = [
     "AuthoredBatch",
     "Batch",
     "Draft",
-    "Fork",
     "GapError",
     "History",
     "IngestBatch",
     "Ledger",
+    "LogFork",
     "LogState",
     "MissingDependencyError",
     "Named",

@@ -13,7 +13,7 @@ from ._commit import set_live
 from ._ingest import Intake, Taking, open_log
 from ._journal import UndoPoint
 from ._lineage import depth_of
-from ._logs import Fork, LogState
+from ._logs import LogFork, LogState
 from ._names import Names
 from ._registry import Registry
 from ._resolve import past_at
@@ -208,10 +208,10 @@ class Ledger:
         """The positions as counts: log id to newest seq."""
         return VectorClock({entry.log: entry.seq for entry in self.positions(scope)})
 
-    def forks(self, scope: bytes) -> list[Fork]:
+    def forks(self, scope: bytes) -> list[LogFork]:
         """Every author's history of the scope that has more than one continuation."""
         return [
-            Fork(log.root, log.author, log.seq, tuple(sorted(log.children.values(), key=_by_id)))
+            LogFork(log.root, log.author, log.seq, tuple(sorted(log.children.values(), key=_by_id)))
             for log in sorted(self._registry.scope(scope).trunks.values(), key=_by_id)
         ]
 

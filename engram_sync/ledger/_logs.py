@@ -117,7 +117,7 @@ class LogState:
         return min(self.children.values(), key=lambda log: log.n)
 
 
-class Fork(NamedTuple):
+class LogFork(NamedTuple):
     """One author's history with more than one continuation."""
 
     root: bytes

@@ -15,8 +15,8 @@ from engram_sync.ledger import (
     AuthoredBatch,
     Batch,
     Draft,
-    Fork,
     Ledger,
+    LogFork,
     LogState,
     Witness,
     continues,
@@ -75,7 +75,7 @@ class WritePath:
         """Whether something was erased that is still in the files."""
         self.erased_here = False
         """Whether any of that was erased by this node itself."""
-        self.forks: dict[bytes, tuple[Fork, ...]] = {}
+        self.forks: dict[bytes, tuple[LogFork, ...]] = {}
         """By scope, as of its newest view: logs that were continued in two ways."""
         self.watchers: list[set[bytes]] = []
         """Sets that collect the ids of engrams that received records changed."""
