@@ -24,7 +24,7 @@ class Witness(NamedTuple):
     """Differs after a reboot."""
 
 
-class Held(Protocol):
+class StoredLog(Protocol):
     """A log as the store holds it."""
 
     @property
@@ -43,7 +43,7 @@ class Held(Protocol):
         ...
 
 
-def continues(witness: Witness | None, log: Held, boot_id: str) -> bool:
+def continues(witness: Witness | None, log: StoredLog, boot_id: str) -> bool:
     """Whether ``log`` is proven to be exactly what was closed, since the same boot."""
     return witness == Witness(log.id, log.seq, log.head, boot_id)
 
