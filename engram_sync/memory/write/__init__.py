@@ -5,7 +5,7 @@ Nothing here writes anything: a draft is authored and stored by the node's write
 
 from .creation import created as created
 from .creation import satisfies as satisfies
-from .format_1 import Held as Held
+from .format_1 import LiveBefore as LiveBefore
 from .format_1 import held_in_records as held_in_records
 from .format_1 import held_in_view as held_in_view
 from .format_1 import said_again as said_again
@@ -19,7 +19,7 @@ from .updating import update as update
 
 __all__ = [
     "Changes",
-    "Held",
+    "LiveBefore",
     "archive",
     "copied",
     "created",

@@ -30,7 +30,7 @@ WRITTEN_BY = "written by"
 _KEYED = 8  # The version in a UUID that was derived, see ``engram_sync.ledger.keyed_id``.
 
 
-class Held(NamedTuple):
+class LiveBefore(NamedTuple):
     """What was live of an engram."""
 
     elements: Sequence[Element]
@@ -64,7 +64,7 @@ class Held(NamedTuple):
         return list(dict.fromkeys(e.dot.log for e in in_order))
 
 
-def held_in_view(view: bytes) -> Held:
+def held_in_view(view: bytes) -> LiveBefore:
     """What the row of an engram kept for its readers.
 
     Raises:
@@ -78,7 +78,7 @@ def held_in_view(view: bytes) -> Held:
         for log, clock, text in cast(list[tuple[int, int, str]], parts[2]):
             texts[Dot(ids[log], clock)] = text
         orphans = _elements(parts[3], ids)
-    return Held(_elements(parts[1], ids), texts, orphans)
+    return LiveBefore(_elements(parts[1], ids), texts, orphans)
 
 
 def _elements(rows: list[list[object]], ids: Sequence[bytes]) -> list[Element]:
@@ -91,7 +91,7 @@ def _elements(rows: list[list[object]], ids: Sequence[bytes]) -> list[Element]:
     return elements
 
 
-def held_in_records(engram: bytes, records: Iterable[tuple[bytes, Record]]) -> Held:
+def held_in_records(engram: bytes, records: Iterable[tuple[bytes, Record]]) -> LiveBefore:
     """What records say of an engram, whatever their clocks; none of their logs was forked.
 
     Args:
@@ -106,11 +106,11 @@ def held_in_records(engram: bytes, records: Iterable[tuple[bytes, Record]]) -> H
         if is_applied(record):
             document.apply(change_of(log, record))
     orphans = [orphan_element(span) for span in document.orphans()]
-    return Held(document.elements(), document.texts(), orphans)
+    return LiveBefore(document.elements(), document.texts(), orphans)
 
 
 def said_again(
-    engram: bytes, held: Held, *, oldest: int, newest: int, written_by: str
+    engram: bytes, held: LiveBefore, *, oldest: int, newest: int, written_by: str
 ) -> list[Draft]:
     """The records that say again what is live, under the same id and with its dates.
 
@@ -148,7 +148,7 @@ def said_again(
     ]
 
 
-def _names_author(held: Held) -> bool:
+def _names_author(held: LiveBefore) -> bool:
     return any(map(_is_author, held.elements))
 
 
@@ -177,7 +177,7 @@ _Said = tuple[Put, str | None]
 """What is put, and the text that it begins."""
 
 
-def _by_time(held: Held) -> list[tuple[int, list[_Said]]]:
+def _by_time(held: LiveBefore) -> list[tuple[int, list[_Said]]]:
     """What is live by the millisecond in which it was written; the same value only once."""
     newest_first = sorted(held.elements, key=lambda e: (e.hlc, e.dot), reverse=True)
     seen: set[_Said] = set()

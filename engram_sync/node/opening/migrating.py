@@ -21,7 +21,7 @@ from engram_sync.api import Scope
 from engram_sync.errors import CorruptError, PreconditionError, UsageError
 from engram_sync.host import Clock, Entropy
 from engram_sync.ledger import Draft, encode_witnesses
-from engram_sync.memory.write import Held, held_in_records, held_in_view, said_again
+from engram_sync.memory.write import LiveBefore, held_in_records, held_in_view, said_again
 from engram_sync.model.ids import engram_text, node_text
 from engram_sync.node.home.environment import HomePremises
 from engram_sync.node.home.files import Home, NodeKey
@@ -76,7 +76,7 @@ class _People:
     authors: dict[bytes, bytes]
     labels: dict[bytes, str]
 
-    def wrote(self, held: Held) -> str:
+    def wrote(self, held: LiveBefore) -> str:
         """Who wrote what is shown, in words; empty when it was this node alone."""
         keys = list(dict.fromkeys(self.authors.get(log, self.own) for log in held.authors()))
         return ", ".join(map(self._name, keys)) if keys != [self.own] and keys else ""
@@ -245,7 +245,7 @@ class _Migration:
         self.count.values_missing += held.lost()
         return drafts
 
-    def _held(self, scope: OldScope, engram: OldEngram) -> Held:
+    def _held(self, scope: OldScope, engram: OldEngram) -> LiveBefore:
         if engram.view is not None and engram.complete:
             with suppress(*_DAMAGED):
                 return held_in_view(engram.view)
