@@ -16,7 +16,7 @@ from engram_sync import Node
 from engram_sync.node.home.files import Home
 from engram_sync.node.network.authentication import authenticate
 from engram_sync.transport import Address, TcpTransport
-from engram_wire import Identity, Role, Session, SyncRequest, cbor, clock_digest
+from engram_wire import KeyPair, Role, Session, SyncRequest, cbor, clock_digest
 
 CONNECTIONS = 64
 SOURCE = "127.0.0.2"
@@ -97,7 +97,7 @@ class Attacker:
         assert key is not None
         while True:
             link = await TcpTransport().connect(self._address)
-            identity = Identity(public_key=key.public, secret_key=key.secret)
+            identity = KeyPair(public_key=key.public, secret_key=key.secret)
             session = Session(
                 Role.INITIATOR,
                 identity,

@@ -12,7 +12,7 @@ from engram_wire import (
     RUN_RECORDS_MAX,
     Announcement,
     Edit,
-    Identity,
+    KeyPair,
     LogDomain,
     Record,
     RecordKind,
@@ -53,7 +53,7 @@ class Forged:
     def __init__(
         self,
         scope: bytes,
-        author: Identity,
+        author: KeyPair,
         auth: Sequence[bytes],
         domain: LogDomain = LogDomain.DATA,
     ) -> None:

@@ -12,9 +12,9 @@ from engram_sync.transport import Address, Link, TcpTransport
 from engram_wire import (
     NEED_DATA,
     Established,
-    Identity,
     JoinRequest,
     JoinResponse,
+    KeyPair,
     LocalProtocolError,
     LogDomain,
     Message,
@@ -41,8 +41,8 @@ class Ended(Exception):
 class Member:
     """A member with a key of its own."""
 
-    def __init__(self, address: str, identity: Identity | None = None) -> None:
-        self.identity = identity or Identity(*crypto_sign_keypair())
+    def __init__(self, address: str, identity: KeyPair | None = None) -> None:
+        self.identity = identity or KeyPair(*crypto_sign_keypair())
         self.scope = b""
         self.membership: list[bytes] = []
         """Heads at which it may write."""

@@ -17,9 +17,9 @@ from engram_wire import (
     NO_SUPERSEDED,
     Announcement,
     Established,
-    Identity,
     JoinRequest,
     JoinResponse,
+    KeyPair,
     LogDomain,
     Message,
     Record,
@@ -53,15 +53,15 @@ class Hung(Exception):
     """The node closed the connection."""
 
 
-def key_of(name: str) -> Identity:
+def key_of(name: str) -> KeyPair:
     """A key pair that belongs to no node."""
-    return Identity(*crypto_sign_seed_keypair(name.encode().ljust(32, b"\0")))
+    return KeyPair(*crypto_sign_seed_keypair(name.encode().ljust(32, b"\0")))
 
 
 class Speaker:
     """One authenticated connection to a node."""
 
-    def __init__(self, link: Link, session: Session, identity: Identity) -> None:
+    def __init__(self, link: Link, session: Session, identity: KeyPair) -> None:
         self.link = link
         self.session = session
         self.identity = identity
@@ -151,7 +151,7 @@ class Speaker:
 class Log:
     """A log of ``author`` in the agent scope of ``node``, written by hand."""
 
-    def __init__(self, node: Node, author: Identity, incarnation: int = 1) -> None:
+    def __init__(self, node: Node, author: KeyPair, incarnation: int = 1) -> None:
         scope = node._core.facts.agent_scope
         self.author = author
         self.incarnation = incarnation.to_bytes(16, "big")

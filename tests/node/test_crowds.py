@@ -16,7 +16,7 @@ from trio.testing import MockClock
 from engram_sync.api import Conflict, Engram, Page
 from engram_sync.node import Node
 from engram_sync.node.writing.write_path import Arrival, arrival_untrusted
-from engram_wire import SUPERSEDED_MAX, Identity
+from engram_wire import SUPERSEDED_MAX, KeyPair
 from tests.hostile._forge import Forged
 
 from .village import Village, agreement
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.slow
 async def crowd(owner: Node, member: Node, ref: str) -> None:
     """Let a member write to a memory in as many logs as it likes, as if it had sent them."""
     core, key = owner._core, member._core.key
-    scope, identity = core.facts.agent_scope, Identity(key.public, key.secret)
+    scope, identity = core.facts.agent_scope, KeyPair(key.public, key.secret)
     heads = core.path.charters.of(scope).auth(key.public)
     for first in range(0, LOGS, AT_ONCE):
         arrivals = list[Arrival]()

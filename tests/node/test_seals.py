@@ -9,7 +9,7 @@ from engram_sync.node.limits import OPEN_LOGS_MANY
 from engram_sync.node.writing.write_path import arrival_untrusted
 from engram_wire import (
     Announcement,
-    Identity,
+    KeyPair,
     LogDomain,
     RangeRequest,
     SyncRequest,
@@ -131,7 +131,7 @@ async def test_status_and_doctor_name_who_has_many_logs_that_are_not_ended(
         core = a._core
         rogue = village.homes["b"].key(bytes)
         for number in range(OPEN_LOGS_MANY + 1):
-            log = Log(a, Identity(rogue.public, rogue.secret), number + 1).add(f"{number}")
+            log = Log(a, KeyPair(rogue.public, rogue.secret), number + 1).add(f"{number}")
             name = Announcement(0, int(LogDomain.DATA), rogue.public, log.incarnation, None)
             arrival = arrival_untrusted(core.facts.agent_scope, {0: name}, log.frame())
             await core.write(partial(core.path.ingest, arrivals=[arrival]))

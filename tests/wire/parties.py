@@ -16,9 +16,9 @@ from engram_wire import (
     ConflictResolution,
     Established,
     Goodbye,
-    Identity,
     JoinRequest,
     JoinResponse,
+    KeyPair,
     LeaveNotification,
     Message,
     OpenConflict,
@@ -62,8 +62,8 @@ INCARNATION = b"i" * 16
 DIGEST = b"d" * 32
 
 
-def identity(name: str) -> Identity:
-    return Identity(*nacl.bindings.crypto_sign_seed_keypair(hashlib.sha256(name.encode()).digest()))
+def identity(name: str) -> KeyPair:
+    return KeyPair(*nacl.bindings.crypto_sign_seed_keypair(hashlib.sha256(name.encode()).digest()))
 
 
 ALICE = identity("alice")
@@ -96,7 +96,7 @@ Event = Established | Message
 
 
 def initiator(
-    who: Identity = ALICE,
+    who: KeyPair = ALICE,
     *,
     nonce: bytes = b"1" * 32,
     channel: bytes = CHANNEL,
@@ -114,7 +114,7 @@ def initiator(
 
 
 def responder(
-    who: Identity = BOB,
+    who: KeyPair = BOB,
     *,
     nonce: bytes = b"2" * 32,
     channel: bytes = CHANNEL,
@@ -249,7 +249,7 @@ def heads_of(records: Sequence[Record], head: bytes = ALICE_LOG) -> list[bytes]:
 
 
 def signed(
-    records: Sequence[Record], *, at: Sequence[int] | None = None, who: Identity = ALICE
+    records: Sequence[Record], *, at: Sequence[int] | None = None, who: KeyPair = ALICE
 ) -> list[tuple[int, bytes]]:
     """Signatures at these seqs, the last record's by default."""
     heads = heads_of(records)

@@ -11,7 +11,7 @@ from engram_wire import (
     CloseCode,
     Established,
     Goodbye,
-    Identity,
+    KeyPair,
     LocalProtocolError,
     Message,
     Role,
@@ -39,7 +39,7 @@ class Side:
     """One node: a session that reads in pieces as they come, and its twin that reads bytes."""
 
     def __init__(
-        self, role: Role, identity: Identity, nonce: bytes, capabilities: Sequence[str]
+        self, role: Role, identity: KeyPair, nonce: bytes, capabilities: Sequence[str]
     ) -> None:
         self.role = role
         self.whole, self.single = (

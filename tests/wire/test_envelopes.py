@@ -4,7 +4,7 @@ import nacl.bindings
 import pytest
 
 from engram_wire import (
-    Identity,
+    KeyPair,
     LocalProtocolError,
     Message,
     Ping,
@@ -38,7 +38,7 @@ def envelope(
     pair: Pair,
     message: Message,
     *,
-    who: Identity = ALICE,
+    who: KeyPair = ALICE,
     counter: int = 0,
     role: Role = Role.INITIATOR,
 ) -> bytes:
@@ -115,7 +115,7 @@ def test_no_change_of_one_byte_of_an_envelope_passes(at: int) -> None:
 
 def test_an_envelope_that_names_another_sender_is_rejected() -> None:
     pair = established()
-    forged = Identity(BOB.public_key, ALICE.secret_key)
+    forged = KeyPair(BOB.public_key, ALICE.secret_key)
     refused(pair, envelope(pair, Ping(1), who=forged), SignatureError)
 
 

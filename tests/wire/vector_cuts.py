@@ -8,7 +8,7 @@ from engram_wire import (
     CloseCode,
     Hello,
     HelloAck,
-    Identity,
+    KeyPair,
     Ping,
     Role,
     cbor,
@@ -64,7 +64,7 @@ def _before_authentication() -> Iterator[Row]:
 
 
 def _ack_of(
-    signer: Identity, byte: bytes, *, channel: bytes = CHANNEL, key: bytes | None = None
+    signer: KeyPair, byte: bytes, *, channel: bytes = CHANNEL, key: bytes | None = None
 ) -> bytes:
     """A responder's HelloAck for the Hellos of the transcripts."""
     story = Recording()
@@ -111,7 +111,7 @@ def _sealed(
     *,
     sender: Role = Role.INITIATOR,
     counter: int = 0,
-    who: Identity = BOB,
+    who: KeyPair = BOB,
 ) -> bytes:
     place = EnvelopeContext(story.session_id, sender, counter)
     return with_length(seal(who, place, Envelope(kind, NOW_MS, payload)))
@@ -132,7 +132,7 @@ def _after_authentication() -> Iterator[Row]:
     ping = _sealed(story, kind, payload)
     hello, ack = frames_of(before)
     mallory = _sealed(story, kind, payload, who=MALLORY)
-    liar = _sealed(story, kind, payload, who=Identity(MALLORY.public_key, BOB.secret_key))
+    liar = _sealed(story, kind, payload, who=KeyPair(MALLORY.public_key, BOB.secret_key))
     backwards = _sealed(story, kind, payload, sender=Role.RESPONDER)
     skipped = _sealed(story, kind, payload, counter=1)
     newer = _signed_again(story, ping[:5] + b"\x03" + ping[6:])

@@ -16,9 +16,9 @@ from engram_wire import (
     Goodbye,
     Hello,
     HelloAck,
-    Identity,
     JoinRequest,
     JoinResponse,
+    KeyPair,
     LeaveNotification,
     Message,
     OpenConflict,
@@ -184,7 +184,7 @@ def _message_row(message: object, kind: int, data: bytes) -> Row:
 # ---- sessions ------------------------------------------------------------------------------------
 
 
-def identity_for(role: Role) -> Identity:
+def identity_for(role: Role) -> KeyPair:
     return BOB if role is Role.INITIATOR else ALICE
 
 

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias, cast
 
 import nacl.bindings
 
-from engram_wire import Identity
+from engram_wire import KeyPair
 
 Json: TypeAlias = bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"] | None
 Row: TypeAlias = dict[str, Json]
@@ -22,8 +22,8 @@ def seed_of(name: str) -> bytes:
     return hashlib.sha256(name.encode()).digest()
 
 
-def identity_of(seed: bytes) -> Identity:
-    return Identity(*nacl.bindings.crypto_sign_seed_keypair(seed))
+def identity_of(seed: bytes) -> KeyPair:
+    return KeyPair(*nacl.bindings.crypto_sign_seed_keypair(seed))
 
 
 ALICE = identity_of(seed_of("alice"))

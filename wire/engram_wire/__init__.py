@@ -95,7 +95,7 @@ from .frames import decode_frame_untrusted as decode_frame_untrusted
 from .frames import encode_frame as encode_frame
 from .frames import split_runs as split_runs
 from .frames import verify_frame_untrusted as verify_frame_untrusted
-from .handshake import Identity as Identity
+from .handshake import KeyPair as KeyPair
 from .handshake import Role as Role
 from .messages import EMPTY_SEALED as EMPTY_SEALED
 from .messages import NOTHING_SEALED as NOTHING_SEALED
@@ -286,12 +286,12 @@ __all__ = [
     "Goodbye",
     "Hello",
     "HelloAck",
-    "Identity",
     "Input",
     "Insert",
     "InvalidRecordError",
     "JoinRequest",
     "JoinResponse",
+    "KeyPair",
     "LeaveNotification",
     "LimitError",
     "LocalProtocolError",

@@ -14,7 +14,7 @@ from . import _limits
 from ._fields import blob_untrusted, bytes_untrusted, integer_untrusted
 from .cbor import decode_array_untrusted, encode
 from .errors import LocalProtocolError, ProtocolError, SignatureError, VersionError
-from .handshake import Identity, Role
+from .handshake import KeyPair, Role
 from .records import keyed_hash, verify_signature_untrusted
 
 ENVELOPE_VERSION: Final = 2
@@ -59,7 +59,7 @@ def signed_bytes(place: EnvelopeContext, items: bytes) -> bytes:
     return DOMAIN_ENVELOPE + keyed_hash(PERSON_ENVELOPE, prefix + items)
 
 
-def seal(identity: Identity, place: EnvelopeContext, envelope: Envelope) -> bytes:
+def seal(identity: KeyPair, place: EnvelopeContext, envelope: Envelope) -> bytes:
     """The bytes of an envelope from this node.
 
     Raises:

@@ -57,7 +57,7 @@ class Role(Enum):
         return bytes((self.value,))
 
 
-class Identity(NamedTuple):
+class KeyPair(NamedTuple):
     """A node's own Ed25519 key pair."""
 
     public_key: bytes
@@ -78,7 +78,7 @@ class Handshake:
     def __init__(
         self,
         role: Role,
-        identity: Identity,
+        identity: KeyPair,
         *,
         nonce: bytes,
         channel_binding: bytes,

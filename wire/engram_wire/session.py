@@ -20,7 +20,7 @@ from ._reader import FrameReader, with_length
 from ._state import RECEIVE, SEND, TRANSITIONS, Input, State, frame_bytes_max, next_state
 from .envelope import Envelope, EnvelopeContext, open_untrusted, seal
 from .errors import LocalProtocolError, ProtocolError, WireError
-from .handshake import Handshake, Identity, Role
+from .handshake import Handshake, KeyPair, Role
 from .messages import decode_message_untrusted, encode_message
 
 _ENVELOPED: Final = {bytes((kind,)): kind for kind in MessageType if kind > MessageType.HELLO_ACK}
@@ -73,7 +73,7 @@ class Session:
     def __init__(
         self,
         role: Role,
-        identity: Identity,
+        identity: KeyPair,
         *,
         nonce: bytes,
         channel_binding: bytes,

@@ -23,7 +23,7 @@ from engram_sync.node.network.network_parts import (
 from engram_sync.observe import Log
 from engram_sync.sync import Contact, Exchange, PeerTable, ScopeView
 from engram_sync.transport import Address, CertificateError, Link, Transport
-from engram_wire import CloseCode, Established, Identity, Role, Session
+from engram_wire import CloseCode, Established, KeyPair, Role, Session
 
 log = Log("network")
 SIGHTINGS_MAX = 64
@@ -242,7 +242,7 @@ class Network:
     def _session(self, role: Role, link: Link, expected: bytes | None) -> Session:
         return Session(
             role,
-            Identity(public_key=self._key.public, secret_key=self._key.secret),
+            KeyPair(public_key=self._key.public, secret_key=self._key.secret),
             nonce=self._parts.entropy(32),
             channel_binding=link.channel_binding,
             expected_peer=expected,
