@@ -7,8 +7,8 @@ from contextlib import suppress
 from engram_wire import (
     INSERTED_TEXT,
     Edit,
+    EditInsert,
     Frame,
-    Insert,
     Record,
     RecordKind,
     Reference,
@@ -33,7 +33,7 @@ from tests.wire.test_frames import VARIED, VARIED_FRAME
 from ._run import require
 
 _PLAIN = [record(seq) for seq in range(1, 4)]
-_EDIT = Edit(Reference(None, 2), (Insert(None, None, 4),), (Span(b"l" * 32, 5, 2),))
+_EDIT = Edit(Reference(None, 2), (EditInsert(None, None, 4),), (Span(b"l" * 32, 5, 2),))
 _NAMING = [
     record(1),
     record(2, collections=("r/body",), values=("",)),

@@ -14,7 +14,7 @@ from engram_wire import (
     OPTIONAL,
     SEQ_MAX,
     Edit,
-    Insert,
+    EditInsert,
     Record,
     RecordKind,
     Reference,
@@ -53,7 +53,7 @@ def scripted(shape: bytes, superseded: bytes) -> bytes:
 def seeds() -> Iterable[bytes]:
     edit = Edit(
         Reference(_LOG, 3),
-        (Insert(None, Reference(None, 9), 5), Insert(Reference(_LOG, 70), None, 65536)),
+        (EditInsert(None, Reference(None, 9), 5), EditInsert(Reference(_LOG, 70), None, 65536)),
         (Span(None, 10, 2), Span(None, 12, 1), Span(_OTHER, CLOCK_MAX, 1)),
     )
     yield scripted(shape_of(RecordKind.EDIT, [INSERTED_TEXT] * 2), encode_edit(edit))

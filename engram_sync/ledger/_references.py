@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from engram_wire import Edit, Insert, RecordKind, Reference, Span, Superseded
+from engram_wire import Edit, EditInsert, RecordKind, Reference, Span, Superseded
 
 from ._batches import Draft
 from ._logs import LogState
@@ -57,7 +57,7 @@ def _edit(edit: Edit, named: Named) -> Edit:
 
     return Edit(
         Reference(*named.reference(*edit.generation)),
-        tuple([Insert(of(item.left), of(item.right), item.length) for item in edit.inserts]),
+        tuple([EditInsert(of(item.left), of(item.right), item.length) for item in edit.inserts]),
         tuple([Span(*named.reference(s.log, s.clock), s.length) for s in edit.deletes]),
     )
 

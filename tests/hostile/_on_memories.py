@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from itertools import count
 
-from engram_wire import SUPERSEDED_MAX, Edit, Insert, RecordKind, Reference, Superseded
+from engram_wire import SUPERSEDED_MAX, Edit, EditInsert, RecordKind, Reference, Superseded
 
 from ._cases import case
 from ._forge import HLC_LAST, Forged, new_engram
@@ -188,7 +188,7 @@ def a_text_nested_deep(member: Member, target: bytes, size: int) -> Iterator[For
     log = member.log().add(engram, [("r/body", "text")], kind=RecordKind.CREATE)
     left: Reference | None = None
     for number in range(size):
-        edit = Edit(Reference(None, 0), (Insert(left, None, 1),), ())
+        edit = Edit(Reference(None, 0), (EditInsert(left, None, 1),), ())
         log.add(engram, [("x/body", "x")], kind=RecordKind.EDIT, edit=edit)
         left = Reference(None, number + 1)
     yield log
@@ -200,7 +200,7 @@ def text_inserted_at_the_front(member: Member, target: bytes, size: int) -> Iter
     log = member.log().add(engram, [("r/body", "text")], kind=RecordKind.CREATE)
     for number in range(size):
         right = Reference(None, number) if number else None
-        edit = Edit(Reference(None, 0), (Insert(None, right, 1),), ())
+        edit = Edit(Reference(None, 0), (EditInsert(None, right, 1),), ())
         log.add(engram, [("x/body", "x")], kind=RecordKind.EDIT, edit=edit)
     yield log
 

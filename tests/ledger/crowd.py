@@ -13,7 +13,7 @@ from engram_crdt import Dot
 from engram_sync.ledger import NO_ENGRAM, Draft, GapError, LogState, MissingDependencyError, Named
 from engram_wire import (
     Edit,
-    Insert,
+    EditInsert,
     LogDomain,
     Record,
     RecordKind,
@@ -182,7 +182,7 @@ class Crowd:
         )
         deleted = {dot for dot in text if self.rng.random() < 0.3}
         spans = [Span(*reference(dot), 1) for dot in deleted]
-        inserts = [Insert(left, right, self.rng.randint(1, 3))]
+        inserts = [EditInsert(left, right, self.rng.randint(1, 3))]
         values = [("x/body", cbor.encode("x" * insert.length)) for insert in inserts]
         edit = Edit(reference(generation), tuple(inserts), tuple(spans))
         return Draft(RecordKind.EDIT, engram, tuple(values), edit=edit)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from engram_wire import (
     Edit,
-    Insert,
+    EditInsert,
     LogDomain,
     RecordKind,
     Reference,
@@ -52,16 +52,16 @@ def put(w: World, name: str = "r/content") -> Forger:
 def text(w: World) -> Forger:
     """Two generations in Bob's log, clocks 0 and 1, and three units of the first, clocks 2 to 4."""
     forger = put(w, "r/body").add("r/body", engram=E)
-    return forger.add(engram=E, edit=edit(0, Insert(None, None, 3)))
+    return forger.add(engram=E, edit=edit(0, EditInsert(None, None, 3)))
 
 
-def edit(generation: int, *inserts: Insert, deletes: Sequence[Span] = ()) -> Edit:
+def edit(generation: int, *inserts: EditInsert, deletes: Sequence[Span] = ()) -> Edit:
     return Edit(Reference(None, generation), inserts, tuple(deletes))
 
 
-def between(left: int | None, right: int | None = None) -> Insert:
+def between(left: int | None, right: int | None = None) -> EditInsert:
     ends = [None if at is None else Reference(None, at) for at in (left, right)]
-    return Insert(ends[0], ends[1], 1)
+    return EditInsert(ends[0], ends[1], 1)
 
 
 def forked(w: World) -> tuple[Forger, Forger]:
@@ -107,7 +107,7 @@ def relying_on(w: World, head: bytes) -> Forger:
 
 def many_units(w: World) -> Forger:
     forger = put(w, "r/body")
-    full = [Insert(None, None, 65536)] * 8
+    full = [EditInsert(None, None, 65536)] * 8
     for _ in range(4096):
         forger.add(engram=E, edit=edit(0, *full))
     return forger

@@ -5,7 +5,7 @@ import pytest
 from engram_sync.ledger import Draft
 from engram_wire import (
     Edit,
-    Insert,
+    EditInsert,
     RecordKind,
     Reference,
     Span,
@@ -28,7 +28,7 @@ GENERATION = 2
 """Ann's clocks 0 and 1 of the engram are a text and an opinion."""
 
 
-def edit(log: bytes | None, inserts: list[Insert], *deletes: Span) -> Draft:
+def edit(log: bytes | None, inserts: list[EditInsert], *deletes: Span) -> Draft:
     values = [("x/body", cbor.encode("x" * insert.length)) for insert in inserts]
     change = Edit(Reference(log, GENERATION), tuple(inserts), deletes)
     return Draft(RecordKind.EDIT, E, tuple(values), edit=change)
@@ -36,16 +36,16 @@ def edit(log: bytes | None, inserts: list[Insert], *deletes: Span) -> Draft:
 
 def test_a_text_grows_on_two_nodes(world: World) -> None:
     ann, bob = world.ann, world.bob
-    ann.write(world.scope, edit(None, [Insert(None, None, 5)]))
+    ann.write(world.scope, edit(None, [EditInsert(None, None, 5)]))
     bob.take_all(ann, world.scope)
     log = ann.open(world.scope).id
-    between = Insert(Reference(log, 4), Reference(log, 5), 2)
+    between = EditInsert(Reference(log, 4), Reference(log, 5), 2)
     bob.write(world.scope, edit(log, [between], Span(log, 6, 2)))
     ann.take_all(bob, world.scope)
     assert ann.facts(world.scope) == bob.facts(world.scope)
     # After it, a put of the same engram takes the clock behind the inserted units.
     last = ann.write(
-        world.scope, edit(None, [Insert(Reference(bob.open(world.scope).id, 1), None, 1)])
+        world.scope, edit(None, [EditInsert(Reference(bob.open(world.scope).id, 1), None, 1)])
     )
     assert last.log.seq == 6
 
@@ -53,7 +53,7 @@ def test_a_text_grows_on_two_nodes(world: World) -> None:
 def test_one_edit_may_go_on_where_it_has_just_inserted_and_take_some_of_it_back(
     world: World,
 ) -> None:
-    inserts = [Insert(None, None, 3), Insert(Reference(None, 4), None, 2)]
+    inserts = [EditInsert(None, None, 3), EditInsert(Reference(None, 4), None, 2)]
     batch = world.ann.write(world.scope, edit(None, inserts, Span(None, 5, 3)))
     world.bob.take_all(world.ann, world.scope)
     assert world.bob.facts(world.scope) == world.ann.facts(world.scope)
@@ -63,7 +63,7 @@ def test_one_edit_may_go_on_where_it_has_just_inserted_and_take_some_of_it_back(
 
 def test_a_deleted_span_reaches_over_several_edits_of_one_generation(world: World) -> None:
     for _ in range(3):
-        world.ann.write(world.scope, edit(None, [Insert(None, None, 2)]))
+        world.ann.write(world.scope, edit(None, [EditInsert(None, None, 2)]))
     world.ann.write(world.scope, edit(None, [], Span(None, 4, 4)))
     world.bob.take_all(world.ann, world.scope)
     assert world.bob.facts(world.scope) == world.ann.facts(world.scope)
@@ -72,9 +72,9 @@ def test_a_deleted_span_reaches_over_several_edits_of_one_generation(world: Worl
 def test_text_is_counted_along_the_path_over_a_fork(world: World) -> None:
     """Whoever saw one branch deletes over what turns out to be a fork."""
     one = world.forger().add("r/body", engram=E)
-    one.add(engram=E, edit=Edit(Reference(None, 0), (Insert(None, None, 3),), ()))
+    one.add(engram=E, edit=Edit(Reference(None, 0), (EditInsert(None, None, 3),), ()))
     two = one.fork(2).add("r/title", engram=E)
-    one.add(engram=E, edit=Edit(Reference(None, 0), (Insert(None, None, 3),), ()))
+    one.add(engram=E, edit=Edit(Reference(None, 0), (EditInsert(None, None, 3),), ()))
     span = Edit(Reference(one.id, 0), (), (Span(one.id, 2, 4),))
     reader = type(one)(world.ann, world.scope, number=3)
     reader.add(engram=E, edit=span, deps=[one.heads[3]], hlc=one.records[-1].hlc + 9)

@@ -6,7 +6,7 @@ from engram_sync.ledger import LogState
 from engram_wire import (
     Announcement,
     Edit,
-    Insert,
+    EditInsert,
     RecordKind,
     Reference,
     Span,
@@ -182,7 +182,7 @@ def test_a_branch_may_speak_of_the_other_where_it_has_heard_of_it() -> None:
     """Only an author with two faces does that; everybody still reads it alike."""
     world = World()
     one = world.forger().add("r/body", engram=E)
-    one.add(engram=E, edit=Edit(Reference(None, 0), (Insert(None, None, 2),), ()))
+    one.add(engram=E, edit=Edit(Reference(None, 0), (EditInsert(None, None, 2),), ()))
     two = one.fork(1).add("r/title", engram=engram_id(2))
     world.take(one)
     world.ann.write(world.scope, create(engram_id(3)))
@@ -190,7 +190,9 @@ def test_a_branch_may_speak_of_the_other_where_it_has_heard_of_it() -> None:
     after = heard.hlc + 5
     two.add("r/title", engram=engram_id(2), deps=[heard.head], hlc=after)
     name = branch_id(one.heads[2])
-    change = Edit(Reference(None, 0), (Insert(Reference(name, 1), None, 1),), (Span(name, 0, 1),))
+    change = Edit(
+        Reference(None, 0), (EditInsert(Reference(name, 1), None, 1),), (Span(name, 0, 1),)
+    )
     two.add(engram=E, edit=change)
     batch = world.take(two)
     assert (batch.problem, batch.seq) == ("", 4)

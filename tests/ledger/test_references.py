@@ -5,7 +5,7 @@ import pytest
 from engram_sync.ledger import NO_ENGRAM, Draft, LogState
 from engram_wire import (
     Edit,
-    Insert,
+    EditInsert,
     RecordKind,
     Reference,
     Span,
@@ -32,7 +32,7 @@ class Ahead:
         self.near.add("r/content", engram=E).add("r/body", engram=E)
         far = self.near.fork(2).add("r/title", engram=E)
         self.near.add("r/content", engram=E)
-        edit = Edit(Reference(None, 1), (Insert(None, None, 3),), ())
+        edit = Edit(Reference(None, 1), (EditInsert(None, None, 3),), ())
         self.near.add(engram=E, edit=edit)
         for forger in (self.near, far):
             assert self.world.take(forger).rejection is None
@@ -81,7 +81,7 @@ def test_an_edit_names_the_branch_that_its_origins_are_of(ahead: Ahead) -> None:
     name = ahead.branch.id
     edit = Edit(
         Reference(ahead.root, 1),
-        (Insert(Reference(name, 1), Reference(name, 2), 1),),
+        (EditInsert(Reference(name, 1), Reference(name, 2), 1),),
         (Span(name, 2, 2),),
     )
     draft = Draft(RecordKind.EDIT, E, (("x/body", b"\x61x"),), edit=edit)

@@ -4,7 +4,7 @@ import pytest
 
 from engram_sync.ledger import IngestBatch, Taking
 from engram_sync.ledger._limits import DOTS_PER_STEP
-from engram_wire import Edit, Insert, RecordKind, Reference, Span, Superseded
+from engram_wire import Edit, EditInsert, RecordKind, Reference, Span, Superseded
 from tests.ledger.forger import Forger
 from tests.ledger.world import E, World
 
@@ -51,7 +51,7 @@ def test_a_record_that_names_many_is_checked_in_steps_of_few(kind: RecordKind) -
     forger = world.forger().add("r/body", engram=E, deps=[world.data])
     for _ in range(many):
         if kind == RecordKind.EDIT:
-            insert = Edit(Reference(None, 0), (Insert(None, None, 1),), ())
+            insert = Edit(Reference(None, 0), (EditInsert(None, None, 1),), ())
             forger.add(engram=E, edit=insert)
         else:
             forger.add("r/content", engram=E)

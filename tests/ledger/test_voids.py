@@ -6,7 +6,7 @@ from engram_sync.ledger import NO_ENGRAM
 from engram_wire import (
     CloseCode,
     Edit,
-    Insert,
+    EditInsert,
     RecordKind,
     Reference,
     Span,
@@ -150,11 +150,11 @@ def test_a_ratify_is_valid_where_the_record_was_valid_at_its_place(world: World)
 
 def test_a_ratify_of_an_edit_counts_what_came_before_it(world: World) -> None:
     log = world.forger().add("r/body", engram=E)
-    text = Edit(Reference(None, 0), (Insert(None, None, 2),), ())
+    text = Edit(Reference(None, 0), (EditInsert(None, None, 2),), ())
     log.add(engram=E, edit=text)
-    more = Insert(Reference(None, 2), None, 1), Insert(Reference(None, 3), None, 1)
+    more = EditInsert(Reference(None, 2), None, 1), EditInsert(Reference(None, 3), None, 1)
     log.add(engram=E, edit=Edit(Reference(None, 0), more, (Span(None, 1, 2),)))
-    log.add(engram=E, edit=Edit(Reference(None, 0), (Insert(Reference(None, 6), None, 1),), ()))
+    log.add(engram=E, edit=Edit(Reference(None, 0), (EditInsert(Reference(None, 6), None, 1),), ()))
     log.add(engram=E, edit=text)
     world.take(void(world, Superseded(0, log.id, 0)))
     assert world.take(log).seq == 5

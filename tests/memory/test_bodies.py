@@ -12,7 +12,7 @@ from engram_sync.model.conflict_types import LifecycleConflict, ValueConflict, a
 from engram_sync.model.ids import node_text
 from engram_wire import SUPERSEDED_MAX, RecordKind, Reference, Span
 from engram_wire import Edit as WireEdit
-from engram_wire import Insert as WireInsert
+from engram_wire import EditInsert as WireInsert
 from engram_wire.cbor import encode
 
 from .desk import Desk, desks

@@ -9,7 +9,7 @@ from engram_wire import (
     INSERT_UNITS_MAX,
     SUPERSEDED_MAX,
     Edit,
-    Insert,
+    EditInsert,
     InvalidRecordError,
     LimitError,
     RecordKind,
@@ -31,7 +31,7 @@ GENERATION = Reference(None, 0)
 logs = st.none() | st.sampled_from([LOG, OTHER])
 references = st.builds(Reference, logs, st.integers(0, 2**32 - 1))
 inserts = st.builds(
-    Insert, st.none() | references, st.none() | references, st.integers(1, INSERT_UNITS_MAX)
+    EditInsert, st.none() | references, st.none() | references, st.integers(1, INSERT_UNITS_MAX)
 )
 
 
@@ -147,12 +147,12 @@ def test_an_edit_is_bounded_in_spans_units_and_bytes() -> None:
     )
     far = Reference(LOG, 2**32 - 1)
     most = EDIT_UNITS_MAX // 64
-    largest = Edit(far, (Insert(far, far, most),) * 64, spans)
+    largest = Edit(far, (EditInsert(far, far, most),) * 64, spans)
     assert decode_edit_untrusted(encode_edit(largest), puts=64) == largest
     one_more = (*spans, Span(b"z" * 32, 0, 1))
     for edit in (
         largest._replace(deletes=one_more),
-        Edit(far, (Insert(None, None, INSERT_UNITS_MAX),) * 9, ()),
+        Edit(far, (EditInsert(None, None, INSERT_UNITS_MAX),) * 9, ()),
     ):
         with pytest.raises(ValueError):
             encode_edit(edit)
@@ -167,8 +167,8 @@ def test_what_cannot_be_read_is_not_written() -> None:
     for edit in (
         Edit(GENERATION, (), ()),
         Edit(GENERATION, (), (Span(None, 3, 2), Span(None, 4, 1))),
-        Edit(GENERATION, (Insert(None, None, 0),), ()),
-        Edit(Reference(b"short", 0), (Insert(None, None, 1),), ()),
+        Edit(GENERATION, (EditInsert(None, None, 0),), ()),
+        Edit(Reference(b"short", 0), (EditInsert(None, None, 1),), ()),
     ):
         with pytest.raises(ValueError):
             encode_edit(edit)

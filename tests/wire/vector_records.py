@@ -25,7 +25,7 @@ from engram_wire import (
     Announcement,
     ClockEntry,
     Edit,
-    Insert,
+    EditInsert,
     Record,
     RecordKind,
     Reference,
@@ -239,8 +239,8 @@ def _text_records() -> list[Record]:
     edit = Edit(
         Reference(None, 8),
         (
-            Insert(None, None, 5),
-            Insert(Reference(other, 70), Reference(None, 9), 2),
+            EditInsert(None, None, 5),
+            EditInsert(Reference(other, 70), Reference(None, 9), 2),
         ),
         (Span(None, 10, 2), Span(other, 65536, 65536)),
     )

@@ -149,7 +149,7 @@ from .records import NO_IDS as NO_IDS
 from .records import NO_SUPERSEDED as NO_SUPERSEDED
 from .records import OPTIONAL as OPTIONAL
 from .records import Edit as Edit
-from .records import Insert as Insert
+from .records import EditInsert as EditInsert
 from .records import LogDomain as LogDomain
 from .records import Record as Record
 from .records import RecordExtension as RecordExtension
@@ -280,6 +280,7 @@ __all__ = [
     "Credentials",
     "DuplicateError",
     "Edit",
+    "EditInsert",
     "Established",
     "Extension",
     "Frame",
@@ -287,7 +288,6 @@ __all__ = [
     "Hello",
     "HelloAck",
     "Input",
-    "Insert",
     "InvalidRecordError",
     "JoinRequest",
     "JoinResponse",

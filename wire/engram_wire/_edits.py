@@ -23,7 +23,7 @@ class Reference(NamedTuple):
     clock: int
 
 
-class Insert(NamedTuple):
+class EditInsert(NamedTuple):
     """Text between two units, at the time the author saw them."""
 
     left: Reference | None
@@ -46,7 +46,7 @@ class Edit(NamedTuple):
     """What one record of kind EDIT does to the text that ``generation`` began."""
 
     generation: Reference
-    inserts: tuple[Insert, ...]
+    inserts: tuple[EditInsert, ...]
     """In the order in which they take clocks; one may refer to units of an earlier one."""
     deletes: tuple[Span, ...]
     """Sorted by log, the author's own first, then clock; no two overlap."""
@@ -119,11 +119,11 @@ def _decode_untrusted(data: bytes, puts: int) -> Edit:
 _decode_cached_untrusted = lru_cache(maxsize=256)(_decode_untrusted)
 
 
-def _insert_untrusted(value: object) -> Insert:
+def _insert_untrusted(value: object) -> EditInsert:
     if not is_list(value) or len(value) != 3:
         raise InvalidRecordError("an insert is not two origins and a length")
     left, right, length = value
-    return Insert(_origin_untrusted(left), _origin_untrusted(right), _length_untrusted(length))
+    return EditInsert(_origin_untrusted(left), _origin_untrusted(right), _length_untrusted(length))
 
 
 def _origin_untrusted(value: object) -> Reference | None:

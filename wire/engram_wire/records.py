@@ -14,7 +14,7 @@ from nacl.exceptions import BadSignatureError
 
 from . import _limits
 from ._edits import Edit as Edit
-from ._edits import Insert as Insert
+from ._edits import EditInsert as EditInsert
 from ._edits import Reference as Reference
 from ._edits import Span as Span
 from ._edits import decode_edit_untrusted as decode_edit_untrusted

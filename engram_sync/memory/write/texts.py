@@ -23,7 +23,7 @@ from engram_sync.model.values import NOT_HELD_HINT
 from engram_sync.store import Reader
 from engram_wire import INSERT_UNITS_MAX, SUPERSEDED_MAX, RecordKind, Reference, Span
 from engram_wire import Edit as WireEdit
-from engram_wire import Insert as WireInsert
+from engram_wire import EditInsert as WireInsert
 from engram_wire.cbor import encode, is_list, is_tuple
 
 _Op = tuple[str, int, str] | tuple[str, int, int]
