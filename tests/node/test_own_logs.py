@@ -9,7 +9,7 @@ from engram_sync.api import Insert
 from engram_sync.ledger import Draft, LogState
 from engram_sync.node import Node
 from engram_sync.node.writing.refused_logs import set_aside, voids
-from engram_sync.node.writing.write_path import Arrival, Intake
+from engram_sync.node.writing.write_path import Arrival, IngestOutcome
 from engram_sync.store import Transaction
 from engram_wire import (
     DEPS_MAX,
@@ -70,7 +70,7 @@ def written_elsewhere(node: Node, kinds: Sequence[int]) -> tuple[Announcement, b
     return Announcement(0, log.domain, log.author, log.incarnation, None), frame
 
 
-async def receive(node: Node, announcement: Announcement, frame: bytes) -> Intake:
+async def receive(node: Node, announcement: Announcement, frame: bytes) -> IngestOutcome:
     core = node._core
     arrival = Arrival(core.facts.agent_scope, announcement, decode_frame_untrusted(frame))
     return await core.write(lambda tx: core.path.ingest(tx, [arrival]))

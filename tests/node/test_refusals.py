@@ -19,7 +19,7 @@ from engram_sync.errors import EngramError
 from engram_sync.node import Node
 from engram_sync.node.network import refused_by as _refused_by
 from engram_sync.node.network.answering import Answering
-from engram_sync.node.writing.arrivals import Arrival, Intake
+from engram_sync.node.writing.arrivals import Arrival, IngestOutcome
 from engram_sync.node.writing.refused_logs import set_aside
 from engram_sync.node.writing.write_path import WritePath
 from engram_sync.store import Transaction
@@ -173,7 +173,7 @@ async def test_a_refusal_that_is_noted_late_does_not_stay_in_status(
         e = await a.remember("before")
         await agreement(a, b, c)
         core, scope, (log, _) = b._core, b._core.facts.agent_scope, own_log(a)
-        seq, held = own_log(a)[1] + 1, list[Intake]()
+        seq, held = own_log(a)[1] + 1, list[IngestOutcome]()
 
         async def lifted() -> bool:
             found = core.path.ledger.log_by_id(scope, log)
@@ -181,7 +181,7 @@ async def test_a_refusal_that_is_noted_late_does_not_stay_in_status(
                 return found is not None and found.seq >= seq
             return core.path.ledger.void_after(scope, log, a._core.key.public) is not None
 
-        async def late(self: Answering, arrivals: Sequence[Arrival]) -> Intake:
+        async def late(self: Answering, arrivals: Sequence[Arrival]) -> IngestOutcome:
             intake = await store(self, arrivals)
             if self._core is core and not held and any(one.rejected for one in intake.taken):
                 held.append(intake)

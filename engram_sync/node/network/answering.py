@@ -18,7 +18,7 @@ from engram_sync.node.network.pages import read_page
 from engram_sync.node.network.payloads import owed_of, payloads_of, take_payloads
 from engram_sync.node.network.places import Families, places
 from engram_sync.node.network.refused_by import RefusedByPeers
-from engram_sync.node.writing.write_path import Arrival, Intake
+from engram_sync.node.writing.write_path import Arrival, IngestOutcome
 from engram_sync.observe import Log, printable
 from engram_sync.sync import (
     POSITIONS_PER_TURN,
@@ -106,7 +106,7 @@ class Answering:
         )
 
     def _accounted(
-        self, connection: Connection, batch: Sequence[Received], intake: Intake
+        self, connection: Connection, batch: Sequence[Received], intake: IngestOutcome
     ) -> list[Stored]:
         """What to tell the exchange, once everything is counted for whom it is of."""
         quotas, now = self._core.quotas, trio.current_time()
@@ -138,7 +138,7 @@ class Answering:
             )
         return stored
 
-    async def _store(self, arrivals: Sequence[Arrival]) -> Intake:
+    async def _store(self, arrivals: Sequence[Arrival]) -> IngestOutcome:
         core = self._core
         job = partial(
             core.path.ingest,

@@ -71,7 +71,7 @@ class Taken(NamedTuple):
 
 
 @dataclass(slots=True)
-class Intake:
+class IngestOutcome:
     """What became of a batch of frames."""
 
     taken: list[Taken] = field(default_factory=list[Taken])

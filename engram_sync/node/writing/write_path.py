@@ -32,7 +32,7 @@ from engram_sync.node.home.people import People
 from engram_sync.node.limits import APPLY_S, INGEST_SLICE_S, SWEEP_INLINE_WEIGHT, SWEEP_WEIGHT
 from engram_sync.node.writing.arrivals import Arrival as Arrival
 from engram_sync.node.writing.arrivals import Begun
-from engram_sync.node.writing.arrivals import Intake as Intake
+from engram_sync.node.writing.arrivals import IngestOutcome as IngestOutcome
 from engram_sync.node.writing.arrivals import Taken as Taken
 from engram_sync.node.writing.arrivals import arrival_untrusted as arrival_untrusted
 from engram_sync.node.writing.cut_logs import CutLogs
@@ -289,7 +289,7 @@ class WritePath:
         *,
         work_s: Callable[[], float] = float,
         others_wait: Callable[[], bool] = bool,
-    ) -> Intake:
+    ) -> IngestOutcome:
         """Verify and store frames in order, up to the first that breaks the protocol; the valid
         ones before it are kept.
 
@@ -300,7 +300,7 @@ class WritePath:
             others_wait: Whether other jobs do; then the rest is left after ``INGEST_SLICE_S``, also
                 of a frame that it has begun.
         """
-        intake = Intake()
+        intake = IngestOutcome()
         start = began = work_s()
 
         def pause() -> bool:
