@@ -30,7 +30,7 @@ from ._views import History, Rules
 
 
 @dataclass(slots=True)
-class Intake:
+class FrameIngest:
     """Takes frames into a registry."""
 
     registry: Registry
@@ -100,7 +100,7 @@ class Taking:
     """
 
     def __init__(
-        self, intake: Intake, announcement: Announcement, scope: bytes, frame: Frame
+        self, intake: FrameIngest, announcement: Announcement, scope: bytes, frame: Frame
     ) -> None:
         self._intake = intake
         self._announcement = announcement
@@ -159,7 +159,7 @@ class Taking:
 class _Taking:
     """One frame on its way in."""
 
-    intake: Intake
+    intake: FrameIngest
     fit: Fit
     frame: Frame
     history: History

@@ -10,7 +10,7 @@ from ._archive import Archive
 from ._author import author
 from ._batches import AuthoredBatch, Draft, IngestBatch
 from ._commit import set_live
-from ._ingest import Intake, Taking, open_log
+from ._ingest import FrameIngest, Taking, open_log
 from ._journal import UndoPoint
 from ._lineage import depth_of
 from ._logs import LogFork, LogState
@@ -36,7 +36,7 @@ class Ledger:
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
         self._registry = Registry()
-        self._intake = Intake(self._registry, rules)
+        self._intake = FrameIngest(self._registry, rules)
 
     # -- rebuilding --------------------------------------------------------------------------
 
