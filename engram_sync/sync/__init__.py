@@ -64,7 +64,7 @@ from engram_sync.sync._exchange import Exchange as Exchange
 from engram_sync.sync._feed import PageEntry as PageEntry
 from engram_sync.sync._limits import POSITIONS_PER_TURN as POSITIONS_PER_TURN
 from engram_sync.sync._limits import SILENT_S as SILENT_S
-from engram_sync.sync._limits import Intervals as Intervals
+from engram_sync.sync._limits import Timing as Timing
 from engram_sync.sync._peer_table import Contact as Contact
 from engram_sync.sync._peer_table import PeerTable as PeerTable
 from engram_sync.sync._pull import Stored as Stored
@@ -83,7 +83,6 @@ __all__ = [
     "Exchange",
     "FindPositions",
     "Ingest",
-    "Intervals",
     "Joined",
     "PageEntry",
     "PeerTable",
@@ -100,4 +99,5 @@ __all__ = [
     "StorePayloads",
     "Stored",
     "Survey",
+    "Timing",
 ]

@@ -23,7 +23,7 @@ from engram_sync.sync._effects import (
 )
 from engram_sync.sync._feed import PageEntry
 from engram_sync.sync._joining import Joining, answer
-from engram_sync.sync._limits import PAYLOADS_BYTES, SILENT_S, STRANGER_S, Intervals
+from engram_sync.sync._limits import PAYLOADS_BYTES, SILENT_S, STRANGER_S, Timing
 from engram_sync.sync._pull import Stored
 from engram_sync.sync._serving import Serving
 from engram_sync.sync._view import ScopeView
@@ -77,10 +77,10 @@ class Exchange:
         *,
         now: float,
         remembered: Mapping[bytes, bytes] | None = None,
-        intervals: Intervals | None = None,
+        intervals: Timing | None = None,
         session: bytes = b"",
     ) -> None:
-        self._intervals = intervals or Intervals()
+        self._intervals = intervals or Timing()
         self.peer = peer
         self._scopes = scopes
         self._known = Counterpart(peer, session, scopes)

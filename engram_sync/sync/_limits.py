@@ -96,7 +96,7 @@ assert PAYLOAD_BYTES_MAX < PAYLOADS_BYTES < PAYLOAD_OF_MESSAGE_BYTES_MAX
 
 
 @dataclass(frozen=True, slots=True)
-class Intervals:
+class Timing:
     """How often a node looks after its peers; all in seconds."""
 
     ping_s: float = PING_INTERVAL_S

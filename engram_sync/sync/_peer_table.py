@@ -11,7 +11,7 @@ from engram_sync.sync._limits import (
     DIALS_MAX,
     SIGHTING_FAILURES_MAX,
     TAKEN_BACKOFF_S,
-    Intervals,
+    Timing,
 )
 
 
@@ -41,9 +41,9 @@ class PeerTable:
     """
 
     def __init__(
-        self, own_key: bytes, *, jitter: Callable[[], float], intervals: Intervals | None = None
+        self, own_key: bytes, *, jitter: Callable[[], float], intervals: Timing | None = None
     ) -> None:
-        self._intervals = intervals or Intervals()
+        self._intervals = intervals or Timing()
         self._own_key = own_key
         self._jitter = jitter
         self._contacts: dict[str, Contact] = {}

@@ -13,7 +13,6 @@ from engram_sync.sync import (
     Exchange,
     FindPositions,
     Ingest,
-    Intervals,
     PageEntry,
     Placed,
     Present,
@@ -26,6 +25,7 @@ from engram_sync.sync import (
     Stored,
     StorePayloads,
     Survey,
+    Timing,
 )
 from engram_wire import (
     Announcement,
@@ -253,7 +253,7 @@ class Pair:
         b: Book,
         *,
         remembered: dict[bytes, bytes] | None = None,
-        intervals: Intervals | None = None,
+        intervals: Timing | None = None,
     ) -> None:
         self.a, self.b = a, b
         self.now = 0.0

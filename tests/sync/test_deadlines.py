@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engram_sync.sync import Close, Exchange, Intervals
+from engram_sync.sync import Close, Exchange, Timing
 
 from .pairs import OTHER, SCOPE, A, B, Book
 
@@ -24,7 +24,7 @@ def test_a_tick_at_its_deadline_always_moves_on(
     if strangers:
         book.shelves[OTHER].readers = {A}
         book.publish(OTHER)
-    intervals = Intervals(ping_s=ping_s, dead_s=dead_s)
+    intervals = Timing(ping_s=ping_s, dead_s=dead_s)
     exchange = Exchange(B, book.views, now=opened, intervals=intervals)
     exchange.open()
     now = opened

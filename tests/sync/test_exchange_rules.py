@@ -8,12 +8,12 @@ from engram_sync.sync import (
     Close,
     Diverged,
     Effect,
-    Intervals,
     Joined,
     Present,
     Refused,
     Send,
     Stored,
+    Timing,
 )
 from engram_sync.sync._limits import (
     CREDENTIAL_PAGES_MAX,
@@ -74,7 +74,7 @@ def test_whoever_was_refused_is_a_stranger_again() -> None:
 def test_a_silent_peer_is_asked_and_then_given_up() -> None:
     pair = Pair(*books()).start()
     exchange = pair.exchange(pair.a)
-    intervals = Intervals()
+    intervals = Timing()
     assert exchange.next_deadline() == intervals.ping_s
     assert exchange.on_tick(14.9) == []
     (probe,) = exchange.on_tick(15.0)

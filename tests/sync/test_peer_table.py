@@ -2,7 +2,7 @@
 
 import pytest
 
-from engram_sync.sync import Contact, Intervals, PeerTable
+from engram_sync.sync import Contact, PeerTable, Timing
 from engram_sync.sync._limits import CONTACTS_MAX, SIGHTING_FAILURES_MAX
 
 OWN, PEER, OTHER = b"o" * 32, b"p" * 32, b"q" * 32
@@ -191,7 +191,7 @@ def test_the_contact_of_a_key_is_where_it_answered() -> None:
 
 def test_intervals_can_be_chosen() -> None:
     peers = PeerTable(
-        OWN, jitter=lambda: 1.0, intervals=Intervals(backoff_min_s=2.0, backoff_max_s=3.0)
+        OWN, jitter=lambda: 1.0, intervals=Timing(backoff_min_s=2.0, backoff_max_s=3.0)
     )
     peers.sighted(HOME, via="static", now=0.0)
     assert failures(peers, 3) == [2.0, 3.0, 3.0]

@@ -10,7 +10,7 @@ import trio
 from engram_sync.discovery import Discovery
 from engram_sync.host import Clock, Entropy
 from engram_sync.node.network.connection import Connection, ConnectionEnded
-from engram_sync.sync import Accord, Intervals
+from engram_sync.sync import Accord, Timing
 from engram_sync.transport import Transport
 from engram_wire import CloseCode
 
@@ -42,7 +42,7 @@ class NetworkParts:
     """Fresh ones for each start, by whether the node listens; each can run once."""
     clock: Clock
     entropy: Entropy
-    intervals: Intervals
+    intervals: Timing
 
 
 class End(Enum):

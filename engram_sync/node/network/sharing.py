@@ -24,7 +24,7 @@ from engram_sync.node.network.refused_by import RefusedByPeers
 from engram_sync.node.single_error import single_error
 from engram_sync.observe import Log
 from engram_sync.store import PeerRow, Transaction
-from engram_sync.sync import Accord, Intervals, PeerTable, ScopeView
+from engram_sync.sync import Accord, PeerTable, ScopeView, Timing
 from engram_sync.transport import Address
 
 log = Log("sharing")
@@ -57,7 +57,7 @@ class Sharing:
 
     def _new_network(self, machine: Machine) -> Network:
         sync, network = self._core.config.sync, self._core.config.network
-        intervals = Intervals(
+        intervals = Timing(
             ping_s=sync.ping_s,
             dead_s=sync.dead_after_s,
             compare_s=sync.interval_s,
