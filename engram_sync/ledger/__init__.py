@@ -25,8 +25,8 @@ from ._ledger import Ledger as Ledger
 from ._limits import NO_ENGRAM as NO_ENGRAM
 from ._logs import LogFork as LogFork
 from ._logs import LogState as LogState
-from ._names import Named as Named
 from ._names import Names as Names
+from ._names import ReferenceResolver as ReferenceResolver
 from ._past import Past as Past
 from ._past import decode_past as decode_past
 from ._past import encode_past as encode_past
@@ -51,10 +51,10 @@ __all__ = [
     "LogFork",
     "LogState",
     "MissingDependencyError",
-    "Named",
     "Names",
     "Past",
     "PlacedRecord",
+    "ReferenceResolver",
     "Rules",
     "Run",
     "SignedPosition",

@@ -38,7 +38,7 @@ from ._endings import (
 )
 from ._lineage import Position, depth_of, extended
 from ._logs import LogState
-from ._names import Named, named_at
+from ._names import ReferenceResolver, named_at
 from ._past import Past, encode_past
 from ._puts import Put, PutIndex
 from ._registry import Registry
@@ -92,7 +92,7 @@ class RunCheck:
     _puts: dict[bytes, PutIndex] = field(default_factory=dict[bytes, PutIndex])
     _generations: dict[tuple[bytes, int], Dot] = field(default_factory=dict[tuple[bytes, int], Dot])
     """By log id and position of an edit, the generation that it edits, as it is called here."""
-    _plain: tuple[Past, Named] | None = None
+    _plain: tuple[Past, ReferenceResolver] | None = None
     """What references mean with that past, where no clock has to be counted for it."""
 
     @classmethod
@@ -320,7 +320,7 @@ class RunCheck:
         log, until = end
         return depth_of(log, self.registry.by_number), until, log.id
 
-    def _named_by(self, record: Record) -> Named:
+    def _named_by(self, record: Record) -> ReferenceResolver:
         """What the references of a record mean; the same for all while nothing is forked."""
         if self._plain is not None and self._plain[0] is self.past:
             return self._plain[1]

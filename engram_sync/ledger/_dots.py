@@ -15,7 +15,7 @@ from engram_wire import (
 
 from ._limits import DOTS_PER_STEP
 from ._logs import LogState
-from ._names import Named
+from ._names import ReferenceResolver
 from ._puts import Put, PutIndex, Taker
 
 OWN_SLOT_PREFIXES = ("o/", "b/")
@@ -29,7 +29,7 @@ nodes that count at once would lose or double an increment."""
 class ReferenceContext(NamedTuple):
     """What the references of one record are checked against."""
 
-    named: Named
+    named: ReferenceResolver
     puts: PutIndex
     """Those of its engram before it."""
     log_of: Callable[[bytes], LogState]

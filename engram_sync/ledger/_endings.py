@@ -13,7 +13,7 @@ from engram_wire import (
 from ._dots import ReferenceContext
 from ._limits import DOTS_PER_STEP, NO_ENGRAM
 from ._logs import LogState
-from ._names import Named
+from ._names import ReferenceResolver
 
 
 def check_erase_untrusted(
@@ -52,7 +52,9 @@ def check_erase_untrusted(
     return erased
 
 
-def check_seal_untrusted(record: Record, own: LogState, named: Named) -> list[tuple[LogState, int]]:
+def check_seal_untrusted(
+    record: Record, own: LogState, named: ReferenceResolver
+) -> list[tuple[LogState, int]]:
     """Check a seal: a promise about logs of one's own, exactly as long as the record knows them.
 
     Args:
@@ -82,7 +84,9 @@ def check_seal_untrusted(record: Record, own: LogState, named: Named) -> list[tu
     return sealed
 
 
-def check_void_untrusted(record: Record, own: LogState, named: Named) -> list[tuple[bytes, int]]:
+def check_void_untrusted(
+    record: Record, own: LogState, named: ReferenceResolver
+) -> list[tuple[bytes, int]]:
     """Check a void: what follows a position of a log of one's own is not to count.
 
     Args:

@@ -20,7 +20,7 @@ from ._resolve import past_at
 from ._views import History
 
 
-class Named:
+class ReferenceResolver:
     """The references of one record, or of the next record of a log.
 
     Args:
@@ -191,7 +191,7 @@ class Names:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
 
-    def resolve(self, log: int, record: Record, history: History) -> Named:
+    def resolve(self, log: int, record: Record, history: History) -> ReferenceResolver:
         """The references of ``record``, which is in the log of that number.
 
         Args:
@@ -204,9 +204,11 @@ class Names:
         return named_at(self._registry, own, past, lambda: PutIndex(history, record.engram))
 
 
-def named_at(registry: Registry, own: LogState, past: Past, puts: Callable[[], PutIndex]) -> Named:
+def named_at(
+    registry: Registry, own: LogState, past: Past, puts: Callable[[], PutIndex]
+) -> ReferenceResolver:
     """The references of a record of ``own`` that has ``past`` behind it."""
-    return Named(registry, own, past.seen, puts)
+    return ReferenceResolver(registry, own, past.seen, puts)
 
 
 def _short(log: bytes | None) -> str:

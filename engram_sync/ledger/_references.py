@@ -7,7 +7,7 @@ from engram_wire import Edit, EditInsert, RecordKind, Reference, Span, Supersede
 
 from ._batches import Draft
 from ._logs import LogState
-from ._names import Named
+from ._names import ReferenceResolver
 from ._puts import PutIndex
 from ._registry import Registry
 from ._views import History
@@ -38,7 +38,7 @@ def written(
     def puts() -> PutIndex:
         return PutIndex(history, draft.engram)
 
-    named = Named(registry, log, seen, puts)
+    named = ReferenceResolver(registry, log, seen, puts)
     if draft.edit is not None:
         return replace(draft, edit=_edit(draft.edit, named))
     if draft.kind in _OF_RECORDS:
@@ -51,7 +51,7 @@ def written(
     return replace(draft, superseded=tuple([Superseded(*dot) for dot in dots]))
 
 
-def _edit(edit: Edit, named: Named) -> Edit:
+def _edit(edit: Edit, named: ReferenceResolver) -> Edit:
     def of(reference: Reference | None) -> Reference | None:
         return None if reference is None else Reference(*named.reference(*reference))
 
@@ -71,7 +71,7 @@ def _longest(items: tuple[Superseded, ...]) -> tuple[Superseded, ...]:
     return tuple(ends.values())
 
 
-def _until(items: tuple[Superseded, ...], named: Named) -> tuple[Superseded, ...]:
+def _until(items: tuple[Superseded, ...], named: ReferenceResolver) -> tuple[Superseded, ...]:
     """How much of each log a delete removes: never more than the draft says of any part of it."""
     limits = {item.log: item.clock for item in items}
     ends: dict[bytes | None, Superseded] = {}

@@ -10,7 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from engram_crdt import Dot
-from engram_sync.ledger import NO_ENGRAM, Draft, GapError, LogState, MissingDependencyError, Named
+from engram_sync.ledger import (
+    NO_ENGRAM,
+    Draft,
+    GapError,
+    LogState,
+    MissingDependencyError,
+    ReferenceResolver,
+)
 from engram_wire import (
     Edit,
     EditInsert,
@@ -314,7 +321,7 @@ class Plain:
         return self.numbers[log or self.own.id], seq
 
 
-def _resolved(atlas: Atlas, record: Record, named: Named | Plain) -> frozenset[object]:
+def _resolved(atlas: Atlas, record: Record, named: ReferenceResolver | Plain) -> frozenset[object]:
     engram, shape = record.engram, parse_shape_untrusted(record.shape)
 
     def unit(name: bytes | None, clock: int) -> Unit:
