@@ -17,7 +17,7 @@ from engram_sync.model.readings import life_of, tombstones
 from engram_sync.store import Reader
 
 from .strategies import Strategies
-from .versions import Named, is_ours, parse_version, state_name
+from .versions import VersionParts, is_ours, parse_version, state_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def observe(
     return _as_of(state, named)
 
 
-def _as_of(state: EngramState, named: Named) -> Observed:
+def _as_of(state: EngramState, named: VersionParts) -> Observed:
     """What is live and had appeared when the version was given out."""
     clock = dict(state.clock)
     seen: list[Element] = []

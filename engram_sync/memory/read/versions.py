@@ -26,7 +26,7 @@ _CHANGE_BYTES = 6
 _CHECK_BYTES = 8  # Whoever forges a token deceives nobody but itself: it may name any view.
 
 
-class Named(NamedTuple):
+class VersionParts(NamedTuple):
     """What a token says; none of it is proven."""
 
     state: bytes
@@ -57,7 +57,7 @@ def token_of(state: EngramState, key: bytes) -> str:
     return _PREFIX + base64.urlsafe_b64encode(data).decode()
 
 
-def is_ours(named: Named, state: EngramState, key: bytes) -> bool:
+def is_ours(named: VersionParts, state: EngramState, key: bytes) -> bool:
     """Whether this node gave out the token, of the same engram."""
     data = named.state + named.change.to_bytes(_CHANGE_BYTES, "big")
     return compare_digest(named.check, _check(key, state, data))
@@ -72,7 +72,7 @@ def _check(key: bytes, state: EngramState, data: bytes) -> bytes:
     ).digest()
 
 
-def parse_version(token: str) -> Named:
+def parse_version(token: str) -> VersionParts:
     """What a token says.
 
     Raises:
@@ -89,7 +89,7 @@ def parse_version(token: str) -> Named:
     if len(data) != _STATE_BYTES + _CHANGE_BYTES + _CHECK_BYTES:
         raise _not_a_version(token)
     change = int.from_bytes(data[_STATE_BYTES:-_CHECK_BYTES], "big")
-    return Named(data[:_STATE_BYTES], change, data[-_CHECK_BYTES:])
+    return VersionParts(data[:_STATE_BYTES], change, data[-_CHECK_BYTES:])
 
 
 def _not_a_version(token: str) -> UsageError:
