@@ -25,8 +25,8 @@ from ._ledger import Ledger as Ledger
 from ._limits import NO_ENGRAM as NO_ENGRAM
 from ._logs import LogFork as LogFork
 from ._logs import LogState as LogState
-from ._names import Names as Names
 from ._names import ReferenceResolver as ReferenceResolver
+from ._names import ScopeNames as ScopeNames
 from ._past import Past as Past
 from ._past import decode_past as decode_past
 from ._past import encode_past as encode_past
@@ -51,12 +51,12 @@ __all__ = [
     "LogFork",
     "LogState",
     "MissingDependencyError",
-    "Names",
     "Past",
     "PlacedRecord",
     "ReferenceResolver",
     "Rules",
     "Run",
+    "ScopeNames",
     "SignedPosition",
     "Split",
     "Taking",

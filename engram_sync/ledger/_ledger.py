@@ -14,7 +14,7 @@ from ._ingest import FrameIngest, Taking, open_log
 from ._journal import UndoPoint
 from ._lineage import depth_of
 from ._logs import LogFork, LogState
-from ._names import Names
+from ._names import ScopeNames
 from ._registry import Registry
 from ._resolve import past_at
 from ._views import History, Rules
@@ -219,14 +219,14 @@ class Ledger:
         """Whether some log of any scope is forked; may be asked from any thread."""
         return self._registry.branches > 0
 
-    def names(self, scope: bytes) -> Names | None:
+    def names(self, scope: bytes) -> ScopeNames | None:
         """What the references of the scope's records mean; None while nothing of it is forked.
 
         Then every reference means the log that it names.
         """
         if not self._registry.scope(scope).branches:
             return None
-        return Names(self._registry)
+        return ScopeNames(self._registry)
 
     def seen_at(self, n: int, seq: int, history: History) -> Mapping[int, int]:
         """How far a position has seen each log that is not on its path, by local number.

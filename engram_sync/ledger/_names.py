@@ -181,7 +181,7 @@ class ReferenceResolver:
         return (None if part.id in self._path else part.id), before
 
 
-class Names:
+class ScopeNames:
     """What records mean by their references; only of records that are held.
 
     Args:
