@@ -23,7 +23,7 @@ from engram_wire import (
 )
 
 
-class Page(NamedTuple):
+class FramePage(NamedTuple):
     """Frames for one feed, and where the next page begins."""
 
     entries: list[PageEntry]
@@ -76,7 +76,7 @@ class _Frames:
         self._records, self._signatures, self._bytes = [], [], 0
 
 
-def read_page(reader: Reader, scope: int, request: ReadRuns, *, until: int) -> Page:
+def read_page(reader: Reader, scope: int, request: ReadRuns, *, until: int) -> FramePage:
     """The next page of what the peer lacks.
 
     Args:
@@ -102,9 +102,9 @@ def read_page(reader: Reader, scope: int, request: ReadRuns, *, until: int) -> P
                 break
         if len(runs) < RUNS_PER_READ and (not runs or after == runs[-1].arrival):
             frames.flush()
-            return Page(frames.entries, after, exhausted=True)
+            return FramePage(frames.entries, after, exhausted=True)
     frames.flush()
-    return Page(frames.entries, after, exhausted=False)
+    return FramePage(frames.entries, after, exhausted=False)
 
 
 def _start(reader: Reader, scope: int, logs: Iterable[LogRow], known: Mapping[bytes, int]) -> int:
