@@ -43,7 +43,7 @@ class Texts(NamedTuple):
     tags: str
 
 
-class Plan(NamedTuple):
+class ShapePlan(NamedTuple):
     """How to materialise a record that is the only one of its engram."""
 
     collections: tuple[str, ...]
@@ -58,7 +58,7 @@ class Plan(NamedTuple):
 
 
 @lru_cache(maxsize=1024)
-def plan_of(shape: bytes) -> Plan:
+def plan_of(shape: bytes) -> ShapePlan:
     """The plan for records of this shape."""
     kind, collections, _ = parse_shape_untrusted(shape)
 
@@ -67,7 +67,7 @@ def plan_of(shape: bytes) -> Plan:
 
     single = [name for name in collections if name.startswith("r/") or name in _SINGLE]
     counters = {name for name in collections if name.startswith(fields.COUNTER_PREFIX)}
-    return Plan(
+    return ShapePlan(
         collections,
         plain=(
             kind == RecordKind.CREATE
