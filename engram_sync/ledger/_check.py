@@ -36,7 +36,7 @@ from ._endings import (
     check_seal_untrusted,
     check_void_untrusted,
 )
-from ._lineage import Position, depth_of, extended
+from ._lineage import NamedPosition, depth_of, extended
 from ._logs import LogState
 from ._names import ReferenceResolver, named_at
 from ._past import Past, encode_past
@@ -207,7 +207,7 @@ class RunCheck:
     # -- deps and auth -----------------------------------------------------------------------
 
     def _context_untrusted(self, record: Record) -> None:
-        named: list[Position] = []
+        named: list[NamedPosition] = []
         members = self.log.domain == LogDomain.MEMBERS
         for head in decode_ids_untrusted(record.deps):
             place = self._place_untrusted(record, head)
@@ -221,7 +221,7 @@ class RunCheck:
             self.past = Past(seen, auth)
             self.pasts.append((record.seq, encode_past(self.past)))
 
-    def _auth_untrusted(self, record: Record, named: list[Position]) -> bytes:
+    def _auth_untrusted(self, record: Record, named: list[NamedPosition]) -> bytes:
         heads = decode_auth_untrusted(record.auth)
         if self.log.domain == LogDomain.MEMBERS:
             if heads is not None:

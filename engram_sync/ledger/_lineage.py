@@ -85,7 +85,7 @@ class Reach:
         return found
 
 
-class Position(NamedTuple):
+class NamedPosition(NamedTuple):
     """A position that a record names."""
 
     log: LogState
@@ -95,7 +95,7 @@ class Position(NamedTuple):
 
 
 def extended(
-    seen: Mapping[int, int], positions: Iterable[Position], by_number: ByNumber
+    seen: Mapping[int, int], positions: Iterable[NamedPosition], by_number: ByNumber
 ) -> dict[int, int]:
     """The smallest past that covers ``seen`` and ``positions``; lineages are not spelt out."""
     result = dict(seen)

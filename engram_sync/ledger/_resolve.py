@@ -6,7 +6,7 @@ from typing import NamedTuple
 from engram_wire import Record, extend
 
 from ._errors import MissingDependencyError
-from ._lineage import Position
+from ._lineage import NamedPosition
 from ._logs import LogState
 from ._past import Past, decode_past
 from ._registry import Registry
@@ -21,13 +21,13 @@ class HeldPosition(NamedTuple):
     """The log that holds the record, not a branch of it."""
     seq: int
 
-    def position(self, history: History) -> Position:
+    def position(self, history: History) -> NamedPosition:
         """The same with what it has behind it."""
 
         def past() -> Mapping[int, int]:
             return past_at(self.registry, self.log, self.seq, history).seen
 
-        return Position(self.log, self.seq, past)
+        return NamedPosition(self.log, self.seq, past)
 
 
 def past_at(registry: Registry, log: LogState, seq: int, history: History) -> Past:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engram_sync.ledger import Draft, LogState, MissingDependencyError
-from engram_sync.ledger._lineage import Position, Reach, extended
+from engram_sync.ledger._lineage import NamedPosition, Reach, extended
 from engram_sync.ledger._logs import root_log
 from engram_sync.ledger._resolve import past_at
 from engram_wire import LogDomain, decode_auth_untrusted, decode_ids_untrusted, extend
@@ -176,12 +176,12 @@ def test_what_a_named_position_has_behind_it_is_looked_at_once_however_often_it_
         logs.append(world.ann.write(world.scope, create(engram_id(number))).log)
     asked: list[int] = []
 
-    def position(log: LogState) -> Position:
+    def position(log: LogState) -> NamedPosition:
         def past() -> dict[int, int]:
             asked.append(log.n)
             return dict(world.ann.past_of(log).seen)
 
-        return Position(log, log.seq, past)
+        return NamedPosition(log, log.seq, past)
 
     by_number = world.ann.ledger.log_by_number
     seen = extended({}, [position(log) for log in logs], by_number)
