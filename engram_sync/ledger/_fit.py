@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from engram_wire import Frame, Position, SignatureError, verify_frame_untrusted
+from engram_wire import Frame, MarkedPosition, SignatureError, verify_frame_untrusted
 
 from ._errors import GapError
 from ._limits import CANDIDATES_MAX
@@ -22,7 +22,7 @@ class Fit(NamedTuple):
     """That position; the one before the frame when nothing of it is held."""
     start: bytes
     """Head before the frame."""
-    marked: Sequence[Position]
+    marked: Sequence[MarkedPosition]
     """The frame's marked positions, proven."""
 
     @property

@@ -9,7 +9,7 @@ from engram_wire import (
     Frame,
     InvalidRecordError,
     LogDomain,
-    Position,
+    MarkedPosition,
     Rejection,
     SignatureError,
     WireError,
@@ -182,7 +182,7 @@ class _Taking:
             return _at_once(extending)
         return self._branch_untrusted(marked, refusal, ended=ended)
 
-    def _acceptable(self) -> tuple[Sequence[Position], Rejection | None]:
+    def _acceptable(self) -> tuple[Sequence[MarkedPosition], Rejection | None]:
         """The new marked positions before the first record that was found invalid already."""
         new = [position for position in self.fit.marked if position.seq > self.fit.position]
         refused, root = self.intake.refused, self.fit.log.root
@@ -196,7 +196,7 @@ class _Taking:
         return (new if refusal is None else [at for at in new if at.seq < end]), refusal
 
     def _branch_untrusted(
-        self, marked: Sequence[Position], refusal: Rejection | None, *, ended: bool
+        self, marked: Sequence[MarkedPosition], refusal: Rejection | None, *, ended: bool
     ) -> IngestBatch:
         """Take what leaves the continuations held; the log is divided only if some of it is valid.
 
@@ -226,7 +226,7 @@ class _Taking:
     def _extend_untrusted(
         self,
         log: LogState,
-        marked: Sequence[Position],
+        marked: Sequence[MarkedPosition],
         refusal: Rejection | None,
         history: History,
         *,

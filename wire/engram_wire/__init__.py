@@ -90,7 +90,7 @@ from .errors import StrangerError as StrangerError
 from .errors import VersionError as VersionError
 from .errors import WireError as WireError
 from .frames import Frame as Frame
-from .frames import Position as Position
+from .frames import MarkedPosition as MarkedPosition
 from .frames import decode_frame_untrusted as decode_frame_untrusted
 from .frames import encode_frame as encode_frame
 from .frames import split_runs as split_runs
@@ -296,6 +296,7 @@ __all__ = [
     "LimitError",
     "LocalProtocolError",
     "LogDomain",
+    "MarkedPosition",
     "Message",
     "MessageType",
     "OpenConflict",
@@ -303,7 +304,6 @@ __all__ = [
     "PayloadResponse",
     "Ping",
     "Pong",
-    "Position",
     "Probe",
     "ProbeResponse",
     "ProtocolError",

@@ -322,7 +322,7 @@ def _payloads_untrusted(cells: list[object]) -> tuple[list[bytes | None], list[b
 # ---- verify --------------------------------------------------------------------------------------
 
 
-class Position(NamedTuple):
+class MarkedPosition(NamedTuple):
     """A marked position of a log."""
 
     seq: int
@@ -332,7 +332,7 @@ class Position(NamedTuple):
     """None when it did not come along: one that follows covers the position all the same."""
 
 
-def verify_frame_untrusted(frame: Frame, author: bytes, head: bytes) -> list[Position]:
+def verify_frame_untrusted(frame: Frame, author: bytes, head: bytes) -> list[MarkedPosition]:
     """Chain the records of a decoded frame from ``head`` and verify every signature on the way.
 
     Args:
@@ -349,7 +349,7 @@ def verify_frame_untrusted(frame: Frame, author: bytes, head: bytes) -> list[Pos
     signed = dict(frame.signatures)
     if not frame.records or frame.records[-1].seq not in signed:
         raise SignatureError("a frame that does not end at a signed record")
-    proven: list[Position] = []
+    proven: list[MarkedPosition] = []
     split: dict[bytes, tuple[bytes, bytes]] = {}
     for seq, engram, hlc, shape, superseded, _, payload_hash, deps, auth, marked in frame.records:
         parts = split.get(shape)
@@ -379,5 +379,5 @@ def verify_frame_untrusted(frame: Frame, author: bytes, head: bytes) -> list[Pos
             signature = signed.get(seq)
             if signature is not None:
                 verify_head_untrusted(author, head, signature)
-            proven.append(Position(seq, head, signature))
+            proven.append(MarkedPosition(seq, head, signature))
     return proven
