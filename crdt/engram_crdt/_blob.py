@@ -36,7 +36,7 @@ _VERSIONS = (b"\x01", _VERSION)
 _CHECKSUM_BYTES = 16
 
 
-class Position(NamedTuple):
+class ReadPosition(NamedTuple):
     """How far a document has read one log."""
 
     clock: int
@@ -48,7 +48,7 @@ class Position(NamedTuple):
 class State(NamedTuple):
     """Everything a document knows."""
 
-    logs: dict[bytes, Position]
+    logs: dict[bytes, ReadPosition]
     awaited: dict[bytes, Spans]
     """Removals of what the document has not seen yet: clocks that are dead on arrival."""
     elements: list[Element]
@@ -128,7 +128,7 @@ class _Reader(Cursor):
     """A cursor over the body of a blob."""
 
     def state(self, *, first_version: bool) -> State:
-        logs = {self.take(LOG_BYTES): Position(*self._pair()) for _ in self.count()}
+        logs = {self.take(LOG_BYTES): ReadPosition(*self._pair()) for _ in self.count()}
         names = [self.take(self.number()).decode("ascii") for _ in self.count()]
         ids = list(logs)
         elements = [e for _ in self.count() for e in self._record(ids, logs, names)]
@@ -147,7 +147,7 @@ class _Reader(Cursor):
         return State(logs, awaited, elements, texts)
 
     def _record(
-        self, ids: list[bytes], logs: dict[bytes, Position], names: list[str]
+        self, ids: list[bytes], logs: dict[bytes, ReadPosition], names: list[str]
     ) -> list[Element]:
         log = ids[self.number()]
         seq = self.number()

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple, Self
 
 from pycrdt import Doc, Map
 
-from ._blob import Position, State, decode_blob, encode_blob
+from ._blob import ReadPosition, State, decode_blob, encode_blob
 from ._boundary import cross
 from ._clock import VectorClock
 from ._derive import assign_clients, check_change, encode_change, removals_of
@@ -23,7 +23,7 @@ from ._yjs import Block, decode_update, encode_update
 ClientOf = Callable[[bytes, bytes], int]
 """(engram, log) -> the client id that a log asks for."""
 
-_UNREAD: Final = Position(0, -1)
+_UNREAD: Final = ReadPosition(0, -1)
 
 
 class _Removals(NamedTuple):
@@ -53,7 +53,7 @@ class EngramDocument:
         self._client_of = client_of
         self._doc = _empty_doc()
         self._clients: dict[bytes, int] = {}
-        self._logs: dict[bytes, Position] = {}
+        self._logs: dict[bytes, ReadPosition] = {}
         self._awaited: dict[bytes, Spans] = {}
         self._texts = Texts(self._knows)
         # Live elements as read from the document; None after a change, until somebody asks.
@@ -108,7 +108,7 @@ class EngramDocument:
             removed.setdefault(self._clients[owner], []).append((first, until - first))
         update = encode_change(change, self._clients[log], position.clock, removed)
         cross(self._doc.apply_update, update)
-        self._logs[log] = Position(end, change.seq)
+        self._logs[log] = ReadPosition(end, change.seq)
         if self._awaited or removals.later:
             self._await(removals.later, log)
         self._texts.apply(change, position.clock, removals.now)
