@@ -40,7 +40,7 @@ from ._laws import check_merge as check_merge
 from ._limits import CLOCK_MAX as CLOCK_MAX
 from ._registry import StrategyRegistry as StrategyRegistry
 from ._resolvers import Group as Group
-from ._resolvers import Refinement as Refinement
+from ._resolvers import SkillHead as SkillHead
 from ._resolvers import accounts as accounts
 from ._resolvers import beliefs as beliefs
 from ._resolvers import by_key as by_key
@@ -72,9 +72,9 @@ __all__ = [
     "Law",
     "Merge",
     "Order",
-    "Refinement",
     "Resolution",
     "Resolver",
+    "SkillHead",
     "StrategyRegistry",
     "SupersedeRule",
     "TextChanges",

@@ -24,7 +24,7 @@ class Group(NamedTuple):
     """One for each unequal account of it, newest first: more than one means an open conflict."""
 
 
-class Refinement(NamedTuple):
+class SkillHead(NamedTuple):
     """One element of a ``k/`` collection with what it continues."""
 
     element: Element
@@ -107,7 +107,7 @@ def heads(elements: Iterable[Element]) -> list[Element]:
     return sorted(elements, key=_age, reverse=True)
 
 
-def refinements(changes: Iterable[Change], collection: str) -> list[Refinement]:
+def refinements(changes: Iterable[Change], collection: str) -> list[SkillHead]:
     """Return everything ever put into a ``k/`` collection, with its parents, in order of dots.
 
     Args:
@@ -126,7 +126,7 @@ def refinements(changes: Iterable[Change], collection: str) -> list[Refinement]:
                 element = Element(name, dot, change.hlc, value, payload_hash, seq)
                 put[dot] = element, change.removed
     return [
-        Refinement(element, tuple(sorted(other for other in removed if other in put)))
+        SkillHead(element, tuple(sorted(other for other in removed if other in put)))
         for _, (element, removed) in sorted(put.items())
     ]
 
