@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from engram_sync.errors import DegradedError, HomeInUseError, NotFoundError
 
-from ._state import State
+from ._state import Options
 
 if TYPE_CHECKING:
     from engram_sync.config import Config
@@ -27,7 +27,7 @@ is starting or stopping takes less than this, on a busy machine too."""
 BUSY_POLL_SECONDS = 0.05
 
 
-def run(state: State, work: Callable[[], Awaitable[T]], *, level: str = "warning") -> T:
+def run(state: Options, work: Callable[[], Awaitable[T]], *, level: str = "warning") -> T:
     """Run ``work`` under trio, with log lines on standard error.
 
     Args:
@@ -46,7 +46,7 @@ def run(state: State, work: Callable[[], Awaitable[T]], *, level: str = "warning
     return trio.run(work)
 
 
-def call(state: State, work: "Callable[[NodeApi], Awaitable[T]]", *, network: bool = False) -> T:
+def call(state: Options, work: "Callable[[NodeApi], Awaitable[T]]", *, network: bool = False) -> T:
     """What ``work`` answers for the node of this home, running or not.
 
     Args:
@@ -62,7 +62,9 @@ def call(state: State, work: "Callable[[NodeApi], Awaitable[T]]", *, network: bo
     return run(state, attach)
 
 
-def call_running(state: State, work: "Callable[[ControlClient], Awaitable[T]]", *, word: str) -> T:
+def call_running(
+    state: Options, work: "Callable[[ControlClient], Awaitable[T]]", *, word: str
+) -> T:
     """What ``work`` answers for the running node.
 
     Args:
@@ -87,7 +89,7 @@ def call_running(state: State, work: "Callable[[ControlClient], Awaitable[T]]", 
     return run(state, attach)
 
 
-def existing_home(state: State) -> Path:
+def existing_home(state: Options) -> Path:
     """The home, which was initialised before.
 
     Raises:
@@ -103,7 +105,7 @@ def existing_home(state: State) -> Path:
 
 
 @asynccontextmanager
-async def node_of(state: State, *, network: bool = False) -> "AsyncGenerator[NodeApi]":
+async def node_of(state: Options, *, network: bool = False) -> "AsyncGenerator[NodeApi]":
     """The node that runs for the home, else the store opened for the time of one command.
 
     Args:

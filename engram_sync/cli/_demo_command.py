@@ -14,7 +14,7 @@ from engram_sync.errors import NotFoundError
 
 from ._attach import run
 from ._output import print_json, print_line
-from ._state import State, global_options, pass_state
+from ._state import Options, global_options, pass_state
 
 NAMES = ("A", "B", "C")
 
@@ -24,7 +24,7 @@ NAMES = ("A", "B", "C")
 @click.option("--no-mdns", is_flag=True, help="Pretend that multicast does not work here.")
 @global_options
 @pass_state
-def demo(state: State, *, keep: bool, no_mdns: bool) -> None:
+def demo(state: Options, *, keep: bool, no_mdns: bool) -> None:
     """Watch three nodes find each other, share, disagree and agree again.
 
     Three processes with homes of their own, on the loopback interface, import this checkout's

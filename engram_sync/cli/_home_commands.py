@@ -8,7 +8,7 @@ import click
 
 from ._attach import attached_or, call, opened, run
 from ._output import print_json, print_line, print_table, rfc3339
-from ._state import State, global_options, pass_state
+from ._state import Options, global_options, pass_state
 from ._views import print_status
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.option("--label", help="What other nodes call this one; by default the machine's name.")
 @global_options
 @pass_state
-def init(state: State, *, label: str | None) -> None:
+def init(state: Options, *, label: str | None) -> None:
     """Create the home: key, identity, agent and store; print the node's id.
 
     Running it again prints the same id and changes nothing but the label, if one is given.
@@ -45,7 +45,7 @@ def init(state: State, *, label: str | None) -> None:
 @click.command("id")
 @global_options
 @pass_state
-def id_command(state: State) -> None:
+def id_command(state: Options) -> None:
     """Print who this node is."""
     found = call(state, lambda node: node.identity())
     if state.json:
@@ -57,7 +57,7 @@ def id_command(state: State) -> None:
 @click.command()
 @global_options
 @pass_state
-def status(state: State) -> None:
+def status(state: Options) -> None:
     """Show the truth about this node: memories, peers, problems, and what is synced."""
     found = call(state, lambda node: node.status())
     if state.json:
@@ -72,18 +72,18 @@ def status(state: State) -> None:
 def config(ctx: click.Context) -> None:
     """Show the settings and where each of them comes from."""
     if ctx.invoked_subcommand is None:
-        _print_config(ctx.ensure_object(State))
+        _print_config(ctx.ensure_object(Options))
 
 
 @config.command()
 @global_options
 @pass_state
-def show(state: State) -> None:
+def show(state: Options) -> None:
     """Show the settings and where each of them comes from."""
     _print_config(state)
 
 
-def _print_config(state: State) -> None:
+def _print_config(state: Options) -> None:
     from engram_sync.config import SETTINGS
 
     settings = state.config()

@@ -13,7 +13,7 @@ from engram_sync.errors import DegradedError, NotFoundError, PreconditionError, 
 from ._attach import call
 from ._kinds import shard
 from ._output import print_json, print_line
-from ._state import State, global_options, pass_state
+from ._state import Options, global_options, pass_state
 
 if TYPE_CHECKING:
     from engram_sync.api import NewMemory
@@ -41,7 +41,7 @@ Advance = Callable[[int], None]
 @global_options
 @pass_state
 def import_command(
-    state: State, *, path: Path, format_: str | None, part: tuple[int, int] | None
+    state: Options, *, path: Path, format_: str | None, part: tuple[int, int] | None
 ) -> int:
     """Write one memory per commit of a repository, or per section of Markdown files.
 

@@ -16,7 +16,7 @@ from ._import_command import import_command
 from ._network_commands import down, invite, join, offline, online, peers, sync
 from ._output import print_error
 from ._read_commands import conflicts, get, history, list_command, recall
-from ._state import State, global_options
+from ._state import Options, global_options
 from ._up_command import up
 from ._upkeep_commands import compact, doctor, forget
 from ._write_commands import archive, remember, restore, update
@@ -101,7 +101,7 @@ def run_command(arguments: Sequence[str]) -> int:
 
     Exceptions that are not ours leave as they are: they are bugs, and their place matters.
     """
-    state = State()
+    state = Options()
     # A usage error may come before click has seen the flag.
     json = "--json" in arguments
     try:
@@ -121,7 +121,7 @@ def run_command(arguments: Sequence[str]) -> int:
         return _report_group(group, state, json=json)
 
 
-def _report(error: EngramError, state: State, *, json: bool) -> None:
+def _report(error: EngramError, state: Options, *, json: bool) -> None:
     """Print an error; commands that its hint names are the ones for this home."""
 
     def typed(found: re.Match[str]) -> str:
@@ -132,7 +132,7 @@ def _report(error: EngramError, state: State, *, json: bool) -> None:
     print_error(error, json=json)
 
 
-def _report_group(group: BaseExceptionGroup[BaseException], state: State, *, json: bool) -> int:
+def _report_group(group: BaseExceptionGroup[BaseException], state: Options, *, json: bool) -> int:
     """What trio's nurseries wrapped: an interruption, an error of ours, or a bug."""
     leaves = list(_leaves(group))
     if any(isinstance(leaf, KeyboardInterrupt) for leaf in leaves):

@@ -10,7 +10,7 @@ from ._attach import call, call_running, lock_holder
 from ._input import text_or_stdin
 from ._kinds import duration
 from ._output import print_json, print_line
-from ._state import State, global_options, pass_state
+from ._state import Options, global_options, pass_state
 from ._views import print_peers, print_sync
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ DOWN_POLL_SECONDS = 0.05
 )
 @global_options
 @pass_state
-def invite(state: State, *, ttl: float, role: str, uses: int) -> None:
+def invite(state: Options, *, ttl: float, role: str, uses: int) -> None:
     """Print a token that admits another node to this agent; give it to nobody else."""
     token = call_running(
         state, lambda node: node.invite(ttl_s=ttl, role=role, uses=uses), word="invite"
@@ -56,7 +56,7 @@ def invite(state: State, *, ttl: float, role: str, uses: int) -> None:
 @click.option("--bring", is_flag=True, help="Re-create the memories of the earlier agent there.")
 @global_options
 @pass_state
-def join(state: State, *, token: str, bring: bool) -> None:
+def join(state: Options, *, token: str, bring: bool) -> None:
     """Become a node of the agent that TOKEN invites to; `-` reads it from standard input."""
     word = text_or_stdin(token, "TOKEN").strip()
     result = call(state, lambda node: node.join(word, bring=bring), network=True)
@@ -73,7 +73,7 @@ def join(state: State, *, token: str, bring: bool) -> None:
 @click.command()
 @global_options
 @pass_state
-def peers(state: State) -> None:
+def peers(state: Options) -> None:
     """List the other nodes of this agent, and how they were found."""
     found = call(state, lambda node: node.peers())
     if state.json:
@@ -86,7 +86,7 @@ def peers(state: State) -> None:
 @click.option("--timeout", type=duration, default="30s", show_default=True, help="When to give up.")
 @global_options
 @pass_state
-def sync(state: State, *, timeout: float) -> int:
+def sync(state: Options, *, timeout: float) -> int:
     """Exchange everything with every reachable peer and wait until both hold the same.
 
     Exit code 0 when clocks and digests agree with all of them, else 6.
@@ -102,7 +102,7 @@ def sync(state: State, *, timeout: float) -> int:
 @click.command()
 @global_options
 @pass_state
-def offline(state: State) -> None:
+def offline(state: Options) -> None:
     """Drop all connections and refuse new ones; the node stays writable."""
     call_running(state, lambda node: node.go_offline(), word="offline")
     _print_ok(state, "offline")
@@ -111,7 +111,7 @@ def offline(state: State) -> None:
 @click.command()
 @global_options
 @pass_state
-def online(state: State) -> None:
+def online(state: Options) -> None:
     """Use the network again after `offline`."""
     call_running(state, lambda node: node.go_online(), word="online")
     _print_ok(state, "online")
@@ -120,7 +120,7 @@ def online(state: State) -> None:
 @click.command()
 @global_options
 @pass_state
-def down(state: State) -> None:
+def down(state: Options) -> None:
     """Stop the running node and wait until it has gone."""
 
     async def stop(client: "ControlClient") -> None:
@@ -146,7 +146,7 @@ async def _wait_until_gone(client: "ControlClient") -> None:
     )
 
 
-def _print_ok(state: State, done: str) -> None:
+def _print_ok(state: Options, done: str) -> None:
     if state.json:
         print_json("ok", done=done)
     else:

@@ -7,7 +7,7 @@ from engram_sync.api import CONFLICTS, HISTORY_ENTRIES
 from ._attach import call
 from ._memory_options import at_option, filter_options, page_options, ref_argument
 from ._output import print_json, print_next
-from ._state import State, global_options, pass_state
+from ._state import Options, global_options, pass_state
 from ._views import print_conflicts, print_engram, print_history, print_hits, print_list
 
 
@@ -17,7 +17,7 @@ from ._views import print_conflicts, print_engram, print_history, print_hits, pr
 @global_options
 @pass_state
 def recall(
-    state: State,
+    state: Options,
     *,
     query: tuple[str, ...],
     limit: int,
@@ -54,7 +54,7 @@ def recall(
 @at_option
 @global_options
 @pass_state
-def get(state: State, *, ref: str, at_ms: int | None) -> None:
+def get(state: Options, *, ref: str, at_ms: int | None) -> None:
     """Show one memory; ID may be a unique prefix of 8 characters or more."""
     engram = call(state, lambda node: node.get(ref, at_ms=at_ms))
     if state.json:
@@ -75,7 +75,7 @@ def get(state: State, *, ref: str, at_ms: int | None) -> None:
 @global_options
 @pass_state
 def list_command(
-    state: State,
+    state: Options,
     *,
     limit: int,
     tags: tuple[str, ...],
@@ -113,7 +113,7 @@ def list_command(
 @page_options(limit=HISTORY_ENTRIES)
 @global_options
 @pass_state
-def history(state: State, *, ref: str, at_ms: int | None, limit: int, after: str | None) -> None:
+def history(state: Options, *, ref: str, at_ms: int | None, limit: int, after: str | None) -> None:
     """Show every change of a memory, by whom and when, oldest first."""
     entries = call(state, lambda node: node.history(ref, at_ms=at_ms, limit=limit, after=after))
     if state.json:
@@ -127,7 +127,7 @@ def history(state: State, *, ref: str, at_ms: int | None, limit: int, after: str
 @page_options(limit=CONFLICTS)
 @global_options
 @pass_state
-def conflicts(state: State, *, limit: int, after: str | None) -> None:
+def conflicts(state: Options, *, limit: int, after: str | None) -> None:
     """List concurrent edits that nobody has resolved yet."""
     found = call(state, lambda node: node.conflicts(limit=limit, after=after))
     if state.json:

@@ -21,7 +21,7 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 @dataclass(slots=True)
-class State:
+class Options:
     """What the options say, for one run of the program."""
 
     home_flag: str | None = None
@@ -77,7 +77,7 @@ def _quoted(text: str) -> str:
 
 def _remember(ctx: click.Context, param: click.Parameter, value: object) -> None:
     """Note an option wherever it stood; the later one wins."""
-    state = ctx.ensure_object(State)
+    state = ctx.ensure_object(Options)
     assert param.name is not None
     if ctx.get_parameter_source(param.name) is ParameterSource.COMMANDLINE:
         setattr(state, param.name, value)
@@ -142,11 +142,11 @@ global_options = with_options(_GLOBAL)
 """Lets a command or group take the global options."""
 
 
-def pass_state(command: Callable[Concatenate[State, P], R]) -> Callable[P, R]:
+def pass_state(command: Callable[Concatenate[Options, P], R]) -> Callable[P, R]:
     """Hand a command the state of this run as its first argument."""
 
     @wraps(command)
     def with_state(*args: P.args, **kwargs: P.kwargs) -> R:
-        return command(click.get_current_context().ensure_object(State), *args, **kwargs)
+        return command(click.get_current_context().ensure_object(Options), *args, **kwargs)
 
     return with_state

@@ -11,7 +11,7 @@ from engram_sync.errors import PreconditionError
 
 from ._attach import attached_or, existing_home, opened, run
 from ._output import print_json, print_line
-from ._state import State, global_options, pass_state
+from ._state import Options, global_options, pass_state
 
 if TYPE_CHECKING:
     import trio
@@ -40,7 +40,7 @@ SHUTDOWN_SECONDS_MAX = 15.0
 @global_options
 @pass_state
 def up(
-    state: State,
+    state: Options,
     *,
     listen: tuple[str, ...],
     peers: tuple[str, ...],
@@ -62,7 +62,7 @@ def up(
     run(state, partial(_serve, state, config), level="info")
 
 
-async def _serve(state: State, config: "Config") -> None:
+async def _serve(state: Options, config: "Config") -> None:
     import trio
 
     from engram_sync.control import ControlClient, serve_control
@@ -86,7 +86,7 @@ async def _serve(state: State, config: "Config") -> None:
             nursery.cancel_scope.cancel()
 
 
-async def _announce(state: State, node: "NodeApi") -> None:
+async def _announce(state: Options, node: "NodeApi") -> None:
     """Say that the node is ready, once it truly listens."""
     found = await node.status()
     if state.json:

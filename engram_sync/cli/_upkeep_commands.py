@@ -10,7 +10,7 @@ from engram_sync.errors import CorruptError, DegradedError, UsageError
 from ._attach import call
 from ._memory_options import if_version_option, reason_option, ref_argument
 from ._output import counted, print_json, print_line, print_table, size
-from ._state import State, global_options, pass_state
+from ._state import Options, global_options, pass_state
 from ._views import print_confirmations
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ STAYS = (
 @global_options
 @pass_state
 def forget(
-    state: State, *, ref: str, reason: str, erase: bool, yes: bool, if_version: str | None
+    state: Options, *, ref: str, reason: str, erase: bool, yes: bool, if_version: str | None
 ) -> None:
     """Hide a memory everywhere it was shared; `restore` brings it back, unless it was erased."""
     if not erase:
@@ -65,7 +65,7 @@ def forget(
         print_line(f"  {what}")
 
 
-def _make_sure(state: State, ref: str) -> None:
+def _make_sure(state: Options, ref: str) -> None:
     if state.no_input or not sys.stdin.isatty():
         raise UsageError(
             f"erasing {ref} cannot be undone, and nobody can be asked", hint="say --yes to do it"
@@ -122,7 +122,7 @@ def _members(status: "Status", scope: str) -> tuple[str, ...]:
 @click.command()
 @global_options
 @pass_state
-def doctor(state: State) -> int:
+def doctor(state: Options) -> int:
     """Check everything that is stored, down to each signature; nothing is changed.
 
     Exit code 0 when all is well, 6 when something needs attention, 8 when something is damaged.
@@ -138,7 +138,7 @@ def doctor(state: State) -> int:
     return CorruptError.exit_code if damaged else DegradedError.exit_code
 
 
-def _print_doctor(state: State, found: "Doctor") -> None:
+def _print_doctor(state: Options, found: "Doctor") -> None:
     print_table(
         ("check", "", "found"),
         (
@@ -166,7 +166,7 @@ def _print_doctor(state: State, found: "Doctor") -> None:
 @click.option("--dry-run", is_flag=True, help="Change nothing; say what it would do.")
 @global_options
 @pass_state
-def compact(state: State, *, keep_days: int, dry_run: bool) -> int:
+def compact(state: Options, *, keep_days: int, dry_run: bool) -> int:
     """Drop values that nothing shows any more, and make the store's file smaller.
 
     What every memory shows stays as it is, and is covered by signatures as before.

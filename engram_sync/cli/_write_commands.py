@@ -27,7 +27,7 @@ from ._memory_options import (
     step_option,
 )
 from ._output import print_json, print_line
-from ._state import State, global_options, pass_state
+from ._state import Options, global_options, pass_state
 
 if TYPE_CHECKING:
     from engram_sync.api import Engram
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 @global_options
 @pass_state
 def remember(
-    state: State,
+    state: Options,
     *,
     content: str,
     title: str,
@@ -162,7 +162,7 @@ def remember(
 @global_options
 @pass_state
 def update(
-    state: State,
+    state: Options,
     *,
     ref: str,
     content: str | None,
@@ -227,7 +227,7 @@ def update(
 @if_version_option
 @global_options
 @pass_state
-def archive(state: State, *, ref: str, reason: str, if_version: str | None) -> None:
+def archive(state: Options, *, ref: str, reason: str, if_version: str | None) -> None:
     """Put a memory aside: kept and shared, but no longer recalled."""
     _change(state, lambda node: node.archive(ref, reason=reason, if_version=if_version))
 
@@ -237,16 +237,16 @@ def archive(state: State, *, ref: str, reason: str, if_version: str | None) -> N
 @if_version_option
 @global_options
 @pass_state
-def restore(state: State, *, ref: str, if_version: str | None) -> None:
+def restore(state: Options, *, ref: str, if_version: str | None) -> None:
     """Make an archived or forgotten memory active again."""
     _change(state, lambda node: node.restore(ref, if_version=if_version))
 
 
-def _change(state: State, work: "Callable[[NodeApi], Awaitable[Engram]]") -> None:
+def _change(state: Options, work: "Callable[[NodeApi], Awaitable[Engram]]") -> None:
     _print_written(state, call(state, work))
 
 
-def _print_written(state: State, engram: "Engram") -> None:
+def _print_written(state: Options, engram: "Engram") -> None:
     if state.json:
         print_json("engram", engram)
     else:
