@@ -45,7 +45,7 @@ class ReadPosition(NamedTuple):
     """Last record applied."""
 
 
-class State(NamedTuple):
+class BlobState(NamedTuple):
     """Everything a document knows."""
 
     logs: dict[bytes, ReadPosition]
@@ -61,7 +61,7 @@ def _checksum(engram: bytes, body: bytes) -> bytes:
     return blake2b(engram + body, digest_size=_CHECKSUM_BYTES, person=b"engram blob").digest()
 
 
-def encode_blob(engram: bytes, state: State) -> bytes:
+def encode_blob(engram: bytes, state: BlobState) -> bytes:
     """Encode a state; a function of the state alone, not of how it came about."""
     logs = sorted(state.logs)
     index = {log: varint(place) for place, log in enumerate(logs)}
@@ -106,7 +106,7 @@ def _encode_record(head: bytes, puts: list[Element], names: dict[str, bytes]) ->
     return b"".join(out)
 
 
-def decode_blob(engram: bytes, blob: bytes) -> State:
+def decode_blob(engram: bytes, blob: bytes) -> BlobState:
     """Decode and check a state.
 
     Raises:
@@ -127,7 +127,7 @@ def decode_blob(engram: bytes, blob: bytes) -> State:
 class _Reader(Cursor):
     """A cursor over the body of a blob."""
 
-    def state(self, *, first_version: bool) -> State:
+    def state(self, *, first_version: bool) -> BlobState:
         logs = {self.take(LOG_BYTES): ReadPosition(*self._pair()) for _ in self.count()}
         names = [self.take(self.number()).decode("ascii") for _ in self.count()]
         ids = list(logs)
@@ -144,7 +144,7 @@ class _Reader(Cursor):
         if len({element.dot for element in elements}) != len(elements):
             raise DocumentError("two elements of the document share a dot")
         elements.sort()
-        return State(logs, awaited, elements, texts)
+        return BlobState(logs, awaited, elements, texts)
 
     def _record(
         self, ids: list[bytes], logs: dict[bytes, ReadPosition], names: list[str]

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple, Self
 
 from pycrdt import Doc, Map
 
-from ._blob import ReadPosition, State, decode_blob, encode_blob
+from ._blob import BlobState, ReadPosition, decode_blob, encode_blob
 from ._boundary import cross
 from ._clock import VectorClock
 from ._derive import assign_clients, check_change, encode_change, removals_of
@@ -79,7 +79,7 @@ class EngramDocument:
 
     def dump(self) -> bytes:
         """Return the state as bytes for ``load``.  Documents with equal state dump equal bytes."""
-        state = State(self._logs, self._awaited, self._live(), self._texts.by_generation)
+        state = BlobState(self._logs, self._awaited, self._live(), self._texts.by_generation)
         return encode_blob(self._engram, state)
 
     def apply(self, change: Change) -> bool:
