@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from engram_sync.memory.state.changes import is_applied
 from engram_sync.memory.state.log_directory import Authors
-from engram_sync.memory.state.stored import Stored, streamed
+from engram_sync.memory.state.stored import StoredRecord, streamed
 from engram_sync.model.life import LIVES
 from engram_sync.store import EngramRow, Reader, ScopeRow
 from engram_wire import RecordKind
@@ -64,7 +64,7 @@ def dead_in(
     return Dead(row, tuple(dead), freed) if dead else None
 
 
-def _is_kept(engram: bytes, stored: Stored) -> bool:
+def _is_kept(engram: bytes, stored: StoredRecord) -> bool:
     keyed = engram[6] >> 4 == _KEYED_VERSION
     return keyed and stored.record.shape[0] == RecordKind.CREATE
 

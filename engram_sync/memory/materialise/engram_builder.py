@@ -7,7 +7,7 @@ from typing import NamedTuple
 from engram_crdt import DocumentError, Dot, Element, EngramDocument
 from engram_sync.memory.state.changes import change_of, is_applied
 from engram_sync.memory.state.shown_texts import orphan_element
-from engram_sync.memory.state.stored import Stored
+from engram_sync.memory.state.stored import StoredRecord
 from engram_sync.model.conflicts import bits
 from engram_sync.model.shapes import Texts
 
@@ -46,14 +46,14 @@ class OpenEngram:
     """Whether the payload of a record of it was erased for good."""
 
     @classmethod
-    def of(cls, engram: bytes, records: Iterable[Stored]) -> "OpenEngram":
+    def of(cls, engram: bytes, records: Iterable[StoredRecord]) -> "OpenEngram":
         """The engram that these applied records make, in the order in which they arrived."""
         made = cls(EngramDocument(engram))
         for stored in records:
             made.apply(stored)
         return made
 
-    def apply(self, stored: Stored) -> None:
+    def apply(self, stored: StoredRecord) -> None:
         """Merge one record, unless it was merged before."""
         record = stored.record
         try:

@@ -23,7 +23,7 @@ from engram_crdt import (
 from engram_sync.memory.state.changes import change_of
 from engram_sync.memory.state.log_directory import Authors
 from engram_sync.memory.state.recent import Recent
-from engram_sync.memory.state.stored import Stored
+from engram_sync.memory.state.stored import StoredRecord
 from engram_sync.model import fields as fields
 from engram_sync.model.claims import claims_of, conflict_bits, is_tombstone, life_from
 from engram_sync.model.readings import BODY
@@ -84,7 +84,7 @@ class LiveEngram:
 
     # -- changing ----------------------------------------------------------------------------
 
-    def apply(self, stored: Stored) -> bool:
+    def apply(self, stored: StoredRecord) -> bool:
         """Merge one record; False when it, or a later one of its log, was merged before."""
         tx, n, log, record = self.tx, self.row.n, stored.log, stored.record
         part = tx.part(n, log)
@@ -133,7 +133,7 @@ class LiveEngram:
             if self._made.pop(dot, None) is None:
                 self._lost.add((row.collection, dot))
 
-    def _put(self, stored: Stored, change: Change, start: int) -> int:
+    def _put(self, stored: StoredRecord, change: Change, start: int) -> int:
         """Add what a record puts and does not remove itself; returns how many elements."""
         gone = {clock for log, clock in change.removed if log == change.log}
         begin = max([end for log, end in change.until if log == change.log], default=0)
@@ -170,7 +170,7 @@ class LiveEngram:
 
     # -- payloads ----------------------------------------------------------------------------
 
-    def _miss(self, stored: Stored, *, live: bool) -> None:
+    def _miss(self, stored: StoredRecord, *, live: bool) -> None:
         """A record came without its payload."""
         log, seq = stored.log, stored.record.seq
         if self.tx.erased(log, [seq]):
@@ -179,7 +179,7 @@ class LiveEngram:
             self.tx.put_owed(self.row.n, [(log, seq)])
             self._owed = True
 
-    def refill(self, stored: Stored) -> None:
+    def refill(self, stored: StoredRecord) -> None:
         """Read again what a record put, because its payload came or went."""
         tx, n, log, record = self.tx, self.row.n, stored.log, stored.record
         self._erased = self._erased or bool(tx.erased(log, [record.seq]))

@@ -13,7 +13,7 @@ from engram_sync.memory.state.changes import change_of
 from engram_sync.memory.state.damage import damaged
 from engram_sync.memory.state.log_directory import Authors
 from engram_sync.memory.state.shown_texts import encode_shown
-from engram_sync.memory.state.stored import Stored, stored_in
+from engram_sync.memory.state.stored import StoredRecord, stored_in
 from engram_sync.model.claims import body_claims
 from engram_sync.model.limits import TEXT_REPLAYED_MIN, TEXT_REPLAYED_SHARE
 from engram_sync.model.readings import BODY
@@ -93,7 +93,9 @@ def ends_in(reader: Reader, authors: Authors, row: EngramRow) -> Callable[[bytes
     return end_of
 
 
-def _found(reader: Reader, authors: Authors, row: EngramRow, log: int, seq: int) -> list[Stored]:
+def _found(
+    reader: Reader, authors: Authors, row: EngramRow, log: int, seq: int
+) -> list[StoredRecord]:
     scope = reader.scope(row.scope)
     records = reader.records(log, seq, seq)
     return [] if scope is None else stored_in(reader, authors, scope.id, log, records)

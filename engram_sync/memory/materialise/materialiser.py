@@ -13,7 +13,7 @@ from engram_sync.errors import CorruptError
 from engram_sync.memory.state.changes import change_of, is_applied, rules_name
 from engram_sync.memory.state.log_directory import Authors
 from engram_sync.memory.state.recent import Recent
-from engram_sync.memory.state.stored import Stored, follows, stored_in, streamed
+from engram_sync.memory.state.stored import StoredRecord, follows, stored_in, streamed
 from engram_sync.model.conflicts import bits
 from engram_sync.model.life import life_number
 from engram_sync.model.limits import DIRECT_INDEX_RECORDS_MIN, SLICE_WEIGHT
@@ -220,7 +220,7 @@ class Materialiser:
             Ids of the engrams whose rows were written.
         """
         batch = _Batch(tx, self._begin(tx, scope))
-        by_engram: dict[bytes, list[Stored]] = {}
+        by_engram: dict[bytes, list[StoredRecord]] = {}
         for log, seq in positions:
             found = tx.records(log, seq, seq)
             for stored in stored_in(tx, self._authors, batch.scope.id, log, found):
@@ -252,9 +252,9 @@ class Materialiser:
         self._within.clear()
 
     def _apply(
-        self, tx: Transaction, scope: ScopeRow, records: Sequence[Stored]
+        self, tx: Transaction, scope: ScopeRow, records: Sequence[StoredRecord]
     ) -> tuple[bytes, ...]:
-        by_engram: dict[bytes, list[Stored]] = {}
+        by_engram: dict[bytes, list[StoredRecord]] = {}
         for stored in records:
             by_engram.setdefault(stored.record.engram, []).append(stored)
         batch = _Batch(tx, scope)
@@ -282,7 +282,7 @@ class Materialiser:
         index_rows(batch.tx, self._authors, batch.tally.updated)
         return written
 
-    def _add_one(self, batch: "_Batch", stored: Stored) -> None:
+    def _add_one(self, batch: "_Batch", stored: StoredRecord) -> None:
         """A new engram with one record: its row refers to the record and repeats nothing."""
         log, log_id, record, _ = stored
         tally = batch.tally
@@ -315,7 +315,7 @@ class Materialiser:
             tally.owed[record.engram] = log, record.seq
 
     def _refilled(
-        self, batch: "_Batch", known: EngramRow, changed: Sequence[Stored]
+        self, batch: "_Batch", known: EngramRow, changed: Sequence[StoredRecord]
     ) -> EngramRow | None:
         if known.digest is None:
             return self._plain_row(known, changed[0])
@@ -326,13 +326,13 @@ class Materialiser:
             live.refill(stored)
         return live.finish()
 
-    def _plain_row(self, row: EngramRow, stored: Stored) -> EngramRow:
+    def _plain_row(self, row: EngramRow, stored: StoredRecord) -> EngramRow:
         """The row of an engram with one record, after its payload came or went."""
         change = change_of(stored.log_id, stored.record)
         elements = elements_of_one(row.engram, change)
         return row._replace(life=life_number(elements), conflict=int(bits(elements)))
 
-    def _merge(self, batch: "_Batch", row: EngramRow | None, added: Sequence[Stored]) -> None:
+    def _merge(self, batch: "_Batch", row: EngramRow | None, added: Sequence[StoredRecord]) -> None:
         """An engram with several records."""
         tx, tally = batch.tx, batch.tally
         if row is not None and row.digest is None:
@@ -355,7 +355,7 @@ class Materialiser:
         if not live.searched and row is not None and row.life == made.life:
             tally.unsearched.add(made.n)
 
-    def _opened(self, batch: "_Batch", row: EngramRow | None, first: Stored) -> LiveEngram:
+    def _opened(self, batch: "_Batch", row: EngramRow | None, first: StoredRecord) -> LiveEngram:
         tx = batch.tx
         if row is None:
             record = first.record
@@ -395,6 +395,6 @@ class _Batch:
         return self.scope.changes + 1
 
 
-def _shows(row: EngramRow, stored: Stored) -> bool:
+def _shows(row: EngramRow, stored: StoredRecord) -> bool:
     """Whether a row may say something of a record: one that has a single record refers to it."""
     return row.digest is not None or (row.log, row.seq) == (stored.log, stored.record.seq)

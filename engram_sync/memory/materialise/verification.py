@@ -9,7 +9,7 @@ from engram_sync.errors import CorruptError, NotFoundError
 from engram_sync.memory.state.changes import is_applied
 from engram_sync.memory.state.engram_state import load_state
 from engram_sync.memory.state.log_directory import Authors
-from engram_sync.memory.state.stored import Stored, streamed
+from engram_sync.memory.state.stored import StoredRecord, streamed
 from engram_sync.model.claims import Claims, body_claims, claims_of, is_tombstone
 from engram_sync.model.ids import engram_text
 from engram_sync.model.life import life_number
@@ -63,16 +63,16 @@ class _Replay:
     scope: ScopeRow
     row: EngramRow
     records: Sequence[tuple[int, Record]]
-    stored: Sequence[Stored]
+    stored: Sequence[StoredRecord]
     made: OpenEngram
     shown: Shown
 
     @classmethod
     def of(cls, reader: Reader, authors: Authors, scope: ScopeRow, row: EngramRow) -> "_Replay":
         records = [(n, _light(record)) for n, record in reader.stream_of(scope.n, row.engram)]
-        stored: list[Stored] = []
+        stored: list[StoredRecord] = []
 
-        def noted() -> Iterator[Stored]:
+        def noted() -> Iterator[StoredRecord]:
             for one in streamed(reader, authors, scope, row.engram):
                 stored.append(one._replace(record=_light(one.record)))
                 yield one
@@ -155,7 +155,7 @@ class _Replay:
         forked = bool(further) and bool(self.reader.branches(self.scope.n))
         return all(forked and part.seq > newest[part.log] for part in further)
 
-    def _counts(self, stored: Stored) -> bool:
+    def _counts(self, stored: StoredRecord) -> bool:
         """Whether the document took a record: what is beyond its limits changes nothing."""
         return stored.record.seq <= self.made.document.applied().get(stored.log_id, 0)
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from engram_crdt import Change, Dot, removals_of
 from engram_sync.memory.state.changes import change_of
 from engram_sync.memory.state.log_directory import Authors
-from engram_sync.memory.state.stored import Stored, stored_in
+from engram_sync.memory.state.stored import StoredRecord, stored_in
 from engram_sync.model.shapes import plan_of
 from engram_sync.store import EngramRow, Reader, RunRow, ScopeRow
 from engram_wire import Record
@@ -27,7 +27,7 @@ class Checkpoint(NamedTuple):
 class Portion(NamedTuple):
     """What is to be applied next."""
 
-    records: Sequence[Stored]
+    records: Sequence[StoredRecord]
     looked: int
     """How many records these were, with those that change nothing."""
     materialised: int
@@ -57,7 +57,7 @@ def next_portion(
         within: How far the first run was applied already, if it was begun.
         limit: Weight after which it ends; at least one record is taken where there is one.
     """
-    taken: list[Stored] = []
+    taken: list[StoredRecord] = []
     looked, done = 0, scope.materialised
     for runs in _stretches(_next_runs(reader, scope, limit)):
         if limit <= 0:
@@ -111,7 +111,7 @@ def _stretches(runs: Iterable[RunRow]) -> list[list[RunRow]]:
 
 def waiting_of(
     reader: Reader, authors: Authors, scope: ScopeRow, engram: bytes, limit: int = _EVERY
-) -> list[Stored] | None:
+) -> list[StoredRecord] | None:
     """What waits of one engram, in the order in which it arrived.
 
     It may be applied before all else that waits, as records refer to others of their engram alone.
@@ -136,7 +136,7 @@ def waiting_of(
 
 
 def needs_waiting(
-    reader: Reader, authors: Authors, scope: ScopeRow, records: Iterable[Stored]
+    reader: Reader, authors: Authors, scope: ScopeRow, records: Iterable[StoredRecord]
 ) -> bool:
     """Whether any of these records, of one log, needs what may not be applied yet."""
     begun: set[bytes] = set()

@@ -6,7 +6,7 @@ from engram_crdt import EngramDocument
 from engram_sync.memory.materialise.engram_builder import OpenEngram
 from engram_sync.memory.state.engram_state import EngramState, load_state
 from engram_sync.memory.state.log_directory import Authors
-from engram_sync.memory.state.stored import Stored, streamed
+from engram_sync.memory.state.stored import StoredRecord, streamed
 from engram_sync.model.life import life_number
 from engram_sync.store import Reader, ScopeRow
 
@@ -24,9 +24,9 @@ def state_at(
     row = reader.engram(scope.n, engram)
     if row is None:
         return None
-    without: list[Stored] = []
+    without: list[StoredRecord] = []
 
-    def noted() -> Iterator[Stored]:
+    def noted() -> Iterator[StoredRecord]:
         for stored in streamed(reader, authors, scope, engram, at_ms):
             if stored.record.payload is None:
                 without.append(stored)
@@ -65,7 +65,7 @@ def state_at(
 
 
 def _missing(
-    reader: Reader, document: EngramDocument, missing: Sequence[Stored]
+    reader: Reader, document: EngramDocument, missing: Sequence[StoredRecord]
 ) -> tuple[int, bool]:
     """Of how many of these records values are shown, and whether any was erased."""
     if not missing:

@@ -1,4 +1,4 @@
-"""Stored records with what is needed to apply them to a document."""
+"""StoredRecord records with what is needed to apply them to a document."""
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from .log_directory import Authors
 from .references import Naming
 
 
-class Stored(NamedTuple):
+class StoredRecord(NamedTuple):
     """A record, the log that it belongs to, and what its references mean."""
 
     log: int
@@ -24,21 +24,21 @@ class Stored(NamedTuple):
 
 def stored_in(
     reader: Reader, authors: Authors, scope: bytes, log: int, records: Iterable[Record]
-) -> list[Stored]:
+) -> list[StoredRecord]:
     """The applied ones among records of one log: those of a kind that changes it, that count."""
     return [s for s in _standing(reader, authors, scope, log, records) if is_applied(s.record)]
 
 
 def _standing(
     reader: Reader, authors: Authors, scope: bytes, log: int, records: Iterable[Record]
-) -> list[Stored]:
+) -> list[StoredRecord]:
     log_id, naming = authors.log_id(reader, log), authors.naming(reader, scope, log)
     if reader.counts_until(log) is not None:
         records = [record for record in records if reader.counts(log, record.seq)]
     if naming is None:
-        return [Stored(log, log_id, record) for record in records]
+        return [StoredRecord(log, log_id, record) for record in records]
     return [
-        Stored(
+        StoredRecord(
             log, log_id, r, naming(r) if is_applied(r) and r.superseded != NO_SUPERSEDED else None
         )
         for r in records
@@ -47,7 +47,7 @@ def _standing(
 
 def streamed(
     reader: Reader, authors: Authors, scope: ScopeRow, engram: bytes, at_ms: int | None = None
-) -> Iterator[Stored]:
+) -> Iterator[StoredRecord]:
     """What a document of one engram is made of, a few records of it in memory at once: also those
     that only take clocks.
 
@@ -82,6 +82,6 @@ def clocks_seen(reader: Reader, scope: int, drafts: Iterable[Draft]) -> dict[byt
     return {row.engram: row.hlc for row in rows if row is not None}
 
 
-def follows(reader: Reader, stored: Stored) -> bool:
+def follows(reader: Reader, stored: StoredRecord) -> bool:
     """Whether an earlier record of its log took clocks of its engram, of whatever kind."""
     return reader.first_clock(stored.log, stored.record.seq) > 0
