@@ -67,7 +67,7 @@ from engram_sync.sync._limits import SILENT_S as SILENT_S
 from engram_sync.sync._limits import Timing as Timing
 from engram_sync.sync._peer_table import Contact as Contact
 from engram_sync.sync._peer_table import PeerTable as PeerTable
-from engram_sync.sync._pull import Stored as Stored
+from engram_sync.sync._pull import FrameStored as FrameStored
 from engram_sync.sync._view import ScopeView as ScopeView
 
 __all__ = [
@@ -82,6 +82,7 @@ __all__ = [
     "Effect",
     "Exchange",
     "FindPositions",
+    "FrameStored",
     "Ingest",
     "Joined",
     "PageEntry",
@@ -97,7 +98,6 @@ __all__ = [
     "ScopeView",
     "Send",
     "StorePayloads",
-    "Stored",
     "Survey",
     "Timing",
 ]

@@ -6,7 +6,7 @@ from engram_sync.sync._counterpart import Counterpart
 from engram_sync.sync._effects import CollectCredentials, Effect, Send, Survey
 from engram_sync.sync._joining import paged
 from engram_sync.sync._owed import OwedFetch, Position
-from engram_sync.sync._pull import Pull, PullState, Stored
+from engram_sync.sync._pull import FrameStored, Pull, PullState
 from engram_sync.sync._view import ScopeView
 from engram_wire import (
     Credential,
@@ -164,7 +164,7 @@ class Asking:
             raise ProtocolError(f"no request {request}")
         return pull
 
-    def stored(self, request: int, frames: Sequence[Stored]) -> list[Effect]:
+    def stored(self, request: int, frames: Sequence[FrameStored]) -> list[Effect]:
         """Frames of one request are durable: acknowledge them, with our summary once all are."""
         pull = self._pulls[request]
         told = [frame for frame in frames if pull.answered(frame.turn)]

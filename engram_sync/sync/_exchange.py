@@ -24,7 +24,7 @@ from engram_sync.sync._effects import (
 from engram_sync.sync._feed import PageEntry
 from engram_sync.sync._joining import Joining, answer
 from engram_sync.sync._limits import PAYLOADS_BYTES, SILENT_S, STRANGER_S, Timing
-from engram_sync.sync._pull import Stored
+from engram_sync.sync._pull import FrameStored
 from engram_sync.sync._serving import Serving
 from engram_sync.sync._view import ScopeView
 from engram_wire import (
@@ -200,7 +200,7 @@ class Exchange:
         told = self._asking.materialised(self._scopes[scope])
         return [*told, *self._known.compared(scope)]
 
-    def on_stored(self, stored: Sequence[Stored]) -> list[Effect]:
+    def on_stored(self, stored: Sequence[FrameStored]) -> list[Effect]:
         """Frames are durable: acknowledge them, with our summary once nothing is pending."""
         effects: list[Effect] = []
         for request in dict.fromkeys(frame.request for frame in stored):

@@ -32,7 +32,7 @@ from engram_wire import (
 )
 
 
-class Stored(NamedTuple):
+class FrameStored(NamedTuple):
     """What became of one frame of a pull."""
 
     request: int

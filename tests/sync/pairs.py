@@ -12,6 +12,7 @@ from engram_sync.sync import (
     Effect,
     Exchange,
     FindPositions,
+    FrameStored,
     Ingest,
     PageEntry,
     Placed,
@@ -22,7 +23,6 @@ from engram_sync.sync import (
     ReadRuns,
     ScopeView,
     Send,
-    Stored,
     StorePayloads,
     Survey,
     Timing,
@@ -210,7 +210,7 @@ class Book:
         if log in self.refuses:
             held = shelf.clock.get(log, 0)
             why = (Rejection(log, held + 1, 7),)
-            stored = Stored(effect.request, ref, log, held, 0, why, effect.turn)
+            stored = FrameStored(effect.request, ref, log, held, 0, why, effect.turn)
             return self.exchange.on_stored([stored])
         new = seq == shelf.clock.get(log, 0) + 1
         effects: list[Effect] = []
@@ -218,7 +218,7 @@ class Book:
             shelf.runs.append((log, seq))
             self.publish(effect.scope)
             effects += self.exchange.on_advanced(effect.scope)
-        stored = Stored(effect.request, ref, log, seq, int(new), (), effect.turn)
+        stored = FrameStored(effect.request, ref, log, seq, int(new), (), effect.turn)
         return effects + self.exchange.on_stored([stored])
 
     def read(self, effect: ReadRuns) -> list[Effect]:

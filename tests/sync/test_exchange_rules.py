@@ -8,11 +8,11 @@ from engram_sync.sync import (
     Close,
     Diverged,
     Effect,
+    FrameStored,
     Joined,
     Present,
     Refused,
     Send,
-    Stored,
     Timing,
 )
 from engram_sync.sync._limits import (
@@ -225,10 +225,10 @@ def test_frames_of_one_batch_are_acknowledged_together() -> None:
         exchange.on_message_untrusted(SyncResponse(1, SyncStatus.DATA, (), b"frame"), 0.0)
     assert exchange.receiving()
     log = log_of(A)
-    (part,) = exchange.on_stored([Stored(1, 0, log, 1, 1), Stored(1, 0, log, 2, 1)])
+    (part,) = exchange.on_stored([FrameStored(1, 0, log, 1, 1), FrameStored(1, 0, log, 2, 1)])
     assert isinstance(part, Send)
     assert part.message == SyncAck(1, ((0, 2),), None, ())
-    last = exchange.on_stored([Stored(1, 0, log, 3, 1)])[0]
+    last = exchange.on_stored([FrameStored(1, 0, log, 3, 1)])[0]
     assert isinstance(last, Send)
     assert last.message == SyncAck(1, ((0, 3),), b.views[SCOPE].summary(), ())
     assert exchange.received_records == 3

@@ -8,11 +8,11 @@ from engram_sync.sync import (
     Accord,
     CollectCredentials,
     FindPositions,
+    FrameStored,
     ReadOwed,
     ReadPayloads,
     ReadRuns,
     Send,
-    Stored,
     _serving,
 )
 from engram_sync.sync._limits import (
@@ -78,7 +78,7 @@ def test_a_peer_that_was_revoked_hears_nothing_of_what_is_held_now() -> None:
     exchange = pair.exchange(a)
     exchange.on_message_untrusted(SyncResponse(1, SyncStatus.DATA, (), b"frame"), 0.0)
     revoke(a, B)
-    (ack, *_) = exchange.on_stored([Stored(1, 0, log_of(B), 1, 1)])
+    (ack, *_) = exchange.on_stored([FrameStored(1, 0, log_of(B), 1, 1)])
     assert ack == Send(SyncAck(1, ((0, 1),), None, ()))
     assert exchange.on_materialised(SCOPE) == []
     theirs = Summary(bytes(32), None, 9)

@@ -27,6 +27,7 @@ from engram_sync.sync import (
     DecideJoin,
     Effect,
     FindPositions,
+    FrameStored,
     Present,
     ReadHeads,
     ReadOwed,
@@ -35,7 +36,6 @@ from engram_sync.sync import (
     Refused,
     RolledBack,
     ScopeView,
-    Stored,
     StorePayloads,
     Survey,
 )
@@ -107,10 +107,10 @@ class Answering:
 
     def _accounted(
         self, connection: Connection, batch: Sequence[Received], intake: IngestOutcome
-    ) -> list[Stored]:
+    ) -> list[FrameStored]:
         """What to tell the exchange, once everything is counted for whom it is of."""
         quotas, now = self._core.quotas, trio.current_time()
-        stored: list[Stored] = []
+        stored: list[FrameStored] = []
         for frame, taken in zip(batch, intake.taken, strict=False):
             # What is here already proves nothing about who sent it.
             proven = taken.new_records or taken.rejected
@@ -122,7 +122,7 @@ class Answering:
                 now=now,
             )
             stored.append(
-                Stored(
+                FrameStored(
                     frame.request,
                     taken.ref,
                     taken.log,
