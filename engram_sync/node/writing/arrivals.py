@@ -54,7 +54,7 @@ def arrival_untrusted(
     return Arrival(scope, announcement, frame)
 
 
-class Taken(NamedTuple):
+class FrameOutcome(NamedTuple):
     """What became of one frame."""
 
     ref: int
@@ -74,7 +74,7 @@ class Taken(NamedTuple):
 class IngestOutcome:
     """What became of a batch of frames."""
 
-    taken: list[Taken] = field(default_factory=list[Taken])
+    taken: list[FrameOutcome] = field(default_factory=list[FrameOutcome])
     """One per frame, in order, up to the error."""
     last_work_s: float = 0.0
     """Time of the writer that the last frame looked at took, be it taken or refused."""

@@ -32,8 +32,8 @@ from engram_sync.node.home.people import People
 from engram_sync.node.limits import APPLY_S, INGEST_SLICE_S, SWEEP_INLINE_WEIGHT, SWEEP_WEIGHT
 from engram_sync.node.writing.arrivals import Arrival as Arrival
 from engram_sync.node.writing.arrivals import Begun
+from engram_sync.node.writing.arrivals import FrameOutcome as FrameOutcome
 from engram_sync.node.writing.arrivals import IngestOutcome as IngestOutcome
-from engram_sync.node.writing.arrivals import Taken as Taken
 from engram_sync.node.writing.arrivals import arrival_untrusted as arrival_untrusted
 from engram_sync.node.writing.cut_logs import CutLogs
 from engram_sync.node.writing.rules import StoredHistory
@@ -323,7 +323,9 @@ class WritePath:
             intake.taken.append(taken._replace(work_s=arrival.work_s))
         return intake
 
-    def _take(self, tx: Transaction, arrival: Arrival, pause: Callable[[], bool]) -> Taken | None:
+    def _take(
+        self, tx: Transaction, arrival: Arrival, pause: Callable[[], bool]
+    ) -> FrameOutcome | None:
         scope, frame = arrival.scope, arrival.frame
         if arrival.begun is None:
             taking = self.ledger.taking(arrival.announcement, scope, frame)
@@ -350,10 +352,10 @@ class WritePath:
                 self._end(log)
         if (why := batch.rejection) is not None:
             log, void = batch.log, self.ledger.void_after(scope, why.log, batch.log.author)
-            return Taken(frame.ref, log.id, log.seq, len(batch.records), (why,), void)
+            return FrameOutcome(frame.ref, log.id, log.seq, len(batch.records), (why,), void)
         # What the frame shows: the sender may hold less than is held here.
         last = frame.first + len(frame.records) - 1
-        return Taken(frame.ref, batch.log.id, last, len(batch.records))
+        return FrameOutcome(frame.ref, batch.log.id, last, len(batch.records))
 
     def _store(self, tx: Transaction, batch: Batch) -> list[int]:
         if batch.log.domain == LogDomain.DATA:
