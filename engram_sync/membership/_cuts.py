@@ -17,7 +17,7 @@ Within = Callable[[Cutoff], int]
 """The last position up to a cut-off that one log of its family has in common with it."""
 
 
-class Taken(NamedTuple):
+class Withdrawal(NamedTuple):
     """One statement that takes the right to write, or names further logs of who lost it."""
 
     place: LogSlot
@@ -34,7 +34,7 @@ class Cuts:
     def __init__(self, epochs: Epochs) -> None:
         self._epochs = epochs
         self._changes = 0
-        self._taken: dict[bytes, list[Taken]] = {}
+        self._taken: dict[bytes, list[Withdrawal]] = {}
         self._named: dict[bytes, list[Cutoff]] = {}
         """By name of a family, all that any statement says of it."""
 
@@ -51,7 +51,7 @@ class Cuts:
         """Whether a statement says how far a family of logs counts."""
         return bool(self._named.get(root))
 
-    def add(self, key: bytes, taken: Taken) -> Callable[[], None]:
+    def add(self, key: bytes, taken: Withdrawal) -> Callable[[], None]:
         """Take one statement more; returns what undoes it."""
         self._changes += 1
         self._taken.setdefault(key, []).append(taken)
@@ -88,6 +88,6 @@ class Cuts:
         return _since(self._taken.get(key, ()), known)
 
 
-def _since(taken: Iterable[Taken], known: Vector) -> bool:
+def _since(taken: Iterable[Withdrawal], known: Vector) -> bool:
     """Whether what relies on ``known`` relies on a later admission."""
     return all(each.place.within(known) for each in taken)

@@ -20,7 +20,7 @@ from engram_wire import (
 )
 
 from ._charter import PERSON_SCOPE, Charter, MemberRole, check_keys_untrusted
-from ._cuts import Cuts, Taken
+from ._cuts import Cuts, Withdrawal
 from ._epochs import Epochs
 from ._member import Member, label_of
 from ._places import LogSlot, Vector, merged
@@ -259,7 +259,7 @@ class Membership:
             undo.append(lambda: labels.__delitem__(-1))
         if statement is not None:
             if said.admit is None and (statement.lowers or said.cutoffs):
-                undo.append(self.cuts.add(statement.key, Taken(place, said.cutoffs)))
+                undo.append(self.cuts.add(statement.key, Withdrawal(place, said.cutoffs)))
             self._roles.add(statement)
             undo.append(lambda: self._roles.drop(statement))
             changed = self._roles.touched(statement)
