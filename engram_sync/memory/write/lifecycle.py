@@ -29,7 +29,7 @@ from engram_wire import RecordKind, Superseded
 from .texts import as_seen, body_label, clear_orphans, first_text, texts_taken
 
 
-class Taken(NamedTuple):
+class Withdrawn(NamedTuple):
     """What a delete took away, as it would be written again."""
 
     puts: list[Put]
@@ -97,7 +97,7 @@ def restore(reader: Reader, authors: Authors, observed: Observed, own_log: bytes
     return restoring(reader, observed, taken_from(reader, authors, observed, own_log), own_log)
 
 
-def restoring(reader: Reader, observed: Observed, taken: Taken, own_log: bytes) -> list[Draft]:
+def restoring(reader: Reader, observed: Observed, taken: Withdrawn, own_log: bytes) -> list[Draft]:
     """One restore record, and more for what it cannot hold."""
     state = observed.state
     parts = DraftParts(state.engram, observed.elements, own_log)
@@ -116,18 +116,18 @@ def copied(engram: bytes, state: EngramState) -> list[Draft]:
     oldest_first = sorted(state.elements, key=lambda e: (e.hlc, e.dot))
     puts = [put for e in reversed(oldest_first) if (put := restated(e)) is not None]
     parts = DraftParts(engram, (), b"")
-    taken = Taken(list(dict.fromkeys(puts))[::-1], _distinct(state.texts, oldest_first), [])
+    taken = Withdrawn(list(dict.fromkeys(puts))[::-1], _distinct(state.texts, oldest_first), [])
     return _spread(engram, RecordKind.CREATE, parts, taken, 0)
 
 
-def taken_from(reader: Reader, authors: Authors, observed: Observed, own_log: bytes) -> Taken:
+def taken_from(reader: Reader, authors: Authors, observed: Observed, own_log: bytes) -> Withdrawn:
     """What the observed deletes removed and nothing else did, each value once.
 
     Raises:
         PreconditionError: A value is not held here.
     """
     if not observed.tombstones():
-        return Taken([], [], [])
+        return Withdrawn([], [], [])
     live = {restated(e) for e in observed.elements}
     observed = _with_earlier_tombstones(reader, authors, observed)
     puts: dict[Put, None] = {}
@@ -141,11 +141,11 @@ def taken_from(reader: Reader, authors: Authors, observed: Observed, own_log: by
         elif put not in live:
             puts.setdefault(put)
     if not bodies:
-        return Taken(list(puts), [], [])
+        return Withdrawn(list(puts), [], [])
     texts = texts_taken(reader, authors, observed, [e.dot for e in bodies])
     document = as_seen(reader, authors, observed)
     settled = clear_orphans(document, observed, own_log, of=[e.dot for e in bodies])
-    return Taken(list(puts), _distinct(texts, bodies), settled)
+    return Withdrawn(list(puts), _distinct(texts, bodies), settled)
 
 
 def restated(element: Element) -> Put | None:
@@ -205,7 +205,7 @@ def _not_held(observed: Observed, element: Element) -> PreconditionError:
 
 
 def _spread(
-    engram: bytes, kind: RecordKind, parts: DraftParts, taken: Taken, clock: int
+    engram: bytes, kind: RecordKind, parts: DraftParts, taken: Withdrawn, clock: int
 ) -> list[Draft]:
     """Restate values in the record begun, and in as many as it takes.
 

@@ -20,7 +20,7 @@ from engram_sync.model.skills import refine
 from engram_sync.store import Reader
 from engram_wire import RecordKind
 
-from .lifecycle import Taken, restoring, taken_from
+from .lifecycle import Withdrawn, restoring, taken_from
 from .memory_update import Changes
 from .texts import body_label, clear_text, edit_text, first_text
 
@@ -111,7 +111,7 @@ class _Update:
         if seen.tombstones():
             taken = taken_from(self._reader, self._authors, seen, self._own_log)
             kept = [put for put in taken.puts if not _changes_put(changes, put)]
-            wanted = Taken(kept, [], []) if changes.content is not None else taken
+            wanted = Withdrawn(kept, [], []) if changes.content is not None else taken
             restored = restoring(self._reader, seen, wanted._replace(puts=kept), self._own_log)
         # What the restoring puts takes clocks of its own.
         clock = next_clock(self._reader, seen.state.engram, self._own_log)
