@@ -35,7 +35,7 @@ _SINGLE = frozenset({fields.BELIEF, fields.SKILL})
 """Of these, several in one record can contradict each other."""
 
 
-class Texts(NamedTuple):
+class SearchedTexts(NamedTuple):
     """What of an engram is searched."""
 
     title: str
@@ -106,7 +106,7 @@ def plain_digest(log: bytes, record: Record) -> int:
     return total % DIGEST_MODULUS
 
 
-def plain_texts(record: Record) -> Texts | None:
+def plain_texts(record: Record) -> SearchedTexts | None:
     """The searchable texts of a record that is the only one of its engram.
 
     Returns:
@@ -117,14 +117,14 @@ def plain_texts(record: Record) -> Texts | None:
         return None
     values = read_payload(record.payload, plan.collections)
     if values is None:
-        return Texts("", "", "")
+        return SearchedTexts("", "", "")
     if len(plan.metadata) > 1:
         keys = {cast(list[object], values[i])[0] for i in plan.metadata}
         if len(keys) < len(plan.metadata):
             return None
     if len(plan.events) > 1 and _may_clash([values[i] for i in plan.events]):
         return None
-    return Texts(
+    return SearchedTexts(
         cast(str, values[plan.title[0]]) if plan.title else "",
         cast(str, values[plan.content[0]]) if plan.content else "",
         " ".join([cast(str, values[i]) for i in plan.tags]),

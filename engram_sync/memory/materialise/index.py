@@ -8,14 +8,14 @@ from engram_sync.memory.state.log_directory import Authors
 from engram_sync.memory.state.recent import Recent
 from engram_sync.model import fields as fields
 from engram_sync.model.limits import FLUSH_ROWS
-from engram_sync.model.shapes import Texts, plain_texts
+from engram_sync.model.shapes import SearchedTexts, plain_texts
 from engram_sync.model.values import distinct, plain, unique
 from engram_sync.store import EngramRow, Reader, ScopeRow, Transaction
 
 DELETED = 2
 
 
-def texts_of(elements: Iterable[Element], bodies: Mapping[Dot, str] | None = None) -> Texts:
+def texts_of(elements: Iterable[Element], bodies: Mapping[Dot, str] | None = None) -> SearchedTexts:
     """The searchable texts of live elements: every sibling can be found by its own words.
 
     Args:
@@ -31,7 +31,7 @@ def texts_of(elements: Iterable[Element], bodies: Mapping[Dot, str] | None = Non
     )
     tags = [str(plain(v)) for v in distinct(by[fields.TAGS])]
     content += (bodies or {}).values()
-    return Texts("\n".join(title), "\n".join(content), "\n".join(tags))
+    return SearchedTexts("\n".join(title), "\n".join(content), "\n".join(tags))
 
 
 def flush_index(
@@ -68,7 +68,7 @@ def searched(
     scope: ScopeRow,
     row: EngramRow,
     recent: Recent | None = None,
-) -> Texts:
+) -> SearchedTexts:
     """The texts by which an engram that is not deleted is found."""
     texts = _texts_of_one(reader, row)
     if texts is None:
@@ -77,7 +77,7 @@ def searched(
     return texts
 
 
-def _texts_of_one(reader: Reader, row: EngramRow) -> Texts | None:
+def _texts_of_one(reader: Reader, row: EngramRow) -> SearchedTexts | None:
     if row.digest is not None:
         return None
     records = reader.records(row.log, row.seq, row.seq)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from engram_sync.model.life import LIVES
-from engram_sync.model.shapes import Texts
+from engram_sync.model.shapes import SearchedTexts
 from engram_sync.store import EngramRow, ScopeRow, Transaction
 
 DELETED = LIVES.index("deleted")
@@ -27,7 +27,7 @@ class Tally:
     live: int = 0
     deleted: int = 0
     added: list[EngramRow] = field(default_factory=list[EngramRow])
-    added_texts: list[Texts] = field(default_factory=list[Texts])
+    added_texts: list[SearchedTexts] = field(default_factory=list[SearchedTexts])
     updated: list[EngramRow] = field(default_factory=list[EngramRow])
     unsearched: set[int] = field(default_factory=set[int])
     """Numbers of those updated whose words are as they were."""
