@@ -17,7 +17,7 @@ from ._errors import DocumentError
 from ._export import element_structs, export_update
 from ._limits import BODY, CLOCK_MAX, ENGRAM_BYTES
 from ._spans import Spans, clip, union
-from ._texts import Texts
+from ._texts import TextsByGeneration
 from ._yjs import Block, decode_update, encode_update
 
 ClientOf = Callable[[bytes, bytes], int]
@@ -55,7 +55,7 @@ class EngramDocument:
         self._clients: dict[bytes, int] = {}
         self._logs: dict[bytes, ReadPosition] = {}
         self._awaited: dict[bytes, Spans] = {}
-        self._texts = Texts(self._knows)
+        self._texts = TextsByGeneration(self._knows)
         # Live elements as read from the document; None after a change, until somebody asks.
         self._elements: list[Element] | None = []
 

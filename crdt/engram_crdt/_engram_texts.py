@@ -12,7 +12,7 @@ from ._errors import DocumentError
 from ._limits import LOG_BYTES
 from ._text import Text
 from ._text_blob import decode_texts, encode_texts
-from ._texts import Texts
+from ._texts import TextsByGeneration
 from ._yjs import varint
 
 EndOf = Callable[[bytes], int]
@@ -39,7 +39,7 @@ class EngramTexts:
 
     def __init__(self, bodies: Iterable[Dot] = ()) -> None:
         self._end_of: EndOf | None = None
-        self._texts = Texts(self._knows)
+        self._texts = TextsByGeneration(self._knows)
         self._texts.restore({}, bodies)
 
     @classmethod

@@ -25,7 +25,7 @@ class Changes(NamedTuple):
     """Generations of which what is shown may be another."""
 
 
-class Texts:
+class TextsByGeneration:
     """Texts by generation, a generation being the element of ``r/body`` that a text belongs to.
 
     Args:

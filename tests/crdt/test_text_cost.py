@@ -13,7 +13,7 @@ import pytest
 
 from engram_crdt import Dot, TextEdit, TextInsert
 from engram_crdt._limits import BODY
-from engram_crdt._texts import Texts
+from engram_crdt._texts import TextsByGeneration
 from tests.crdt.strategies import A, B, change
 from tests.crdt.texts import G
 
@@ -38,11 +38,11 @@ def calls(work: Callable[[], object]) -> int:
 
 
 class Written:
-    """Texts that grow by changes of log A."""
+    """TextsByGeneration that grow by changes of log A."""
 
     def __init__(self) -> None:
         self.ends = {A: 0, B: 0}
-        self.texts = Texts(lambda dot: dot.clock < self.ends[dot.log])
+        self.texts = TextsByGeneration(lambda dot: dot.clock < self.ends[dot.log])
         self._seqs = count(1)
         self.apply(A, puts=((BODY, b"\x60"),))
 
