@@ -45,7 +45,7 @@ class Statement:
 
 
 @dataclass(slots=True)
-class Told:
+class StatementChain:
     """Statements by chain, each chain in its order."""
 
     chains: dict[bytes, list[Statement]] = field(default_factory=dict[bytes, list[Statement]])
@@ -75,7 +75,7 @@ class Told:
 
 @dataclass(slots=True)
 class _Invite:
-    told: Told = field(default_factory=Told)
+    told: StatementChain = field(default_factory=StatementChain)
     keys: Counter[bytes] = field(default_factory=Counter[bytes])
     """How often it has admitted each key."""
     uses: list[int] = field(default_factory=list[int])
@@ -110,9 +110,9 @@ class _Invite:
 class Roles:
     """All statements about the keys of one scope."""
 
-    _raising: dict[bytes, Told] = field(default_factory=dict[bytes, Told])
-    _lowering: dict[bytes, Told] = field(default_factory=dict[bytes, Told])
-    _promoting: dict[bytes, Told] = field(default_factory=dict[bytes, Told])
+    _raising: dict[bytes, StatementChain] = field(default_factory=dict[bytes, StatementChain])
+    _lowering: dict[bytes, StatementChain] = field(default_factory=dict[bytes, StatementChain])
+    _promoting: dict[bytes, StatementChain] = field(default_factory=dict[bytes, StatementChain])
     """Those that raise to a leader."""
     _given: dict[bytes, Counter[bytes]] = field(default_factory=dict[bytes, Counter[bytes]])
     """The keys to which each author has given something."""
@@ -182,8 +182,8 @@ class Roles:
         return statement.key not in invite.admitted(vector)
 
     @staticmethod
-    def _told(by_key: dict[bytes, Told], key: bytes) -> Told:
-        return by_key.get(key) or Told()
+    def _told(by_key: dict[bytes, StatementChain], key: bytes) -> StatementChain:
+        return by_key.get(key) or StatementChain()
 
     def about(self, key: bytes) -> Iterator[Statement]:
         """All that is said about a key."""
@@ -246,9 +246,9 @@ class Roles:
     def add(self, statement: Statement) -> None:
         """Take one statement, in a causal order."""
         by_key = self._lowering if statement.lowers else self._raising
-        by_key.setdefault(statement.key, Told()).add(statement)
+        by_key.setdefault(statement.key, StatementChain()).add(statement)
         if statement.role == MemberRole.LEADER:
-            self._promoting.setdefault(statement.key, Told()).add(statement)
+            self._promoting.setdefault(statement.key, StatementChain()).add(statement)
         if not statement.lowers:
             self._given.setdefault(statement.author, Counter())[statement.key] += 1
         admit = statement.admit
@@ -288,7 +288,7 @@ class Roles:
             self._contested.discard(name)
 
 
-def _drop(by_key: dict[bytes, Told], key: bytes, statement: Statement) -> None:
+def _drop(by_key: dict[bytes, StatementChain], key: bytes, statement: Statement) -> None:
     by_key[key].drop(statement)
     if not by_key[key].chains:
         del by_key[key]
