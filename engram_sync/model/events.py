@@ -24,7 +24,7 @@ from .fields import EVENTS, entry, text_value
 from .limits import SOURCE_KEY_BYTES_MAX
 
 
-class Told(NamedTuple):
+class ShownEvent(NamedTuple):
     """An event and the live element that tells it."""
 
     element: Element
@@ -77,22 +77,22 @@ def first_values(events: Iterable[object], source: bytes) -> list[bytes]:
     ]
 
 
-def told(elements: Iterable[Element]) -> list[Told]:
+def told(elements: Iterable[Element]) -> list[ShownEvent]:
     """The live accounts of all events that are held, in the order of the events."""
     accounts = [(e, account_of(e)) for e in elements if e.collection == EVENTS]
-    known = [Told(e, account) for e, account in accounts if account is not None]
+    known = [ShownEvent(e, account) for e, account in accounts if account is not None]
     return sorted(
         known,
         key=lambda t: (t.account.hlc, t.account.clock, t.account.id, t.element.hlc, t.element.dot),
     )
 
 
-def shown_events(elements: Iterable[Element]) -> list[list[Told]]:
+def shown_events(elements: Iterable[Element]) -> list[list[ShownEvent]]:
     """Of each event its unequal accounts, in the order of the events.
 
     Equal accounts count once, and so do equal events of one source key.
     """
-    by_id: dict[bytes, dict[bytes, Told]] = {}
+    by_id: dict[bytes, dict[bytes, ShownEvent]] = {}
     names: dict[tuple[str, bytes], bytes] = {}
     for one in told(elements):
         account = one.account
@@ -138,7 +138,7 @@ def change_events(
         parts.restate(EVENTS, value)
 
 
-def named(known: Sequence[Told], name: str) -> list[Told]:
+def named(known: Sequence[ShownEvent], name: str) -> list[ShownEvent]:
     """Every account of the event that a full id or the unique beginning of one means.
 
     Raises:

@@ -9,7 +9,7 @@ from engram_sync.memory.state.log_directory import Authors
 from engram_sync.model import fields as fields
 from engram_sync.model.conflicts import ConflictClass, find
 from engram_sync.model.counters import sums
-from engram_sync.model.events import Told, shown_events
+from engram_sync.model.events import ShownEvent, shown_events
 from engram_sync.model.ids import engram_text, node_text
 from engram_sync.model.life import life_now
 from engram_sync.model.limits import PART_BYTES_MAX
@@ -114,7 +114,7 @@ def _events(
     return tuple(shown)
 
 
-def _newest(accounts: Sequence[Told]) -> Told:
+def _newest(accounts: Sequence[ShownEvent]) -> ShownEvent:
     return max(accounts, key=lambda one: (one.element.hlc, one.element.dot))
 
 
