@@ -20,7 +20,7 @@ from ._invite import SignedGrant as SignedGrant
 from ._invite import make_invite as make_invite
 from ._invite import parse_token as parse_token
 from ._join import NOT_HERE as NOT_HERE
-from ._join import Verdict as Verdict
+from ._join import JoinDecision as JoinDecision
 from ._join import judge_join_untrusted as judge_join_untrusted
 from ._limits import ADDRESSES_MAX as ADDRESSES_MAX
 from ._member import Member as Member
@@ -50,6 +50,7 @@ __all__ = [
     "Epoch",
     "Grant",
     "InviteToken",
+    "JoinDecision",
     "Member",
     "MemberRole",
     "Membership",
@@ -57,7 +58,6 @@ __all__ = [
     "SetRole",
     "SignedGrant",
     "Vector",
-    "Verdict",
     "admit_draft",
     "charter_draft",
     "commitment_to",

@@ -15,7 +15,7 @@ NOT_HERE: Final = "this node cannot admit you there"
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class JoinDecision:
     """What to do about a join request."""
 
     accepted: bool
@@ -33,7 +33,7 @@ def judge_join_untrusted(
     session: bytes,
     agent: bytes,
     now_ms: int,
-) -> Verdict:
+) -> JoinDecision:
     """Decide whether ``key`` may join.
 
     A key that redeems its invite again is accepted without a new record, however late: its first
@@ -61,7 +61,7 @@ def judge_join_untrusted(
     used = membership.used(grant.invite)
     role = membership.role(key)
     if role is not None and (key in used or role >= grant.role):
-        return Verdict(accepted=True)
+        return JoinDecision(accepted=True)
     if membership.role(signed.issuer) is not MemberRole.LEADER:
         return _refused(NOT_HERE)
     if now_ms > grant.expires_ms:
@@ -69,10 +69,10 @@ def judge_join_untrusted(
     if len(used) >= grant.uses:
         return _refused("this invite was used already; ask for a new one")
     proof, uses = request.proof, grant.uses
-    return Verdict(
+    return JoinDecision(
         accepted=True, admit=Admission(key, grant.role, agent, grant.invite, uses, proof, session)
     )
 
 
-def _refused(reason: str) -> Verdict:
-    return Verdict(accepted=False, reason=reason)
+def _refused(reason: str) -> JoinDecision:
+    return JoinDecision(accepted=False, reason=reason)

@@ -9,9 +9,9 @@ from engram_sync.membership import (
     NOT_HERE,
     Grant,
     InviteToken,
+    JoinDecision,
     MemberRole,
     SignedGrant,
-    Verdict,
     admit_draft,
     judge_join_untrusted,
     make_invite,
@@ -225,7 +225,7 @@ class Desk:
 
     def judge(
         self, who: Replica, request: JoinRequest | None = None, now_ms: int = NOW_MS
-    ) -> Verdict:
+    ) -> JoinDecision:
         return judge_join_untrusted(
             self.ann.charters.of(self.scope),
             request or self.request(who),
@@ -235,7 +235,7 @@ class Desk:
             now_ms=now_ms,
         )
 
-    def admit(self, verdict: Verdict) -> None:
+    def admit(self, verdict: JoinDecision) -> None:
         assert verdict.admit is not None
         log = self.ann.open(self.scope, LogDomain.MEMBERS)
         self.ann.author(log, [admit_draft(verdict.admit, "new node")])
@@ -258,7 +258,7 @@ def test_a_valid_invite_admits(desk: Desk) -> None:
 
 def test_the_same_key_redeems_again_without_a_new_record_however_late(desk: Desk) -> None:
     desk.admit(desk.judge(desk.bob))
-    assert desk.judge(desk.bob, now_ms=LATER_MS * 2) == Verdict(accepted=True)
+    assert desk.judge(desk.bob, now_ms=LATER_MS * 2) == JoinDecision(accepted=True)
 
 
 def test_a_second_key_is_refused(desk: Desk) -> None:
@@ -297,18 +297,18 @@ def test_an_invite_by_somebody_who_does_not_lead_is_refused(desk: Desk) -> None:
     desk.ann.admit(desk.scope, desk.eve.key)
     token = invite(desk.eve, desk.scope)
     verdict = desk.judge(desk.bob, desk.request(desk.bob, token))
-    assert verdict == Verdict(accepted=False, reason=NOT_HERE)
+    assert verdict == JoinDecision(accepted=False, reason=NOT_HERE)
 
 
 def test_an_invite_into_another_scope_is_refused(desk: Desk) -> None:
     other = invite(desk.ann, desk.ann.found())
     verdict = desk.judge(desk.bob, desk.request(desk.bob, other))
-    assert verdict == Verdict(accepted=False, reason=NOT_HERE)
+    assert verdict == JoinDecision(accepted=False, reason=NOT_HERE)
 
 
 def test_a_member_needs_no_second_admission_for_the_same_role(desk: Desk) -> None:
     desk.ann.admit(desk.scope, desk.bob.key)
-    assert desk.judge(desk.bob) == Verdict(accepted=True)
+    assert desk.judge(desk.bob) == JoinDecision(accepted=True)
     higher = invite(desk.ann, desk.scope, role=MemberRole.LEADER, seed=b"h" * 32)
     assert desk.judge(desk.bob, desk.request(desk.bob, higher)).admit is not None
 
@@ -321,7 +321,7 @@ def test_reasons_fit_the_message_that_carries_them(desk: Desk) -> None:
 
 
 def test_a_proof_for_another_key_or_session_says_nothing_about_the_scope(desk: Desk) -> None:
-    nothing = Verdict(accepted=False, reason=NOT_HERE)
+    nothing = JoinDecision(accepted=False, reason=NOT_HERE)
     assert desk.judge(desk.eve, desk.request(desk.bob)) == nothing
     proof = desk.token.proof(key=desk.bob.key, session=bytes(32))
     grant = desk.token.signed.encode()
@@ -332,4 +332,4 @@ def test_a_proof_for_another_key_or_session_says_nothing_about_the_scope(desk: D
 def test_a_garbled_grant_says_nothing_about_the_scope(data: bytes) -> None:
     desk = Desk()
     request = JoinRequest(desk.scope, desk.scope, data, bytes(64), "x")
-    assert desk.judge(desk.bob, request) == Verdict(accepted=False, reason=NOT_HERE)
+    assert desk.judge(desk.bob, request) == JoinDecision(accepted=False, reason=NOT_HERE)
