@@ -168,14 +168,14 @@ async def _enter_when_free(
     import trio
 
     from engram_sync.control import find_node
-    from engram_sync.observe import Log
+    from engram_sync.observe import Logger
 
     deadline = trio.current_time() + BUSY_SECONDS_MAX
     while True:
         client = await find_node(home)
         if client is not None:
             if client.unstored:
-                Log("node").warning("nothing can be stored", reason=client.unstored)
+                Logger("node").warning("nothing can be stored", reason=client.unstored)
             return await stack.enter_async_context(client)
         try:
             return await stack.enter_async_context(open_store())

@@ -13,7 +13,7 @@ from typing import Literal
 import trio
 
 from engram_sync.errors import DegradedError, DeniedError, EngramError, LocalError, UsageError
-from engram_sync.observe import Log
+from engram_sync.observe import Logger
 
 from ._api import NodeApi
 from ._endpoint import Endpoint, Listening
@@ -38,7 +38,7 @@ from ._messages import (
 )
 from ._methods import METHODS, Served
 
-log = Log("control")
+log = Logger("control")
 
 NO_REQUEST = 0
 """The id in a reply to something that was not a request."""

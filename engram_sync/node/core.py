@@ -35,12 +35,12 @@ from engram_sync.node.writing.counterparts import erase_counterparts
 from engram_sync.node.writing.fork_problems import tell_forks
 from engram_sync.node.writing.quotas import Quotas
 from engram_sync.node.writing.write_path import WritePath
-from engram_sync.observe import Log
+from engram_sync.observe import Logger
 from engram_sync.store import Reader, Store, Transaction
 from engram_sync.sync import ScopeView
 
 T = TypeVar("T")
-log = Log("node")
+log = Logger("node")
 
 
 @dataclass(slots=True)

@@ -5,8 +5,8 @@ decides anything: no code may behave differently because of what was logged.
 """
 
 from ._log import FieldValue as FieldValue
-from ._log import Log as Log
+from ._log import Logger as Logger
 from ._log import configure_logging as configure_logging
 from ._printable import printable as printable
 
-__all__ = ["FieldValue", "Log", "configure_logging", "printable"]
+__all__ = ["FieldValue", "Logger", "configure_logging", "printable"]

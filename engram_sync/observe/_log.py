@@ -45,7 +45,7 @@ _NEVER: Final = frozenset(
 )
 
 
-class Log:
+class Logger:
     """Writes the messages of one room.
 
     Args:

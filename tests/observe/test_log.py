@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from engram_sync.errors import CorruptError
-from engram_sync.observe import Log, configure_logging
+from engram_sync.observe import Logger, configure_logging
 
 SECRET = "the launch code is 0000"
 
@@ -29,7 +29,7 @@ def raised(error: BaseException) -> BaseException:
 
 def test_a_line_says_when_how_bad_who_what_and_which(stream: io.StringIO) -> None:
     configure_logging("info", json=False, stream=stream)
-    Log("sync").info("peer connected", peer="abc", address="[::1]:7463", inbound=True, tries=2)
+    Logger("sync").info("peer connected", peer="abc", address="[::1]:7463", inbound=True, tries=2)
     time, rest = stream.getvalue().split(" ", 1)
     assert len(time) == len("2026-01-31T12:00:00.000Z")
     assert time.endswith("Z")
@@ -40,8 +40,8 @@ def test_a_line_says_when_how_bad_who_what_and_which(stream: io.StringIO) -> Non
 
 def test_json_gives_one_object_per_line_with_the_same_parts(stream: io.StringIO) -> None:
     configure_logging("info", json=True, stream=stream)
-    Log("sync").warning("peer lost", peer="abc", since_ms=None)
-    Log("sync").info("peer connected", label="two\nlines")
+    Logger("sync").warning("peer lost", peer="abc", since_ms=None)
+    Logger("sync").info("peer connected", label="two\nlines")
     first, second = map(json.loads, stream.getvalue().splitlines())
     del first["time"]
     assert first == {
@@ -61,7 +61,7 @@ def test_messages_below_the_level_are_not_written(
     stream: io.StringIO, level: str, lines: int
 ) -> None:
     configure_logging(level, json=False, stream=stream)
-    log = Log("node")
+    log = Logger("node")
     log.debug("one")
     log.info("two")
     log.warning("three")
@@ -71,7 +71,7 @@ def test_messages_below_the_level_are_not_written(
 
 def test_a_peer_cannot_forge_a_line_or_move_the_cursor(stream: io.StringIO) -> None:
     configure_logging("info", json=False, stream=stream)
-    Log("sync").info("peer connected", label="x\n2026 error node: on fire\x1b[2J\u202e")
+    Logger("sync").info("peer connected", label="x\n2026 error node: on fire\x1b[2J\u202e")
     assert len(stream.getvalue().splitlines()) == 1
     assert "\x1b" not in stream.getvalue()
     assert "\u202e" not in stream.getvalue()
@@ -79,7 +79,7 @@ def test_a_peer_cannot_forge_a_line_or_move_the_cursor(stream: io.StringIO) -> N
 
 def test_bytes_are_shown_as_the_start_of_an_id(stream: io.StringIO) -> None:
     configure_logging("info", json=False, stream=stream)
-    Log("sync").info("scope", scope=bytes(range(32)))
+    Logger("sync").info("scope", scope=bytes(range(32)))
     assert stream.getvalue().endswith(" scope=0001020304050607\n")
 
 
@@ -89,12 +89,12 @@ def test_a_field_that_would_show_content_or_hide_a_part_is_refused_even_when_not
 ) -> None:
     configure_logging("error", json=False, stream=stream)
     with pytest.raises(ValueError, match=f"never carries {name}"):
-        Log("memory").debug("remembered", **{name: SECRET})
+        Logger("memory").debug("remembered", **{name: SECRET})
 
 
 def test_an_error_of_ours_is_shown_with_its_message(stream: io.StringIO) -> None:
     configure_logging("info", json=False, stream=stream)
-    Log("store").error("not opened", cause=raised(CorruptError("store.db is not a database")))
+    Logger("store").error("not opened", cause=raised(CorruptError("store.db is not a database")))
     assert 'error="CorruptError: store.db is not a database"' in stream.getvalue()
 
 
@@ -102,7 +102,7 @@ def test_an_unexpected_error_shows_where_it_came_from_but_not_what_it_quotes(
     stream: io.StringIO,
 ) -> None:
     configure_logging("info", json=False, stream=stream)
-    Log("store").error("crashed", cause=raised(KeyError(SECRET)))
+    Logger("store").error("crashed", cause=raised(KeyError(SECRET)))
     assert "error=KeyError" in stream.getvalue()
     assert "test_log.py:" in stream.getvalue()
     assert " in raised" in stream.getvalue()
@@ -111,7 +111,7 @@ def test_an_unexpected_error_shows_where_it_came_from_but_not_what_it_quotes(
 
 def test_the_trace_of_an_unexpected_error_is_a_list_in_json(stream: io.StringIO) -> None:
     configure_logging("info", json=True, stream=stream)
-    Log("store").error("crashed", cause=raised(KeyError(SECRET)))
+    Logger("store").error("crashed", cause=raised(KeyError(SECRET)))
     line = json.loads(stream.getvalue())
     assert line["error"] == "KeyError"
     assert line["trace"][-1].endswith(" in raised")
@@ -130,17 +130,17 @@ def test_other_libraries_are_heard_from_warning_up_and_made_safe(stream: io.Stri
 def test_configuring_twice_writes_each_line_once(stream: io.StringIO) -> None:
     configure_logging("info", json=False, stream=io.StringIO())
     configure_logging("info", json=False, stream=stream)
-    Log("node").info("up")
+    Logger("node").info("up")
     assert len(stream.getvalue().splitlines()) == 1
 
 
 def test_text_with_spaces_is_quoted_so_that_fields_stay_apart(stream: io.StringIO) -> None:
     configure_logging("info", json=False, stream=stream)
-    Log("node").info("up", label="my laptop", empty="", sum="a=b")
+    Logger("node").info("up", label="my laptop", empty="", sum="a=b")
     assert stream.getvalue().endswith(' label="my laptop" empty="" sum="a=b"\n')
 
 
 def test_a_quote_cannot_end_its_field(stream: io.StringIO) -> None:
     configure_logging("info", json=False, stream=stream)
-    Log("node").info("up", label='x" address="evil')
+    Logger("node").info("up", label='x" address="evil')
     assert stream.getvalue().endswith(' label="x\\" address=\\"evil"\n')

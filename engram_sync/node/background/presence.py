@@ -7,10 +7,10 @@ import trio
 from engram_sync.errors import DegradedError
 from engram_sync.node.core import Core
 from engram_sync.node.limits import STORE_CHECK_S
-from engram_sync.observe import Log
+from engram_sync.observe import Logger
 from engram_sync.store import FULL_BYTES
 
-log = Log("node")
+log = Logger("node")
 
 
 def room_problems(core: Core) -> list[str]:

@@ -6,11 +6,11 @@ from functools import partial
 from engram_sync.errors import EngramError
 from engram_sync.node.core import Core
 from engram_sync.node.writing.write_path import WritePath
-from engram_sync.observe import Log
+from engram_sync.observe import Logger
 from engram_sync.store import Reader, Transaction
 from engram_sync.sync import Exchange
 
-log = Log("receipts")
+log = Logger("receipts")
 Position = tuple[bytes, int]
 """(log, seq)."""
 

@@ -18,10 +18,10 @@ from engram_sync.node.limits import VOID_RETRY_S
 from engram_sync.node.writing.refused_logs import said
 from engram_sync.node.writing.rules import StoredHistory
 from engram_sync.node.writing.write_path import WritePath
-from engram_sync.observe import Log
+from engram_sync.observe import Logger
 from engram_sync.store import Reader, Transaction
 
-log = Log("sharing")
+log = Logger("sharing")
 
 
 async def ratify_forever(core: Core) -> None:

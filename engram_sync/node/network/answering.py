@@ -19,7 +19,7 @@ from engram_sync.node.network.payloads import owed_of, payloads_of, take_payload
 from engram_sync.node.network.places import Families, places
 from engram_sync.node.network.refused_by import RefusedByPeers
 from engram_sync.node.writing.write_path import Arrival, IngestOutcome
-from engram_sync.observe import Log, printable
+from engram_sync.observe import Logger, printable
 from engram_sync.sync import (
     POSITIONS_PER_TURN,
     Close,
@@ -41,7 +41,7 @@ from engram_sync.sync import (
 )
 from engram_wire import CloseCode, Rejection, WireError
 
-log = Log("sharing")
+log = Logger("sharing")
 
 
 @dataclass(slots=True)

@@ -20,12 +20,12 @@ from engram_sync.node.network.network_parts import (
     Way,
     stays,
 )
-from engram_sync.observe import Log
+from engram_sync.observe import Logger
 from engram_sync.sync import Contact, Exchange, PeerTable, ScopeView
 from engram_sync.transport import Address, CertificateError, Link, Transport
 from engram_wire import CloseCode, Established, KeyPair, Role, Session
 
-log = Log("network")
+log = Logger("network")
 SIGHTINGS_MAX = 64
 """Sightings waiting to be looked at; discovery drops and counts beyond it."""
 

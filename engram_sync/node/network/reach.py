@@ -11,9 +11,9 @@ from engram_sync.node.core import Core
 from engram_sync.node.limits import REACH_GRACE_S
 from engram_sync.node.network.contradictions import named
 from engram_sync.node.network.network import Network
-from engram_sync.observe import Log
+from engram_sync.observe import Logger
 
-log = Log("network")
+log = Logger("network")
 _PROBLEM = "network"
 
 

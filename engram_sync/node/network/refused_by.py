@@ -21,11 +21,11 @@ from engram_sync.node.network.connection import Connection
 from engram_sync.node.network.contradictions import named
 from engram_sync.node.network.passing_on import PassingOn
 from engram_sync.node.writing.refused_logs import author_of, set_aside
-from engram_sync.observe import Log
+from engram_sync.observe import Logger
 from engram_sync.sync import Refused, ScopeView
 from engram_wire import CloseCode, Rejection
 
-log = Log("sharing")
+log = Logger("sharing")
 
 
 class RefusedByPeers:

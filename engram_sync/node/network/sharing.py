@@ -22,12 +22,12 @@ from engram_sync.node.network.ports import note_ports, with_ports
 from engram_sync.node.network.reach import watch_reach
 from engram_sync.node.network.refused_by import RefusedByPeers
 from engram_sync.node.single_error import single_error
-from engram_sync.observe import Log
+from engram_sync.observe import Logger
 from engram_sync.store import PeerRow, Transaction
 from engram_sync.sync import Accord, PeerTable, ScopeView, Timing
 from engram_sync.transport import Address
 
-log = Log("sharing")
+log = Logger("sharing")
 PEERS_SAVE_S = 1.0
 """What is remembered of peers is written at most this often; losing it costs a longer search."""
 DIALABLE = ("token", "static", "mdns")

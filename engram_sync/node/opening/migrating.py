@@ -38,7 +38,7 @@ from engram_sync.node.opening.founding import (
 )
 from engram_sync.node.writing.brought import note_source
 from engram_sync.node.writing.write_path import WritePath
-from engram_sync.observe import Log, printable
+from engram_sync.observe import Logger, printable
 from engram_sync.store import (
     OldEngram,
     OldScope,
@@ -54,7 +54,7 @@ PAGE_ENGRAMS = 64
 META_MIGRATED = "migrated"
 """In meta: what a migration has to say, in words."""
 _DAMAGED = (WireError, ValueError, TypeError, LookupError)
-log = Log("node")
+log = Logger("node")
 
 
 @dataclass(slots=True)
