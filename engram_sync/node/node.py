@@ -32,7 +32,7 @@ from engram_sync.node.memory_calls import MemoryCalls
 from engram_sync.node.network.joining import bring as bring_earlier
 from engram_sync.node.network.joining import earlier, invite, make_current
 from engram_sync.node.network.redeeming import redeem
-from engram_sync.node.network.sharing import Sharing
+from engram_sync.node.network.sharing import NetworkController
 from engram_sync.node.opening.founding import relabel
 from engram_sync.node.opening.opening import opened
 from engram_sync.node.reporting import identity, peers, status
@@ -60,7 +60,12 @@ class Node(MemoryCalls):
     """What every open node runs beside itself unless ``open`` is told otherwise."""
 
     def __init__(
-        self, core: Core, sharing: Sharing, *, running: bool, strategies: StrategyRegistry | None
+        self,
+        core: Core,
+        sharing: NetworkController,
+        *,
+        running: bool,
+        strategies: StrategyRegistry | None,
     ) -> None:
         read_by = Strategies(core.config.strategies, strategies)
         super().__init__(Memories(core, running=running, strategies=read_by))
@@ -119,7 +124,7 @@ class Node(MemoryCalls):
                 nursery.start_soon(core.index_forever)
                 nursery.start_soon(watch_store, core)
                 nursery.start_soon(ratify_forever, core)
-                sharing = Sharing(core, nursery)
+                sharing = NetworkController(core, nursery)
                 await sharing.recall_peers()
                 node = cls(core, sharing, running=running, strategies=strategies)
                 for service in cls.default_services if services is None else services:

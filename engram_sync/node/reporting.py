@@ -25,7 +25,7 @@ from engram_sync.node.limits import (
 )
 from engram_sync.node.network.hearing import hear
 from engram_sync.node.network.joining import earlier
-from engram_sync.node.network.sharing import Sharing
+from engram_sync.node.network.sharing import NetworkController
 from engram_sync.observe import printable
 from engram_sync.store import Reader, ScopeRow
 from engram_sync.sync import Accord, ScopeView
@@ -46,19 +46,19 @@ def identity(core: Core) -> Identity:
     )
 
 
-async def peers(core: Core, sharing: Sharing) -> list[PeerStatus]:
+async def peers(core: Core, sharing: NetworkController) -> list[PeerStatus]:
     """Every other member of the current scopes, sorted by node id."""
     await hear(core, sharing.network)
     return _peers(core, sharing)
 
 
-def _peers(core: Core, sharing: Sharing) -> list[PeerStatus]:
+def _peers(core: Core, sharing: NetworkController) -> list[PeerStatus]:
     sharing.note_success()  # What is said now has to go together.
     found = [_peer(sharing, member) for member in core.company().values()]
     return sorted(found, key=lambda peer: peer.node)
 
 
-def _peer(sharing: Sharing, member: Member) -> PeerStatus:
+def _peer(sharing: NetworkController, member: Member) -> PeerStatus:
     network, key = sharing.network, member.key
     connection = network.connections.get(key)
     memory = network.memory.get(key)
@@ -90,7 +90,7 @@ def _peer(sharing: Sharing, member: Member) -> PeerStatus:
     )
 
 
-def _peer_state(sharing: Sharing, key: bytes) -> str:
+def _peer_state(sharing: NetworkController, key: bytes) -> str:
     connection = sharing.network.connections.get(key)
     memory = sharing.network.memory.get(key)
     if connection is not None:
@@ -118,7 +118,7 @@ def why_not(accord: Accord) -> str:
     return ""
 
 
-async def status(core: Core, sharing: Sharing, *, running: bool) -> Status:
+async def status(core: Core, sharing: NetworkController, *, running: bool) -> Status:
     """The truth about this node, now."""
     await hear(core, sharing.network)
     scopes, before, waiting, lacking, clocks, logs = await core.read(
@@ -178,7 +178,7 @@ def _left_out(core: Core, known: list[PeerStatus], waiting: Waiting) -> dict[str
     return {name: count for name, count in found.items() if count > 0}
 
 
-def _writers(core: Core, sharing: Sharing) -> Iterator[WriterStatus]:
+def _writers(core: Core, sharing: NetworkController) -> Iterator[WriterStatus]:
     """Who brought in most since the node was opened."""
     waiting: Counter[bytes] = Counter()
     for connection in sharing.network.connections.values():
@@ -224,7 +224,9 @@ class _Counted(NamedTuple):
         return cls(row, lag, reader.conflicted_count(row.n), reader.beyond_cuts(row.n))
 
 
-def _scope(core: Core, sharing: Sharing, counted: _Counted, view: ScopeView) -> ScopeStatus:
+def _scope(
+    core: Core, sharing: NetworkController, counted: _Counted, view: ScopeView
+) -> ScopeStatus:
     row, lag, conflicts, cut_off = counted
     connections = sharing.network.connections.values()
     now, exchanges = trio.current_time(), [connection.exchange for connection in connections]

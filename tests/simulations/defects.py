@@ -23,7 +23,7 @@ from engram_sync.node.core import Core
 from engram_sync.node.home.newer import Newer
 from engram_sync.node.memories import Memories
 from engram_sync.node.network import refused_by as _refused_by
-from engram_sync.node.network.sharing import Sharing
+from engram_sync.node.network.sharing import NetworkController
 from engram_sync.node.opening import founding as _founding
 from engram_sync.node.writing import write_path as _write_path
 from engram_sync.node.writing.storing import Storing
@@ -122,7 +122,7 @@ def drops_received_frames(patch: pytest.MonkeyPatch) -> None:
 def says_synced_of_whoever_is_connected(patch: pytest.MonkeyPatch) -> None:
     honest = _reporting._peer_state
 
-    def lie(sharing: Sharing, key: bytes) -> str:
+    def lie(sharing: NetworkController, key: bytes) -> str:
         return "synced" if key in sharing.network.connections else honest(sharing, key)
 
     patch.setattr(_reporting, "_peer_state", lie)

@@ -33,7 +33,7 @@ PEERS_SAVE_S = 1.0
 DIALABLE = ("token", "static", "mdns")
 
 
-class Sharing:
+class NetworkController:
     """The network side of one open node."""
 
     def __init__(self, core: Core, nursery: trio.Nursery) -> None:
