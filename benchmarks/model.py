@@ -25,7 +25,7 @@ from benchmarks.peer import DIALING, LOOPBACK, fill, resident_mib
 from engram_sync import Config, Node
 from engram_sync.ledger import Draft
 from engram_sync.memory.read import Observed, find_exact, observe
-from engram_sync.memory.write import Changes, update
+from engram_sync.memory.write import MemoryUpdate, update
 from engram_sync.node.core import Core
 from engram_sync.node.home.environment import HomePremises
 from engram_sync.node.home.files import Home
@@ -104,7 +104,7 @@ def _change(core: Core, engram: bytes, value: float) -> Callable[[Transaction], 
 
     def job(tx: Transaction) -> None:
         seen, own = _seen(core, tx, engram), path.own_log(scope).id
-        path.write(tx, scope, update(tx, path.authors, seen, Changes(confidence=value), own))
+        path.write(tx, scope, update(tx, path.authors, seen, MemoryUpdate(confidence=value), own))
 
     return job
 
@@ -176,7 +176,7 @@ def _write_together(core: Core, ids: Sequence[bytes], value: float) -> None:
         drafts: list[Draft] = []
         own = path.own_log(scope).id
         for number, engram in enumerate(ids):
-            changes = Changes(confidence=(value + number / 4096) % 1)
+            changes = MemoryUpdate(confidence=(value + number / 4096) % 1)
             drafts += update(tx, path.authors, _seen(core, tx, engram), changes, own)
         path.write(tx, scope, drafts)
 

@@ -26,7 +26,7 @@ from engram_sync.model.values import belief_of, plain
 from .read.planner import split_terms, words_of
 from .read.queries import Filters, check_limit
 from .write.creation import puts_of
-from .write.memory_update import Changes
+from .write.memory_update import MemoryUpdate
 
 _SATURATION = 1.2  # The usual k1 of BM25: a second mention counts for less than the first.
 
@@ -115,7 +115,7 @@ class InstantMemories:
         return found[0] if found else None
 
     def update(
-        self, ref: str, changes: Changes, *, now_ms: int, if_version: str | None = None
+        self, ref: str, changes: MemoryUpdate, *, now_ms: int, if_version: str | None = None
     ) -> Engram:
         """Change a memory.
 
@@ -205,7 +205,7 @@ def _beliefs(
     return tuple(belief_of(value) for value in belief_values(beliefs))
 
 
-def _refuse_parts(changes: Changes) -> None:
+def _refuse_parts(changes: MemoryUpdate) -> None:
     """Refuse what brings several writers together: an instant memory has one."""
     parts = (
         changes.believe,

@@ -35,7 +35,15 @@ from engram_sync.memory.read import (
     state_at,
 )
 from engram_sync.memory.state import EngramState
-from engram_sync.memory.write import Changes, archive, created, forget, restore, satisfies, update
+from engram_sync.memory.write import (
+    MemoryUpdate,
+    archive,
+    created,
+    forget,
+    restore,
+    satisfies,
+    update,
+)
 from engram_sync.model.fields import check_source_key
 from engram_sync.model.ids import engram_text
 from engram_sync.node.core import Core
@@ -150,7 +158,7 @@ class Memories:
                 shown.require(tx, scope.id, one)
         return earlier if earlier is not None and tx.engram(scope.n, earlier) else engram
 
-    async def update(self, ref: Ref, changes: Changes, if_version: str | None) -> Engram:
+    async def update(self, ref: Ref, changes: MemoryUpdate, if_version: str | None) -> Engram:
         """Supersede what the caller saw; what arrived since stays a sibling."""
         instant = self._instant(ref)
         if instant is not None:

@@ -15,7 +15,7 @@ from engram_sync.api import (
     Page,
 )
 from engram_sync.memory.read import Filters
-from engram_sync.memory.write import Changes
+from engram_sync.memory.write import MemoryUpdate
 from engram_sync.node.memories import Memories, Ref
 
 Belief = Mapping[str, object]
@@ -206,7 +206,7 @@ class MemoryCalls:
             PreconditionError: A bare id was given while concurrent edits are open, or it is
                 deleted.
         """
-        changes = Changes(
+        changes = MemoryUpdate(
             content=content,
             title=title,
             category=category,

@@ -16,7 +16,7 @@ from engram_sync.api import Insert, NewMemory
 from engram_sync.ledger import Draft
 from engram_sync.membership import Admission, MemberRole, admit_draft
 from engram_sync.memory.read import observe
-from engram_sync.memory.write import Changes, created, forget, update
+from engram_sync.memory.write import MemoryUpdate, created, forget, update
 from engram_sync.node.single_error import single_error
 from engram_sync.node.writing.erasing import erasing
 from engram_sync.store import RunRow, Transaction
@@ -76,7 +76,7 @@ class Case:
         memory = NewMemory(self.word(), **fields)  # type: ignore[arg-type]  # of NewMemory's own
         await self.put(home, *created(engram, memory))
 
-    async def change(self, home: Home, changes: Changes, engram: bytes = ENGRAM) -> None:
+    async def change(self, home: Home, changes: MemoryUpdate, engram: bytes = ENGRAM) -> None:
         """Update a memory as it is shown."""
 
         def work(tx: Transaction) -> None:
@@ -142,9 +142,9 @@ async def updates(case: Case, size: int) -> Work:
     home = case.homes[0]
     await case.create(home)
     for _ in range(size):
-        await case.change(home, Changes(content=case.word()))
+        await case.change(home, MemoryUpdate(content=case.word()))
     with case.counting() as work:
-        await case.change(home, Changes(content=case.word()))
+        await case.change(home, MemoryUpdate(content=case.word()))
     return work
 
 
@@ -153,9 +153,9 @@ async def updates_received(case: Case, size: int) -> Work:
     home, other = case.homes
     await case.create(home)
     for _ in range(size):
-        await case.change(home, Changes(content=case.word()))
+        await case.change(home, MemoryUpdate(content=case.word()))
     await case.deliver(home, other)
-    await case.change(home, Changes(content=case.word()))
+    await case.change(home, MemoryUpdate(content=case.word()))
     return await case.receiving(home, other)
 
 
@@ -164,7 +164,7 @@ async def counts_caught_up(case: Case, size: int) -> Work:
     home, other = case.homes
     await case.create(home, counters={"uses": 1})
     for _ in range(size):
-        await case.change(home, Changes(count={"uses": 1}))
+        await case.change(home, MemoryUpdate(count={"uses": 1}))
     return await case.receiving(home, other)
 
 
@@ -210,11 +210,11 @@ async def text_depth(case: Case, size: int) -> Work:
     home = case.homes[0]
     await case.put(home, *created(ENGRAM, NewMemory("()", collaborative=True)))
     for place in range(size):
-        await case.change(home, Changes(edits=[Insert(1 + place // 2, "x")]))
+        await case.change(home, MemoryUpdate(edits=[Insert(1 + place // 2, "x")]))
     works: list[Work] = []
     for place in range(size, size + TOGETHER):
         with case.counting() as work:
-            await case.change(home, Changes(edits=[Insert(1 + place // 2, "x")]))
+            await case.change(home, MemoryUpdate(edits=[Insert(1 + place // 2, "x")]))
         works.append(work)
     rows, calls = sum(work.rows for work in works), sum(work.calls for work in works)
     size = sorted(work.bytes for work in works)[TOGETHER // 2]
@@ -303,7 +303,7 @@ async def forks(case: Case, size: int) -> Work:
 
 async def _updated(case: Case, home: Home, times: int) -> None:
     for _ in range(times):
-        await case.change(home, Changes(content=case.word()))
+        await case.change(home, MemoryUpdate(content=case.word()))
 
 
 async def admissions(case: Case, size: int) -> Work:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from engram_sync.api import Delete, Insert, NewMemory
 from engram_sync.memory.read import get, observe
-from engram_sync.memory.write import Changes, created, update
+from engram_sync.memory.write import MemoryUpdate, created, update
 from engram_sync.model.ids import engram_text
 from engram_sync.store import Reader, Transaction
 from engram_wire import Record, RecordKind
@@ -86,7 +86,7 @@ class SharedText:
                 tx,
                 home.path.authors,
                 observe(tx, home.path.authors, state, None),
-                Changes(edits=[edit]),
+                MemoryUpdate(edits=[edit]),
                 home.path.own_log(home.world.scope).id,
             )
             batch = home.path.write(tx, home.world.scope, drafts)

@@ -11,7 +11,7 @@ from engram_sync.api import Delete, Insert, NewMemory
 from engram_sync.ledger import Draft
 from engram_sync.memory.read import Observed, observe, show
 from engram_sync.memory.state import EngramState
-from engram_sync.memory.write import Changes, archive, created, forget, restore, update
+from engram_sync.memory.write import MemoryUpdate, archive, created, forget, restore, update
 from engram_sync.model.events import shown_events
 from engram_sync.model.fields import EVENTS
 from engram_sync.node.writing.erasing import erasing
@@ -66,7 +66,7 @@ class Acting:
         view = show(self.tx, authors, self.held)
         return observe(self.tx, authors, self.held, view.version)
 
-    def updated(self, changes: Changes) -> list[Draft]:
+    def updated(self, changes: MemoryUpdate) -> list[Draft]:
         """The records of an update."""
         return update(self.tx, self.home.path.authors, self.seen(), changes, self.own)
 
@@ -106,49 +106,51 @@ def _create(acting: Acting) -> list[Draft]:
 
 
 def _content(acting: Acting) -> list[Draft]:
-    return acting.updated(Changes(content=acting.word))
+    return acting.updated(MemoryUpdate(content=acting.word))
 
 
 def _title(acting: Acting) -> list[Draft]:
-    return acting.updated(Changes(title=acting.word, category=acting.luck.choice(("", "x", "y"))))
+    return acting.updated(
+        MemoryUpdate(title=acting.word, category=acting.luck.choice(("", "x", "y")))
+    )
 
 
 def _tag(acting: Acting) -> list[Draft]:
     add, gone = acting.luck.sample("abcd", 2)
-    return acting.updated(Changes(add_tags=(add,), remove_tags=(gone,)))
+    return acting.updated(MemoryUpdate(add_tags=(add,), remove_tags=(gone,)))
 
 
 def _metadata(acting: Acting) -> list[Draft]:
     value = acting.word if acting.luck.random() < 0.7 else None
-    return acting.updated(Changes(metadata={acting.luck.choice("kl"): value}))
+    return acting.updated(MemoryUpdate(metadata={acting.luck.choice("kl"): value}))
 
 
 def _confidence(acting: Acting) -> list[Draft]:
-    return acting.updated(Changes(confidence=acting.luck.randint(0, 100) / 100))
+    return acting.updated(MemoryUpdate(confidence=acting.luck.randint(0, 100) / 100))
 
 
 def _believe(acting: Acting) -> list[Draft]:
     belief = {"subject": "s", "relation": acting.luck.choice("rq"), "object": acting.word}
-    return acting.updated(Changes(believe=belief))
+    return acting.updated(MemoryUpdate(believe=belief))
 
 
 def _count(acting: Acting) -> list[Draft]:
-    return acting.updated(Changes(count={"uses": acting.luck.choice((1, 2, -1))}))
+    return acting.updated(MemoryUpdate(count={"uses": acting.luck.choice((1, 2, -1))}))
 
 
 def _refine(acting: Acting) -> list[Draft]:
-    return acting.updated(Changes(refine={"name": "n", "steps": [acting.word]}))
+    return acting.updated(MemoryUpdate(refine={"name": "n", "steps": [acting.word]}))
 
 
 def _event(acting: Acting) -> list[Draft]:
     told = _events(acting.held)
     draw = acting.luck.random()
     if not told or draw < 0.5:
-        return acting.updated(Changes(add_events=(f"e{acting.word}",)))
+        return acting.updated(MemoryUpdate(add_events=(f"e{acting.word}",)))
     name = told[acting.luck.choice(sorted(told))]
     if draw < 0.85:
-        return acting.updated(Changes(amend_events={name: f"a{acting.word}"}))
-    return acting.updated(Changes(remove_events=(name,)))
+        return acting.updated(MemoryUpdate(amend_events={name: f"a{acting.word}"}))
+    return acting.updated(MemoryUpdate(remove_events=(name,)))
 
 
 def _events(state: EngramState) -> Mapping[str, str]:
@@ -182,15 +184,17 @@ def _erase(acting: Acting) -> list[Draft]:
 
 def _edit(acting: Acting) -> list[Draft]:
     if acting.luck.random() < 0.2:
-        return acting.updated(Changes(title=acting.word, add_tags=(acting.luck.choice("abc"),)))
+        return acting.updated(
+            MemoryUpdate(title=acting.word, add_tags=(acting.luck.choice("abc"),))
+        )
     before = show(acting.tx, acting.home.path.authors, acting.held).content
     # Several may have deleted all of it together.
     place = before.index(acting.luck.choice(sorted(before))) if before else -1
     # A memory is never emptied by an edit: that is what forgetting is for.
     if len(before) > 2 and acting.luck.random() < 0.35:
-        return acting.updated(Changes(edits=[Delete(place, 1)]))
+        return acting.updated(MemoryUpdate(edits=[Delete(place, 1)]))
     new = fresh(acting.word, acting.luck.randint(1, 3))
-    return acting.updated(Changes(edits=[Insert(place + 1, new)]))
+    return acting.updated(MemoryUpdate(edits=[Insert(place + 1, new)]))
 
 
 _ACTS: dict[Act, float] = {

@@ -28,7 +28,7 @@ from engram_sync.memory import write as writing
 from engram_sync.memory.read import Filters, Observed
 from engram_sync.memory.read.versions import parse_version, state_name, token_of
 from engram_sync.memory.state import EngramState
-from engram_sync.memory.write import Changes
+from engram_sync.memory.write import MemoryUpdate
 from engram_sync.model import ids, limits
 from engram_sync.node.writing.rules import StoredHistory
 from engram_sync.store import InlineExecutor, MemoryStore, Reader, Transaction
@@ -202,7 +202,7 @@ class Desk:
     async def update(
         self, ref: Engram | str, *, if_version: str | None = None, **changes: object
     ) -> Engram:
-        wanted = Changes(**changes)  # type: ignore[arg-type]  # as callers give them
+        wanted = MemoryUpdate(**changes)  # type: ignore[arg-type]  # as callers give them
         await self.write(
             lambda tx, log: writing.update(
                 tx,

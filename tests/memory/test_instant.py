@@ -7,7 +7,7 @@ from engram_sync.errors import NotFoundError, PreconditionError, UsageError
 from engram_sync.memory import instant as _instant
 from engram_sync.memory.instant import InstantMemories
 from engram_sync.memory.read import Filters
-from engram_sync.memory.write import Changes
+from engram_sync.memory.write import MemoryUpdate
 
 
 def keep(memories: InstantMemories, number: int, content: str, **fields: object) -> Engram:
@@ -43,12 +43,12 @@ def test_it_is_recalled_and_listed_with_the_same_filters(memories: InstantMemori
 def test_it_can_be_changed_and_dropped(memories: InstantMemories) -> None:
     e = keep(memories, 1, "one", tags=("a",), metadata={"k": 1})
     u = memories.update(
-        e.id, Changes(content="two", add_tags=("b",), remove_tags=("a",), metadata={"k": None}),
+        e.id, MemoryUpdate(content="two", add_tags=("b",), remove_tags=("a",), metadata={"k": None}),
         now_ms=5, if_version=e.version,
     )  # fmt: skip
     assert (u.content, u.tags, u.metadata, u.updated_at_ms) == ("two", ("b",), {}, 5)
     with pytest.raises(PreconditionError):
-        memories.update(e.id, Changes(content="x"), now_ms=6, if_version=e.version)
+        memories.update(e.id, MemoryUpdate(content="x"), now_ms=6, if_version=e.version)
     assert memories.forget(e.id).life == "deleted"
     assert memories.find(e.id) is None
     with pytest.raises(NotFoundError):

@@ -72,7 +72,7 @@ async def test_a_change_reads_none_of_the_values_that_it_leaves_alone() -> None:
 
         def doubt(tx: Transaction, log: bytes) -> list[Draft]:
             seen = ann._seen(tx, e.id, None)
-            return writing.update(tx, ann.authors, seen, writing.Changes(confidence=0.5), log)
+            return writing.update(tx, ann.authors, seen, writing.MemoryUpdate(confidence=0.5), log)
 
         costs: list[int] = []
         for block in range(16):

@@ -7,7 +7,7 @@ from engram_sync.api import Edit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Changes:
+class MemoryUpdate:
     """The keywords of ``update``; what is None or empty stays as it is."""
 
     content: str | None = None

@@ -21,7 +21,7 @@ from engram_sync.store import Reader
 from engram_wire import RecordKind
 
 from .lifecycle import Withdrawn, restoring, taken_from
-from .memory_update import Changes
+from .memory_update import MemoryUpdate
 from .texts import body_label, clear_text, edit_text, first_text
 
 
@@ -29,7 +29,7 @@ def update(
     reader: Reader,
     authors: Authors,
     observed: Observed,
-    changes: Changes,
+    changes: MemoryUpdate,
     own_log: bytes,
     *,
     strategies: Strategies | None = None,
@@ -63,7 +63,7 @@ def update(
     return _Update(reader, authors, observed, changes, own_log).drafts()
 
 
-def _refuse_nothing(changes: Changes) -> None:
+def _refuse_nothing(changes: MemoryUpdate) -> None:
     single = (
         changes.content,
         changes.title,
@@ -95,7 +95,12 @@ class _Update:
     """One update in the making."""
 
     def __init__(
-        self, reader: Reader, authors: Authors, seen: Observed, changes: Changes, own_log: bytes
+        self,
+        reader: Reader,
+        authors: Authors,
+        seen: Observed,
+        changes: MemoryUpdate,
+        own_log: bytes,
     ) -> None:
         self._reader = reader
         self._authors = authors
@@ -214,7 +219,7 @@ def _clocks(draft: Draft) -> int:
     return len(draft.puts)
 
 
-def _changes_put(changes: Changes, put: Put) -> bool:
+def _changes_put(changes: MemoryUpdate, put: Put) -> bool:
     """Whether an update says anything else about what this put says."""
     collection, value = put
     if collection == fields.TAGS:
