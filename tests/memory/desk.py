@@ -82,7 +82,7 @@ class Desk:
         self.ledger = Ledger(TableRules())
         self.distrusted: dict[bytes, float] = {}
         self._shown: dict[str, str] = {}
-        self.authors = states.Authors(
+        self.authors = states.LogDirectory(
             label=self._label, trust=self._trust, version_key=name.encode()
         )
         self.materialiser = materialising.Materialiser(self.authors)

@@ -5,7 +5,7 @@ from typing import cast
 import pytest
 
 from engram_sync.errors import CorruptError
-from engram_sync.memory.state import Authors
+from engram_sync.memory.state import LogDirectory
 from engram_sync.store import LogRow, Reader
 
 ROW = LogRow(1, b"l" * 32, 1, 0, b"a" * 32, b"i" * 16, 1, b"h" * 32, 1)
@@ -23,7 +23,7 @@ class LogsOnly:
 
 def test_a_log_that_is_stored_is_found_whatever_another_thread_forgets() -> None:
     """As when a write is rolled back in the writer's thread just after a reader has learnt."""
-    authors = Authors()
+    authors = LogDirectory()
     reader = cast(Reader, LogsOnly())
     assert authors.log_id(reader, 1) == ROW.id
     authors.forget()
@@ -33,7 +33,7 @@ def test_a_log_that_is_stored_is_found_whatever_another_thread_forgets() -> None
 
 
 def test_a_log_that_is_not_stored_is_a_damaged_store() -> None:
-    authors = Authors()
+    authors = LogDirectory()
     reader = cast(Reader, LogsOnly())
     with pytest.raises(CorruptError, match="log 2"):
         authors.log_id(reader, 2)

@@ -5,7 +5,7 @@ from typing import cast
 import pytest
 
 from engram_crdt import Dot
-from engram_sync.memory.state import Authors
+from engram_sync.memory.state import LogDirectory
 from engram_sync.memory.state.references import PlainNaming, spans_of
 from engram_sync.store import LogRow, Reader
 
@@ -69,7 +69,7 @@ def test_a_run_that_begins_before_its_branch_belongs_to_each_log_in_part(
         LogRow(2, BRANCH, 1, 0, b"k" * 32, b"i" * 16, 8, b"h" * 32, 1, 1, 5, b"b" * 32),
         LogRow(3, TWIG, 1, 0, b"k" * 32, b"i" * 16, 12, b"h" * 32, 1, 2, 8, b"c" * 32),
     ]
-    assert Authors().pieces(cast(Reader, _Rows(rows)), 3, first, last) == pieces
+    assert LogDirectory().pieces(cast(Reader, _Rows(rows)), 3, first, last) == pieces
 
 
 class _Rows:

@@ -18,7 +18,7 @@ from engram_sync.ledger import (
     Ledger,
 )
 from engram_sync.memory.materialise import Materialiser
-from engram_sync.memory.state import Authors, EngramState, clocks_seen, load_state
+from engram_sync.memory.state import EngramState, LogDirectory, clocks_seen, load_state
 from engram_sync.model.limits import SLICE_WEIGHT
 from engram_sync.node.writing.rules import StoredHistory
 from engram_sync.store import InlineExecutor, Reader, RunRow, SqliteStore, Transaction
@@ -68,7 +68,7 @@ class Replica:
         self.store = store
         self.path = path
         self.ledger = Ledger(TableRules())
-        self.authors = Authors()
+        self.authors = LogDirectory()
         self.materialiser = Materialiser(self.authors)
         self._salts = itertools.count(1)
 

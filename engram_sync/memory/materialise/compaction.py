@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from engram_sync.memory.state.changes import is_applied
-from engram_sync.memory.state.log_directory import Authors
+from engram_sync.memory.state.log_directory import LogDirectory
 from engram_sync.memory.state.stored import StoredRecord, streamed
 from engram_sync.model.life import LIVES
 from engram_sync.store import EngramRow, Reader, ScopeRow
@@ -32,7 +32,7 @@ class Dead(NamedTuple):
 
 def dead_in(
     reader: Reader,
-    authors: Authors,
+    authors: LogDirectory,
     scope: ScopeRow,
     row: EngramRow,
     before_ms: int,

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from engram_crdt import Dot, Element
 from engram_sync.memory.state.engram_state import load_state
-from engram_sync.memory.state.log_directory import Authors
+from engram_sync.memory.state.log_directory import LogDirectory
 from engram_sync.memory.state.recent import Recent
 from engram_sync.model import fields as fields
 from engram_sync.model.limits import FLUSH_ROWS
@@ -35,7 +35,7 @@ def texts_of(elements: Iterable[Element], bodies: Mapping[Dot, str] | None = Non
 
 
 def flush_index(
-    tx: Transaction, authors: Authors, recent: Recent | None = None, *, limit: int = FLUSH_ROWS
+    tx: Transaction, authors: LogDirectory, recent: Recent | None = None, *, limit: int = FLUSH_ROWS
 ) -> int:
     """Index up to ``limit`` engrams that wait for it; ``recent`` is what the writer knows.
 
@@ -48,7 +48,7 @@ def flush_index(
 
 
 def index_rows(
-    tx: Transaction, authors: Authors, rows: Sequence[EngramRow], recent: Recent | None = None
+    tx: Transaction, authors: LogDirectory, rows: Sequence[EngramRow], recent: Recent | None = None
 ) -> None:
     """Make engrams findable by what is live of them now, and by nothing else."""
     scopes = {scope.n: scope for scope in tx.scopes()}
@@ -64,7 +64,7 @@ def index_rows(
 
 def searched(
     reader: Reader,
-    authors: Authors,
+    authors: LogDirectory,
     scope: ScopeRow,
     row: EngramRow,
     recent: Recent | None = None,

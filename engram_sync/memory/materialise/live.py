@@ -21,7 +21,7 @@ from engram_crdt import (
     element_hash,
 )
 from engram_sync.memory.state.changes import change_of
-from engram_sync.memory.state.log_directory import Authors
+from engram_sync.memory.state.log_directory import LogDirectory
 from engram_sync.memory.state.recent import Recent
 from engram_sync.memory.state.stored import StoredRecord
 from engram_sync.model import fields as fields
@@ -39,7 +39,7 @@ class LiveEngram:
     """One engram being changed."""
 
     tx: Transaction
-    authors: Authors
+    authors: LogDirectory
     row: EngramRow
     """As it was before; of a new engram with no record."""
     born: int

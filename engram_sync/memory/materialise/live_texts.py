@@ -11,7 +11,7 @@ from typing import NamedTuple
 from engram_crdt import Change, DocumentError, Dot, EngramTexts
 from engram_sync.memory.state.changes import change_of
 from engram_sync.memory.state.damage import damaged
-from engram_sync.memory.state.log_directory import Authors
+from engram_sync.memory.state.log_directory import LogDirectory
 from engram_sync.memory.state.shown_texts import encode_shown
 from engram_sync.memory.state.stored import StoredRecord, stored_in
 from engram_sync.model.claims import body_claims
@@ -31,7 +31,7 @@ class Settled(NamedTuple):
     """What has to be compared again."""
 
 
-def load_texts(reader: Reader, authors: Authors, row: EngramRow) -> EngramTexts:
+def load_texts(reader: Reader, authors: LogDirectory, row: EngramRow) -> EngramTexts:
     """The texts of an engram with several records, from what is stored of them.
 
     Raises:
@@ -66,7 +66,7 @@ def _work_of(change: Change) -> int:
     return 1 + edited + len(change.removed) + len(change.until)
 
 
-def recent_texts(reader: Reader, authors: Authors, row: EngramRow) -> EngramTexts:
+def recent_texts(reader: Reader, authors: LogDirectory, row: EngramRow) -> EngramTexts:
     """The texts of an engram with several records, for who is about to change them.
 
     Only the writer's jobs may ask; who gets them must not change them.
@@ -78,12 +78,14 @@ def recent_texts(reader: Reader, authors: Authors, row: EngramRow) -> EngramText
     return texts
 
 
-def _taken(reader: Reader, authors: Authors, row: EngramRow, stored: TextRow | None) -> EngramTexts:
+def _taken(
+    reader: Reader, authors: LogDirectory, row: EngramRow, stored: TextRow | None
+) -> EngramTexts:
     kept = None if stored is None else authors.texts.take(row.n, stored.changed)
     return load_texts(reader, authors, row) if kept is None else kept
 
 
-def ends_in(reader: Reader, authors: Authors, row: EngramRow) -> Callable[[bytes], int]:
+def ends_in(reader: Reader, authors: LogDirectory, row: EngramRow) -> Callable[[bytes], int]:
     """What tells how far an engram has read a log."""
 
     def end_of(log: bytes) -> int:
@@ -94,7 +96,7 @@ def ends_in(reader: Reader, authors: Authors, row: EngramRow) -> Callable[[bytes
 
 
 def _found(
-    reader: Reader, authors: Authors, row: EngramRow, log: int, seq: int
+    reader: Reader, authors: LogDirectory, row: EngramRow, log: int, seq: int
 ) -> list[StoredRecord]:
     scope = reader.scope(row.scope)
     records = reader.records(log, seq, seq)
@@ -111,7 +113,7 @@ class LiveTexts:
         change: Number of the change of the scope that is being made.
     """
 
-    def __init__(self, tx: Transaction, authors: Authors, row: EngramRow, change: int) -> None:
+    def __init__(self, tx: Transaction, authors: LogDirectory, row: EngramRow, change: int) -> None:
         self._tx = tx
         self._authors = authors
         self._row = row

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from engram_crdt import digest, elements_of_one
 from engram_sync.errors import CorruptError
 from engram_sync.memory.state.changes import change_of, is_applied, rules_name
-from engram_sync.memory.state.log_directory import Authors
+from engram_sync.memory.state.log_directory import LogDirectory
 from engram_sync.memory.state.recent import Recent
 from engram_sync.memory.state.stored import StoredRecord, follows, stored_in, streamed
 from engram_sync.model.conflicts import bits
@@ -49,7 +49,7 @@ class Materialiser:
         authors: Shared with whoever shows engrams.
     """
 
-    def __init__(self, authors: Authors) -> None:
+    def __init__(self, authors: LogDirectory) -> None:
         self._authors = authors
         self.recent = Recent()
         """What was changed lately; of the writer's thread alone."""

@@ -13,7 +13,7 @@ from engram_crdt import (
 )
 from engram_sync.memory.state.changes import change_of, is_applied, puts_of
 from engram_sync.memory.state.damage import damaged
-from engram_sync.memory.state.log_directory import Authors
+from engram_sync.memory.state.log_directory import LogDirectory
 from engram_sync.memory.state.stored import stored_in, streamed
 from engram_sync.model.claims import claims_of, life_from
 from engram_sync.model.life import life_number
@@ -27,7 +27,7 @@ from .scope_delta import Standing
 _NOTHING = bytes(32)
 
 
-def standing_of(reader: Reader, authors: Authors, row: EngramRow) -> Standing:
+def standing_of(reader: Reader, authors: LogDirectory, row: EngramRow) -> Standing:
     """What the row of an engram counts for: as it was written, whatever its record holds by now."""
     if row.digest is not None:
         return Standing(int.from_bytes(row.digest, "big"), row.life)
@@ -53,7 +53,7 @@ def _blank(row: EngramRow) -> EngramRow:
     )
 
 
-def expanded(tx: Transaction, authors: Authors, scope: ScopeRow, row: EngramRow) -> EngramRow:
+def expanded(tx: Transaction, authors: LogDirectory, scope: ScopeRow, row: EngramRow) -> EngramRow:
     """Give an engram with one record rows of its own, because the next one comes."""
     live = LiveEngram(tx, authors, _blank(row), row.born)
     found = tx.records(row.log, row.seq, row.seq)
@@ -64,7 +64,7 @@ def expanded(tx: Transaction, authors: Authors, scope: ScopeRow, row: EngramRow)
 
 
 def remade(
-    tx: Transaction, authors: Authors, scope: ScopeRow, row: EngramRow, change: int
+    tx: Transaction, authors: LogDirectory, scope: ScopeRow, row: EngramRow, change: int
 ) -> EngramRow | None:
     """Make the rows of an engram anew from its records.
 
@@ -83,7 +83,7 @@ def remade(
 
 def _remade(
     tx: Transaction,
-    authors: Authors,
+    authors: LogDirectory,
     scope: ScopeRow,
     row: EngramRow,
     change: int,
@@ -99,14 +99,14 @@ def _remade(
     return made if made.records else None
 
 
-def _births(tx: Transaction, authors: Authors, n: int) -> dict[Dot, int]:
+def _births(tx: Transaction, authors: LogDirectory, n: int) -> dict[Dot, int]:
     """When each live element of an engram appeared."""
     rows = tx.elements(n)
     return {Dot(authors.log_id(tx, each.log), each.clock): each.born for each in rows}
 
 
 def renamed(
-    tx: Transaction, authors: Authors, scope: ScopeRow, row: EngramRow, trunk: int, moved: int
+    tx: Transaction, authors: LogDirectory, scope: ScopeRow, row: EngramRow, trunk: int, moved: int
 ) -> EngramRow:
     """Follow a log that was divided in the rows of an engram with several records."""
     begins = tx.clocks(row.engram, trunk)
@@ -144,7 +144,12 @@ def renamed(
 
 
 def _moved(
-    tx: Transaction, authors: Authors, row: EngramRow, each: ElementRow, begins: int, moved: int
+    tx: Transaction,
+    authors: LogDirectory,
+    row: EngramRow,
+    each: ElementRow,
+    begins: int,
+    moved: int,
 ) -> ElementRow:
     """A live element under its new name."""
     record = tx.records(moved, each.seq, each.seq)[0]

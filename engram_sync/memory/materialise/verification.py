@@ -8,7 +8,7 @@ from engram_crdt import Dot, element_hash
 from engram_sync.errors import CorruptError, NotFoundError
 from engram_sync.memory.state.changes import is_applied
 from engram_sync.memory.state.engram_state import load_state
-from engram_sync.memory.state.log_directory import Authors
+from engram_sync.memory.state.log_directory import LogDirectory
 from engram_sync.memory.state.stored import StoredRecord, streamed
 from engram_sync.model.claims import Claims, body_claims, claims_of, is_tombstone
 from engram_sync.model.ids import engram_text
@@ -33,7 +33,7 @@ class Compared(NamedTuple):
 
 
 def compare_rows(
-    reader: Reader, authors: Authors, scope: ScopeRow, rows: Iterable[EngramRow]
+    reader: Reader, authors: LogDirectory, scope: ScopeRow, rows: Iterable[EngramRow]
 ) -> Compared:
     """Replay engrams from their records and compare with all that is kept of them.
 
@@ -59,7 +59,7 @@ class _Replay:
     """An engram made from its records, beside its rows."""
 
     reader: Reader
-    authors: Authors
+    authors: LogDirectory
     scope: ScopeRow
     row: EngramRow
     records: Sequence[tuple[int, Record]]
@@ -68,7 +68,9 @@ class _Replay:
     shown: Shown
 
     @classmethod
-    def of(cls, reader: Reader, authors: Authors, scope: ScopeRow, row: EngramRow) -> "_Replay":
+    def of(
+        cls, reader: Reader, authors: LogDirectory, scope: ScopeRow, row: EngramRow
+    ) -> "_Replay":
         records = [(n, _light(record)) for n, record in reader.stream_of(scope.n, row.engram)]
         stored: list[StoredRecord] = []
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from engram_crdt import Change, Dot, removals_of
 from engram_sync.memory.state.changes import change_of
-from engram_sync.memory.state.log_directory import Authors
+from engram_sync.memory.state.log_directory import LogDirectory
 from engram_sync.memory.state.stored import StoredRecord, stored_in
 from engram_sync.model.shapes import plan_of
 from engram_sync.store import EngramRow, Reader, RunRow, ScopeRow
@@ -46,7 +46,7 @@ def _weight(record: Record) -> int:
 
 
 def next_portion(
-    reader: Reader, authors: Authors, scope: ScopeRow, within: Checkpoint, limit: int
+    reader: Reader, authors: LogDirectory, scope: ScopeRow, within: Checkpoint, limit: int
 ) -> Portion:
     """The next records in the order in which they arrived.
 
@@ -110,7 +110,7 @@ def _stretches(runs: Iterable[RunRow]) -> list[list[RunRow]]:
 
 
 def waiting_of(
-    reader: Reader, authors: Authors, scope: ScopeRow, engram: bytes, limit: int = _EVERY
+    reader: Reader, authors: LogDirectory, scope: ScopeRow, engram: bytes, limit: int = _EVERY
 ) -> list[StoredRecord] | None:
     """What waits of one engram, in the order in which it arrived.
 
@@ -136,7 +136,7 @@ def waiting_of(
 
 
 def needs_waiting(
-    reader: Reader, authors: Authors, scope: ScopeRow, records: Iterable[StoredRecord]
+    reader: Reader, authors: LogDirectory, scope: ScopeRow, records: Iterable[StoredRecord]
 ) -> bool:
     """Whether any of these records, of one log, needs what may not be applied yet."""
     begun: set[bytes] = set()
@@ -182,7 +182,7 @@ def _needed(change: Change) -> dict[bytes, int]:
     return needed
 
 
-def _applied(reader: Reader, authors: Authors, row: EngramRow | None, log_id: bytes) -> int:
+def _applied(reader: Reader, authors: LogDirectory, row: EngramRow | None, log_id: bytes) -> int:
     """How many clocks of a log an engram has read."""
     if row is None:
         return 0

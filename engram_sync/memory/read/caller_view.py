@@ -8,7 +8,7 @@ from engram_sync.api import Life
 from engram_sync.errors import PreconditionError
 from engram_sync.memory.materialise.engram_builder import OpenEngram
 from engram_sync.memory.state.engram_state import EngramState
-from engram_sync.memory.state.log_directory import Authors
+from engram_sync.memory.state.log_directory import LogDirectory
 from engram_sync.memory.state.stored import streamed
 from engram_sync.model.conflicts import find
 from engram_sync.model.fields import LIFE
@@ -64,7 +64,7 @@ class Observed:
 
 
 def observe(
-    reader: Reader, authors: Authors, state: EngramState, if_version: str | None
+    reader: Reader, authors: LogDirectory, state: EngramState, if_version: str | None
 ) -> Observed:
     """What the view named by ``if_version`` contained; the current state without one.
 
@@ -115,7 +115,7 @@ def _as_of(state: EngramState, named: VersionParts) -> Observed:
 
 
 def document_at(
-    reader: Reader, authors: Authors, state: EngramState, name: bytes
+    reader: Reader, authors: LogDirectory, state: EngramState, name: bytes
 ) -> EngramDocument | None:
     """The document when its state had that name; None when it never did here.
 

@@ -12,7 +12,7 @@ from engram_sync.errors import UsageError
 from engram_sync.memory.materialise.engram_builder import OpenEngram
 from engram_sync.memory.state.changes import change_of, is_applied
 from engram_sync.memory.state.engram_state import EngramState
-from engram_sync.memory.state.log_directory import Authors
+from engram_sync.memory.state.log_directory import LogDirectory
 from engram_sync.memory.state.stored import streamed
 from engram_sync.model import fields as fields
 from engram_sync.model.conflicts import field_name
@@ -66,7 +66,7 @@ class Step(NamedTuple):
 
 
 def replay(
-    reader: Reader, authors: Authors, state: EngramState, at_ms: int | None = None
+    reader: Reader, authors: LogDirectory, state: EngramState, at_ms: int | None = None
 ) -> list[Step]:
     """Every applied record of an engram, causes before effects, the same on every replica.
 
@@ -119,7 +119,7 @@ def valued(reader: Reader, step: Step) -> Step:
     return step._replace(elements=elements, texts=held)
 
 
-def create_puts(reader: Reader, authors: Authors, state: EngramState) -> Iterator[list[Put]]:
+def create_puts(reader: Reader, authors: LogDirectory, state: EngramState) -> Iterator[list[Put]]:
     """What each create record of an engram put, where its payload is held."""
     for step in replay(reader, authors, state):
         if step.kind is RecordKind.CREATE:
@@ -129,7 +129,7 @@ def create_puts(reader: Reader, authors: Authors, state: EngramState) -> Iterato
                 yield puts
 
 
-def undeleted(reader: Reader, authors: Authors, observed: Observed) -> list[Element]:
+def undeleted(reader: Reader, authors: LogDirectory, observed: Observed) -> list[Element]:
     """The elements that would be live, had nobody written the deletes that the caller saw.
 
     Deletes the caller did not see do not count either: they are concurrent to the restore, and
@@ -176,7 +176,7 @@ def _is_within(dot: Dot, until: Mapping[bytes, int]) -> bool:
 
 def history(
     reader: Reader,
-    authors: Authors,
+    authors: LogDirectory,
     state: EngramState,
     at_ms: int | None = None,
     *,
@@ -273,7 +273,7 @@ def _name(by: dict[tuple[bytes, int], dict[str, None]], owner: Step, name: str) 
 
 def _entry(
     reader: Reader,
-    authors: Authors,
+    authors: LogDirectory,
     state: EngramState,
     place: tuple[bytes, int, int],
     kind: RecordKind,
@@ -294,7 +294,7 @@ def _entry(
 
 
 def _live_edits(
-    reader: Reader, authors: Authors, state: EngramState, at_ms: int | None
+    reader: Reader, authors: LogDirectory, state: EngramState, at_ms: int | None
 ) -> set[tuple[bytes, int]]:
     """Names of the records of which characters are still in a text."""
     records = streamed(reader, authors, state.scope, state.engram, at_ms)
@@ -320,7 +320,7 @@ class _Erasure(NamedTuple):
 
 
 def _erasures(
-    reader: Reader, authors: Authors, state: EngramState, at_ms: int | None
+    reader: Reader, authors: LogDirectory, state: EngramState, at_ms: int | None
 ) -> list[_Erasure]:
     found: list[_Erasure] = []
     for n, record in reader.stream_of(state.scope.n, state.engram, at_ms):

@@ -5,14 +5,14 @@ from collections.abc import Iterator, Sequence
 from engram_crdt import EngramDocument
 from engram_sync.memory.materialise.engram_builder import OpenEngram
 from engram_sync.memory.state.engram_state import EngramState, load_state
-from engram_sync.memory.state.log_directory import Authors
+from engram_sync.memory.state.log_directory import LogDirectory
 from engram_sync.memory.state.stored import StoredRecord, streamed
 from engram_sync.model.life import life_number
 from engram_sync.store import Reader, ScopeRow
 
 
 def state_at(
-    reader: Reader, authors: Authors, scope: ScopeRow, engram: bytes, at_ms: int
+    reader: Reader, authors: LogDirectory, scope: ScopeRow, engram: bytes, at_ms: int
 ) -> EngramState | None:
     """The state of an engram from the records that had arrived here by ``at_ms``.
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from engram_sync.api import Conflict, Engram, Epistemic, HistoryEntry, Page, Scope
 from engram_sync.errors import NotFoundError, UsageError
 from engram_sync.memory.state.engram_state import EngramState, load_state
-from engram_sync.memory.state.log_directory import Authors
+from engram_sync.memory.state.log_directory import LogDirectory
 from engram_sync.memory.state.recent import Recent
 from engram_sync.model.ids import engram_text, parse_ref
 from engram_sync.model.life import LIVES
@@ -107,7 +107,7 @@ def check_limit(limit: int) -> int:
     return limit
 
 
-def resolve(reader: Reader, authors: Authors, ref: str) -> EngramState:
+def resolve(reader: Reader, authors: LogDirectory, ref: str) -> EngramState:
     """The engram a full id or a unique prefix means; raises as ``find_row`` does."""
     row, scope = find_row(reader, ref)
     return load_state(reader, authors, scope, row)
@@ -140,7 +140,7 @@ def find_row(reader: Reader, ref: str) -> tuple[EngramRow, ScopeRow]:
 
 def find_exact(
     reader: Reader,
-    authors: Authors,
+    authors: LogDirectory,
     scope: ScopeRow,
     engram: bytes,
     recent: Recent | None = None,
@@ -152,14 +152,14 @@ def find_exact(
     return load_state(reader, authors, scope, row, recent)
 
 
-def get(reader: Reader, authors: Authors, ref: str, *, strategies: Strategies = MVR) -> Engram:
+def get(reader: Reader, authors: LogDirectory, ref: str, *, strategies: Strategies = MVR) -> Engram:
     """One engram as it is now, deleted or not; raises as ``resolve`` does."""
     return show(reader, authors, resolve(reader, authors, ref), strategies)
 
 
 def list_engrams(
     reader: Reader,
-    authors: Authors,
+    authors: LogDirectory,
     *,
     limit: int = 50,
     filters: Filters | None = None,
@@ -205,7 +205,7 @@ def list_engrams(
 
 def engram_history(
     reader: Reader,
-    authors: Authors,
+    authors: LogDirectory,
     ref: str,
     *,
     at_ms: int | None = None,
@@ -237,7 +237,7 @@ def engram_history(
 
 def open_conflicts(
     reader: Reader,
-    authors: Authors,
+    authors: LogDirectory,
     *,
     scope: str | None = None,
     strategies: Strategies = MVR,

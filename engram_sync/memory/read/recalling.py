@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from engram_sync.api import Hit
 from engram_sync.memory.state.engram_state import load_state
-from engram_sync.memory.state.log_directory import Authors
+from engram_sync.memory.state.log_directory import LogDirectory
 from engram_sync.model.limits import CANDIDATES_MIN
 from engram_sync.store import EngramRow, Reader
 
@@ -19,7 +19,7 @@ _DELETED = 2
 
 def recall(
     reader: Reader,
-    authors: Authors,
+    authors: LogDirectory,
     planner: Planner,
     query: str,
     *,

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from engram_crdt import Element
 from engram_sync.api import Conflict, Sibling
 from engram_sync.memory.state.engram_state import EngramState
-from engram_sync.memory.state.log_directory import Authors
+from engram_sync.memory.state.log_directory import LogDirectory
 from engram_sync.model import fields as fields
 from engram_sync.model.conflicts import (
     ConflictClass,
@@ -42,7 +42,7 @@ def found_in(state: EngramState) -> list[Found]:
 
 
 def siblings_of(
-    reader: Reader, authors: Authors, state: EngramState
+    reader: Reader, authors: LogDirectory, state: EngramState
 ) -> tuple[tuple[Sibling, ...], int]:
     """Every live value of each field that has more than one unequal value.
 
@@ -70,7 +70,7 @@ def siblings_of(
 
 
 def conflicts_of(
-    reader: Reader, authors: Authors, state: EngramState, strategies: Strategies | None = None
+    reader: Reader, authors: LogDirectory, state: EngramState, strategies: Strategies | None = None
 ) -> list[Conflict]:
     """The open conflicts of one engram, the same on every replica that holds the same records.
 
@@ -100,7 +100,7 @@ def conflicts_of(
 
 
 def _within_one_answer(
-    reader: Reader, authors: Authors, state: EngramState, elements: Sequence[Element]
+    reader: Reader, authors: LogDirectory, state: EngramState, elements: Sequence[Element]
 ) -> tuple[tuple[Sibling, ...], int]:
     """The first siblings, as many as one answer holds, and how many are left out."""
     # Each is told twice, as text and as data.
@@ -121,7 +121,7 @@ def by_age(elements: Iterable[Element]) -> list[Element]:
     return sorted(elements, key=lambda e: (e.hlc, e.dot))
 
 
-def sibling(reader: Reader, authors: Authors, state: EngramState, element: Element) -> Sibling:
+def sibling(reader: Reader, authors: LogDirectory, state: EngramState, element: Element) -> Sibling:
     """One live value, and who wrote it."""
     key = authors.author(reader, element.dot.log)
     entry_key = (

@@ -11,7 +11,7 @@ from engram_crdt import Context, Dot, Element, StrategyRegistry, latest
 from engram_sync.config import StrategiesConfig
 from engram_sync.memory.state.engram_state import EngramState
 from engram_sync.memory.state.lamport import lamport_numbers
-from engram_sync.memory.state.log_directory import Authors
+from engram_sync.memory.state.log_directory import LogDirectory
 from engram_sync.model import fields as fields
 from engram_sync.model.conflicts import ConflictClass, Found
 from engram_sync.model.readings import metadata_key
@@ -54,7 +54,7 @@ class Strategies:
     def reading(
         self,
         reader: Reader,
-        authors: Authors,
+        authors: LogDirectory,
         state: EngramState,
         by: Mapping[str, Sequence[Element]],
     ) -> "FieldReading":

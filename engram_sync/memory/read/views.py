@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from engram_crdt import Element, latest
 from engram_sync.api import Engram, Epistemic, Event, Provenance, Refinement, Reported
 from engram_sync.memory.state.engram_state import EngramState
-from engram_sync.memory.state.log_directory import Authors
+from engram_sync.memory.state.log_directory import LogDirectory
 from engram_sync.model import fields as fields
 from engram_sync.model.conflicts import ConflictClass, find
 from engram_sync.model.counters import sums
@@ -24,7 +24,7 @@ from .versions import token_of
 
 
 def show(
-    reader: Reader, authors: Authors, state: EngramState, strategies: Strategies = MVR
+    reader: Reader, authors: LogDirectory, state: EngramState, strategies: Strategies = MVR
 ) -> Engram:
     """The engram as this node sees it now."""
     by: dict[str, list[Element]] = {}
@@ -94,7 +94,7 @@ def _reported(source: Provenance) -> Reported:
 
 
 def _events(
-    reader: Reader, authors: Authors, state: EngramState, by: Mapping[str, Sequence[Element]]
+    reader: Reader, authors: LogDirectory, state: EngramState, by: Mapping[str, Sequence[Element]]
 ) -> tuple[Event, ...]:
     """Each event once, as last told; what is told in several ways is among the siblings."""
     shown: list[Event] = []
@@ -119,7 +119,7 @@ def _newest(accounts: Sequence[ShownEvent]) -> ShownEvent:
 
 
 def _skill(
-    reader: Reader, authors: Authors, state: EngramState, read: FieldReading
+    reader: Reader, authors: LogDirectory, state: EngramState, read: FieldReading
 ) -> tuple[Refinement, ...]:
     shown: list[Refinement] = []
     for element, version in shown_heads(read.heads()):

@@ -6,15 +6,15 @@ from .changes import is_applied as is_applied
 from .changes import rules_name as rules_name
 from .engram_state import EngramState as EngramState
 from .engram_state import load_state as load_state
-from .log_directory import Authors as Authors
+from .log_directory import LogDirectory as LogDirectory
 from .references import Naming as Naming
 from .rules import RULES as RULES
 from .stored import clocks_seen as clocks_seen
 
 __all__ = [
     "RULES",
-    "Authors",
     "EngramState",
+    "LogDirectory",
     "Naming",
     "clocks_seen",
     "is_applied",

@@ -15,7 +15,7 @@ from engram_wire import Record, WireError
 
 from .changes import change_of, puts_of
 from .damage import damaged
-from .log_directory import Authors
+from .log_directory import LogDirectory
 from .recent import Recent
 from .shown_texts import decode_shown
 
@@ -55,7 +55,7 @@ class EngramState:
 
 def load_state(
     reader: Reader,
-    authors: Authors,
+    authors: LogDirectory,
     scope: ScopeRow,
     row: EngramRow,
     recent: Recent | None = None,
@@ -87,7 +87,7 @@ def load_state(
 
 
 def _of_rows(
-    reader: Reader, authors: Authors, scope: ScopeRow, row: EngramRow, recent: Recent
+    reader: Reader, authors: LogDirectory, scope: ScopeRow, row: EngramRow, recent: Recent
 ) -> EngramState:
     held = recent.find(row) or recent.keep(row, *elements_of(reader, authors, row.n))
     elements = held.elements
@@ -118,7 +118,9 @@ def of_collection(elements: Sequence[Element], collection: str) -> Sequence[Elem
     return elements[bisect_left(elements, (collection,)) : bisect_left(elements, (end,))]
 
 
-def elements_of(reader: Reader, authors: Authors, n: int) -> tuple[list[Element], dict[Dot, int]]:
+def elements_of(
+    reader: Reader, authors: LogDirectory, n: int
+) -> tuple[list[Element], dict[Dot, int]]:
     """The live elements of an engram with several records, sorted, and when each appeared."""
     records = {
         (log, record.seq): (first, record, puts_of(record))

@@ -11,10 +11,10 @@ from engram_sync.store import Reader
 from engram_wire import RecordKind
 
 from .engram_state import EngramState
-from .log_directory import Authors
+from .log_directory import LogDirectory
 
 
-def lamport_numbers(reader: Reader, authors: Authors, state: EngramState) -> dict[Dot, int]:
+def lamport_numbers(reader: Reader, authors: LogDirectory, state: EngramState) -> dict[Dot, int]:
     """The Lamport number of each live element of an engram.
 
     The number of a record is one more than the largest among those records of the engram that its
@@ -40,7 +40,7 @@ def lamport_numbers(reader: Reader, authors: Authors, state: EngramState) -> dic
 class _Numbers:
     """The numbers of the records of one engram so far."""
 
-    def __init__(self, reader: Reader, authors: Authors) -> None:
+    def __init__(self, reader: Reader, authors: LogDirectory) -> None:
         self._reader = reader
         self._authors = authors
         self._chains: dict[int, list[tuple[int, int]]] = {}

@@ -48,7 +48,7 @@ def _as_stored(_reader: Reader, _scope: bytes, _log: int, _seq: int) -> Mapping[
     return None
 
 
-class Authors:
+class LogDirectory:
     """The logs this node has met, by number and by id.
 
     The writer and the readers of one node may share it between threads: what it knows of a log

@@ -8,7 +8,7 @@ from engram_sync.store import Reader, ScopeRow
 from engram_wire import NO_SUPERSEDED, Record
 
 from .changes import is_applied
-from .log_directory import Authors
+from .log_directory import LogDirectory
 from .references import Naming
 
 
@@ -23,14 +23,14 @@ class StoredRecord(NamedTuple):
 
 
 def stored_in(
-    reader: Reader, authors: Authors, scope: bytes, log: int, records: Iterable[Record]
+    reader: Reader, authors: LogDirectory, scope: bytes, log: int, records: Iterable[Record]
 ) -> list[StoredRecord]:
     """The applied ones among records of one log: those of a kind that changes it, that count."""
     return [s for s in _standing(reader, authors, scope, log, records) if is_applied(s.record)]
 
 
 def _standing(
-    reader: Reader, authors: Authors, scope: bytes, log: int, records: Iterable[Record]
+    reader: Reader, authors: LogDirectory, scope: bytes, log: int, records: Iterable[Record]
 ) -> list[StoredRecord]:
     log_id, naming = authors.log_id(reader, log), authors.naming(reader, scope, log)
     if reader.counts_until(log) is not None:
@@ -46,7 +46,7 @@ def _standing(
 
 
 def streamed(
-    reader: Reader, authors: Authors, scope: ScopeRow, engram: bytes, at_ms: int | None = None
+    reader: Reader, authors: LogDirectory, scope: ScopeRow, engram: bytes, at_ms: int | None = None
 ) -> Iterator[StoredRecord]:
     """What a document of one engram is made of, a few records of it in memory at once: also those
     that only take clocks.

@@ -8,7 +8,7 @@ from engram_sync.ledger import Draft
 from engram_sync.memory.read.caller_view import Observed
 from engram_sync.memory.read.history import create_puts
 from engram_sync.memory.state.engram_state import EngramState
-from engram_sync.memory.state.log_directory import Authors
+from engram_sync.memory.state.log_directory import LogDirectory
 from engram_sync.model import fields as fields
 from engram_sync.model import skills as skills
 from engram_sync.model.counters import first_counts
@@ -33,7 +33,7 @@ def created(engram: bytes, memory: NewMemory) -> list[Draft]:
     return drafts
 
 
-def satisfies(reader: Reader, authors: Authors, state: EngramState, memory: NewMemory) -> None:
+def satisfies(reader: Reader, authors: LogDirectory, state: EngramState, memory: NewMemory) -> None:
     """Accept that a memory with this source key exists, if it was created equal.
 
     Later updates, and even a delete, do not matter: whoever remembers the same thing again does

@@ -12,7 +12,7 @@ from engram_sync.memory.read.caller_view import Observed, refuse_open_conflicts
 from engram_sync.memory.read.history import replay, undeleted, valued
 from engram_sync.memory.read.strategies import Strategies
 from engram_sync.memory.state.engram_state import EngramState
-from engram_sync.memory.state.log_directory import Authors
+from engram_sync.memory.state.log_directory import LogDirectory
 from engram_sync.memory.state.stored import next_clock
 from engram_sync.model import counters as counters
 from engram_sync.model import events as episodes
@@ -83,7 +83,9 @@ def archive(observed: Observed, reason: str, own_log: bytes) -> list[Draft]:
     return parts.drafts(RecordKind.ARCHIVE)
 
 
-def restore(reader: Reader, authors: Authors, observed: Observed, own_log: bytes) -> list[Draft]:
+def restore(
+    reader: Reader, authors: LogDirectory, observed: Observed, own_log: bytes
+) -> list[Draft]:
     """The records that make an archived or deleted engram active again.
 
     A delete supersedes every value its author saw, so undoing it restates those values, concurrent
@@ -120,7 +122,9 @@ def copied(engram: bytes, state: EngramState) -> list[Draft]:
     return _spread(engram, RecordKind.CREATE, parts, taken, 0)
 
 
-def taken_from(reader: Reader, authors: Authors, observed: Observed, own_log: bytes) -> Withdrawn:
+def taken_from(
+    reader: Reader, authors: LogDirectory, observed: Observed, own_log: bytes
+) -> Withdrawn:
     """What the observed deletes removed and nothing else did, each value once.
 
     Raises:
@@ -166,7 +170,7 @@ def restated(element: Element) -> Put | None:
     return None if value is None else (collection, value)
 
 
-def _with_earlier_tombstones(reader: Reader, authors: Authors, observed: Observed) -> Observed:
+def _with_earlier_tombstones(reader: Reader, authors: LogDirectory, observed: Observed) -> Observed:
     """The view with the tombstones that a delete in it had taken.
 
     Whoever deletes a memory again, because somebody had written to it, takes the tombstone of the

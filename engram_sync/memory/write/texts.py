@@ -15,7 +15,7 @@ from engram_sync.ledger import Draft
 from engram_sync.memory.materialise.live_texts import recent_texts
 from engram_sync.memory.read.caller_view import Observed, document_at
 from engram_sync.memory.state.changes import change_of, units_of
-from engram_sync.memory.state.log_directory import Authors
+from engram_sync.memory.state.log_directory import LogDirectory
 from engram_sync.memory.state.stored import streamed
 from engram_sync.model.fields import BODY, TEXT, content_value
 from engram_sync.model.limits import EDITS_MAX, PUTS_MAX
@@ -58,7 +58,7 @@ def first_text(engram: bytes, generation: int, text: str) -> list[Draft]:
 
 
 def edit_text(
-    reader: Reader, authors: Authors, observed: Observed, edits: Sequence[Edit], own_log: bytes
+    reader: Reader, authors: LogDirectory, observed: Observed, edits: Sequence[Edit], own_log: bytes
 ) -> list[Draft]:
     """The records of edits at positions of the text that the caller saw.
 
@@ -82,7 +82,9 @@ def edit_text(
     ]
 
 
-def clear_text(reader: Reader, authors: Authors, observed: Observed, own_log: bytes) -> list[Draft]:
+def clear_text(
+    reader: Reader, authors: LogDirectory, observed: Observed, own_log: bytes
+) -> list[Draft]:
     """The records that take away every text the caller saw, to make room for another."""
     if not observed.live(BODY) and not observed.orphans:
         return []
@@ -122,7 +124,9 @@ def clear_orphans(
     ]
 
 
-def as_seen(reader: Reader, authors: Authors, observed: Observed) -> EngramTexts | EngramDocument:
+def as_seen(
+    reader: Reader, authors: LogDirectory, observed: Observed
+) -> EngramTexts | EngramDocument:
     """The texts as they were in the caller's view."""
     state, row = observed.state, observed.state.row
     if observed.name:
@@ -133,7 +137,7 @@ def as_seen(reader: Reader, authors: Authors, observed: Observed) -> EngramTexts
 
 
 def texts_taken(
-    reader: Reader, authors: Authors, observed: Observed, generations: Collection[Dot]
+    reader: Reader, authors: LogDirectory, observed: Observed, generations: Collection[Dot]
 ) -> Mapping[Dot, str]:
     """The texts that would stand, had nobody written the deletes that the caller would undo.
 
@@ -158,7 +162,7 @@ def texts_taken(
 
 def _refuse_gaps(
     reader: Reader,
-    authors: Authors,
+    authors: LogDirectory,
     observed: Observed,
     document: EngramDocument,
     generations: Collection[Dot],

@@ -8,7 +8,7 @@ from engram_sync.errors import PreconditionError, UsageError
 from engram_sync.ledger import Draft
 from engram_sync.memory.read.caller_view import Observed, refuse_open_conflicts
 from engram_sync.memory.read.strategies import Strategies
-from engram_sync.memory.state.log_directory import Authors
+from engram_sync.memory.state.log_directory import LogDirectory
 from engram_sync.memory.state.stored import next_clock
 from engram_sync.model import fields as fields
 from engram_sync.model.counters import count
@@ -27,7 +27,7 @@ from .texts import body_label, clear_text, edit_text, first_text
 
 def update(
     reader: Reader,
-    authors: Authors,
+    authors: LogDirectory,
     observed: Observed,
     changes: MemoryUpdate,
     own_log: bytes,
@@ -97,7 +97,7 @@ class _Update:
     def __init__(
         self,
         reader: Reader,
-        authors: Authors,
+        authors: LogDirectory,
         seen: Observed,
         changes: MemoryUpdate,
         own_log: bytes,

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from engram_sync.ledger import Ledger, LogState
 from engram_sync.membership import Charters
-from engram_sync.memory.state import Authors
+from engram_sync.memory.state import LogDirectory
 from engram_sync.store import LogRow, Reader, RunRow, ScopeRow
 from engram_wire import (
     ClockEntry,
@@ -66,7 +66,9 @@ def _state(row: LogRow, scope: bytes) -> LogState:
     )
 
 
-def load(reader: Reader, ledger: Ledger, charters: Charters, authors: Authors) -> Collection[bytes]:
+def load(
+    reader: Reader, ledger: Ledger, charters: Charters, authors: LogDirectory
+) -> Collection[bytes]:
     """Register all scopes and what is needed of their logs; returns the ids of the scopes."""
     scopes = {row.n: row for row in reader.scopes()}
     for scope in scopes.values():
@@ -98,7 +100,11 @@ def _load_logs(reader: Reader, ledger: Ledger, scope: ScopeRow) -> list[LogRow]:
 
 
 def _load_charter(
-    reader: Reader, charters: Charters, authors: Authors, scope: ScopeRow, logs: Sequence[LogRow]
+    reader: Reader,
+    charters: Charters,
+    authors: LogDirectory,
+    scope: ScopeRow,
+    logs: Sequence[LogRow],
 ) -> None:
     """Apply the stored membership records again, in the order in which they arrived."""
     members = {row.n: row for row in logs if row.domain == LogDomain.MEMBERS}

@@ -23,7 +23,7 @@ from engram_sync.ledger import (
 )
 from engram_sync.membership import Charters
 from engram_sync.memory.materialise import Materialiser, weight_of
-from engram_sync.memory.state import RULES, Authors, Naming, clocks_seen
+from engram_sync.memory.state import RULES, LogDirectory, Naming, clocks_seen
 from engram_sync.node.home.files import NodeKey
 from engram_sync.node.home.loading import StoredLogs, load
 from engram_sync.node.home.newer import Newer
@@ -66,7 +66,7 @@ class WritePath:
         people = self._people = People(self.charters)
         self.label, self.role, self.let_go = people.label, people.role, people.let_go
         self.members, self.authorities = people.members, people.authorities
-        self.authors = Authors(
+        self.authors = LogDirectory(
             label=self.label, trust=self._trust, naming=self._naming, seen=self._seen
         )
         self.reports: dict[str, str] = {}
