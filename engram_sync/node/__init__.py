@@ -5,8 +5,8 @@ document merges, how a record is encoded or what a peer may see: it asks the roo
 """
 
 from engram_sync.node.home.environment import HomePremises as HomePremises
+from engram_sync.node.home.environment import HomeStorage as HomeStorage
 from engram_sync.node.home.environment import Machine as Machine
-from engram_sync.node.home.environment import Premises as Premises
 from engram_sync.node.home.environment import SystemClock as SystemClock
 from engram_sync.node.home.environment import configured_peers as configured_peers
 from engram_sync.node.home.files import NodeKey as NodeKey
@@ -15,10 +15,10 @@ from engram_sync.node.node import Service as Service
 
 __all__ = [
     "HomePremises",
+    "HomeStorage",
     "Machine",
     "Node",
     "NodeKey",
-    "Premises",
     "Service",
     "SystemClock",
     "configured_peers",

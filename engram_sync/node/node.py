@@ -25,7 +25,7 @@ from engram_sync.model.ids import node_text
 from engram_sync.node.background.presence import watch_store
 from engram_sync.node.background.void_elsewhere import ratify_forever
 from engram_sync.node.core import Core
-from engram_sync.node.home.environment import Machine, Premises
+from engram_sync.node.home.environment import HomeStorage, Machine
 from engram_sync.node.limits import JOIN_S, SHUTDOWN_S
 from engram_sync.node.memories import Memories
 from engram_sync.node.memory_calls import MemoryCalls
@@ -84,7 +84,7 @@ class Node(MemoryCalls):
         services: Sequence[Service] | None = None,
         running: bool = True,
         machine: Machine | None = None,
-        premises: Premises | None = None,
+        premises: HomeStorage | None = None,
         lock_wait_s: float = 0.0,
         strategies: StrategyRegistry | None = None,
     ) -> AsyncGenerator[Self]:

@@ -13,7 +13,7 @@ from engram_sync.api import PeerStatus, ScopeStatus
 from engram_sync.config import Config, NetworkConfig, SyncConfig
 from engram_sync.errors import DegradedError
 from engram_sync.host import Entropy
-from engram_sync.node import HomePremises, Machine, Node, NodeKey, Premises, configured_peers
+from engram_sync.node import HomePremises, HomeStorage, Machine, Node, NodeKey, configured_peers
 from engram_sync.node.home.files import Home
 from engram_sync.store import InlineExecutor, MemoryStore, SqliteStore, Store
 from engram_sync.transport import MemoryNetwork, NetworkFaults, Transport
@@ -101,13 +101,13 @@ class Village:
     def __init__(self, seed: int = 0, faults: NetworkFaults | None = None) -> None:
         self.network = MemoryNetwork(seed, faults=faults)
         self.clocks: dict[str, VirtualClock] = {}
-        self.homes: dict[str, Premises] = {}
+        self.homes: dict[str, HomeStorage] = {}
         self.tap: Callable[[str, Transport], Transport] = lambda _name, transport: transport
         self._luck: dict[str, random.Random] = {}
         self._seed = seed
         self._stores: list[str] = []
 
-    def home(self, name: str) -> Premises:
+    def home(self, name: str) -> HomeStorage:
         """The home of that host, made on first use."""
         if name not in self.homes:
             self.homes[name] = MemoryPremises(self.store_name())

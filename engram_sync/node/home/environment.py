@@ -29,7 +29,7 @@ from engram_wire import ZSTD, available_capabilities
 LOCK_RETRY_S = 0.05
 
 
-class Premises(Protocol):
+class HomeStorage(Protocol):
     """What a node owns: one key, one store, one lock, and a witness kept elsewhere."""
 
     @property
@@ -95,7 +95,7 @@ class HomePremises:
         return self.home.path
 
     async def acquire(self, wait_s: float) -> None:
-        """See ``Premises.acquire``."""
+        """See ``HomeStorage.acquire``."""
         self.home.create()
         deadline = trio.current_time() + wait_s
         while True:
@@ -108,11 +108,11 @@ class HomePremises:
             await trio.sleep(LOCK_RETRY_S)
 
     def release(self) -> None:
-        """See ``Premises.release``."""
+        """See ``HomeStorage.release``."""
         self._lock.release()
 
     def key(self, entropy: Entropy) -> NodeKey:
-        """See ``Premises.key``."""
+        """See ``HomeStorage.key``."""
         key = self.home.load_key()
         if key is None and self.home.store.exists():
             raise CorruptError(
@@ -122,7 +122,7 @@ class HomePremises:
         return key or self.home.create_key(entropy)
 
     async def open_store(self) -> Store:
-        """See ``Premises.open_store``."""
+        """See ``HomeStorage.open_store``."""
         return await self.open_file(self.home.store)
 
     async def open_file(self, path: Path) -> SqliteStore:
@@ -130,15 +130,15 @@ class HomePremises:
         return await SqliteStore.open(path, vfs=self.vfs)
 
     def take_witness(self, store_id: bytes) -> bytes | None:
-        """See ``Premises.take_witness``."""
+        """See ``HomeStorage.take_witness``."""
         return WitnessFile(runtime_directory(), store_id).take()
 
     def leave_witness(self, store_id: bytes, data: bytes) -> None:
-        """See ``Premises.leave_witness``."""
+        """See ``HomeStorage.leave_witness``."""
         WitnessFile(runtime_directory(), store_id).leave(data)
 
     def witness_problem(self) -> str:
-        """See ``Premises.witness_problem``."""
+        """See ``HomeStorage.witness_problem``."""
         return runtime_problem()
 
 

@@ -13,7 +13,7 @@ from engram_sync.errors import EngramError
 from engram_sync.ledger import decode_witnesses, encode_witnesses
 from engram_sync.memory.instant import InstantMemories
 from engram_sync.node.core import Core
-from engram_sync.node.home.environment import HomePremises, Machine, Premises
+from engram_sync.node.home.environment import HomePremises, HomeStorage, Machine
 from engram_sync.node.home.files import Home, NodeKey
 from engram_sync.node.opening.founding import checked_label, facts_of, found_node, store_id
 from engram_sync.node.opening.migrating import migrate, migration_problem
@@ -29,7 +29,7 @@ async def opened(
     config: Config | None,
     label: str | None,
     machine: Machine,
-    premises: Premises | None,
+    premises: HomeStorage | None,
     lock_wait_s: float,
 ) -> AsyncGenerator[Core]:
     """The core of a node, for the time of the block; see ``Node.open``."""
@@ -59,7 +59,7 @@ async def opened(
         premises.release()
 
 
-async def _open_store(premises: Premises, key: NodeKey, machine: Machine) -> Store:
+async def _open_store(premises: HomeStorage, key: NodeKey, machine: Machine) -> Store:
     try:
         return await premises.open_store()
     except OlderFormatError:
@@ -70,7 +70,7 @@ async def _open_store(premises: Premises, key: NodeKey, machine: Machine) -> Sto
 
 
 async def _core(
-    premises: Premises,
+    premises: HomeStorage,
     key: NodeKey,
     store: Store,
     config: Config,
@@ -107,7 +107,7 @@ async def _core(
     return core
 
 
-async def _leave_witness(premises: Premises, core: Core) -> None:
+async def _leave_witness(premises: HomeStorage, core: Core) -> None:
     """After the last write: what was erased is gone, and the next opening may continue the logs."""
 
     def job(tx: Transaction) -> None:
