@@ -27,7 +27,7 @@ from engram_sync.ledger import Draft
 from engram_sync.memory.read import Observed, find_exact, observe
 from engram_sync.memory.write import MemoryUpdate, update
 from engram_sync.node.core import Core
-from engram_sync.node.home.environment import HomePremises
+from engram_sync.node.home.environment import DirectoryStorage
 from engram_sync.node.home.files import Home
 from engram_sync.node.writing.arrivals import Arrival, arrival_untrusted
 from engram_sync.store import InlineExecutor, MemoryStore, Reader, Store, Transaction
@@ -50,7 +50,7 @@ SUPERSEDED = 10_000
 VERIFICATIONS = 200
 
 
-class _Unsynced(HomePremises):
+class _Unsynced(DirectoryStorage):
     """A home whose store is in memory and works in place."""
 
     async def open_store(self) -> Store:

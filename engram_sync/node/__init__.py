@@ -4,7 +4,7 @@ Holds the one write path, the connections and the public ``Node``.  It must neve
 document merges, how a record is encoded or what a peer may see: it asks the rooms below.
 """
 
-from engram_sync.node.home.environment import HomePremises as HomePremises
+from engram_sync.node.home.environment import DirectoryStorage as DirectoryStorage
 from engram_sync.node.home.environment import HomeStorage as HomeStorage
 from engram_sync.node.home.environment import Machine as Machine
 from engram_sync.node.home.environment import SystemClock as SystemClock
@@ -14,7 +14,7 @@ from engram_sync.node.node import Node as Node
 from engram_sync.node.node import Service as Service
 
 __all__ = [
-    "HomePremises",
+    "DirectoryStorage",
     "HomeStorage",
     "Machine",
     "Node",

@@ -13,7 +13,7 @@ from engram_sync.api import PeerStatus, ScopeStatus
 from engram_sync.config import Config, NetworkConfig, SyncConfig
 from engram_sync.errors import DegradedError
 from engram_sync.host import Entropy
-from engram_sync.node import HomePremises, HomeStorage, Machine, Node, NodeKey, configured_peers
+from engram_sync.node import DirectoryStorage, HomeStorage, Machine, Node, NodeKey, configured_peers
 from engram_sync.node.home.files import Home
 from engram_sync.store import InlineExecutor, MemoryStore, SqliteStore, Store
 from engram_sync.transport import MemoryNetwork, NetworkFaults, Transport
@@ -85,7 +85,7 @@ class MemoryPremises:
         return MemoryPremises(name, self.boot_id, self.witness, self.node_key)
 
 
-class DiskPremises(HomePremises):
+class DiskPremises(DirectoryStorage):
     """A home on a disk, with a store that runs in place so that virtual time stays exact."""
 
     def __init__(self, directory: Path, vfs: str | None = None) -> None:

@@ -75,7 +75,7 @@ class HomeStorage(Protocol):
         ...
 
 
-class HomePremises:
+class DirectoryStorage:
     """A directory on this machine.
 
     Args:

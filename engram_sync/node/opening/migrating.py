@@ -23,7 +23,7 @@ from engram_sync.host import Clock, Entropy
 from engram_sync.ledger import Draft, encode_witnesses
 from engram_sync.memory.write import LiveBefore, held_in_records, held_in_view, said_again
 from engram_sync.model.ids import engram_text, node_text
-from engram_sync.node.home.environment import HomePremises
+from engram_sync.node.home.environment import DirectoryStorage
 from engram_sync.node.home.files import Home, NodeKey
 from engram_sync.node.network.joining import META_BROUGHT
 from engram_sync.node.opening.founding import (
@@ -87,7 +87,7 @@ class _People:
         return f"{label} ({short})" if label else short
 
 
-async def migrate(premises: HomePremises, key: NodeKey, clock: Clock, entropy: Entropy) -> None:
+async def migrate(premises: DirectoryStorage, key: NodeKey, clock: Clock, entropy: Entropy) -> None:
     """Replace the store of a home, which is of record format 1, by one of today.
 
     Raises:
@@ -116,7 +116,7 @@ async def migrate(premises: HomePremises, key: NodeKey, clock: Clock, entropy: E
         premises.leave_witness(known, encode_witnesses(path.witnesses(premises.boot_id)))
 
 
-async def _written(premises: HomePremises, migration: "_Migration") -> bytes | None:
+async def _written(premises: DirectoryStorage, migration: "_Migration") -> bytes | None:
     """Write the new store; returns what names it to its witness."""
     new = await premises.open_file(premises.home.new_store)
     async with trio.open_nursery() as nursery:

@@ -13,7 +13,7 @@ from engram_sync.errors import EngramError
 from engram_sync.ledger import decode_witnesses, encode_witnesses
 from engram_sync.memory.instant import InstantMemories
 from engram_sync.node.core import Core
-from engram_sync.node.home.environment import HomePremises, HomeStorage, Machine
+from engram_sync.node.home.environment import DirectoryStorage, HomeStorage, Machine
 from engram_sync.node.home.files import Home, NodeKey
 from engram_sync.node.opening.founding import checked_label, facts_of, found_node, store_id
 from engram_sync.node.opening.migrating import migrate, migration_problem
@@ -35,7 +35,7 @@ async def opened(
     """The core of a node, for the time of the block; see ``Node.open``."""
     if premises is None:
         path = resolve_home(home, os.environ)
-        premises = HomePremises(Home(path))
+        premises = DirectoryStorage(Home(path))
         config = config or load_config(path, {}, os.environ, Path.cwd())
     if label is not None:
         checked_label(label)
@@ -63,7 +63,7 @@ async def _open_store(premises: HomeStorage, key: NodeKey, machine: Machine) -> 
     try:
         return await premises.open_store()
     except OlderFormatError:
-        if not isinstance(premises, HomePremises):
+        if not isinstance(premises, DirectoryStorage):
             raise
     await migrate(premises, key, machine.clock, machine.entropy)
     return await premises.open_store()
