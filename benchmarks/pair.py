@@ -15,7 +15,7 @@ import trio
 from benchmarks.counting import CountingTransport
 from benchmarks.peer import DIALING, offering
 from engram_sync import Node
-from engram_sync.node import Machine
+from engram_sync.node import Environment
 
 
 @dataclass(slots=True)
@@ -74,7 +74,7 @@ class Pair:
     async def b(self) -> AsyncGenerator[tuple[Node, CountingTransport]]:
         """Node B in this process, dialling A as soon as it is open."""
         transport = CountingTransport()
-        machine = Machine(transport=lambda _network, _node: transport)
+        machine = Environment(transport=lambda _network, _node: transport)
         config = offering(DIALING, self.compression)
         async with Node.open(self.home_b, config=config, services=(), machine=machine) as node:
             yield node, transport

@@ -5,8 +5,8 @@ document merges, how a record is encoded or what a peer may see: it asks the roo
 """
 
 from engram_sync.node.home.environment import DirectoryStorage as DirectoryStorage
+from engram_sync.node.home.environment import Environment as Environment
 from engram_sync.node.home.environment import HomeStorage as HomeStorage
-from engram_sync.node.home.environment import Machine as Machine
 from engram_sync.node.home.environment import SystemClock as SystemClock
 from engram_sync.node.home.environment import configured_peers as configured_peers
 from engram_sync.node.home.files import NodeKey as NodeKey
@@ -15,8 +15,8 @@ from engram_sync.node.node import Service as Service
 
 __all__ = [
     "DirectoryStorage",
+    "Environment",
     "HomeStorage",
-    "Machine",
     "Node",
     "NodeKey",
     "Service",

@@ -17,7 +17,7 @@ from engram_sync.memory.instant import InstantMemories
 from engram_sync.memory.materialise import flush_index
 from engram_sync.memory.read import Planner
 from engram_sync.model.limits import FLUSH_ROWS
-from engram_sync.node.home.environment import Machine
+from engram_sync.node.home.environment import Environment
 from engram_sync.node.home.files import NodeKey
 from engram_sync.node.home.newer import uses
 from engram_sync.node.limits import (
@@ -76,7 +76,7 @@ class Core:
     home: Path
     key: NodeKey
     config: Config
-    machine: Machine
+    machine: Environment
     store: Store
     path: WritePath
     facts: Facts

@@ -25,7 +25,7 @@ from engram_sync.model.ids import node_text
 from engram_sync.node.background.presence import watch_store
 from engram_sync.node.background.void_elsewhere import ratify_forever
 from engram_sync.node.core import Core
-from engram_sync.node.home.environment import HomeStorage, Machine
+from engram_sync.node.home.environment import Environment, HomeStorage
 from engram_sync.node.limits import JOIN_S, SHUTDOWN_S
 from engram_sync.node.memories import Memories
 from engram_sync.node.memory_calls import MemoryCalls
@@ -83,7 +83,7 @@ class Node(MemoryCalls):
         label: str | None = None,
         services: Sequence[Service] | None = None,
         running: bool = True,
-        machine: Machine | None = None,
+        machine: Environment | None = None,
         premises: HomeStorage | None = None,
         lock_wait_s: float = 0.0,
         strategies: StrategyRegistry | None = None,
@@ -114,7 +114,7 @@ class Node(MemoryCalls):
         Error handling: a peer's error ends that peer's connection; anything unexpected in a part
         of the node leaves this block as an exception.
         """
-        machine = machine or Machine()
+        machine = machine or Environment()
         with single_error():
             async with (
                 opened(home, config, label, machine, premises, lock_wait_s) as core,

@@ -11,7 +11,7 @@ from engram_simulations._links import OverheardTransport
 from engram_simulations._premises import Disk, SimulatedPremises
 from engram_sync.api import Engram
 from engram_sync.config import Config
-from engram_sync.node import Machine, Node, configured_peers
+from engram_sync.node import Environment, Node, configured_peers
 from engram_sync.store import Reader
 from engram_sync.transport import MemoryNetwork
 
@@ -77,7 +77,7 @@ class Host:
         transport = OverheardTransport(
             network.transport(name), lambda seen, overlap: overhear(name, seen, overlap)
         )
-        self._machine = Machine(
+        self._machine = Environment(
             clock=clock,
             entropy=seeded_entropy(f"{seed} {name}"),
             jitter=random.Random(f"{seed} {name} jitter").random,

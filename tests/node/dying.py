@@ -12,7 +12,7 @@ from pathlib import Path
 import trio
 
 from engram_sync.config import Config
-from engram_sync.node import Machine, Node
+from engram_sync.node import Environment, Node
 
 
 class Countdown:
@@ -37,7 +37,7 @@ async def live(home: Path, countdown: Countdown) -> None:
         countdown.happened("random")
         return os.urandom(size)
 
-    machine = Machine(entropy=entropy)
+    machine = Environment(entropy=entropy)
     async with Node.open(home, config=Config(), services=(), machine=machine):
         pass
 

@@ -11,7 +11,7 @@ import trio
 
 from engram_sync.config import Config, NetworkConfig, SyncConfig
 from engram_sync.errors import DegradedError, UsageError
-from engram_sync.node import Machine, Node
+from engram_sync.node import Environment, Node
 from engram_sync.transport import Address, Authority, TcpTransport
 from tests.transport.authorities import TestAuthority, plain_client
 
@@ -37,7 +37,7 @@ def settings(files: Authority | None, *peers: str) -> Config:
 
 @asynccontextmanager
 async def opened(
-    home: Path, files: Authority | None, *peers: str, machine: Machine | None = None
+    home: Path, files: Authority | None, *peers: str, machine: Environment | None = None
 ) -> AsyncGenerator[Node]:
     with trio.fail_after(60):
         async with Node.open(
@@ -176,7 +176,7 @@ async def test_a_peer_with_the_certificate_of_another_node_is_refused(
     """Valid in the eyes of TLS: only the names show that somebody uses what is not his."""
     one, two = await joined(tmp_path)
     stolen = TcpTransport(authority=authority.issue("somebody-else"))
-    machine = Machine(transport=lambda _network, _node: stolen)
+    machine = Environment(transport=lambda _network, _node: stolen)
     async with (
         opened(tmp_path / "a", authority.issue(one)) as a,
         opened(tmp_path / "b", None, await listening(a), machine=machine) as b,
@@ -198,7 +198,7 @@ async def test_a_server_with_the_certificate_of_another_node_learns_nothing(
 ) -> None:
     one, two = await joined(tmp_path)
     stolen = TcpTransport(authority=authority.issue("somebody-else"))
-    machine = Machine(transport=lambda _network, _node: stolen)
+    machine = Environment(transport=lambda _network, _node: stolen)
     async with opened(tmp_path / "a", None, machine=machine) as a:
         address = await listening(a)
         async with opened(tmp_path / "b", authority.issue(two), address) as b:

@@ -11,7 +11,7 @@ from trio.testing import MockClock
 from engram_sync.address import Address
 from engram_sync.config import Config, NetworkConfig, SyncConfig
 from engram_sync.discovery import Discovery, MdnsDiscovery, StaticDiscovery
-from engram_sync.node import Machine, Node
+from engram_sync.node import Environment, Node
 from engram_sync.transport import TcpTransport
 from engram_wire import CloseCode
 
@@ -145,7 +145,7 @@ async def reached(node: Node, other: Node, via: str) -> None:
 
 async def join(tmp_path: Path) -> None:
     """Two homes, a and b, of one agent; b remembers where a was."""
-    machine = Machine(discovery=static)
+    machine = Environment(discovery=static)
     async with (
         Node.open(tmp_path / "a", config=settings(), services=(), machine=machine) as a,
         Node.open(tmp_path / "b", config=settings(), services=(), machine=machine) as b,
@@ -157,7 +157,7 @@ async def join(tmp_path: Path) -> None:
 @pytest.mark.slow
 async def test_a_node_that_moves_to_another_port_is_found_over_mdns(tmp_path: Path) -> None:
     await join(tmp_path)
-    machine = Machine(discovery=mdns)
+    machine = Environment(discovery=mdns)
     async with Node.open(tmp_path / "b", config=settings(), services=(), machine=machine) as b:
         for ports in (2, 3):
             config = settings(listen=ANY * ports)  # Another setting: the port does not stay.
@@ -172,7 +172,7 @@ async def test_a_node_that_moves_to_another_port_is_found_over_mdns(tmp_path: Pa
 
 async def test_a_node_that_moves_calls_those_whose_address_it_knows(tmp_path: Path) -> None:
     """By a token or a setting: who stays where it was is found by who moved."""
-    machine = Machine(discovery=static)
+    machine = Environment(discovery=static)
     opened = Node.open(tmp_path / "a", config=settings(), services=(), machine=machine)
     async with opened as a:
         (where,) = (await a.status()).listen
@@ -194,7 +194,7 @@ async def test_a_node_is_found_at_a_new_address_while_the_old_one_goes_on_failin
     tmp_path: Path,
 ) -> None:
     await join(tmp_path)
-    machine = Machine(discovery=static)
+    machine = Environment(discovery=static)
     moved = settings(listen=ANY * 2)
     async with Node.open(tmp_path / "a", config=moved, services=(), machine=machine) as a:
         new, _ = (await a.status()).listen
@@ -207,7 +207,7 @@ async def test_a_node_is_found_at_a_new_address_while_the_old_one_goes_on_failin
 async def test_port_0_stays_the_port_that_it_took_for_as_long_as_nobody_else_has_it(
     tmp_path: Path,
 ) -> None:
-    machine = Machine(discovery=static)
+    machine = Environment(discovery=static)
     opened = partial(Node.open, tmp_path, config=settings(), services=(), machine=machine)
     async with opened() as node:
         (first,) = (await node.status()).listen
@@ -227,7 +227,7 @@ async def test_port_0_stays_the_port_that_it_took_for_as_long_as_nobody_else_has
 async def test_a_node_listens_on_several_addresses_of_both_families(
     tmp_path: Path, family: str
 ) -> None:
-    machine = Machine(discovery=static)
+    machine = Environment(discovery=static)
     listen = ("127.0.0.1:0", "[::1]:0", "127.0.0.1:0")
     async with Node.open(
         tmp_path / "a", config=settings(listen=listen), services=(), machine=machine
@@ -255,12 +255,12 @@ async def test_a_node_listens_on_several_addresses_of_both_families(
 async def test_both_families_of_one_node_make_one_connection(tmp_path: Path) -> None:
     """What mDNS tells of a laptop is several addresses, and they are dialled at once."""
     await join(tmp_path)
-    machine = Machine(discovery=static)
+    machine = Environment(discovery=static)
     both = settings(listen=("127.0.0.1:0", "[::1]:0"))
     async with Node.open(tmp_path / "a", config=both, services=(), machine=machine) as a:
         where = (await a.status()).listen
         transport = TcpTransport()
-        dialling = Machine(discovery=static, transport=lambda _network, _node: transport)
+        dialling = Environment(discovery=static, transport=lambda _network, _node: transport)
         async with Node.open(
             tmp_path / "b", config=settings(*where), services=(), machine=dialling
         ) as b:

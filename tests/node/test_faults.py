@@ -10,7 +10,7 @@ from trio.testing import MockClock
 from engram_sync.api import NewMemory
 from engram_sync.config import Config
 from engram_sync.errors import DegradedError, EngramError
-from engram_sync.node import Machine, Node
+from engram_sync.node import Environment, Node
 from tests.store.crash_vfs import CrashDisk
 
 from .village import DiskPremises, Village, agree, agreement, all_synced, contents, until
@@ -142,7 +142,7 @@ async def test_a_store_that_breaks_for_good_is_an_error_of_the_call(
                 config=Config(),
                 services=(),
                 premises=DiskPremises(home, disk.name),
-                machine=Machine(discovery=lambda _: ()),
+                machine=Environment(discovery=lambda _: ()),
             ) as node:
                 await node.remember("kept")
                 disk.fail(after=0, times=FOREVER, error=apsw.IOError)

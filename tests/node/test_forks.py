@@ -8,7 +8,7 @@ import pytest
 from trio.testing import MockClock
 
 from engram_sync.config import Config, NetworkConfig
-from engram_sync.node import Machine, Node, configured_peers
+from engram_sync.node import Environment, Node, configured_peers
 from engram_wire import LogDomain, SyncAck, SyncResponse, SyncStatus
 
 from .speaker import Log, Speaker
@@ -241,7 +241,7 @@ def on(home: Path, *peers: str) -> AbstractAsyncContextManager[Node]:
         config=Config(network=network),
         label=home.name,
         services=(),
-        machine=Machine(discovery=configured_peers),
+        machine=Environment(discovery=configured_peers),
         premises=Machines(home),
     )
 

@@ -13,7 +13,14 @@ from engram_sync.api import PeerStatus, ScopeStatus
 from engram_sync.config import Config, NetworkConfig, SyncConfig
 from engram_sync.errors import DegradedError
 from engram_sync.host import Entropy
-from engram_sync.node import DirectoryStorage, HomeStorage, Machine, Node, NodeKey, configured_peers
+from engram_sync.node import (
+    DirectoryStorage,
+    Environment,
+    HomeStorage,
+    Node,
+    NodeKey,
+    configured_peers,
+)
 from engram_sync.node.home.files import Home
 from engram_sync.store import InlineExecutor, MemoryStore, SqliteStore, Store
 from engram_sync.transport import MemoryNetwork, NetworkFaults, Transport
@@ -134,9 +141,9 @@ class Village:
         self._stores.append(f"village-{next(_stores)}")
         return self._stores[-1]
 
-    def machine(self, name: str) -> Machine:
+    def machine(self, name: str) -> Environment:
         luck = self._luck.setdefault(name, random.Random(f"{self._seed} {name}"))
-        return Machine(
+        return Environment(
             clock=self.clocks.setdefault(name, VirtualClock()),
             entropy=luck.randbytes,
             jitter=luck.random,

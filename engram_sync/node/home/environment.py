@@ -199,7 +199,7 @@ def capabilities(network: NetworkConfig) -> Sequence[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class Environment:
     """Time, entropy and network of a node.  The defaults are the real ones."""
 
     clock: Clock = field(default_factory=SystemClock)

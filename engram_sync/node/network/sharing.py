@@ -10,7 +10,7 @@ from engram_sync.discovery import Discovery
 from engram_sync.errors import DegradedError, EngramError
 from engram_sync.node.background.receipts import note_claims
 from engram_sync.node.core import Core
-from engram_sync.node.home.environment import Machine, capabilities
+from engram_sync.node.home.environment import Environment, capabilities
 from engram_sync.node.network.answering import Answering
 from engram_sync.node.network.budget import Budget
 from engram_sync.node.network.connection import Connection, Services
@@ -55,7 +55,7 @@ class NetworkController:
         core.receiving = self._receiving
         core.contradictions = self._contradictions
 
-    def _new_network(self, machine: Machine) -> Network:
+    def _new_network(self, machine: Environment) -> Network:
         sync, network = self._core.config.sync, self._core.config.network
         intervals = Timing(
             ping_s=sync.ping_s,

@@ -13,7 +13,7 @@ from engram_sync.errors import EngramError
 from engram_sync.ledger import decode_witnesses, encode_witnesses
 from engram_sync.memory.instant import InstantMemories
 from engram_sync.node.core import Core
-from engram_sync.node.home.environment import DirectoryStorage, HomeStorage, Machine
+from engram_sync.node.home.environment import DirectoryStorage, Environment, HomeStorage
 from engram_sync.node.home.files import Home, NodeKey
 from engram_sync.node.opening.founding import checked_label, facts_of, found_node, store_id
 from engram_sync.node.opening.migrating import migrate, migration_problem
@@ -28,7 +28,7 @@ async def opened(
     home: str | Path | None,
     config: Config | None,
     label: str | None,
-    machine: Machine,
+    machine: Environment,
     premises: HomeStorage | None,
     lock_wait_s: float,
 ) -> AsyncGenerator[Core]:
@@ -59,7 +59,7 @@ async def opened(
         premises.release()
 
 
-async def _open_store(premises: HomeStorage, key: NodeKey, machine: Machine) -> Store:
+async def _open_store(premises: HomeStorage, key: NodeKey, machine: Environment) -> Store:
     try:
         return await premises.open_store()
     except OlderFormatError:
@@ -75,7 +75,7 @@ async def _core(
     store: Store,
     config: Config,
     label: str | None,
-    machine: Machine,
+    machine: Environment,
 ) -> Core:
     path = WritePath(key, machine.clock, machine.entropy)
 
