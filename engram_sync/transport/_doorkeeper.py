@@ -38,7 +38,7 @@ class Slot:
             leave()
 
 
-class Doorkeeper:
+class ConnectionLimiter:
     """Counts the links inside and the strangers among them, in total and by where they come from.
 
     Args:

@@ -11,7 +11,7 @@ import trio
 from engram_sync.address import Address
 from engram_sync.errors import DegradedError, UsageError
 
-from ._doorkeeper import Doorkeeper, Slot
+from ._doorkeeper import ConnectionLimiter, Slot
 from ._limits import (
     CONNECT_S_MAX,
     LINKS_PER_ADDRESS_MAX,
@@ -302,7 +302,7 @@ class MemoryTransport:
         self._network = network
         self._host = host
         self._connect_s = connect_s
-        self._doorkeeper = Doorkeeper(
+        self._doorkeeper = ConnectionLimiter(
             strangers_max=strangers_max,
             strangers_per_address_max=strangers_per_address_max,
             links_per_address_max=links_per_address_max,

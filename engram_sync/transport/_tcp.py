@@ -14,7 +14,7 @@ from engram_sync.address import Address
 from engram_sync.errors import DegradedError, UsageError
 
 from ._authority import Authority
-from ._doorkeeper import Doorkeeper
+from ._doorkeeper import ConnectionLimiter
 from ._limits import (
     CONNECT_S_MAX,
     HANDSHAKE_S_MAX,
@@ -67,7 +67,7 @@ class TcpTransport:
         self._authority = authority
         self._client_context = client_context(authority)
         self._server: ServerIdentity | None = None
-        self._doorkeeper = Doorkeeper(
+        self._doorkeeper = ConnectionLimiter(
             strangers_max=strangers_max,
             strangers_per_address_max=strangers_per_address_max,
             links_per_address_max=links_per_address_max,

@@ -17,7 +17,7 @@ import trio.testing
 from engram_sync.errors import DegradedError
 from engram_sync.transport import CLOSE_S_MAX, Address, Link, TcpTransport, UnreachableError
 from engram_sync.transport import _tls as tls_module
-from engram_sync.transport._doorkeeper import Doorkeeper
+from engram_sync.transport._doorkeeper import ConnectionLimiter
 
 ANY = Address("127.0.0.1", 0)
 
@@ -275,7 +275,9 @@ async def test_a_close_waits_a_second_for_a_peer_that_does_not_read(
 
 
 def test_places_are_counted_in_total_and_by_where_strangers_come_from() -> None:
-    keeper = Doorkeeper(strangers_max=5, strangers_per_address_max=2, links_per_address_max=9)
+    keeper = ConnectionLimiter(
+        strangers_max=5, strangers_per_address_max=2, links_per_address_max=9
+    )
     same_64 = ["2001:db8::1", "2001:db8::ffff:1", "2001:db8::2"]
     places = [keeper.admit(Address(host, 1)) for host in same_64]
     assert [place is not None for place in places] == [True, True, False]
