@@ -24,7 +24,7 @@ from benchmarks.bare_model import bare_model
 from benchmarks.peer import DIALING, LOOPBACK, fill, resident_mib
 from engram_sync import Config, Node
 from engram_sync.ledger import Draft
-from engram_sync.memory.read import Observed, find_exact, observe
+from engram_sync.memory.read import CallerView, find_exact, observe
 from engram_sync.memory.write import MemoryUpdate, update
 from engram_sync.node.core import Core
 from engram_sync.node.home.environment import DirectoryStorage
@@ -89,7 +89,7 @@ def _commit(core: Core, job: Callable[[Transaction], object]) -> None:
         raise outcome.error
 
 
-def _seen(core: Core, tx: Transaction, engram: bytes) -> Observed:
+def _seen(core: Core, tx: Transaction, engram: bytes) -> CallerView:
     """What a caller who names no version means."""
     row = tx.scope(core.path.ledger.scope_number(core.facts.agent_scope))
     assert row is not None

@@ -18,8 +18,8 @@ from engram_sync.api import (
 from engram_sync.errors import DegradedError, NotFoundError, UsageError
 from engram_sync.ledger import Draft, keyed_id, uuid7
 from engram_sync.memory.read import (
+    CallerView,
     Filters,
-    Observed,
     Room,
     Strategies,
     engram_history,
@@ -185,7 +185,7 @@ class Memories:
             return self._core.instant.forget(instant.id, if_version=if_version)
         path, key, strategies = self._core.path, self._core.key.public, self._strategies
 
-        def drafts_of(tx: Transaction, seen: Observed, own: bytes) -> list[Draft]:
+        def drafts_of(tx: Transaction, seen: CallerView, own: bytes) -> list[Draft]:
             gone = (
                 []
                 if erase and seen.is_deleted()
@@ -214,7 +214,7 @@ class Memories:
         self,
         ref: Ref,
         if_version: str | None,
-        drafts_of: Callable[[Transaction, Observed, bytes], list[Draft]],
+        drafts_of: Callable[[Transaction, CallerView, bytes], list[Draft]],
     ) -> Engram:
         core = self._core
 

@@ -9,7 +9,7 @@ from random import Random
 
 from engram_sync.api import Delete, Insert, NewMemory
 from engram_sync.ledger import Draft
-from engram_sync.memory.read import Observed, observe, show
+from engram_sync.memory.read import CallerView, observe, show
 from engram_sync.memory.state import EngramState
 from engram_sync.memory.write import MemoryUpdate, archive, created, forget, restore, update
 from engram_sync.model.events import shown_events
@@ -58,7 +58,7 @@ class Acting:
         assert self.state is not None
         return self.state
 
-    def seen(self) -> Observed:
+    def seen(self) -> CallerView:
         """What the user has seen: all that is shown, by its version or simply as it is."""
         authors = self.home.path.authors
         if self.luck.random() >= SETTLES:

@@ -25,7 +25,7 @@ from engram_sync.memory import materialise as materialising
 from engram_sync.memory import read as reading
 from engram_sync.memory import state as states
 from engram_sync.memory import write as writing
-from engram_sync.memory.read import Filters, Observed
+from engram_sync.memory.read import CallerView, Filters
 from engram_sync.memory.read.versions import parse_version, state_name, token_of
 from engram_sync.memory.state import EngramState
 from engram_sync.memory.write import MemoryUpdate
@@ -185,7 +185,7 @@ class Desk:
             lambda tx, log: [draft for pair in pairs for draft in writing.created(*pair)]
         )
 
-    def _seen(self, tx: Transaction, ref: Engram | str, if_version: str | None) -> Observed:
+    def _seen(self, tx: Transaction, ref: Engram | str, if_version: str | None) -> CallerView:
         row, scope = reading.find_row(tx, ref if isinstance(ref, str) else ref.id)
         state = states.load_state(tx, self.authors, scope, row, self.materialiser.recent)
         if isinstance(ref, str):

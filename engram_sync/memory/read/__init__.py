@@ -1,7 +1,7 @@
 """Answers: recall, lists, histories and conflicts, from the rows of one state of the store."""
 
 from .answers import Room as Room
-from .caller_view import Observed as Observed
+from .caller_view import CallerView as CallerView
 from .caller_view import observe as observe
 from .past_states import state_at as state_at
 from .planner import Planner as Planner
@@ -19,8 +19,8 @@ from .strategies import Strategies as Strategies
 from .views import show as show
 
 __all__ = [
+    "CallerView",
     "Filters",
-    "Observed",
     "Planner",
     "Room",
     "Strategies",

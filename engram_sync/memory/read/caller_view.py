@@ -21,7 +21,7 @@ from .versions import VersionParts, is_ours, parse_version, state_name
 
 
 @dataclass(frozen=True, slots=True)
-class Observed:
+class CallerView:
     """The part of an engram's state that a caller has seen."""
 
     state: EngramState
@@ -65,7 +65,7 @@ class Observed:
 
 def observe(
     reader: Reader, authors: LogDirectory, state: EngramState, if_version: str | None
-) -> Observed:
+) -> CallerView:
     """What the view named by ``if_version`` contained; the current state without one.
 
     An element that was seen but has been superseded since is not live any more and needs no
@@ -82,10 +82,10 @@ def observe(
         PreconditionError: It is not the current one, and this node cannot tell what it showed.
     """
     if if_version is None:
-        return Observed(state, state.clock, state.elements, by_version=False)
+        return CallerView(state, state.clock, state.elements, by_version=False)
     named = parse_version(if_version)
     if named.state == state_name(state):
-        return Observed(state, state.clock, state.elements, by_version=True)
+        return CallerView(state, state.clock, state.elements, by_version=True)
     if not is_ours(named, state, authors.version_key):
         raise _unknown(state)
     if state.texts or state.orphans:
@@ -95,11 +95,11 @@ def observe(
             raise _unknown(state)
         clock: dict[bytes, int] = dict(document.clock())
         seen = [e for e in state.elements if e.dot.clock < clock.get(e.dot.log, 0)]
-        return Observed(state, clock, seen, by_version=True, name=named.state)
+        return CallerView(state, clock, seen, by_version=True, name=named.state)
     return _as_of(state, named)
 
 
-def _as_of(state: EngramState, named: VersionParts) -> Observed:
+def _as_of(state: EngramState, named: VersionParts) -> CallerView:
     """What is live and had appeared when the version was given out."""
     clock = dict(state.clock)
     seen: list[Element] = []
@@ -111,7 +111,7 @@ def _as_of(state: EngramState, named: VersionParts) -> Observed:
             # A log is read in its own order, so nothing behind this was seen either.
             clock[log] = min(clock.get(log, 0), at)
     clock = {log: count for log, count in clock.items() if count}
-    return Observed(state, clock, seen, by_version=True, name=named.state)
+    return CallerView(state, clock, seen, by_version=True, name=named.state)
 
 
 def document_at(
@@ -137,7 +137,7 @@ def _unknown(state: EngramState) -> PreconditionError:
     )
 
 
-def refuse_open_conflicts(observed: Observed, strategies: Strategies | None = None) -> None:
+def refuse_open_conflicts(observed: CallerView, strategies: Strategies | None = None) -> None:
     """Refuse a write that names no version while concurrent edits are open.
 
     Such a write would settle them unseen.

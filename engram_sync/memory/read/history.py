@@ -24,7 +24,7 @@ from engram_sync.store import Reader
 from engram_wire import Record, RecordKind, decode_superseded_untrusted
 
 from .answers import Room
-from .caller_view import Observed
+from .caller_view import CallerView
 
 
 class Step(NamedTuple):
@@ -129,7 +129,7 @@ def create_puts(reader: Reader, authors: LogDirectory, state: EngramState) -> It
                 yield puts
 
 
-def undeleted(reader: Reader, authors: LogDirectory, observed: Observed) -> list[Element]:
+def undeleted(reader: Reader, authors: LogDirectory, observed: CallerView) -> list[Element]:
     """The elements that would be live, had nobody written the deletes that the caller saw.
 
     Deletes the caller did not see do not count either: they are concurrent to the restore, and
@@ -333,7 +333,7 @@ def _erasures(
     return found
 
 
-def _saw(observed: Observed, elements: Iterable[Element]) -> bool:
+def _saw(observed: CallerView, elements: Iterable[Element]) -> bool:
     return all(e.dot.clock < observed.clock.get(e.dot.log, 0) for e in elements)
 
 

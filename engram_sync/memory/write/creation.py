@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from engram_sync.api import NewMemory
 from engram_sync.errors import PreconditionError
 from engram_sync.ledger import Draft
-from engram_sync.memory.read.caller_view import Observed
+from engram_sync.memory.read.caller_view import CallerView
 from engram_sync.memory.read.history import create_puts
 from engram_sync.memory.state.engram_state import EngramState
 from engram_sync.memory.state.log_directory import LogDirectory
@@ -46,7 +46,7 @@ def satisfies(reader: Reader, authors: LogDirectory, state: EngramState, memory:
     wanted = sorted(puts_of(memory, state.engram))
     if any(sorted(puts) == wanted for puts in create_puts(reader, authors, state)):
         return
-    text = Observed(state, state.clock, state.elements, by_version=False).text
+    text = CallerView(state, state.clock, state.elements, by_version=False).text
     raise PreconditionError(
         f"another memory was remembered under the same key: {text}",
         hint=f"change it with `engram-sync update {text}`, or use another key",

@@ -8,7 +8,7 @@ from engram_crdt import Dot, Element
 from engram_sync.api import Life
 from engram_sync.errors import PreconditionError
 from engram_sync.ledger import Draft
-from engram_sync.memory.read.caller_view import Observed, refuse_open_conflicts
+from engram_sync.memory.read.caller_view import CallerView, refuse_open_conflicts
 from engram_sync.memory.read.history import replay, undeleted, valued
 from engram_sync.memory.read.strategies import Strategies
 from engram_sync.memory.state.engram_state import EngramState
@@ -40,7 +40,7 @@ class Withdrawn(NamedTuple):
 
 
 def forget(
-    observed: Observed, reason: str, own_log: bytes, *, strategies: Strategies | None = None
+    observed: CallerView, reason: str, own_log: bytes, *, strategies: Strategies | None = None
 ) -> list[Draft]:
     """The records that delete what the caller saw; what it did not see stays and is reported.
 
@@ -64,7 +64,7 @@ def forget(
     ]
 
 
-def archive(observed: Observed, reason: str, own_log: bytes) -> list[Draft]:
+def archive(observed: CallerView, reason: str, own_log: bytes) -> list[Draft]:
     """The records that take an engram out of recall and keep all it holds.
 
     Raises:
@@ -84,7 +84,7 @@ def archive(observed: Observed, reason: str, own_log: bytes) -> list[Draft]:
 
 
 def restore(
-    reader: Reader, authors: LogDirectory, observed: Observed, own_log: bytes
+    reader: Reader, authors: LogDirectory, observed: CallerView, own_log: bytes
 ) -> list[Draft]:
     """The records that make an archived or deleted engram active again.
 
@@ -99,7 +99,9 @@ def restore(
     return restoring(reader, observed, taken_from(reader, authors, observed, own_log), own_log)
 
 
-def restoring(reader: Reader, observed: Observed, taken: Withdrawn, own_log: bytes) -> list[Draft]:
+def restoring(
+    reader: Reader, observed: CallerView, taken: Withdrawn, own_log: bytes
+) -> list[Draft]:
     """One restore record, and more for what it cannot hold."""
     state = observed.state
     parts = DraftParts(state.engram, observed.elements, own_log)
@@ -123,7 +125,7 @@ def copied(engram: bytes, state: EngramState) -> list[Draft]:
 
 
 def taken_from(
-    reader: Reader, authors: LogDirectory, observed: Observed, own_log: bytes
+    reader: Reader, authors: LogDirectory, observed: CallerView, own_log: bytes
 ) -> Withdrawn:
     """What the observed deletes removed and nothing else did, each value once.
 
@@ -170,7 +172,9 @@ def restated(element: Element) -> Put | None:
     return None if value is None else (collection, value)
 
 
-def _with_earlier_tombstones(reader: Reader, authors: LogDirectory, observed: Observed) -> Observed:
+def _with_earlier_tombstones(
+    reader: Reader, authors: LogDirectory, observed: CallerView
+) -> CallerView:
     """The view with the tombstones that a delete in it had taken.
 
     Whoever deletes a memory again, because somebody had written to it, takes the tombstone of the
@@ -200,7 +204,7 @@ def _distinct(texts: Mapping[Dot, str], bodies: Iterable[Element]) -> list[str]:
     return list(dict.fromkeys(texts[e.dot] for e in bodies if e.dot in texts))
 
 
-def _not_held(observed: Observed, element: Element) -> PreconditionError:
+def _not_held(observed: CallerView, element: Element) -> PreconditionError:
     what = field_name(element.collection)
     return PreconditionError(
         f"the {what} of memory {observed.text} is not held here",

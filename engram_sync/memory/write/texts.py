@@ -13,7 +13,7 @@ from engram_sync.api import Delete, Edit, Insert
 from engram_sync.errors import PreconditionError, UsageError
 from engram_sync.ledger import Draft
 from engram_sync.memory.materialise.live_texts import recent_texts
-from engram_sync.memory.read.caller_view import Observed, document_at
+from engram_sync.memory.read.caller_view import CallerView, document_at
 from engram_sync.memory.state.changes import change_of, units_of
 from engram_sync.memory.state.log_directory import LogDirectory
 from engram_sync.memory.state.stored import streamed
@@ -58,7 +58,11 @@ def first_text(engram: bytes, generation: int, text: str) -> list[Draft]:
 
 
 def edit_text(
-    reader: Reader, authors: LogDirectory, observed: Observed, edits: Sequence[Edit], own_log: bytes
+    reader: Reader,
+    authors: LogDirectory,
+    observed: CallerView,
+    edits: Sequence[Edit],
+    own_log: bytes,
 ) -> list[Draft]:
     """The records of edits at positions of the text that the caller saw.
 
@@ -83,7 +87,7 @@ def edit_text(
 
 
 def clear_text(
-    reader: Reader, authors: LogDirectory, observed: Observed, own_log: bytes
+    reader: Reader, authors: LogDirectory, observed: CallerView, own_log: bytes
 ) -> list[Draft]:
     """The records that take away every text the caller saw, to make room for another."""
     if not observed.live(BODY) and not observed.orphans:
@@ -98,7 +102,7 @@ def clear_text(
 
 def clear_orphans(
     document: EngramTexts | EngramDocument,
-    observed: Observed,
+    observed: CallerView,
     own_log: bytes,
     *,
     of: Collection[Dot] | None = None,
@@ -125,7 +129,7 @@ def clear_orphans(
 
 
 def as_seen(
-    reader: Reader, authors: LogDirectory, observed: Observed
+    reader: Reader, authors: LogDirectory, observed: CallerView
 ) -> EngramTexts | EngramDocument:
     """The texts as they were in the caller's view."""
     state, row = observed.state, observed.state.row
@@ -137,7 +141,7 @@ def as_seen(
 
 
 def texts_taken(
-    reader: Reader, authors: LogDirectory, observed: Observed, generations: Collection[Dot]
+    reader: Reader, authors: LogDirectory, observed: CallerView, generations: Collection[Dot]
 ) -> Mapping[Dot, str]:
     """The texts that would stand, had nobody written the deletes that the caller would undo.
 
@@ -163,7 +167,7 @@ def texts_taken(
 def _refuse_gaps(
     reader: Reader,
     authors: LogDirectory,
-    observed: Observed,
+    observed: CallerView,
     document: EngramDocument,
     generations: Collection[Dot],
 ) -> None:
@@ -177,7 +181,7 @@ def _refuse_gaps(
                 )
 
 
-def _generation(observed: Observed) -> Dot:
+def _generation(observed: CallerView) -> Dot:
     seen = observed.live(BODY)
     if len(seen) == 1:
         return seen[0].dot

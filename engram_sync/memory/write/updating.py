@@ -6,7 +6,7 @@ A draft supersedes only what the caller's view contained.  Nothing here writes a
 from engram_crdt import Dot, Element
 from engram_sync.errors import PreconditionError, UsageError
 from engram_sync.ledger import Draft
-from engram_sync.memory.read.caller_view import Observed, refuse_open_conflicts
+from engram_sync.memory.read.caller_view import CallerView, refuse_open_conflicts
 from engram_sync.memory.read.strategies import Strategies
 from engram_sync.memory.state.log_directory import LogDirectory
 from engram_sync.memory.state.stored import next_clock
@@ -28,7 +28,7 @@ from .texts import body_label, clear_text, edit_text, first_text
 def update(
     reader: Reader,
     authors: LogDirectory,
-    observed: Observed,
+    observed: CallerView,
     changes: MemoryUpdate,
     own_log: bytes,
     *,
@@ -98,7 +98,7 @@ class _Update:
         self,
         reader: Reader,
         authors: LogDirectory,
-        seen: Observed,
+        seen: CallerView,
         changes: MemoryUpdate,
         own_log: bytes,
     ) -> None:

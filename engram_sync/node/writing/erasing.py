@@ -3,7 +3,7 @@
 from engram_sync.errors import DeniedError
 from engram_sync.ledger import Draft
 from engram_sync.membership import MemberRole
-from engram_sync.memory.read import Observed
+from engram_sync.memory.read import CallerView
 from engram_sync.memory.state import is_applied
 from engram_sync.node.writing.write_path import WritePath
 from engram_sync.store import Reader
@@ -18,7 +18,7 @@ from engram_wire import (
 
 
 def erasing(
-    reader: Reader, path: WritePath, key: bytes, seen: Observed, own_log: bytes
+    reader: Reader, path: WritePath, key: bytes, seen: CallerView, own_log: bytes
 ) -> list[Draft]:
     """The records that erase what the caller saw of a memory.
 
