@@ -33,7 +33,7 @@ class Shown(NamedTuple):
 
 
 @dataclass(slots=True)
-class OpenEngram:
+class EngramBuilder:
     """A document being made, with what a row would say about it."""
 
     document: EngramDocument
@@ -46,7 +46,7 @@ class OpenEngram:
     """Whether the payload of a record of it was erased for good."""
 
     @classmethod
-    def of(cls, engram: bytes, records: Iterable[StoredRecord]) -> "OpenEngram":
+    def of(cls, engram: bytes, records: Iterable[StoredRecord]) -> "EngramBuilder":
         """The engram that these applied records make, in the order in which they arrived."""
         made = cls(EngramDocument(engram))
         for stored in records:

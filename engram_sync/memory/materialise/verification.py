@@ -17,7 +17,7 @@ from engram_sync.model.readings import BODY
 from engram_sync.store import ElementRow, EngramRow, Reader, ScopeRow
 from engram_wire import Record, WireError, clocks_taken, parse_shape_untrusted
 
-from .engram_builder import OpenEngram, Shown
+from .engram_builder import EngramBuilder, Shown
 from .index import DELETED, searched
 from .live_texts import load_texts
 from .rebuild import standing_of
@@ -64,7 +64,7 @@ class _Replay:
     row: EngramRow
     records: Sequence[tuple[int, Record]]
     stored: Sequence[StoredRecord]
-    made: OpenEngram
+    made: EngramBuilder
     shown: Shown
 
     @classmethod
@@ -79,7 +79,7 @@ class _Replay:
                 stored.append(one._replace(record=_light(one.record)))
                 yield one
 
-        made = OpenEngram.of(row.engram, noted())
+        made = EngramBuilder.of(row.engram, noted())
         return cls(reader, authors, scope, row, records, stored, made, made.shown())
 
     def wrong(self) -> Iterator[str]:

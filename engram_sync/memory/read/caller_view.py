@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from engram_crdt import Element, EngramDocument
 from engram_sync.api import Life
 from engram_sync.errors import PreconditionError
-from engram_sync.memory.materialise.engram_builder import OpenEngram
+from engram_sync.memory.materialise.engram_builder import EngramBuilder
 from engram_sync.memory.state.engram_state import EngramState
 from engram_sync.memory.state.log_directory import LogDirectory
 from engram_sync.memory.state.stored import streamed
@@ -121,7 +121,7 @@ def document_at(
 
     Replays the records in the order in which they arrived, until the digest is the one wanted.
     """
-    made = OpenEngram.of(state.engram, ())
+    made = EngramBuilder.of(state.engram, ())
     for stored in streamed(reader, authors, state.scope, state.engram):
         made.apply(stored)
         if made.document.digest().to_bytes(32, "big").startswith(name):

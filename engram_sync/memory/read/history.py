@@ -9,7 +9,7 @@ from typing import NamedTuple
 from engram_crdt import Change, Dot, Element, clocks_of
 from engram_sync.api import HistoryEntry, Page
 from engram_sync.errors import UsageError
-from engram_sync.memory.materialise.engram_builder import OpenEngram
+from engram_sync.memory.materialise.engram_builder import EngramBuilder
 from engram_sync.memory.state.changes import change_of, is_applied
 from engram_sync.memory.state.engram_state import EngramState
 from engram_sync.memory.state.log_directory import LogDirectory
@@ -298,7 +298,7 @@ def _live_edits(
 ) -> set[tuple[bytes, int]]:
     """Names of the records of which characters are still in a text."""
     records = streamed(reader, authors, state.scope, state.engram, at_ms)
-    document = OpenEngram.of(state.engram, records).document
+    document = EngramBuilder.of(state.engram, records).document
     return {(span.dot.log, span.seq) for span in document.spans()}
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from engram_crdt import EngramDocument
-from engram_sync.memory.materialise.engram_builder import OpenEngram
+from engram_sync.memory.materialise.engram_builder import EngramBuilder
 from engram_sync.memory.state.engram_state import EngramState, load_state
 from engram_sync.memory.state.log_directory import LogDirectory
 from engram_sync.memory.state.stored import StoredRecord, streamed
@@ -32,7 +32,7 @@ def state_at(
                 without.append(stored)
             yield stored
 
-    made = OpenEngram.of(engram, noted())
+    made = EngramBuilder.of(engram, noted())
     if not made.records:
         return None
     missing, erased = _missing(reader, made.document, without)
