@@ -7,7 +7,7 @@ from .changes import rules_name as rules_name
 from .engram_state import EngramState as EngramState
 from .engram_state import load_state as load_state
 from .log_directory import LogDirectory as LogDirectory
-from .references import Naming as Naming
+from .references import References as References
 from .rules import RULES as RULES
 from .stored import clocks_seen as clocks_seen
 
@@ -15,7 +15,7 @@ __all__ = [
     "RULES",
     "EngramState",
     "LogDirectory",
-    "Naming",
+    "References",
     "clocks_seen",
     "is_applied",
     "load_state",

@@ -17,7 +17,7 @@ from engram_wire import (
 )
 from engram_wire.cbor import dump_canonical
 
-from .references import Naming, PlainNaming, spans_of
+from .references import PlainNaming, References, spans_of
 from .rules import RULES
 
 APPLIED_KINDS = frozenset(
@@ -52,7 +52,7 @@ def is_applied(record: Record) -> bool:
     return record.shape[0] in APPLIED_KINDS
 
 
-def change_of(log: bytes, record: Record, naming: Naming | None = None) -> Change:
+def change_of(log: bytes, record: Record, naming: References | None = None) -> Change:
     """What a record does to its document: one of a kind that is not applied only takes clocks.
 
     The record was verified and validated when it was stored, so its body parses.  Its payload is
@@ -100,7 +100,7 @@ def puts_of(record: Record) -> tuple[tuple[str, bytes | None], ...]:
     return tuple(zip(shape.collections, values, strict=True))
 
 
-def _edit_of(log: bytes, record: Record, meant: Naming) -> Change:
+def _edit_of(log: bytes, record: Record, meant: References) -> Change:
     """What an edit does to a text; characters that do not have the stated length are not held."""
     collections = parse_shape_untrusted(record.shape).collections
     edit = decode_edit_untrusted(record.superseded, puts=len(collections))

@@ -11,7 +11,7 @@ from engram_sync.store import LogRow, Reader
 from engram_wire import Record
 
 from .recent_texts import RecentTexts
-from .references import Naming
+from .references import References
 
 
 class _Log(NamedTuple):
@@ -40,7 +40,7 @@ def _full_trust(_scope: bytes, _key: bytes) -> float:
     return 1.0
 
 
-def _unforked(_reader: Reader, _scope: bytes, _log: int) -> Callable[[Record], Naming] | None:
+def _unforked(_reader: Reader, _scope: bytes, _log: int) -> Callable[[Record], References] | None:
     return None
 
 
@@ -72,7 +72,7 @@ class LogDirectory:
         *,
         label: Callable[[bytes, bytes], str] = _no_label,
         trust: Callable[[bytes, bytes], float] = _full_trust,
-        naming: Callable[[Reader, bytes, int], Callable[[Record], Naming] | None] = _unforked,
+        naming: Callable[[Reader, bytes, int], Callable[[Record], References] | None] = _unforked,
         seen: Callable[[Reader, bytes, int, int], Mapping[int, int] | None] = _as_stored,
         own_agent: Callable[[bytes, bytes], bool] = _one_agent,
         version_key: bytes = b"",
@@ -121,7 +121,9 @@ class LogDirectory:
             return log.parent, log.base
         return None if log.follows is None else (log.follows, log.until)
 
-    def naming(self, reader: Reader, scope: bytes, log: int) -> Callable[[Record], Naming] | None:
+    def naming(
+        self, reader: Reader, scope: bytes, log: int
+    ) -> Callable[[Record], References] | None:
         """What the references of each record of a log mean; None where no log was forked."""
         return self._naming(reader, scope, log)
 

@@ -5,7 +5,7 @@ from typing import Protocol
 from engram_crdt import Dot
 
 
-class Naming(Protocol):
+class References(Protocol):
     """What the references of one record mean where a log of its scope is forked.
 
     A log is None where a record refers to its own log.
@@ -31,15 +31,17 @@ class PlainNaming:
         self._own = own
 
     def dot(self, log: bytes | None, clock: int) -> Dot:
-        """See ``Naming.dot``."""
+        """See ``References.dot``."""
         return Dot(log or self._own, clock)
 
     def until(self, log: bytes | None, clock: int) -> list[tuple[bytes, int]]:
-        """See ``Naming.until``."""
+        """See ``References.until``."""
         return [(log or self._own, clock)]
 
 
-def spans_of(naming: Naming, log: bytes | None, clock: int, length: int) -> list[tuple[Dot, int]]:
+def spans_of(
+    naming: References, log: bytes | None, clock: int, length: int
+) -> list[tuple[Dot, int]]:
     """(first dot, how many) of each stretch that ``length`` clocks from ``clock`` on mean.
 
     The clocks of a path count through its logs, so one stretch of it may lie in several.

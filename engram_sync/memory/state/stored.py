@@ -9,7 +9,7 @@ from engram_wire import NO_SUPERSEDED, Record
 
 from .changes import is_applied
 from .log_directory import LogDirectory
-from .references import Naming
+from .references import References
 
 
 class StoredRecord(NamedTuple):
@@ -18,7 +18,7 @@ class StoredRecord(NamedTuple):
     log: int
     log_id: bytes
     record: Record
-    naming: Naming | None = None
+    naming: References | None = None
     """None while no log of the scope is forked, and where the record refers to nothing."""
 
 

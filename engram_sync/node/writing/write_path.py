@@ -23,7 +23,7 @@ from engram_sync.ledger import (
 )
 from engram_sync.membership import Charters
 from engram_sync.memory.materialise import Materialiser, weight_of
-from engram_sync.memory.state import RULES, LogDirectory, Naming, clocks_seen
+from engram_sync.memory.state import RULES, LogDirectory, References, clocks_seen
 from engram_sync.node.home.files import NodeKey
 from engram_sync.node.home.loading import StoredLogs, load
 from engram_sync.node.home.newer import Newer
@@ -191,7 +191,9 @@ class WritePath:
         """Whoever told two stories about one log is believed nothing."""
         return 0.0 if any(fork.author == key for fork in self.forks.get(scope, ())) else 1.0
 
-    def _naming(self, reader: Reader, scope: bytes, log: int) -> Callable[[Record], Naming] | None:
+    def _naming(
+        self, reader: Reader, scope: bytes, log: int
+    ) -> Callable[[Record], References] | None:
         names = self.ledger.names(scope)
         if names is None:
             return None
