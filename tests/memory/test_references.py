@@ -6,7 +6,7 @@ import pytest
 
 from engram_crdt import Dot
 from engram_sync.memory.state import LogDirectory
-from engram_sync.memory.state.references import PlainNaming, spans_of
+from engram_sync.memory.state.references import PlainReferences, spans_of
 from engram_sync.store import LogRow, Reader
 
 TRUNK, BRANCH, TWIG = (bytes([n]) * 32 for n in (1, 2, 3))
@@ -47,8 +47,8 @@ def test_a_span_that_crosses_forks_is_a_span_of_each_log(
 
 
 def test_where_nothing_is_forked_a_span_stays_whole() -> None:
-    assert spans_of(PlainNaming(TRUNK), None, 2, 7) == [(Dot(TRUNK, 2), 7)]
-    assert spans_of(PlainNaming(TRUNK), BRANCH, 0, 7) == [(Dot(BRANCH, 0), 7)]
+    assert spans_of(PlainReferences(TRUNK), None, 2, 7) == [(Dot(TRUNK, 2), 7)]
+    assert spans_of(PlainReferences(TRUNK), BRANCH, 0, 7) == [(Dot(BRANCH, 0), 7)]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from engram_wire import (
 )
 from engram_wire.cbor import dump_canonical
 
-from .references import PlainNaming, References, spans_of
+from .references import PlainReferences, References, spans_of
 from .rules import RULES
 
 APPLIED_KINDS = frozenset(
@@ -71,10 +71,10 @@ def change_of(log: bytes, record: Record, naming: References | None = None) -> C
         taken = clocks_taken(shape, record.superseded)
         return Change(log, record.seq, record.hlc, (), record.payload_hash, (), skipped=taken)
     if shape.kind == RecordKind.EDIT:
-        return _edit_of(log, record, naming or PlainNaming(log))
+        return _edit_of(log, record, naming or PlainReferences(log))
     count = len(shape.collections)
     names = decode_superseded_untrusted(record.superseded, kind=shape.kind, puts=count)
-    meant = naming or PlainNaming(log)
+    meant = naming or PlainReferences(log)
     deletes = shape.kind == RecordKind.DELETE
     return Change(
         log=log,

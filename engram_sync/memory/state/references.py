@@ -20,7 +20,7 @@ class References(Protocol):
         ...
 
 
-class PlainNaming:
+class PlainReferences:
     """Every reference means the log that it names, because no log of the scope is forked.
 
     Args:
