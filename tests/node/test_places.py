@@ -11,7 +11,7 @@ from nacl.bindings import crypto_sign_seed_keypair
 from engram_sync.node.network import places as _places
 from engram_sync.node.network.pages import read_page
 from engram_sync.node.network.payloads import owed_of, payloads_of
-from engram_sync.node.network.places import Families, places
+from engram_sync.node.network.places import BranchIndex, places
 from engram_sync.store import EngramRow, InlineExecutor, MemoryStore, Reader, Store, Transaction
 from engram_sync.sync import ReadRuns
 from engram_wire import (
@@ -161,9 +161,9 @@ async def test_whoever_names_a_branch_is_found_there() -> None:
 async def test_heads_are_those_of_the_log_that_is_asked_for() -> None:
     for log, chain in ((ONE.branch, ONE), (TWO.branch, TWO)):
         seqs = (1, 19, 20, FORK, FORK + 1, LAST)
-        heads = await asked(lambda r: Families(r, 1).heads(log, seqs), forked)  # noqa: B023
+        heads = await asked(lambda r: BranchIndex(r, 1).heads(log, seqs), forked)  # noqa: B023
         assert heads == [chain.heads[s] if s <= SHORT or chain is ONE else None for s in seqs]
-    assert await asked(lambda r: Families(r, 1).heads(b"?" * 32, [1]), forked) == [None]
+    assert await asked(lambda r: BranchIndex(r, 1).heads(b"?" * 32, [1]), forked) == [None]
 
 
 async def frames_for(known: dict[bytes, int]) -> dict[bytes | None, list[int]]:
@@ -249,7 +249,7 @@ async def test_a_small_question_does_not_cost_a_look_at_every_log() -> None:
         small = cast(Reader, Unlisted(reader))
         (place,) = places(small, 1, [ONE.entry(5)])
         assert place.path == ((ROOT, 5),)
-        assert Families(small, 1).heads(ROOT, [5]) == [ONE.heads[5]]
+        assert BranchIndex(small, 1).heads(ROOT, [5]) == [ONE.heads[5]]
         assert payloads_of(small, 1, [(ROOT, 5)]) == [ONE.records[4].payload]
         assert owed_of(small, 1, 10) == []
         pushes = ReadRuns(1, SCOPE, 1, {}, {}, 0)
@@ -264,7 +264,7 @@ async def test_a_log_of_another_scope_is_not_found_by_its_id() -> None:
 
     def job(reader: Reader) -> None:
         assert places(reader, 2, [ONE.entry(5)])[0].held == 0
-        assert Families(reader, 2).heads(ROOT, [5]) == [None]
+        assert BranchIndex(reader, 2).heads(ROOT, [5]) == [None]
         assert payloads_of(reader, 2, [(ROOT, 5)]) == [None]
 
     await asked(job, undivided, elsewhere)
@@ -286,7 +286,7 @@ async def test_forks_inside_forks_do_not_make_positions_dear(
             )
 
     def job(reader: Reader) -> int:
-        families = Families(reader, 1)
+        families = BranchIndex(reader, 1)
         placed = [families.place(ClockEntry(name, 9, bytes(32))) for name in names]
         assert {place.path for place in placed} == {None}
         return families._visited

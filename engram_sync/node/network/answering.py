@@ -16,7 +16,7 @@ from engram_sync.node.network.inbox import Received
 from engram_sync.node.network.joining import admit, credentials_of, present
 from engram_sync.node.network.pages import read_page
 from engram_sync.node.network.payloads import owed_of, payloads_of, take_payloads
-from engram_sync.node.network.places import Families, places
+from engram_sync.node.network.places import BranchIndex, places
 from engram_sync.node.network.refused_by import RefusedByPeers
 from engram_sync.node.writing.write_path import Arrival, IngestOutcome
 from engram_sync.observe import Logger, printable
@@ -202,7 +202,7 @@ class Answering:
                 placed = await core.read(lambda r: places(r, number, effect.positions))
                 return exchange.on_placed(effect, placed)
             case ReadHeads(_, _, asked, seqs):
-                heads = await core.read(lambda r: Families(r, number).heads(asked, seqs))
+                heads = await core.read(lambda r: BranchIndex(r, number).heads(asked, seqs))
                 return exchange.on_heads(effect, heads)
             case ReadPayloads():
                 held = await core.read(lambda r: payloads_of(r, number, effect.wanted))

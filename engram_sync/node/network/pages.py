@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from engram_sync.node.home.loading import RUNS_PER_READ, all_runs
 from engram_sync.node.limits import PAGE_BYTES
-from engram_sync.node.network.places import Families
+from engram_sync.node.network.places import BranchIndex
 from engram_sync.store import LogRow, Reader, RunRow
 from engram_sync.sync import PageEntry, ReadRuns
 from engram_wire import (
@@ -84,7 +84,7 @@ def read_page(reader: Reader, scope: int, request: ReadRuns, *, until: int) -> F
         until: Arrival number of the newest run to send.  What is stored beyond it was not
             published yet, so it is not noted either who sent it here.
     """
-    families = Families(reader, scope)
+    families = BranchIndex(reader, scope)
     after = request.after
     if after is None:
         after = _start(reader, scope, families.all(), request.known)

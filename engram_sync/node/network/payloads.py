@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from engram_sync.node.network.places import Families
+from engram_sync.node.network.places import BranchIndex
 from engram_sync.node.writing.write_path import WritePath
 from engram_sync.store import Reader, Transaction
 
@@ -18,7 +18,7 @@ def payloads_of(
     None where the payload is not held.  Nor is it where this node does not know the log by that
     name, or knows that it is forked before that position: another branch may be meant.
     """
-    families = Families(reader, scope)
+    families = BranchIndex(reader, scope)
     found: list[bytes | None] = []
     room = ANSWER_BYTES
     for log, seq in wanted:
@@ -34,7 +34,7 @@ def payloads_of(
 
 def owed_of(reader: Reader, scope: int, limit: int) -> list[tuple[bytes, int]]:
     """(log, seq) of the records whose payload is owed in a scope."""
-    families = Families(reader, scope)
+    families = BranchIndex(reader, scope)
     return [(families.row(log).id, seq) for _, log, seq in reader.owed(scope, limit)]
 
 

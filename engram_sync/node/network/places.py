@@ -17,7 +17,7 @@ VISITS_MAX = 65_536
 so at most 8,192; whoever forks its logs inside forks would make it as many for each."""
 
 
-class Families:
+class BranchIndex:
     """The logs of one scope with their branches, for the duration of one job.
 
     Args:
@@ -152,5 +152,5 @@ class Families:
 
 def places(reader: Reader, scope: int, positions: Sequence[ClockEntry]) -> list[Placed]:
     """Where each of the positions lies that a peer names."""
-    families = Families(reader, scope)
+    families = BranchIndex(reader, scope)
     return [families.place(position) for position in positions]
