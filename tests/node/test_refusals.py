@@ -18,7 +18,7 @@ from engram_sync.api import Delete, Insert
 from engram_sync.errors import EngramError
 from engram_sync.node import Node
 from engram_sync.node.network import refused_by as _refused_by
-from engram_sync.node.network.answering import Answering
+from engram_sync.node.network.answering import StoreEffects
 from engram_sync.node.writing.arrivals import Arrival, IngestOutcome
 from engram_sync.node.writing.refused_logs import set_aside
 from engram_sync.node.writing.write_path import WritePath
@@ -181,15 +181,15 @@ async def test_a_refusal_that_is_noted_late_does_not_stay_in_status(
                 return found is not None and found.seq >= seq
             return core.path.ledger.void_after(scope, log, a._core.key.public) is not None
 
-        async def late(self: Answering, arrivals: Sequence[Arrival]) -> IngestOutcome:
+        async def late(self: StoreEffects, arrivals: Sequence[Arrival]) -> IngestOutcome:
             intake = await store(self, arrivals)
             if self._core is core and not held and any(one.rejected for one in intake.taken):
                 held.append(intake)
                 await until(lifted)
             return intake
 
-        store = Answering._store
-        monkeypatch.setattr(Answering, "_store", late)
+        store = StoreEffects._store
+        monkeypatch.setattr(StoreEffects, "_store", late)
         strict(b, log, seq, monkeypatch)
         await a.update(e.id, title="refused")
         await agreement(a, b, c)

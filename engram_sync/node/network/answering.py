@@ -57,7 +57,7 @@ class _Refused:
     """By peer: who sent some of it and was told so, last over which connection."""
 
 
-class Answering:
+class StoreEffects:
     """Performs the effects of exchanges that need the store.
 
     Args:

@@ -11,7 +11,7 @@ from engram_sync.errors import DegradedError, EngramError
 from engram_sync.node.background.receipts import note_claims
 from engram_sync.node.core import Core
 from engram_sync.node.home.environment import Environment, capabilities
-from engram_sync.node.network.answering import Answering
+from engram_sync.node.network.answering import StoreEffects
 from engram_sync.node.network.budget import Budget
 from engram_sync.node.network.connection import Connection, Services
 from engram_sync.node.network.contradictions import copies, divergences, refusals
@@ -66,7 +66,7 @@ class NetworkController:
         )
         self._passing_on = PassingOn(self._core, self._scopes, self._connections)
         self._refused_by = RefusedByPeers(self._core, self._scopes, self._passing_on)
-        answering = Answering(self._core, self._scopes, self._refused_by)
+        answering = StoreEffects(self._core, self._scopes, self._refused_by)
         services = Services(
             ingest=answering.ingest,
             work=answering.work,
