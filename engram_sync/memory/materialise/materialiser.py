@@ -24,7 +24,7 @@ from engram_wire import Record, RecordKind
 from .index import index_rows, texts_of
 from .live import LiveEngram
 from .rebuild import expanded, remade, renamed, standing_of
-from .scope_delta import Standing, Tally
+from .scope_delta import ScopeDelta, Standing
 from .waiting import Checkpoint, needs_waiting, next_portion, waiting_of
 
 _META = "materialiser"
@@ -387,7 +387,7 @@ class _Batch:
 
     tx: Transaction
     scope: ScopeRow
-    tally: Tally = field(default_factory=Tally)
+    tally: ScopeDelta = field(default_factory=ScopeDelta)
 
     @property
     def change(self) -> int:

@@ -20,7 +20,7 @@ class Standing(NamedTuple):
 
 
 @dataclass(slots=True)
-class Tally:
+class ScopeDelta:
     """The changes of one batch."""
 
     digest: int = 0
