@@ -24,7 +24,7 @@ from engram_wire import Record, RecordKind
 from .index import index_rows, texts_of
 from .live import LiveEngram
 from .rebuild import expanded, remade, renamed, standing_of
-from .scope_delta import ScopeDelta, Standing
+from .scope_delta import Contribution, ScopeDelta
 from .waiting import Checkpoint, needs_waiting, next_portion, waiting_of
 
 _META = "materialiser"
@@ -138,9 +138,9 @@ class Materialiser:
 
     def standing(
         self, tx: Transaction, scope: int, engrams: Iterable[bytes]
-    ) -> dict[bytes, Standing]:
+    ) -> dict[bytes, Contribution]:
         """What engrams count for now; for ``renamed`` after the names of logs have changed."""
-        found: dict[bytes, Standing] = {}
+        found: dict[bytes, Contribution] = {}
         for engram in engrams:
             known = tx.engram(scope, engram)
             if known is not None:
@@ -151,7 +151,7 @@ class Materialiser:
         self,
         tx: Transaction,
         scope: int,
-        before: Mapping[bytes, Standing],
+        before: Mapping[bytes, Contribution],
         trunk: int,
         moved: int,
     ) -> tuple[bytes, ...]:
@@ -294,7 +294,7 @@ class Materialiser:
         else:
             elements = elements_of_one(record.engram, change_of(log_id, record))
             texts, life, conflict = texts_of(elements), life_number(elements), bits(elements)
-            tally.count(Standing(digest(record.engram, elements), life), 1)
+            tally.count(Contribution(digest(record.engram, elements), life), 1)
         row = EngramRow(
             0,
             batch.scope.n,

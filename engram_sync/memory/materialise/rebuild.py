@@ -22,15 +22,15 @@ from engram_sync.store import ElementRow, EngramRow, PartRow, Reader, ScopeRow, 
 from engram_wire import Record
 
 from .live import LiveEngram
-from .scope_delta import Standing
+from .scope_delta import Contribution
 
 _NOTHING = bytes(32)
 
 
-def standing_of(reader: Reader, authors: LogDirectory, row: EngramRow) -> Standing:
+def standing_of(reader: Reader, authors: LogDirectory, row: EngramRow) -> Contribution:
     """What the row of an engram counts for: as it was written, whatever its record holds by now."""
     if row.digest is not None:
-        return Standing(int.from_bytes(row.digest, "big"), row.life)
+        return Contribution(int.from_bytes(row.digest, "big"), row.life)
     try:
         record = reader.records(row.log, row.seq, row.seq)[0]
     except IndexError as error:
@@ -38,12 +38,12 @@ def standing_of(reader: Reader, authors: LogDirectory, row: EngramRow) -> Standi
     return standing_of_one(authors.log_id(reader, row.log), record)._replace(life=row.life)
 
 
-def standing_of_one(log_id: bytes, record: Record) -> Standing:
+def standing_of_one(log_id: bytes, record: Record) -> Contribution:
     """What an engram counts for of which there is one record."""
     if plain_texts(record) is not None:
-        return Standing(plain_digest(log_id, record), 0)
+        return Contribution(plain_digest(log_id, record), 0)
     elements = elements_of_one(record.engram, change_of(log_id, record))
-    return Standing(digest(record.engram, elements), life_number(elements))
+    return Contribution(digest(record.engram, elements), life_number(elements))
 
 
 def _blank(row: EngramRow) -> EngramRow:

@@ -12,7 +12,7 @@ DELETED = LIVES.index("deleted")
 _DIGESTS = 1 << 256
 
 
-class Standing(NamedTuple):
+class Contribution(NamedTuple):
     """What an engram counts for in its scope."""
 
     digest: int
@@ -36,7 +36,7 @@ class ScopeDelta:
     owed: dict[bytes, tuple[int, int]] = field(default_factory=dict[bytes, tuple[int, int]])
     """By engram among those added, (log, seq) of its record, whose payload is owed."""
 
-    def count(self, standing: Standing, step: int) -> None:
+    def count(self, standing: Contribution, step: int) -> None:
         """Count an engram once more (1) or once less (-1)."""
         self.digest += step * standing.digest
         if standing.life == DELETED:
