@@ -23,7 +23,7 @@ class Waiting(NamedTuple):
     """How many there are."""
 
 
-class _Open(NamedTuple):
+class _Unconfirmed(NamedTuple):
     """One erasure that some member has not confirmed."""
 
     asked: int
@@ -36,10 +36,10 @@ class _Open(NamedTuple):
 def erasures(core: Core, reader: Reader) -> Waiting:
     """Every erasure that some member of its scope has not confirmed: of many the newest."""
     number = 0
-    found: list[_Open] = []
+    found: list[_Unconfirmed] = []
     for view in tuple(core.scopes.values()):
         newest, some = reader.open_erasures(view.number, _members(core, view), ERASURES_TOLD_MAX)
-        found += [_Open(*one, view.scope) for one in newest]
+        found += [_Unconfirmed(*one, view.scope) for one in newest]
         number += some
     found = nlargest(ERASURES_TOLD_MAX, found)
     told = [status for one in found if (status := _status(core, reader, one)) is not None]
@@ -51,7 +51,7 @@ def _members(core: Core, view: ScopeView) -> frozenset[bytes]:
     return view.readers | {core.key.public}
 
 
-def _status(core: Core, reader: Reader, one: _Open) -> ErasureStatus | None:
+def _status(core: Core, reader: Reader, one: _Unconfirmed) -> ErasureStatus | None:
     log = reader.log(one.log)
     record = next(iter(reader.records(one.log, one.seq, one.seq)), None)
     if log is None or record is None or record.shape[0] != RecordKind.ERASE:
