@@ -123,7 +123,7 @@ def _digest(session: bytes, entry: ClockEntry) -> int:
     return int.from_bytes(keyed_hash(PERSON_RANGE, data), "big")
 
 
-class _Open(NamedTuple):
+class _OpenRange(NamedTuple):
     """A range of which it is not known yet what the peer holds."""
 
     lower: bytes
@@ -140,8 +140,8 @@ class Reconciliation:
 
     def __init__(self, mine: PositionSet) -> None:
         self._mine = mine
-        self._open = deque([_Open(LOWEST, None, 0)])
-        self._asked: list[_Open] = []
+        self._open = deque([_OpenRange(LOWEST, None, 0)])
+        self._asked: list[_OpenRange] = []
         self._count = 0
         self.theirs: list[ClockEntry] = []
         """What the peer holds, as far as it has said."""
@@ -180,7 +180,7 @@ class Reconciliation:
         """
         self._open.clear()
 
-    def _listed_untrusted(self, item: _Open, entries: tuple[ClockEntry, ...]) -> None:
+    def _listed_untrusted(self, item: _OpenRange, entries: tuple[ClockEntry, ...]) -> None:
         logs = [entry.log for entry in entries]
         if logs and not (item.lower <= logs[0] and (item.upper is None or logs[-1] < item.upper)):
             raise ProtocolError("a position outside of the range that was asked for")
@@ -188,7 +188,7 @@ class Reconciliation:
             raise ProtocolError("positions that are not sorted, or of one log twice")
         self.theirs += entries
 
-    def _split_untrusted(self, item: _Open, parts: tuple[RangePart, ...]) -> None:
+    def _split_untrusted(self, item: _OpenRange, parts: tuple[RangePart, ...]) -> None:
         if item.depth == RANGE_DEPTH_MAX:
             raise LimitError(f"a range that was split {RANGE_DEPTH_MAX} times, and again")
         lowers = [part.lower for part in parts]
@@ -203,4 +203,4 @@ class Reconciliation:
             if (mine.fingerprint, mine.count) == (part.fingerprint, part.count):
                 self.theirs += self._mine.entries(part.lower, upper)
             elif part.count:
-                self._open.append(_Open(part.lower, upper, item.depth + 1))
+                self._open.append(_OpenRange(part.lower, upper, item.depth + 1))
