@@ -119,12 +119,12 @@ def decode_blob(engram: bytes, blob: bytes) -> BlobState:
     if blob[1 : 1 + _CHECKSUM_BYTES] != _checksum(engram, body):
         raise DocumentError(f"document of {len(blob)} bytes does not match its checksum")
     try:
-        return _Reader(body).state(first_version=version != _VERSION)
+        return _BlobReader(body).state(first_version=version != _VERSION)
     except (IndexError, UnicodeDecodeError) as error:
         raise DocumentError(f"document of {len(blob)} bytes is malformed") from error
 
 
-class _Reader(Cursor):
+class _BlobReader(Cursor):
     """A cursor over the body of a blob."""
 
     def state(self, *, first_version: bool) -> BlobState:
