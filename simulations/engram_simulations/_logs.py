@@ -14,7 +14,7 @@ class UnexpectedError(Exception):
     """A node met a defect of its own, logged it and went on."""
 
 
-class _Reader(logging.Handler):
+class _LogReader(logging.Handler):
     """Writes what nodes log into the trace, and keeps what nobody expected."""
 
     def __init__(self, trace: Trace, unexpected: list[BaseException]) -> None:
@@ -41,7 +41,7 @@ def reading_logs(trace: Trace, unexpected: list[BaseException]) -> Generator[Non
         trace: Gets every warning and error.
         unexpected: Gets the exceptions behind them that are not ours on purpose.
     """
-    reader = _Reader(trace, unexpected)
+    reader = _LogReader(trace, unexpected)
     logger = logging.getLogger(ROOT)
     logger.addHandler(reader)
     try:
