@@ -25,7 +25,7 @@ _OWED = "SELECT EXISTS (SELECT 1 FROM owed WHERE id BETWEEN ? AND ?)"
 
 
 @dataclass(slots=True)
-class _Run:
+class _StoredRun:
     """A stored run."""
 
     id: int
@@ -46,12 +46,12 @@ class _Run:
 class _Group:
     """Neighbouring runs that become one."""
 
-    def __init__(self, sql: Statements, first: _Run) -> None:
+    def __init__(self, sql: Statements, first: _StoredRun) -> None:
         self._sql = sql
         self.runs = [first]
         self._bytes = -1  # Counted only once there is a second run.
 
-    def take(self, run: _Run) -> bool:
+    def take(self, run: _StoredRun) -> bool:
         """Add ``run`` if the result is still a run that a frame can carry."""
         last = self.runs[-1]
         if not (run.joinable and last.joinable and last.id + 1 == run.begin):
@@ -92,7 +92,7 @@ def merge_runs(
     rows = sql.all(_RUNS, (scope, after_arrival, limit, before_at))
     groups: list[_Group] = []
     for row in rows:
-        run = _Run(*row)
+        run = _StoredRun(*row)
         if not groups or not groups[-1].take(run):
             groups.append(_Group(sql, run))
     removed = sum(group.write() for group in groups)
