@@ -27,7 +27,7 @@ class TextItem(NamedTuple):
     struct: bytes
 
 
-class _Run(NamedTuple):
+class _TextRun(NamedTuple):
     log: bytes
     clock: int
     length: int
@@ -67,7 +67,9 @@ def text_items(
         yield TextItem(run.log, run.clock, run.length, bytes((info,)) + (origins or root) + content)
 
 
-def _as_history(runs: Sequence[_Run]) -> Iterator[tuple[_Run, _Run | None, _Run | None]]:
+def _as_history(
+    runs: Sequence[_TextRun],
+) -> Iterator[tuple[_TextRun, _TextRun | None, _TextRun | None]]:
     """Yield each run with its neighbours among those of smaller dots, in no order.
 
     Goes backwards: takes the largest dot out, then the next, so that what is left around each is
@@ -84,11 +86,11 @@ def _as_history(runs: Sequence[_Run]) -> Iterator[tuple[_Run, _Run | None, _Run 
             before[right] = left
 
 
-def _one(runs: Sequence[_Run], at: int) -> _Run | None:
+def _one(runs: Sequence[_TextRun], at: int) -> _TextRun | None:
     return None if at < 0 else runs[at]
 
 
-def _whole_characters(pieces: Sequence[Piece]) -> Iterator[_Run]:
+def _whole_characters(pieces: Sequence[Piece]) -> Iterator[_TextRun]:
     """Yield the pieces cut so that every character's two units are in one of them.
 
     A record may point between the two.  The first unit carries the character; the second one
@@ -96,7 +98,7 @@ def _whole_characters(pieces: Sequence[Piece]) -> Iterator[_Run]:
     """
     moved: set[tuple[bytes, int]] = set()
     for piece in pieces:
-        run = _Run(piece.log, piece.clock, piece.length, piece.text)
+        run = _TextRun(piece.log, piece.clock, piece.length, piece.text)
         if run[:2] in moved:
             run = _without_first(run)
         elif run.text is not None and run.text[0] == PAD:
@@ -110,5 +112,5 @@ def _whole_characters(pieces: Sequence[Piece]) -> Iterator[_Run]:
             yield run
 
 
-def _without_first(run: _Run) -> _Run:
-    return _Run(run.log, run.clock + 1, run.length - 1, run.text and run.text[1:])
+def _without_first(run: _TextRun) -> _TextRun:
+    return _TextRun(run.log, run.clock + 1, run.length - 1, run.text and run.text[1:])
