@@ -30,7 +30,7 @@ from engram_sync.node.limits import (
     SWEEP_WEIGHT_MIN,
 )
 from engram_sync.node.writing.brought import are_due
-from engram_sync.node.writing.catching_up import Shown, StillWaitsError
+from engram_sync.node.writing.catching_up import CatchUp, StillWaitsError
 from engram_sync.node.writing.counterparts import erase_counterparts
 from engram_sync.node.writing.fork_problems import tell_forks
 from engram_sync.node.writing.quotas import Quotas
@@ -157,9 +157,9 @@ class Core:
             self._unpurged.set()
         return result
 
-    async def write_shown(self, job: Callable[[Transaction, Shown], T], *, weight: int = 1) -> T:
+    async def write_shown(self, job: Callable[[Transaction, CatchUp], T], *, weight: int = 1) -> T:
         """As ``write``, for a job that needs all that waits of some memories; others go between."""
-        shown = Shown(self.path)
+        shown = CatchUp(self.path)
         while True:
             try:
                 return await self.write(lambda tx: job(tx, shown), weight=weight)

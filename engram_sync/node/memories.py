@@ -48,7 +48,7 @@ from engram_sync.model.fields import check_source_key
 from engram_sync.model.ids import engram_text
 from engram_sync.node.core import Core
 from engram_sync.node.writing.brought import earlier_id
-from engram_sync.node.writing.catching_up import Shown
+from engram_sync.node.writing.catching_up import CatchUp
 from engram_sync.node.writing.erasing import erasing
 from engram_sync.store import Reader, ScopeRow, Transaction
 
@@ -87,7 +87,7 @@ class Memories:
             return self._remember_instant(memory)
         scope = self._scope_of(memory)
 
-        def job(tx: Transaction, shown: Shown) -> Engram:
+        def job(tx: Transaction, shown: CatchUp) -> Engram:
             engram = self._create(tx, shown, self._row(tx, scope), [memory])[0]
             return self._shown(tx, scope, engram)
 
@@ -107,7 +107,7 @@ class Memories:
             ids += await self._core.write_shown(partial(self._many, batch), weight=len(batch))
         return ids
 
-    def _many(self, batch: Sequence[NewMemory], tx: Transaction, shown: Shown) -> list[str]:
+    def _many(self, batch: Sequence[NewMemory], tx: Transaction, shown: CatchUp) -> list[str]:
         by_scope: dict[bytes, list[int]] = {}
         for index, memory in enumerate(batch):
             by_scope.setdefault(self._scope_of(memory), []).append(index)
@@ -120,7 +120,7 @@ class Memories:
         return [engram_text(engram) for engram in ids]
 
     def _create(
-        self, tx: Transaction, shown: Shown, scope: ScopeRow, memories: Sequence[NewMemory]
+        self, tx: Transaction, shown: CatchUp, scope: ScopeRow, memories: Sequence[NewMemory]
     ) -> list[bytes]:
         core = self._core
         now_ms = core.machine.clock.now_ms()
@@ -145,7 +145,7 @@ class Memories:
         return ids
 
     def _id_for(
-        self, tx: Transaction, shown: Shown, scope: ScopeRow, memory: NewMemory, now_ms: int
+        self, tx: Transaction, shown: CatchUp, scope: ScopeRow, memory: NewMemory, now_ms: int
     ) -> bytes:
         if memory.key is None:
             return uuid7(now_ms, self._core.machine.entropy(ID_ENTROPY_BYTES))
@@ -218,7 +218,7 @@ class Memories:
     ) -> Engram:
         core = self._core
 
-        def job(tx: Transaction, shown: Shown) -> Engram:
+        def job(tx: Transaction, shown: CatchUp) -> Engram:
             row, scope = find_row(tx, _text(ref))
             # What had arrived and waits to be materialised belongs to the current state too.
             shown.require(tx, scope.id, row.engram)

@@ -12,7 +12,7 @@ class StillWaitsError(Exception):
         self.scope = scope
 
 
-class Shown:
+class CatchUp:
     """What one call has to see: what had arrived of a scope when the call first looked at it.
 
     Args:

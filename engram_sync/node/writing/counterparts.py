@@ -8,7 +8,7 @@ from engram_sync.memory.read import find_exact, observe
 from engram_sync.memory.write import forget
 from engram_sync.model.ids import engram_text
 from engram_sync.node.writing.brought import counterparts, take_due
-from engram_sync.node.writing.catching_up import Shown
+from engram_sync.node.writing.catching_up import CatchUp
 from engram_sync.node.writing.erasing import erasing
 from engram_sync.node.writing.write_path import WritePath
 from engram_sync.store import Transaction
@@ -18,7 +18,7 @@ ERASED_AT_ONCE = 64
 REASON = "it was erased in another agent"
 
 
-def erase_counterparts(path: WritePath, key: bytes, tx: Transaction, shown: Shown) -> None:
+def erase_counterparts(path: WritePath, key: bytes, tx: Transaction, shown: CatchUp) -> None:
     """Erase the first counterparts that are due; one that may not be is reported and stays."""
     for erased in take_due(tx, ERASED_AT_ONCE):
         for scope, engram in counterparts(tx, erased):
