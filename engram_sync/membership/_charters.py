@@ -11,7 +11,7 @@ from ._membership import Membership
 
 
 class Charters:
-    """Implements ``engram_sync.ledger.Rules``: the ledger applies membership records as it takes them.
+    """Implements ``ledger.Rules``: the ledger applies membership records as it takes them.
 
     After a restart the stored ones are given back through ``restore``.
     """

@@ -43,9 +43,11 @@ def test_it_is_recalled_and_listed_with_the_same_filters(memories: InstantMemori
 def test_it_can_be_changed_and_dropped(memories: InstantMemories) -> None:
     e = keep(memories, 1, "one", tags=("a",), metadata={"k": 1})
     u = memories.update(
-        e.id, MemoryUpdate(content="two", add_tags=("b",), remove_tags=("a",), metadata={"k": None}),
-        now_ms=5, if_version=e.version,
-    )  # fmt: skip
+        e.id,
+        MemoryUpdate(content="two", add_tags=("b",), remove_tags=("a",), metadata={"k": None}),
+        now_ms=5,
+        if_version=e.version,
+    )
     assert (u.content, u.tags, u.metadata, u.updated_at_ms) == ("two", ("b",), {}, 5)
     with pytest.raises(PreconditionError):
         memories.update(e.id, MemoryUpdate(content="x"), now_ms=6, if_version=e.version)
