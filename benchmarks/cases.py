@@ -150,7 +150,7 @@ async def resync(count: int, runs: int) -> Result:
 
 
 def _agreed(node: Node) -> bool:
-    connections = node._sharing.network.connections.values()
+    connections = node._controller.network.connections.values()
     return any(connection.exchange.accord() is Accord.SYNCED for connection in connections)
 
 

@@ -32,7 +32,8 @@ from benchmarks.growth_subjects import (
     two,
 )
 from engram_sync import Node
-from engram_sync.api import Engram, NewMemory
+from engram_sync.api import Engram
+from engram_sync.api.arguments import NewMemory
 from engram_sync.ledger import Draft
 from engram_sync.membership import Admission, MemberRole, admit_draft
 from engram_wire import LogDomain

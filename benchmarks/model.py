@@ -23,9 +23,10 @@ import trio
 from benchmarks.bare_model import bare_model
 from benchmarks.peer import DIALING, LOOPBACK, fill, resident_mib
 from engram_sync import Config, Node
+from engram_sync.api.arguments import MemoryUpdate
 from engram_sync.ledger import Draft
 from engram_sync.memory.read import CallerView, find_exact, observe
-from engram_sync.memory.write import MemoryUpdate, update
+from engram_sync.memory.write import update
 from engram_sync.node.core import Core
 from engram_sync.node.home.environment import DirectoryStorage
 from engram_sync.node.home.files import Home

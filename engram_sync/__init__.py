@@ -14,7 +14,6 @@ from engram_sync.api import Engram as Engram
 from engram_sync.api import Hit as Hit
 from engram_sync.api import Life as Life
 from engram_sync.api import MemoryType as MemoryType
-from engram_sync.api import NewMemory as NewMemory
 from engram_sync.api import Scope as Scope
 from engram_sync.api import Status as Status
 from engram_sync.api import SyncResult as SyncResult
@@ -27,6 +26,7 @@ from engram_sync.errors import RemoteError as RemoteError
 
 if TYPE_CHECKING:
     from engram_sync._embedded import Node as Node
+    from engram_sync.api.arguments import NewMemory as NewMemory
 
 __all__ = [
     "Config",
@@ -49,10 +49,14 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    # Node brings the event loop and the documents along; most commands of the command line end
-    # before they need either.
+    # Node brings the event loop and the documents along, and the calls what checks them; most
+    # commands of the command line end before they need any.
     if name == "Node":
         from engram_sync._embedded import Node
 
         return Node
+    if name == "NewMemory":
+        from engram_sync.api.arguments import NewMemory
+
+        return NewMemory
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

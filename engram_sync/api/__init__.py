@@ -6,7 +6,6 @@ the node's public key, scope ids lower-case hex, times milliseconds since 1970 U
 
 from ._memories import Conflict as Conflict
 from ._memories import Delete as Delete
-from ._memories import Edit as Edit
 from ._memories import Engram as Engram
 from ._memories import Epistemic as Epistemic
 from ._memories import Event as Event
@@ -15,7 +14,6 @@ from ._memories import Hit as Hit
 from ._memories import Insert as Insert
 from ._memories import Life as Life
 from ._memories import MemoryType as MemoryType
-from ._memories import NewMemory as NewMemory
 from ._memories import Provenance as Provenance
 from ._memories import Refinement as Refinement
 from ._memories import Reported as Reported
@@ -50,7 +48,6 @@ __all__ = [
     "Conflict",
     "Delete",
     "Doctor",
-    "Edit",
     "Engram",
     "Epistemic",
     "ErasureStatus",
@@ -65,7 +62,6 @@ __all__ = [
     "Life",
     "MemoryType",
     "Missing",
-    "NewMemory",
     "Page",
     "PeerStatus",
     "PeerSync",

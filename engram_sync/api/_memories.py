@@ -1,6 +1,5 @@
 """Memories as a node answers with them, and as it takes them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
@@ -73,10 +72,6 @@ class Delete(NamedTuple):
     """In code points of the text as the edits before this one left it."""
     length: int
     """In code points."""
-
-
-Edit = Insert | Delete | tuple[str, int, str | int]
-"""One edit; in JSON ``["insert", position, text]`` or ``["delete", position, length]``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,33 +255,3 @@ class Conflict:
     left_out: int = 0
     """How many siblings are not in this answer, because they are more than one answer holds.
     ``engram_version`` covers them too, and ``history`` shows them, a page at a time."""
-
-
-@dataclass(frozen=True, slots=True)
-class NewMemory:
-    """A memory to be written: the keywords of ``remember`` as one value."""
-
-    content: str
-    type: str = MemoryType.SEMANTIC
-    scope: str | None = None
-    title: str = ""
-    category: str = ""
-    tags: tuple[str, ...] = ()
-    confidence: float = 1.0
-    metadata: dict[str, object] = field(default_factory=dict[str, object])
-    belief: dict[str, object] | Sequence[dict[str, object]] | None = None
-    """One or several of: subject, relation, object, polarity (bool), confidence."""
-    events: tuple[object, ...] = ()
-    """Texts, or objects as JSON has them; ``key`` of an object is its source key."""
-    key: str | None = None
-    """Source key: the same key in the same scope names the same engram.  To remember the same
-    under it again changes nothing, also after an update or a delete (then restore it); to remember
-    something else is refused.  Two imports at once tell each event and count each count once."""
-    epistemic: str = ""
-    """One of ``Epistemic``, except reported; empty states nothing."""
-    skill: dict[str, object] | None = None
-    """name, and steps (a list of texts) or text, and optionally confidence."""
-    counters: dict[str, int] = field(default_factory=dict[str, int])
-    """Where each counter starts."""
-    collaborative: bool = False
-    """Make ``content`` a text that several can edit at once, by ``update(edits=...)``."""

@@ -11,8 +11,9 @@ from engram_sync.errors import DegradedError, HomeInUseError, NotFoundError
 from ._state import Options
 
 if TYPE_CHECKING:
+    from engram_sync.api.calls import NodeApi
     from engram_sync.config import Config
-    from engram_sync.control import ControlClient, NodeApi
+    from engram_sync.control import ControlClient
     from engram_sync.node import Service
 
 T = TypeVar("T")

@@ -7,7 +7,8 @@ from typing import TextIO, TypeVar
 
 import trio
 
-from engram_sync.api import Conflict, NewMemory, PeerStatus, ScopeStatus, Status
+from engram_sync.api import Conflict, PeerStatus, ScopeStatus, Status
+from engram_sync.api.arguments import NewMemory
 from engram_sync.errors import DegradedError, NotFoundError
 
 from ._demo_nodes import DemoNode

@@ -16,8 +16,8 @@ from ._output import print_json, print_line
 from ._state import Options, global_options, pass_state
 
 if TYPE_CHECKING:
-    from engram_sync.api import NewMemory
-    from engram_sync.control import NodeApi
+    from engram_sync.api.arguments import NewMemory
+    from engram_sync.api.calls import NodeApi
     from engram_sync.control.sources import ImportProblem
 
 BATCH_MEMORIES = 200

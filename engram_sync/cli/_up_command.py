@@ -16,8 +16,8 @@ from ._state import Options, global_options, pass_state
 if TYPE_CHECKING:
     import trio
 
+    from engram_sync.api.calls import NodeApi
     from engram_sync.config import Config
-    from engram_sync.control import NodeApi
 
 SHUTDOWN_SECONDS_MAX = 15.0
 """From the wish to stop to the end of the process; a node needs far less."""

@@ -15,7 +15,7 @@ from ._views import print_confirmations
 
 if TYPE_CHECKING:
     from engram_sync.api import Compaction, Doctor, Engram, ErasureStatus, Saving, Status
-    from engram_sync.control import NodeApi
+    from engram_sync.api.calls import NodeApi
 
 KEEP_DAYS = 30
 STAYS = (

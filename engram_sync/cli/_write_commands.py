@@ -31,7 +31,7 @@ from ._state import Options, global_options, pass_state
 
 if TYPE_CHECKING:
     from engram_sync.api import Engram
-    from engram_sync.control import NodeApi
+    from engram_sync.api.calls import NodeApi
 
 
 @click.command()

@@ -8,19 +8,15 @@ Nothing here decides anything about memories: each request becomes exactly one c
 This package must never touch the store, a peer or a document.
 """
 
-from ._api import NodeApi as NodeApi
 from ._client import ControlClient as ControlClient
 from ._client import find_node as find_node
 from ._endpoint import Endpoint as Endpoint
 from ._endpoint import read_endpoint as read_endpoint
-from ._methods import METHODS as METHODS
 from ._server import serve_control as serve_control
 
 __all__ = [
-    "METHODS",
     "ControlClient",
     "Endpoint",
-    "NodeApi",
     "find_node",
     "read_endpoint",
     "serve_control",

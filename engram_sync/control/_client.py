@@ -1,27 +1,23 @@
 """The calling side: the methods of a Node, answered by the node that runs for a home."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self, TypeVar
+from types import GenericAlias, TracebackType
+from typing import Any, Self, TypeVar, cast, get_args, get_origin
 
 import msgspec
 import trio
 
-from engram_sync.api import (
-    Compaction,
-    Doctor,
-    Identity,
-    JoinResult,
-    PeerStatus,
-    Status,
-    SyncResult,
-)
+from engram_sync.api import Page
+from engram_sync.api.arguments import NewMemory
+from engram_sync.api.calls import Call, NodeApi, RememberManyCall
 from engram_sync.errors import DeadlineError, DegradedError, DeniedError, UsageError
 
 from ._endpoint import Endpoint, read_endpoint
 from ._limits import (
+    BATCH_BYTES_MAX,
+    BATCH_MEMORIES_MAX,
     CONNECT_SECONDS_MAX,
     CONTROL_VERSION,
     FRAME_SECONDS_MAX,
@@ -29,7 +25,6 @@ from ._limits import (
     REQUEST_BYTES_MAX,
     REUSE_SECONDS_MAX,
 )
-from ._memory_requests import MemoryRequests
 from ._messages import (
     FrameSizeError,
     FrameStream,
@@ -37,7 +32,7 @@ from ._messages import (
     decode_reply,
     error_of,
 )
-from ._methods import Greeting
+from ._methods import Greeting, HelloCall, StopCall
 
 R = TypeVar("R")
 
@@ -88,7 +83,6 @@ async def find_node(home: Path) -> "ControlClient | None":
     except (LostNodeError, UnreadableReplyError, FrameSizeError):
         # A node on its way out, or a stranger who was given the port of a killed one.
         return None
-    client.unstored = greeting.unstored
     if greeting.home != endpoint.home:
         await client.aclose()  # The node of another home was given it.
         return None
@@ -102,7 +96,7 @@ def _silent(endpoint: Endpoint) -> DeadlineError:
     )
 
 
-class ControlClient(MemoryRequests):
+class ControlClient(NodeApi):
     """Calls the node that runs for a home, with the methods of ``Node``.
 
     Each call takes a connection of its own from a pool, so several tasks may call at once.
@@ -114,13 +108,17 @@ class ControlClient(MemoryRequests):
         self._home = home
         self._endpoint = endpoint
         self._idle: list[tuple[float, FrameStream]] = []
-        self.unstored = ""
-        """Why the node could store nothing when it was found."""
+        self._unstored = ""
 
     @property
     def home(self) -> Path:
         """The home whose node answers."""
         return self._home
+
+    @property
+    def unstored(self) -> str:
+        """Why the node could store nothing when it was found."""
+        return self._unstored
 
     @property
     def pid(self) -> int:
@@ -146,48 +144,27 @@ class ControlClient(MemoryRequests):
 
     async def greet(self, frames: FrameStream) -> Greeting:
         """Prove to the node on a fresh connection that we may talk, and keep the connection."""
-        return await self._exchange(frames, self._encode("hello", {}), Greeting)
+        greeting = await self._exchange(frames, self._encode(HelloCall()), Greeting)
+        self._unstored = greeting.unstored
+        return greeting
 
-    async def identity(self) -> Identity:
-        return await self._call("identity", {}, Identity)
-
-    async def relabel(self, label: str) -> Identity:
-        return await self._call("relabel", {"label": label}, Identity)
-
-    async def sync(self, *, timeout_s: float = 30.0) -> SyncResult:
-        return await self._call("sync", {"timeout_s": timeout_s}, SyncResult)
-
-    async def invite(self, *, ttl_s: float = 900.0, role: str = "member", uses: int = 1) -> str:
-        return await self._call("invite", {"ttl_s": ttl_s, "role": role, "uses": uses}, str)
-
-    async def join(self, token: str, *, bring: bool = False) -> JoinResult:
-        return await self._call("join", {"token": token, "bring": bring}, JoinResult)
-
-    async def peers(self) -> list[PeerStatus]:
-        return await self._call("peers", {}, list[PeerStatus])
-
-    async def status(self) -> Status:
-        return await self._call("status", {}, Status)
-
-    async def doctor(self) -> Doctor:
-        return await self._call("doctor", {}, Doctor)
-
-    async def compact(self, *, keep_days: float = 30.0, dry_run: bool = False) -> Compaction:
-        return await self._call("compact", {"keep_days": keep_days, "dry_run": dry_run}, Compaction)
-
-    async def go_offline(self) -> None:
-        await self._call("go_offline", {}, type(None))
-
-    async def go_online(self) -> None:
-        await self._call("go_online", {}, type(None))
+    async def perform(self, call: Call[R]) -> R:
+        """Let the node do what a call asks, and hand on its answer."""
+        if isinstance(call, RememberManyCall):
+            ids: list[str] = []
+            for batch in _batches(call.memories):
+                some: list[str] = await self._perform(RememberManyCall(batch))
+                ids += some
+            return cast(R, ids)
+        return await self._perform(call)
 
     async def stop(self) -> None:
         """Ask the program around the node to shut down; returns before it has."""
-        await self._call("stop", {}, type(None))
+        await self._perform(StopCall())
 
-    async def _call(self, method: str, params: Mapping[str, object], result: type[R]) -> R:
-        data = self._encode(method, params)
-        return await self._exchange(await self._connection(), data, result)
+    async def _perform(self, call: Call[R]) -> R:
+        data = self._encode(call)  # What cannot be sent needs no connection.
+        return await self._exchange(await self._connection(), data, call.result())
 
     async def _connection(self) -> FrameStream:
         while self._idle:
@@ -205,13 +182,13 @@ class ControlClient(MemoryRequests):
         await self.greet(frames)
         return self._idle.pop()[1]
 
-    def _encode(self, method: str, params: Mapping[str, object]) -> bytes:
+    def _encode(self, call: Call[Any]) -> bytes:
         request = {
             "v": CONTROL_VERSION,
             "id": REQUEST_ID,
             "token": self._endpoint.token,
-            "method": method,
-            "params": params,
+            "method": call.name(),
+            "params": call,
         }
         try:
             data = msgspec.json.encode(request)
@@ -245,8 +222,34 @@ class ControlClient(MemoryRequests):
                 await trio.aclose_forcefully(frames)
 
 
+class _PagedAnswer(msgspec.Struct):
+    """A page as it travels."""
+
+    items: msgspec.Raw
+    next: str | None
+
+
 def _decode(data: msgspec.Raw, result: type[R]) -> R:
     try:
+        if get_origin(result) is Page:
+            paged = msgspec.json.decode(data, type=_PagedAnswer)
+            of_one_kind = cast(type[list[Any]], GenericAlias(list, get_args(result)))
+            return cast(R, Page(msgspec.json.decode(paged.items, type=of_one_kind), paged.next))
         return msgspec.json.decode(data, type=result)
     except msgspec.MsgspecError as error:
         raise UnreadableReplyError(str(error)) from error
+
+
+def _batches(memories: Sequence[NewMemory]) -> Iterable[Sequence[NewMemory]]:
+    """Consecutive slices that fit into one request each."""
+    start = size = 0
+    for place, memory in enumerate(memories):
+        weight = len(memory.content.encode("utf-8", "surrogatepass")) + 256
+        if place > start and (
+            size + weight > BATCH_BYTES_MAX or place - start >= BATCH_MEMORIES_MAX
+        ):
+            yield memories[start:place]
+            start, size = place, 0
+        size += weight
+    if start < len(memories):
+        yield memories[start:]

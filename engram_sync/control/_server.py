@@ -5,17 +5,17 @@ Whatever a client sends or fails to send, and however slowly, ends at most its o
 
 import hmac
 import os
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from math import inf
-from typing import Literal
+from typing import Any, Literal
 
 import trio
 
+from engram_sync.api.calls import Call, NodeApi
 from engram_sync.errors import DegradedError, DeniedError, EngramError, LocalError, UsageError
 from engram_sync.observe import Logger
 
-from ._api import NodeApi
 from ._endpoint import Endpoint, Listening
 from ._limits import (
     CONNECTIONS_MAX,
@@ -36,7 +36,7 @@ from ._messages import (
     encode_failure,
     encode_result,
 )
-from ._methods import METHODS, Served
+from ._methods import METHODS, Served, decode_call_untrusted
 
 log = Logger("control")
 
@@ -142,7 +142,7 @@ class _Server:
     def _carried_to_its_end(self, method: str) -> Generator[None]:
         """Shield a write and its reply from the end of the node, until ``drain`` runs out."""
         known = METHODS.get(method)
-        if known is None or known.abandon:
+        if known is None or not known.writes:
             yield
             return
         with trio.CancelScope(shield=True, deadline=self._deadline) as scope:
@@ -162,9 +162,9 @@ class _Server:
         try:
             if method is None:
                 raise _unknown_method(request.method)
-            call = method.prepare(self._served, request.params)
-            if not method.abandon:
-                return _encode_reply(request.id, await call())
+            call = decode_call_untrusted(method, request.params)
+            if method.writes:
+                return _encode_reply(request.id, await self._served.perform(call))
             return await self._answer_while_connected(request.id, call, frames)
         except EngramError as error:
             return encode_failure(request.id, error)
@@ -180,7 +180,7 @@ class _Server:
             )
 
     async def _answer_while_connected(
-        self, request: int, call: Callable[[], Awaitable[object]], frames: FrameStream
+        self, request: int, call: Call[Any], frames: FrameStream
     ) -> bytes | None:
         reply: bytes | None = None
         failure: Exception | None = None
@@ -192,7 +192,7 @@ class _Server:
 
             nursery.start_soon(give_up_when_closed)
             try:
-                reply = _encode_reply(request, await call())
+                reply = _encode_reply(request, await self._served.perform(call))
             except Exception as error:  # noqa: BLE001 - raised again below
                 failure = error  # Out of the nursery, which would wrap it in a group.
             nursery.cancel_scope.cancel()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from engram_sync.api import NewMemory
+from engram_sync.api.arguments import NewMemory
 from engram_sync.errors import DegradedError, NotFoundError, UsageError
 from engram_sync.model.limits import IMPORT_FILES_MAX, TITLE_BYTES_MAX
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engram_sync.api import MemoryType, NewMemory
+from engram_sync.api import MemoryType
+from engram_sync.api.arguments import NewMemory
 from engram_sync.errors import NotFoundError
 from engram_sync.model.limits import IMPORT_FILE_BYTES_MAX, LABEL_BYTES_MAX, TITLE_BYTES_MAX
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from engram_sync.api import NewMemory
+from engram_sync.api.arguments import NewMemory
 from engram_sync.errors import UsageError
 from engram_sync.memory.write.creation import puts_of
 from engram_sync.model import fields as fields

@@ -3,18 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from engram_sync.api import (
-    Engram,
-    Event,
-    Hit,
-    Life,
-    MemoryType,
-    NewMemory,
-    Provenance,
-    Refinement,
-    Scope,
-)
+import msgspec
+
+from engram_sync.api import Engram, Event, Hit, Life, MemoryType, Provenance, Refinement, Scope
+from engram_sync.api.arguments import Filters, MemoryUpdate, NewMemory
 from engram_sync.errors import NotFoundError, PreconditionError, UsageError
+from engram_sync.memory.read.queries import allows, check_limit
 from engram_sync.model.events import event_value
 from engram_sync.model.fields import belief_values
 from engram_sync.model.ids import engram_text, parse_ref
@@ -24,9 +18,7 @@ from engram_sync.model.skills import skill_body
 from engram_sync.model.values import belief_of, plain
 
 from .read.planner import split_terms, words_of
-from .read.queries import Filters, check_limit
 from .write.creation import puts_of
-from .write.memory_update import MemoryUpdate
 
 _SATURATION = 1.2  # The usual k1 of BM25: a second mention counts for less than the first.
 
@@ -57,7 +49,9 @@ class InstantMemories:
             )
         if memory.collaborative:
             raise UsageError("an instant memory has one writer, so it is no collaborative text")
-        puts_of(replace(memory, type=MemoryType.SEMANTIC))  # The same limits for all.
+        puts_of(
+            msgspec.structs.replace(memory, type=MemoryType.SEMANTIC)
+        )  # The same limits for all.
         shown = Engram(
             id=engram_text(engram),
             version="instant.1",
@@ -224,9 +218,9 @@ def _refuse_parts(changes: MemoryUpdate) -> None:
 
 
 def _fits(engram: Engram, filters: Filters) -> bool:
-    if filters.scope not in (None, Scope.INSTANCE) or filters.life not in ("active", "all"):
+    if filters.scope not in (None, Scope.INSTANCE) or filters.life not in ("active", "all", None):
         return False
-    return engram.updated_at_ms >= (filters.since_ms or 0) and filters.allow(engram)
+    return engram.updated_at_ms >= (filters.since_ms or 0) and allows(filters, engram)
 
 
 def _strength(engram: Engram, terms: list[str]) -> float:

@@ -5,21 +5,25 @@ from functools import partial
 from itertools import chain
 from typing import TypeVar
 
-from engram_sync.api import (
-    Conflict,
-    Engram,
-    HistoryEntry,
-    Hit,
-    MemoryType,
-    NewMemory,
-    Page,
-    Scope,
+from engram_sync.api import Conflict, Engram, HistoryEntry, Hit, MemoryType, Page, Scope
+from engram_sync.api.arguments import Filters, NewMemory
+from engram_sync.api.calls import (
+    ArchiveCall,
+    ConflictsCall,
+    ForgetCall,
+    GetCall,
+    HistoryCall,
+    ListCall,
+    RecallCall,
+    Ref,
+    RestoreCall,
+    UpdateCall,
+    id_of,
 )
 from engram_sync.errors import DegradedError, NotFoundError, UsageError
 from engram_sync.ledger import Draft, keyed_id, uuid7
 from engram_sync.memory.read import (
     CallerView,
-    Filters,
     Room,
     Strategies,
     engram_history,
@@ -35,15 +39,7 @@ from engram_sync.memory.read import (
     state_at,
 )
 from engram_sync.memory.state import EngramState
-from engram_sync.memory.write import (
-    MemoryUpdate,
-    archive,
-    created,
-    forget,
-    restore,
-    satisfies,
-    update,
-)
+from engram_sync.memory.write import archive, created, forget, restore, satisfies, update
 from engram_sync.model.fields import check_source_key
 from engram_sync.model.ids import engram_text
 from engram_sync.node.core import Core
@@ -53,7 +49,6 @@ from engram_sync.node.writing.erasing import erasing
 from engram_sync.store import Reader, ScopeRow, Transaction
 
 T = TypeVar("T")
-Ref = Engram | str
 
 DEFAULT_SCOPES: Mapping[str, Scope] = {
     MemoryType.INSTANT: Scope.INSTANCE,
@@ -94,7 +89,7 @@ class Memories:
         return await self._core.write_shown(job)
 
     async def remember_many(self, memories: Sequence[NewMemory]) -> list[str]:
-        """Write many memories in few commits; returns their ids in order.
+        """Write many memories; returns their ids in order.
 
         Each batch of 4,096 is atomic; an error names a memory of the first batch that was not
         written.
@@ -158,72 +153,63 @@ class Memories:
                 shown.require(tx, scope.id, one)
         return earlier if earlier is not None and tx.engram(scope.n, earlier) else engram
 
-    async def update(self, ref: Ref, changes: MemoryUpdate, if_version: str | None) -> Engram:
+    async def update(self, call: UpdateCall) -> Engram:
         """Supersede what the caller saw; what arrived since stays a sibling."""
-        instant = self._instant(ref)
+        instant = self._core.instant.find(id_of(call.ref))
         if instant is not None:
             now_ms = self._core.machine.clock.now_ms()
             return self._core.instant.update(
-                instant.id, changes, now_ms=now_ms, if_version=if_version
+                instant.id, call, now_ms=now_ms, if_version=call.if_version
             )
         authors, strategies = self._core.path.authors, self._strategies
         return await self._change(
-            ref,
-            if_version,
-            lambda tx, seen, own: update(tx, authors, seen, changes, own, strategies=strategies),
+            call, lambda tx, seen, own: update(tx, authors, seen, call, own, strategies=strategies)
         )
 
-    async def forget(
-        self, ref: Ref, reason: str, if_version: str | None, *, erase: bool = False
-    ) -> Engram:
+    async def forget(self, call: ForgetCall) -> Engram:
         """Delete what the caller saw; a concurrent edit survives and is reported.
 
         With ``erase`` the values that the caller saw go for good, also of what is deleted already.
         """
-        instant = self._instant(ref)
+        instant = self._core.instant.find(id_of(call.ref))
         if instant is not None:
-            return self._core.instant.forget(instant.id, if_version=if_version)
+            return self._core.instant.forget(instant.id, if_version=call.if_version)
         path, key, strategies = self._core.path, self._core.key.public, self._strategies
 
         def drafts_of(tx: Transaction, seen: CallerView, own: bytes) -> list[Draft]:
             gone = (
                 []
-                if erase and seen.is_deleted()
-                else forget(seen, reason, own, strategies=strategies)
+                if call.erase and seen.is_deleted()
+                else forget(seen, call.reason, own, strategies=strategies)
             )
-            return [*gone, *erasing(tx, path, key, seen, own)] if erase else gone
+            return [*gone, *erasing(tx, path, key, seen, own)] if call.erase else gone
 
-        return await self._change(ref, if_version, drafts_of)
+        return await self._change(call, drafts_of)
 
-    async def archive(self, ref: Ref, reason: str, if_version: str | None) -> Engram:
+    async def archive(self, call: ArchiveCall) -> Engram:
         """Take a memory out of recall and keep all it holds."""
-        self._refuse_instant(ref, "archived")
-        return await self._change(
-            ref, if_version, lambda _tx, seen, own: archive(seen, reason, own)
-        )
+        self._refuse_instant(call.ref, "archived")
+        return await self._change(call, lambda _tx, seen, own: archive(seen, call.reason, own))
 
-    async def restore(self, ref: Ref, if_version: str | None) -> Engram:
+    async def restore(self, call: RestoreCall) -> Engram:
         """Bring back an archived or deleted memory with everything it held."""
-        self._refuse_instant(ref, "restored")
+        self._refuse_instant(call.ref, "restored")
         authors = self._core.path.authors
-        return await self._change(
-            ref, if_version, lambda tx, seen, own: restore(tx, authors, seen, own)
-        )
+        return await self._change(call, lambda tx, seen, own: restore(tx, authors, seen, own))
 
     async def _change(
         self,
-        ref: Ref,
-        if_version: str | None,
+        call: UpdateCall | ForgetCall | ArchiveCall | RestoreCall,
         drafts_of: Callable[[Transaction, CallerView, bytes], list[Draft]],
     ) -> Engram:
-        core = self._core
+        core, ref = self._core, id_of(call.ref)
 
         def job(tx: Transaction, shown: CatchUp) -> Engram:
-            row, scope = find_row(tx, _text(ref))
+            row, scope = find_row(tx, ref)
             # What had arrived and waits to be materialised belongs to the current state too.
             shown.require(tx, scope.id, row.engram)
             state = self._now(tx, scope.id, row.engram)
-            seen = observe(tx, core.path.authors, state, _version_of(ref, if_version))
+            seen = observe(tx, core.path.authors, state, call.if_version)
             own = core.path.own_log(state.scope.id).id
             drafts = drafts_of(tx, seen, own)
             if drafts:
@@ -235,7 +221,7 @@ class Memories:
 
     # -- reading -----------------------------------------------------------------------------
 
-    async def recall(self, query: str, limit: int, filters: Filters) -> Sequence[Hit]:
+    async def recall(self, call: RecallCall) -> list[Hit]:
         """The memories that best answer ``query``, best first."""
         core = self._core
         await core.settle()
@@ -245,18 +231,20 @@ class Memories:
                 reader,
                 core.path.authors,
                 core.planner,
-                query,
-                limit=limit,
-                filters=filters,
+                call.query,
+                limit=call.limit,
+                filters=call,
                 strategies=self._strategies,
             )
         )
-        instant = core.instant.recall(query, limit=limit, filters=filters)
-        return sorted([*hits, *instant], key=lambda hit: -hit.score)[:limit] if instant else hits
+        instant = core.instant.recall(call.query, limit=call.limit, filters=call)
+        both = [*hits, *instant]
+        return sorted(both, key=lambda hit: -hit.score)[: call.limit] if instant else both
 
-    async def get(self, ref: Ref, at_ms: int | None) -> Engram:
+    async def get(self, call: GetCall) -> Engram:
         """One memory as it is now, or as this node would have shown it at some time."""
-        instant = self._instant(ref)
+        ref, at_ms = id_of(call.ref), call.at_ms
+        instant = self._core.instant.find(ref)
         if instant is not None:
             return instant
         authors, strategies = self._core.path.authors, self._strategies
@@ -267,12 +255,11 @@ class Memories:
 
         if at_ms is not None:
             return await self._read(then)
-        return await self._read(
-            lambda reader: get(reader, authors, _text(ref), strategies=strategies)
-        )
+        return await self._read(lambda reader: get(reader, authors, ref, strategies=strategies))
 
-    async def newest(self, limit: int, filters: Filters, after: str | None) -> Page[Engram]:
+    async def newest(self, call: ListCall) -> Page[Engram]:
         """The newest memories first."""
+        limit, filters, after = call.limit, call, call.after
         room = Room()
         found = await self._page(limit, filters, after, room)
         while found.next is not None and len(found) < limit and not room.full:
@@ -307,23 +294,21 @@ class Memories:
             )
         )
 
-    async def history(
-        self, ref: Ref, at_ms: int | None, limit: int, after: str | None
-    ) -> Page[HistoryEntry]:
+    async def history(self, call: HistoryCall) -> Page[HistoryEntry]:
         """The records of a memory, or those that had arrived by some time; oldest first."""
-        authors = self._core.path.authors
+        authors, ref = self._core.path.authors, id_of(call.ref)
         return await self._read(
             lambda reader: engram_history(
-                reader, authors, _text(ref), at_ms=at_ms, limit=limit, after=after
+                reader, authors, ref, at_ms=call.at_ms, limit=call.limit, after=call.after
             )
         )
 
-    async def conflicts(self, limit: int, after: str | None) -> Page[Conflict]:
+    async def conflicts(self, call: ConflictsCall) -> Page[Conflict]:
         """The conflicts that nobody has resolved."""
         authors, strategies = self._core.path.authors, self._strategies
         return await self._read(
             lambda reader: open_conflicts(
-                reader, authors, strategies=strategies, limit=limit, after=after
+                reader, authors, strategies=strategies, limit=call.limit, after=call.after
             )
         )
 
@@ -343,11 +328,8 @@ class Memories:
         engram = uuid7(now_ms, self._core.machine.entropy(ID_ENTROPY_BYTES))
         return self._core.instant.remember(engram, memory, now_ms=now_ms)
 
-    def _instant(self, ref: Ref) -> Engram | None:
-        return self._core.instant.find(_text(ref))
-
     def _refuse_instant(self, ref: Ref, what: str) -> None:
-        if self._instant(ref) is not None:
+        if self._core.instant.find(id_of(ref)) is not None:
             raise UsageError(f"an instant memory cannot be {what}; it goes when the node stops")
 
     def _scope_of(self, memory: NewMemory) -> bytes:
@@ -363,8 +345,8 @@ class Memories:
         assert row is not None
         return row
 
-    def _state_at(self, reader: Reader, ref: Ref, at_ms: int) -> EngramState:
-        state = resolve(reader, self._core.path.authors, _text(ref))
+    def _state_at(self, reader: Reader, ref: str, at_ms: int) -> EngramState:
+        state = resolve(reader, self._core.path.authors, ref)
         found = state_at(reader, self._core.path.authors, state.scope, state.engram, at_ms)
         if found is None:
             text = engram_text(state.engram)
@@ -382,13 +364,3 @@ class Memories:
 
     def _shown(self, tx: Transaction, scope: bytes, engram: bytes) -> Engram:
         return show(tx, self._core.path.authors, self._now(tx, scope, engram), self._strategies)
-
-
-def _text(ref: Ref) -> str:
-    return ref if isinstance(ref, str) else ref.id
-
-
-def _version_of(ref: Ref, if_version: str | None) -> str | None:
-    if if_version is not None or isinstance(ref, str):
-        return if_version
-    return ref.version

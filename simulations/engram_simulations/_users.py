@@ -22,7 +22,8 @@ from engram_simulations._writes import (
     shown,
     tag,
 )
-from engram_sync.api import Engram, NewMemory
+from engram_sync.api import Engram
+from engram_sync.api.arguments import NewMemory
 from engram_sync.errors import EngramError
 from engram_sync.node import Node
 

@@ -56,9 +56,9 @@ async def test_another_reason_not_to_open_is_told_at_once(tmp_path: Path) -> Non
 def test_a_command_says_when_the_node_can_store_nothing_though_it_answers(
     running_fake: FakeNode, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    running_fake.unstored = "the store is gone"
+    running_fake.full = "the store is gone"
     assert run_command(["list", "--home", str(running_fake.home)]) == 0
     assert "the store is gone" in capsys.readouterr().err
-    running_fake.unstored = ""
+    running_fake.full = ""
     assert run_command(["list", "--home", str(running_fake.home)]) == 0
     assert not capsys.readouterr().err

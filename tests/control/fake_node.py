@@ -1,8 +1,9 @@
 """A small node that keeps its memories in a dictionary: the same interface, none of the depth."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar, cast
 
 import trio
 
@@ -11,7 +12,6 @@ from engram_sync.api import (
     Compaction,
     Conflict,
     Doctor,
-    Edit,
     Engram,
     ErasureStatus,
     Event,
@@ -20,7 +20,6 @@ from engram_sync.api import (
     Identity,
     JoinResult,
     Life,
-    NewMemory,
     Page,
     PeerStatus,
     PeerSync,
@@ -33,14 +32,15 @@ from engram_sync.api import (
     SyncResult,
     SyncState,
 )
+from engram_sync.api import calls as c
+from engram_sync.api.arguments import Belief, Edit, NewMemory
 from engram_sync.errors import NotFoundError, PreconditionError
 
+R = TypeVar("R")
 NODE = "a" * 52
 AGENT = "b" * 64
 SAVING = Saving(3, 300, 1)
 PROVENANCE = Provenance(NODE, "laptop", AGENT, 1_700_000_000_000)
-
-Belief = Mapping[str, object]
 
 
 def opinions(belief: Belief | Sequence[Belief] | None) -> tuple[dict[str, object], ...]:
@@ -62,12 +62,13 @@ def conflict(kind: str, field: str, values: Sequence[str], key: tuple[str, ...] 
     return Conflict("d" * 64, "e" * 64, "f" * 36, kind, field, siblings, "v1.9", key)
 
 
-class FakeNode:
+class FakeNode(c.NodeApi):
     def __init__(self, home: Path) -> None:
         self._home = home
         self.engrams: dict[str, Engram] = {}
         self.network = "online"
-        self.unstored = ""
+        self.full = ""
+        """Why nothing can be stored."""
         self.batches: list[int] = []
         self.entered = trio.Event()
         """Set when ``sync`` or ``join`` began."""
@@ -90,126 +91,86 @@ class FakeNode:
     def home(self) -> Path:
         return self._home
 
-    async def identity(self) -> Identity:
+    @property
+    def unstored(self) -> str:
+        return self.full
+
+    async def perform(self, call: c.Call[R]) -> R:
+        return cast(R, await getattr(self, f"_{call.name()}")(call))
+
+    async def _identity(self, _: c.IdentityCall) -> Identity:
         return Identity(NODE, "laptop", "0" * 8, 1, AGENT, "agent", str(self._home))
 
-    async def relabel(self, label: str) -> Identity:
-        return Identity(NODE, label, "0" * 8, 1, AGENT, "agent", str(self._home))
+    async def _relabel(self, call: c.RelabelCall) -> Identity:
+        return Identity(NODE, call.label, "0" * 8, 1, AGENT, "agent", str(self._home))
 
-    async def remember(
-        self,
-        content: str,
-        *,
-        type: str = "semantic",  # noqa: A002
-        scope: str | None = None,
-        title: str = "",
-        category: str = "",
-        tags: Iterable[str] = (),
-        confidence: float = 1.0,
-        metadata: Mapping[str, object] | None = None,
-        belief: Belief | Sequence[Belief] | None = None,
-        events: Iterable[object] = (),
-        key: str | None = None,
-        epistemic: str = "",
-        skill: Mapping[str, object] | None = None,
-        counters: Mapping[str, int] | None = None,
-        collaborative: bool = False,
-    ) -> Engram:
+    async def _remember(self, new: NewMemory) -> Engram:
         number = len(self.engrams) + 1
         engram = Engram(
             id=f"{number:08x}-0000-7000-8000-000000000000",
             version="v1.0",
-            type=type,
-            scope=scope or Scope.AGENT,
-            content=content,
-            title=title,
-            category=category,
-            tags=tuple(sorted(tags)),
-            confidence=confidence,
-            metadata=dict(metadata or {}),
-            belief=opinions(belief),
+            type=new.type,
+            scope=new.scope or Scope.AGENT,
+            content=new.content,
+            title=new.title,
+            category=new.category,
+            tags=tuple(sorted(new.tags)),
+            confidence=new.confidence,
+            metadata=dict(new.metadata),
+            belief=opinions(new.belief),
             events=tuple(
                 Event(f"{'e' * 16}:{place}", value, 1, NODE, "laptop")
-                for place, value in enumerate(events)
+                for place, value in enumerate(new.events)
             ),
             life=Life.ACTIVE,
             reason="",
             created_at_ms=1,
             updated_at_ms=1,
             provenance=PROVENANCE,
-            epistemic=epistemic,
-            skill=() if skill is None else (refinement(0, skill, ()),),
-            counters=dict(counters or {}),
-            collaborative=collaborative,
+            epistemic=new.epistemic,
+            skill=() if new.skill is None else (refinement(0, new.skill, ()),),
+            counters=dict(new.counters),
+            collaborative=new.collaborative,
         )
         self.engrams[engram.id] = engram
         return engram
 
-    async def remember_many(self, memories: Sequence[NewMemory]) -> list[str]:
-        self.batches.append(len(memories))
-        return [(await self.remember(memory.content)).id for memory in memories]
+    async def _remember_many(self, call: c.RememberManyCall) -> list[str]:
+        self.batches.append(len(call.memories))
+        return [(await self._remember(memory)).id for memory in call.memories]
 
-    async def recall(
-        self,
-        query: str,
-        *,
-        limit: int = 10,
-        tags: Iterable[str] = (),
-        type: str | None = None,  # noqa: A002
-        scope: str | None = None,
-        since_ms: int | None = None,
-        epistemic: str | None = None,
-    ) -> list[Hit]:
-        words = set(query.lower().split())
+    async def _recall(self, call: c.RecallCall) -> list[Hit]:
+        words = set(call.query.lower().split())
         return [
             Hit(engram, 0.5)
             for engram in self.engrams.values()
             if words & set(engram.content.lower().split())
-            and set(tags) <= set(engram.tags)
-            and epistemic in (None, engram.epistemic)
-        ][:limit]
+            and set(call.tags) <= set(engram.tags)
+            and call.epistemic in (None, engram.epistemic)
+        ][: call.limit]
 
-    async def get(self, ref: Engram | str, *, at_ms: int | None = None) -> Engram:
-        if at_ms is not None:
-            self.asked_at.append(at_ms)
-        if isinstance(ref, Engram):
-            return ref
-        found = [engram for key, engram in self.engrams.items() if key.startswith(ref)]
+    async def _get(self, call: c.GetCall) -> Engram:
+        if call.at_ms is not None:
+            self.asked_at.append(call.at_ms)
+        return self._found(call.ref)
+
+    def _found(self, ref: c.Ref) -> Engram:
+        prefix = c.id_of(ref)
+        found = [engram for key, engram in self.engrams.items() if key.startswith(prefix)]
         if len(found) != 1:
-            raise NotFoundError(f"no memory {ref}", hint="see: engram-sync list")
+            raise NotFoundError(f"no memory {prefix}", hint="see: engram-sync list")
         return found[0]
 
-    async def update(
-        self,
-        ref: Engram | str,
-        *,
-        content: str | None = None,
-        title: str | None = None,
-        category: str | None = None,
-        add_tags: Iterable[str] = (),
-        remove_tags: Iterable[str] = (),
-        confidence: float | None = None,
-        metadata: Mapping[str, object] | None = None,
-        epistemic: str | None = None,
-        believe: Belief | Sequence[Belief] | None = None,
-        add_events: Iterable[object] = (),
-        amend_events: Mapping[str, object] | None = None,
-        remove_events: Iterable[str] = (),
-        refine: Mapping[str, object] | None = None,
-        refine_parents: Iterable[str] | None = None,
-        count: Mapping[str, int] | None = None,
-        edits: Iterable[Edit] = (),
-        if_version: str | None = None,
-    ) -> Engram:
-        old = await self.get(ref)
-        self._check(old, if_version)
-        self.edits += edits
+    async def _update(self, call: c.UpdateCall) -> Engram:
+        old = self._found(call.ref)
+        self._check(old, call.if_version)
+        self.edits += call.edits
         added = (
             Event(f"{'e' * 16}:{place}", value, 2, NODE, "laptop")
-            for place, value in enumerate(add_events, len(old.events))
+            for place, value in enumerate(call.add_events, len(old.events))
         )
-        amended = amend_events or {}
-        gone = {*remove_events}
+        amended = call.amend_events or {}
+        gone = {*call.remove_events}
         events = (
             dataclasses.replace(event, value=amended[event.id], amended=True)
             if event.id in amended
@@ -218,36 +179,29 @@ class FakeNode:
             if event.id not in gone
         )
         heads = old.skill
-        if refine is not None:
-            parents = tuple(refine_parents or (head.id for head in heads))
+        if call.refine is not None:
+            parents = tuple(call.refine_parents or (head.id for head in heads))
             kept = tuple(head for head in heads if head.id not in parents)
-            heads = (refinement(len(parents), refine, parents), *kept)
+            heads = (refinement(len(parents), call.refine, parents), *kept)
         counters = dict(old.counters)
-        for name, by in (count or {}).items():
+        for name, by in (call.count or {}).items():
             counters[name] = counters.get(name, 0) + by
         return self._replace(
             dataclasses.replace(
                 old,
-                content=content or old.content,
-                tags=tuple(sorted({*old.tags, *add_tags} - {*remove_tags})),
-                epistemic=old.epistemic if epistemic is None else epistemic,
-                belief=old.belief + opinions(believe),
+                content=call.content or old.content,
+                tags=tuple(sorted({*old.tags, *call.add_tags} - {*call.remove_tags})),
+                epistemic=old.epistemic if call.epistemic is None else call.epistemic,
+                belief=old.belief + opinions(call.believe),
                 events=(*events, *added),
                 skill=heads,
                 counters=counters,
             )
         )
 
-    async def forget(
-        self,
-        ref: Engram | str,
-        *,
-        reason: str = "",
-        if_version: str | None = None,
-        erase: bool = False,
-    ) -> Engram:
-        gone = await self._live(ref, Life.DELETED, reason, if_version)
-        if not erase:
+    async def _forget(self, call: c.ForgetCall) -> Engram:
+        gone = self._live(call, Life.DELETED, call.reason)
+        if not call.erase:
             return gone
         status = ErasureStatus(
             gone.id, AGENT, 1, NODE, 1, ("desk",), ("tablet",), copies=("c" * 36,)
@@ -256,34 +210,26 @@ class FakeNode:
             self.erasures = (*self.erasures, status)
         return self._replace(dataclasses.replace(gone, content="", erased=True))
 
-    async def archive(
-        self, ref: Engram | str, *, reason: str = "", if_version: str | None = None
-    ) -> Engram:
-        return await self._live(ref, Life.ARCHIVED, reason, if_version)
+    async def _archive(self, call: c.ArchiveCall) -> Engram:
+        return self._live(call, Life.ARCHIVED, call.reason)
 
-    async def restore(self, ref: Engram | str, *, if_version: str | None = None) -> Engram:
-        return await self._live(ref, Life.ACTIVE, "", if_version)
+    async def _restore(self, call: c.RestoreCall) -> Engram:
+        return self._live(call, Life.ACTIVE, "")
 
-    async def history(
-        self,
-        ref: Engram | str,
-        *,
-        at_ms: int | None = None,
-        limit: int = 1000,
-        after: str | None = None,
-    ) -> Page[HistoryEntry]:
-        engram = await self.get(ref, at_ms=at_ms)
-        fields: dict[str, object] = {"content": engram.content}
+    async def _history(self, call: c.HistoryCall) -> Page[HistoryEntry]:
+        if call.at_ms is not None:
+            self.asked_at.append(call.at_ms)
+        fields: dict[str, object] = {"content": self._found(call.ref).content}
         entries = [HistoryEntry("create", NODE, "laptop", 1, fields, "c" * 64, 1, True)]
         return Page(entries, self.more)
 
-    async def conflicts(self, *, limit: int = 1000, after: str | None = None) -> Page[Conflict]:
+    async def _conflicts(self, _: c.ConflictsCall) -> Page[Conflict]:
         return Page([conflict("value", "content", ("one", "two"))], self.more)
 
-    async def sync(self, *, timeout_s: float = 30.0) -> SyncResult:
+    async def _sync(self, call: c.SyncCall) -> SyncResult:
         self.entered.set()
         try:
-            with trio.move_on_after(timeout_s):
+            with trio.move_on_after(call.timeout_s):
                 await trio.sleep_forever()
         except trio.Cancelled:
             self.cancelled.append("sync")
@@ -291,11 +237,11 @@ class FakeNode:
         peer = PeerSync(NODE, "desk", SyncState.CLEAN, 0, 0)
         return SyncResult(SyncState.CLEAN, 0, (), (peer,))
 
-    async def invite(self, *, ttl_s: float = 900.0, role: str = "member", uses: int = 1) -> str:
-        return f"engram2.{role}-{ttl_s:g}-{uses}"
+    async def _invite(self, call: c.InviteCall) -> str:
+        return f"engram2.{call.role}-{call.ttl_s:g}-{call.uses}"
 
-    async def join(self, token: str, *, bring: bool = False) -> JoinResult:
-        self.tokens.append(token)
+    async def _join(self, call: c.JoinCall) -> JoinResult:
+        self.tokens.append(call.token)
         self.entered.set()
         try:
             await self.release.wait()
@@ -303,51 +249,40 @@ class FakeNode:
             self.cancelled.append("join")
             raise
         self.completed.append("join")
-        return JoinResult(AGENT, NODE, "member", int(bring), 0)
+        return JoinResult(AGENT, NODE, "member", int(call.bring), 0)
 
-    async def peers(self) -> list[PeerStatus]:
+    async def _peers(self, _: c.PeersCall) -> list[PeerStatus]:
         return [
             PeerStatus(NODE, "desk", "member", True, "mdns", "127.0.0.1:1", "synced", 1, 0),
         ]
 
-    async def status(self) -> Status:
+    async def _status(self, _: c.StatusCall) -> Status:
         identity = await self.identity()
         return Status(
             identity, True, self.network, (), "ok", (), "alone", (), (), erasures=self.erasures
         )
 
-    async def doctor(self) -> Doctor:
+    async def _doctor(self, _: c.DoctorCall) -> Doctor:
         return self.found
 
-    async def compact(self, *, keep_days: float = 30.0, dry_run: bool = False) -> Compaction:
-        self.compacted.append((keep_days, dry_run))
-        after = 9_000 if dry_run else 4_000
+    async def _compact(self, call: c.CompactCall) -> Compaction:
+        self.compacted.append((call.keep_days, call.dry_run))
+        after = 9_000 if call.dry_run else 4_000
         return Compaction(SAVING, 9_000, after)
 
-    async def go_offline(self) -> None:
+    async def _go_offline(self, _: c.GoOfflineCall) -> None:
         self.network = "offline"
 
-    async def go_online(self) -> None:
+    async def _go_online(self, _: c.GoOnlineCall) -> None:
         raise ValueError("the text of a memory")
 
-    async def list(
-        self,
-        *,
-        limit: int = 50,
-        tags: Iterable[str] = (),
-        type: str | None = None,  # noqa: A002
-        scope: str | None = None,
-        since_ms: int | None = None,
-        life: str | None = "active",
-        after: str | None = None,
-        epistemic: str | None = None,
-    ) -> Page[Engram]:
+    async def _list(self, call: c.ListCall) -> Page[Engram]:
         found = [
             engram
             for engram in self.engrams.values()
-            if engram.life == life and epistemic in (None, engram.epistemic)
+            if engram.life == call.life and call.epistemic in (None, engram.epistemic)
         ]
-        return Page(found[:limit], self.more)
+        return Page(found[: call.limit], self.more)
 
     def _check(self, engram: Engram, if_version: str | None) -> None:
         if if_version is not None and if_version != engram.version:
@@ -359,9 +294,9 @@ class FakeNode:
         self.engrams[engram.id] = changed
         return changed
 
-    async def _live(
-        self, ref: Engram | str, life: Life, reason: str, if_version: str | None
+    def _live(
+        self, call: c.ForgetCall | c.ArchiveCall | c.RestoreCall, life: Life, reason: str
     ) -> Engram:
-        old = await self.get(ref)
-        self._check(old, if_version)
+        old = self._found(call.ref)
+        self._check(old, call.if_version)
         return self._replace(dataclasses.replace(old, life=life, reason=reason))

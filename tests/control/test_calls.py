@@ -9,10 +9,11 @@ import pytest
 import trio
 import trio.testing
 
-from engram_sync.api import Delete, Insert, NewMemory
-from engram_sync.control import METHODS, ControlClient, Endpoint, find_node
+from engram_sync.api import Delete, Insert
+from engram_sync.api.arguments import NewMemory
+from engram_sync.control import ControlClient, Endpoint, find_node
 from engram_sync.control._messages import FrameStream
-from engram_sync.control._methods import Served
+from engram_sync.control._methods import METHODS, Served
 from engram_sync.control._server import _Server, serve_control
 from engram_sync.errors import (
     DegradedError,

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 import nacl.bindings
 import trio
 
-from engram_sync.api import Insert, NewMemory
+from engram_sync.api import Insert
+from engram_sync.api.arguments import MemoryUpdate, NewMemory
 from engram_sync.ledger import Draft
 from engram_sync.membership import Admission, MemberRole, admit_draft
 from engram_sync.memory.read import observe
-from engram_sync.memory.write import MemoryUpdate, created, forget, update
+from engram_sync.memory.write import created, forget, update
 from engram_sync.node.single_error import single_error
 from engram_sync.node.writing.erasing import erasing
 from engram_sync.store import RunRow, Transaction

@@ -8,9 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from engram_sync.api import Delete, Insert, NewMemory
+from engram_sync.api import Delete, Insert
+from engram_sync.api.arguments import MemoryUpdate, NewMemory
 from engram_sync.memory.read import get, observe
-from engram_sync.memory.write import MemoryUpdate, created, update
+from engram_sync.memory.write import created, update
 from engram_sync.model.ids import engram_text
 from engram_sync.store import Reader, Transaction
 from engram_wire import Record, RecordKind

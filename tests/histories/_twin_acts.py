@@ -7,11 +7,12 @@ which concurrent writes are shown, so that two runs of one history do the same.
 from collections.abc import Callable, Mapping
 from random import Random
 
-from engram_sync.api import Delete, Insert, NewMemory
+from engram_sync.api import Delete, Insert
+from engram_sync.api.arguments import MemoryUpdate, NewMemory
 from engram_sync.ledger import Draft
 from engram_sync.memory.read import CallerView, observe, show
 from engram_sync.memory.state import EngramState
-from engram_sync.memory.write import MemoryUpdate, archive, created, forget, restore, update
+from engram_sync.memory.write import archive, created, forget, restore, update
 from engram_sync.model.events import shown_events
 from engram_sync.model.fields import EVENTS
 from engram_sync.node.writing.erasing import erasing

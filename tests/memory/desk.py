@@ -13,7 +13,8 @@ from hashlib import blake2b
 import nacl.bindings
 import trio
 
-from engram_sync.api import Conflict, Engram, HistoryEntry, Hit, NewMemory
+from engram_sync.api import Conflict, Engram, HistoryEntry, Hit
+from engram_sync.api.arguments import Filters, MemoryUpdate, NewMemory
 from engram_sync.errors import NotFoundError
 from engram_sync.ledger import (
     Batch,
@@ -25,10 +26,9 @@ from engram_sync.memory import materialise as materialising
 from engram_sync.memory import read as reading
 from engram_sync.memory import state as states
 from engram_sync.memory import write as writing
-from engram_sync.memory.read import CallerView, Filters
+from engram_sync.memory.read import CallerView
 from engram_sync.memory.read.versions import parse_version, state_name, token_of
 from engram_sync.memory.state import EngramState
-from engram_sync.memory.write import MemoryUpdate
 from engram_sync.model import ids, limits
 from engram_sync.node.writing.rules import StoredHistory
 from engram_sync.store import InlineExecutor, MemoryStore, Reader, Transaction

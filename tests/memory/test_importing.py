@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engram_sync.api import NewMemory
+from engram_sync.api.arguments import NewMemory
 from engram_sync.errors import DegradedError, NotFoundError, UsageError
 from engram_sync.importers import ImportProblem, read_git, read_markdown
 

@@ -2,12 +2,11 @@
 
 import pytest
 
-from engram_sync.api import Engram, NewMemory
+from engram_sync.api import Engram
+from engram_sync.api.arguments import Filters, MemoryUpdate, NewMemory
 from engram_sync.errors import NotFoundError, PreconditionError, UsageError
 from engram_sync.memory import instant as _instant
 from engram_sync.memory.instant import InstantMemories
-from engram_sync.memory.read import Filters
-from engram_sync.memory.write import MemoryUpdate
 
 
 def keep(memories: InstantMemories, number: int, content: str, **fields: object) -> Engram:

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from engram_sync.api import Engram, Insert, NewMemory
+from engram_sync.api import Engram, Insert
+from engram_sync.api.arguments import NewMemory
 from engram_sync.errors import NotFoundError, PreconditionError
 from engram_sync.ledger import Draft
 from engram_sync.memory import read as reading

@@ -3,7 +3,7 @@
 import pytest
 
 from engram_crdt import digest, elements_of_one
-from engram_sync.api import NewMemory
+from engram_sync.api.arguments import NewMemory
 from engram_sync.errors import CorruptError
 from engram_sync.memory import materialise as materialising
 from engram_sync.memory import write as writing

@@ -2,11 +2,10 @@
 
 import pytest
 
-from engram_sync.api import NewMemory
+from engram_sync.api.arguments import Filters, NewMemory
 from engram_sync.errors import UsageError
 from engram_sync.memory import materialise as materialising
 from engram_sync.memory import read as reading
-from engram_sync.memory.read import Filters
 from engram_sync.memory.read import planner as _planner
 from engram_sync.memory.read.planner import split_terms
 from tests.memory.desk import desks

@@ -6,6 +6,7 @@ import pytest
 
 from engram_crdt import Dot, Element
 from engram_sync.api import Engram
+from engram_sync.api.arguments import MemoryUpdate
 from engram_sync.ledger import Draft
 from engram_sync.memory import state as states
 from engram_sync.memory import write as writing
@@ -72,7 +73,7 @@ async def test_a_change_reads_none_of_the_values_that_it_leaves_alone() -> None:
 
         def doubt(tx: Transaction, log: bytes) -> list[Draft]:
             seen = ann._seen(tx, e.id, None)
-            return writing.update(tx, ann.authors, seen, writing.MemoryUpdate(confidence=0.5), log)
+            return writing.update(tx, ann.authors, seen, MemoryUpdate(confidence=0.5), log)
 
         costs: list[int] = []
         for block in range(16):

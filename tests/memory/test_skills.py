@@ -5,7 +5,8 @@ from uuid import UUID
 
 import pytest
 
-from engram_sync.api import Engram, NewMemory
+from engram_sync.api import Engram
+from engram_sync.api.arguments import NewMemory
 from engram_sync.errors import NotFoundError, PreconditionError, UsageError
 from engram_sync.ledger import Draft
 from engram_sync.memory.write import created

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engram_sync.api import NewMemory
+from engram_sync.api.arguments import NewMemory
 from engram_sync.errors import NotFoundError, PreconditionError, UsageError
 from tests.memory.desk import desks
 

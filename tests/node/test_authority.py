@@ -94,7 +94,7 @@ async def test_nodes_of_one_authority_join_and_sync(
         assert (await b.sync()).state == "clean"
         assert [e.content for e in await b.list()] == ["Deploys go out on Tuesdays"]
         assert (await a.status()).problems == (await b.status()).problems == ()
-        assert a._sharing.network.misnamed == 0
+        assert a._controller.network.misnamed == 0
 
 
 async def test_a_join_tells_that_the_authorities_differ(tmp_path: Path) -> None:
@@ -190,7 +190,7 @@ async def test_a_peer_with_the_certificate_of_another_node_is_refused(
             await b._core.wait_change()
         assert "no member" not in peer.last_error, "a has not looked whether it is one"
         assert peer.state != "refused"
-        assert a._sharing.network.misnamed >= 1
+        assert a._controller.network.misnamed >= 1
 
 
 async def test_a_server_with_the_certificate_of_another_node_learns_nothing(
@@ -204,9 +204,9 @@ async def test_a_server_with_the_certificate_of_another_node_learns_nothing(
         async with opened(tmp_path / "b", authority.issue(two), address) as b:
             problem = await problem_of(b)
             assert f"shown from {address} is for somebody-else, and not for {one}" in problem
-            assert b._sharing.network.misnamed >= 1
+            assert b._controller.network.misnamed >= 1
         # b left before it said who it is.
-        assert not a._sharing.network.connections
+        assert not a._controller.network.connections
         assert (await a.peers())[0].last_error == ""
 
 
@@ -221,7 +221,7 @@ async def test_tls_1_2_is_refused(tmp_path: Path, authority: TestAuthority) -> N
             await old.do_handshake()
         assert "PROTOCOL_VERSION" in str(refused.value.__cause__)
         await trio.aclose_forcefully(raw)
-        assert not a._sharing.network.connections
+        assert not a._controller.network.connections
 
 
 async def test_a_node_does_not_start_with_a_certificate_that_is_not_its_own(

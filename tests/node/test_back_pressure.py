@@ -9,7 +9,8 @@ import trio
 from trio.testing import MockClock, memory_stream_pair
 
 from engram_sync.address import Address
-from engram_sync.api import NewMemory, Scope
+from engram_sync.api import Scope
+from engram_sync.api.arguments import NewMemory
 from engram_sync.node import Node
 from engram_sync.node.limits import OUTBOUND_ROOM_BYTES, PAGE_BYTES
 from engram_sync.node.network import budget as _budget
@@ -51,7 +52,7 @@ async def rogue_member(village: Village, node: Node) -> Speaker:
 
 
 def connection_of(node: Node, key: bytes) -> Connection:
-    return node._sharing.network.connections[key]
+    return node._controller.network.connections[key]
 
 
 # -- slow readers ----------------------------------------------------------------------------
@@ -126,8 +127,8 @@ async def test_a_huge_scope_does_not_starve_a_small_one_on_the_same_connection(
         await a.remember_many(LARGE)
         tap.streams.clear()
         tap.sends.clear()
-        await b._sharing.start(())
-        await b._sharing.network.connect(
+        await b._controller.start(())
+        await b._controller.network.connect(
             Address("a", PORT), via="token", expected=a._core.key.public
         )
         await until(lambda: holds(b, a, first))
@@ -147,7 +148,7 @@ async def test_a_huge_scope_does_not_starve_a_small_one_on_the_same_connection(
 
 
 async def parted(a: Node, b: Node) -> bool:
-    return b._core.key.public not in a._sharing.network.connections
+    return b._core.key.public not in a._controller.network.connections
 
 
 async def holds(node: Node, other: Node, scope: bytes) -> bool:
@@ -183,7 +184,7 @@ class Gate:
 
     def __init__(self, node: Node) -> None:
         self.opened = trio.Event()
-        services = node._sharing.network._services
+        services = node._controller.network._services
         self._ingest, services.ingest = services.ingest, self._wait
 
     async def _wait(self, connection: Connection, batch: Sequence[Received]) -> Ingested:
@@ -198,7 +199,7 @@ async def test_a_flood_of_frames_waits_outside_while_the_store_is_busy(
     async with village.pair() as (a, b):
         rogue = await rogue_member(village, a)
         request = await rogue.hear(SyncRequest)
-        budget = a._sharing.network._services.budget
+        budget = a._controller.network._services.budget
         logs = [Log(a, rogue.identity, n).add(f"{n} " + "y" * 30_000) for n in range(1, 60)]
 
         async def flood() -> None:
@@ -232,7 +233,7 @@ async def test_nothing_is_held_any_more_once_a_peer_has_gone(
         rogue = await rogue_member(village, a)
         Gate(a)
         await rogue.serve(*[Log(a, rogue.identity, n).add(f"{n}") for n in range(1, 30)])
-        budget = a._sharing.network._services.budget
+        budget = a._controller.network._services.budget
         await trio.sleep(1)
         assert budget.held_bytes
         await trio.aclose_forcefully(rogue.link.stream)
@@ -269,7 +270,7 @@ async def test_nothing_is_kept_of_a_peer_before_a_valid_signature(
     village: Village, autojump_clock: MockClock, garbage: bytes
 ) -> None:
     async with village.open("a") as a:
-        network = a._sharing.network
+        network = a._controller.network
         before = made(Exchange, Connection, PeerMemory, _budget.Share)
         async with AsyncExitStack() as stack:
             for number in range(40):

@@ -136,8 +136,8 @@ async def test_two_live_nodes_with_one_key_never_talk_to_each_other(
     village.clone("copy", of="a")
     async with village.open("a") as a, village.open("copy", peers=["a"]) as copy:
         await trio.sleep(30)
-        assert not a._sharing.network.connections
-        assert not copy._sharing.network.connections
+        assert not a._controller.network.connections
+        assert not copy._controller.network.connections
         (problem,) = (await copy.status()).problems
         assert "a node with this node's key answers at a:" in problem
     async with village.open("copy", peers=["copy"]) as alone:

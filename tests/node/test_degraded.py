@@ -78,7 +78,7 @@ async def test_a_member_of_another_agent_does_not_count_as_somebody_reached(
         village.network.partition("a", "c")
         await until(lambda: degraded(a))
         assert any("working locally" in problem for problem in (await a.status()).problems)
-        assert a._sharing.network.connections
+        assert a._controller.network.connections
 
 
 async def test_a_node_whose_disk_is_full_says_so_before_it_stores_anything(

@@ -21,7 +21,7 @@ from .village import PORT, Village, agreement, all_synced, peer_of, until
 
 def links(node: Node) -> list[bytes]:
     """The sessions of the node's connections."""
-    sessions = [c.session.session_id for c in node._sharing.network.connections.values()]
+    sessions = [c.session.session_id for c in node._controller.network.connections.values()]
     return [session for session in sessions if session is not None]
 
 
@@ -41,8 +41,8 @@ async def test_dials_at_once_in_one_direction_end_with_one_connection_and_no_oth
         village.network.faults.latency_s_max = 0.5
         tap.streams.clear()
         tap.sends.clear()
-        network = b._sharing.network
-        await b._sharing.start(())
+        network = b._controller.network
+        await b._controller.start(())
         async with trio.open_nursery() as nursery:
             for _ in range(times):
                 nursery.start_soon(dial, b, a)
@@ -61,12 +61,12 @@ async def test_dials_at_once_in_one_direction_end_with_one_connection_and_no_oth
 
 
 async def nobody(node: Node) -> bool:
-    return not node._sharing.network.connections
+    return not node._controller.network.connections
 
 
 async def dial(node: Node, other: Node) -> None:
     key = other._core.key.public
-    await node._sharing.network.connect(Address("a", PORT), via="token", expected=key)
+    await node._controller.network.connect(Address("a", PORT), via="token", expected=key)
 
 
 async def test_dials_at_once_in_both_directions_end_with_one_connection(
@@ -98,7 +98,7 @@ async def test_a_dial_that_begins_while_connected_replaces_the_connection_on_bot
         await all_synced(a, b)
         (before,) = links(b)
         await trio.sleep(1)
-        network = b._sharing.network
+        network = b._controller.network
         nursery.start_soon(partial(network.dial, Address("a", PORT), via="static"))
         await until(lambda: connected(b, but=before))
         await until(lambda: connected(a, but=before))
@@ -245,10 +245,10 @@ async def test_a_node_listens_on_several_addresses_of_both_families(
         async with Node.open(
             tmp_path / "c", config=settings(only, listen=()), services=(), machine=machine
         ) as c:
-            await c._sharing.network.connect(
+            await c._controller.network.connect(
                 Address.parse(only), via="static", expected=a._core.key.public
             )
-            (connection,) = c._sharing.network.connections.values()
+            (connection,) = c._controller.network.connections.values()
             assert connection.address == only
 
 
@@ -268,6 +268,6 @@ async def test_both_families_of_one_node_make_one_connection(tmp_path: Path) -> 
             assert links(a) == links(b)
             assert len(links(a)) == 1
             assert all(
-                c.peer == a._core.key.public for c in b._sharing.network.connections.values()
+                c.peer == a._core.key.public for c in b._controller.network.connections.values()
             )
         assert CloseCode.DUPLICATE.name.lower() not in (await peer_of(a, b)).last_error

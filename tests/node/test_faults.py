@@ -7,7 +7,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from engram_sync.api import NewMemory
+from engram_sync.api.arguments import NewMemory
 from engram_sync.config import Config
 from engram_sync.errors import DegradedError, EngramError
 from engram_sync.node import Environment, Node

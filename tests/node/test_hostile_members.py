@@ -96,7 +96,7 @@ async def test_what_no_longer_fits_a_message_ends_that_connection_only(
 ) -> None:
     async with village.pair() as (a, b):
         await agreement(a, b)
-        connection = next(iter(b._sharing.network.connections.values()))
+        connection = next(iter(b._controller.network.connections.values()))
         assert connection.initiator
         connection._queue(SyncResponse(1, SyncStatus.DATA, frame=bytes(2 << 20)))
         await a.remember("still here")
@@ -109,7 +109,7 @@ async def test_a_defect_that_a_dialled_peer_reaches_ends_its_connection_only(
 ) -> None:
     async with village.pair() as (a, b):
         await agreement(a, b)
-        connection = next(iter(b._sharing.network.connections.values()))
+        connection = next(iter(b._controller.network.connections.values()))
         assert connection.initiator
 
         def defect(*_: object) -> None:
@@ -117,11 +117,11 @@ async def test_a_defect_that_a_dialled_peer_reaches_ends_its_connection_only(
             raise KeyError("a defect")
 
         monkeypatch.setattr(Exchange, "on_message_untrusted", defect)
-        peer = next(iter(a._sharing.network.connections.values()))
+        peer = next(iter(a._controller.network.connections.values()))
         peer._queue(Ping(1))
 
         async def replaced() -> bool:
-            now = b._sharing.network.connections.values()
+            now = b._controller.network.connections.values()
             return bool(now) and connection not in now
 
         await until(replaced)

@@ -147,13 +147,13 @@ async def test_a_dialled_peer_with_an_unknown_goodbye_does_not_end_the_node(
     village: Village, autojump_clock: MockClock
 ) -> None:
     async with village.pair() as (a, b):
-        connection = next(iter(b._sharing.network.connections.values()))
-        peer = next(iter(a._sharing.network.connections.values()))
+        connection = next(iter(b._controller.network.connections.values()))
+        peer = next(iter(a._controller.network.connections.values()))
         assert connection.initiator
         peer._queue(Goodbye(200))
 
         async def replaced() -> bool:
-            now = b._sharing.network.connections.values()
+            now = b._controller.network.connections.values()
             return bool(now) and connection not in now
 
         await until(replaced)
@@ -186,7 +186,7 @@ async def test_garbage_before_the_handshake_costs_nothing(
                 raise trio.BrokenResourceError
         await a.remember("still here")
         await agreement(a, b)
-        assert len(a._sharing.network.memory) == 1
+        assert len(a._controller.network.memory) == 1
 
 
 async def test_strangers_leave_no_trace_once_they_are_gone(
@@ -197,7 +197,7 @@ async def test_strangers_leave_no_trace_once_they_are_gone(
             stranger = await Speaker.dial(village, name=f"stranger {number}")
             heard = await stranger.hear_end()
             assert [m.code for m in heard if isinstance(m, Goodbye)] == [CloseCode.NOT_FOUND]
-        network = a._sharing.network
+        network = a._controller.network
         assert not network.connections
         assert not network.memory
         assert not network.table._connected
@@ -238,10 +238,10 @@ async def test_a_peer_that_asks_and_does_not_read_is_held_back_and_cut_off(
     monkeypatch.setattr(_connection, "OUTBOUND_BYTES_MAX", 64 << 10)
     async with village.open("a") as a:
         rogue = await admitted(village, a)
-        connection = next(iter(a._sharing.network.connections.values()))
+        connection = next(iter(a._controller.network.connections.values()))
         request = JoinRequest(bytes(32), bytes(32), b"x", bytes(64), "rogue")
         with pytest.raises(trio.BrokenResourceError):
             while True:
                 await rogue.say(*[request] * 100)
                 assert len(connection._work) <= WORK_MAX + 1
-        assert not a._sharing.network.connections
+        assert not a._controller.network.connections

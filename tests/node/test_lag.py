@@ -7,7 +7,8 @@ import pytest
 import trio
 
 from engram_sync import Node
-from engram_sync.api import Engram, NewMemory, Scope
+from engram_sync.api import Engram, Scope
+from engram_sync.api.arguments import NewMemory
 from engram_sync.errors import PreconditionError
 from engram_sync.node.core import Core
 from engram_sync.node.limits import SWEEP_WEIGHT_MIN
@@ -142,7 +143,7 @@ async def refuse_last(node: Node, _: Engram) -> None:
     core = node._core
     log, seq = own_log(node)
     rejection = Rejection(log=log, seq=seq, code=7)
-    refused_by = node._sharing._refused_by
+    refused_by = node._controller._refused_by
     await refused_by._give_way(b"p" * 32, core.facts.agent_scope, rejection)
     assert own_log(node)[0] != log
 

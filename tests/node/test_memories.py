@@ -8,7 +8,8 @@ import trio
 from trio.testing import MockClock
 
 from engram_crdt import StrategyRegistry
-from engram_sync.api import Delete, Insert, NewMemory
+from engram_sync.api import Delete, Insert
+from engram_sync.api.arguments import NewMemory
 from engram_sync.config import Config, StrategiesConfig
 from engram_sync.errors import (
     DegradedError,

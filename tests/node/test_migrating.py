@@ -12,7 +12,8 @@ import pytest
 import trio
 from nacl.bindings import crypto_sign_seed_keypair
 
-from engram_sync.api import Engram, NewMemory
+from engram_sync.api import Engram
+from engram_sync.api.arguments import NewMemory
 from engram_sync.config import Config
 from engram_sync.errors import CorruptError, DegradedError, PreconditionError
 from engram_sync.node import Node

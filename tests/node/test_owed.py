@@ -7,7 +7,7 @@ from uuid import UUID
 
 from trio.testing import MockClock
 
-from engram_sync.api import NewMemory
+from engram_sync.api.arguments import NewMemory
 from engram_sync.model.ids import node_text
 from engram_sync.node import Node
 from engram_sync.store import Transaction

@@ -3,7 +3,7 @@
 import pytest
 from trio.testing import MockClock
 
-from engram_sync.api import NewMemory
+from engram_sync.api.arguments import NewMemory
 from engram_sync.errors import UsageError
 from engram_sync.memory.read import siblings as _siblings
 from engram_sync.model import limits as _limits

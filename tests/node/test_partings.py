@@ -4,7 +4,8 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from engram_sync.api import NewMemory, SyncState
+from engram_sync.api import SyncState
+from engram_sync.api.arguments import NewMemory
 from engram_sync.config import SyncConfig
 from engram_sync.errors import DegradedError
 from engram_sync.node import Node
@@ -127,8 +128,8 @@ async def test_both_sides_dial_at_once_and_one_connection_stays(
         await trio.sleep(60)
         assert len(village.network.links()) == 1
         assert len(tap.streams) <= 4, "both ends of two links: neither side had to dial again"
-        at_a = next(iter(a._sharing.network.connections.values()))
-        at_b = next(iter(b._sharing.network.connections.values()))
+        at_a = next(iter(a._controller.network.connections.values()))
+        at_b = next(iter(b._controller.network.connections.values()))
         assert at_a.initiator != at_b.initiator
         await b.remember("and back")
         await agreement(a, b)

@@ -144,10 +144,10 @@ async def test_a_member_that_refuses_everything_is_heard_some_times_an_hour(
             await c.remember(f"memory {number}")
         await agreement(*nodes)
         log, seq = own_log(c)
-        connection = b._sharing.network.connections[a._core.key.public]
+        connection = b._controller.network.connections[a._core.key.public]
         for at in range(seq, 0, -1):
             effect = Refused(c._core.facts.agent_scope, (Rejection(log, at, 7),))
-            await b._sharing._refused_by.hear(connection, effect)
+            await b._controller._refused_by.hear(connection, effect)
             await trio.sleep(REFUSALS_PASS_ON_S)
         told = [why for m in tap.messages("b", RefusalNotification) for why in m.refused]
         assert 0 < len(told) <= REFUSALS_HEARD_MAX
@@ -163,8 +163,8 @@ async def test_what_was_on_its_way_when_a_log_was_refused_does_not_count_as_othe
         await hub.remember("of the hub")
         await a.remember("of a")
         await agreement(hub, a, c)
-        scope, by_peers = hub._core.facts.agent_scope, hub._sharing._refused_by
-        connection = hub._sharing.network.connections[c._core.key.public]
+        scope, by_peers = hub._core.facts.agent_scope, hub._controller._refused_by
+        connection = hub._controller.network.connections[c._core.key.public]
         own = Refused(scope, (Rejection(own_log(hub)[0], 1, 7),))
         for _ in range(REFUSALS_HEARD_MAX * 2):
             await by_peers.hear(connection, own)

@@ -6,7 +6,8 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from engram_sync.api import NewMemory, WriterStatus
+from engram_sync.api import WriterStatus
+from engram_sync.api.arguments import NewMemory
 from engram_sync.node import Node
 from engram_sync.node.network.inbox import Inbox, Received
 from engram_sync.node.writing import quotas as _quotas

@@ -82,7 +82,7 @@ class Someone:
         made = await node.remember(
             f"one two three {luck.random()}",
             tags=["x", "y"][: luck.randint(0, 2)],
-            counters={"n": luck.randint(0, 4)} if luck.random() < 0.5 else None,
+            counters={"n": luck.randint(0, 4)} if luck.random() < 0.5 else {},
             collaborative=luck.random() < 0.4,
         )
         self.ids.append(made.id)

@@ -64,7 +64,7 @@ async def test_a_relay_passes_on_what_the_author_signed(
         await c.remember("from c")
         await agreement(a, b, c)
         assert await contents(a) == await contents(c) == ["from a", "from c"]
-        assert a._core.key.public not in c._sharing.network.connections
+        assert a._core.key.public not in c._controller.network.connections
         for writer, reader in ((a, c), (c, a)):
             (found,) = [e for e in await reader.list() if e.provenance.node == await name(writer)]
             assert found.content == f"from {'a' if writer is a else 'c'}"
@@ -107,7 +107,7 @@ async def ring(village: Village) -> int:
         nodes = (a, b, c, d)
         await agreement(*nodes)
         await trio.sleep(60)
-        assert sum(len(node._sharing.network.connections) for node in nodes) == 8
+        assert sum(len(node._controller.network.connections) for node in nodes) == 8
         before = data_records(tap)
         for number in range(20):
             await nodes[number % 4].remember(f"fact {number}")

@@ -29,7 +29,7 @@ async def shown(node: Node) -> set[tuple[str, str]]:
 
 
 def token(node: Node, kind: Scope) -> str:
-    addresses = [str(address) for address in node._sharing.network.listening]
+    addresses = [str(address) for address in node._controller.network.listening]
     return invite(node._core, addresses, ttl_s=900.0, role="member", uses=1, kind=kind).text()
 
 

@@ -3,7 +3,8 @@
 import trio
 from trio.testing import MockClock
 
-from engram_sync.api import NewMemory, SyncState
+from engram_sync.api import SyncState
+from engram_sync.api.arguments import NewMemory
 from engram_sync.membership import Admission, MemberRole, admit_draft
 from engram_wire import LogDomain
 

@@ -7,7 +7,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from engram_sync.api import NewMemory
+from engram_sync.api.arguments import NewMemory
 from engram_sync.errors import DeniedError
 from engram_sync.membership import (
     MemberRole,

@@ -60,7 +60,9 @@ async def found_all(a: Node, b: Node) -> list[bytes]:
 
 async def agree(*nodes: Node) -> bool:
     """Whether each node finds that the only other one holds the same of every scope."""
-    exchanges = [c.exchange for node in nodes for c in node._sharing.network.connections.values()]
+    exchanges = [
+        c.exchange for node in nodes for c in node._controller.network.connections.values()
+    ]
     return [len(exchange.synced_scopes) for exchange in exchanges] == [SCOPES] * len(nodes)
 
 

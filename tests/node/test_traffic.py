@@ -3,7 +3,7 @@
 import trio
 from trio.testing import MockClock
 
-from engram_sync.api import NewMemory
+from engram_sync.api.arguments import NewMemory
 from engram_sync.node import Node
 from engram_wire import SyncRequest, SyncResponse, decode_frame_untrusted
 
@@ -81,7 +81,7 @@ async def test_nothing_of_the_instance_scope_ever_leaves(
         for trace in traces:
             assert trace not in heard
         # Three walls: connections do not see the scope, nobody may read it, and it is not asked.
-        assert bytes.fromhex(own.id) not in a._sharing._scopes
+        assert bytes.fromhex(own.id) not in a._controller._scopes
         assert a._core.scopes[bytes.fromhex(own.id)].readers == frozenset()
 
 

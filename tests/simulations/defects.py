@@ -6,7 +6,8 @@ from typing import Any, TypeVar
 import pytest
 
 from engram_crdt import Change, Dot, Element
-from engram_sync.api import Conflict, Fork, NewMemory, Page
+from engram_sync.api import Conflict, Fork, Page
+from engram_sync.api.arguments import NewMemory
 from engram_sync.ledger import Batch, History, IngestBatch, LogState, Witness, _check
 from engram_sync.ledger._registry import Registry
 from engram_sync.ledger._resolve import HeldPosition, place_of_untrusted

@@ -5,7 +5,6 @@ from .caller_view import CallerView as CallerView
 from .caller_view import observe as observe
 from .past_states import state_at as state_at
 from .planner import Planner as Planner
-from .queries import Filters as Filters
 from .queries import engram_history as engram_history
 from .queries import find_exact as find_exact
 from .queries import find_row as find_row
@@ -20,7 +19,6 @@ from .views import show as show
 
 __all__ = [
     "CallerView",
-    "Filters",
     "Planner",
     "Room",
     "Strategies",

@@ -1,9 +1,9 @@
 """Reading engrams: by reference, newest first, with their history, with their conflicts."""
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 from engram_sync.api import Conflict, Engram, Epistemic, HistoryEntry, Page, Scope
+from engram_sync.api.arguments import Filters
 from engram_sync.errors import NotFoundError, UsageError
 from engram_sync.memory.state.engram_state import EngramState, load_state
 from engram_sync.memory.state.log_directory import LogDirectory
@@ -21,59 +21,43 @@ from .strategies import MVR, Strategies
 from .views import show
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Filters:
-    """What ``recall`` and ``list`` leave out."""
+def lives_wanted(filters: Filters) -> tuple[int, ...]:
+    """The wanted states of life as rows store them.
 
-    tags: Collection[str] = ()
-    """Only engrams that have all of these."""
-    type: str | None = None
-    """Only engrams of this type."""
-    scope: str | None = None
-    """Only engrams of this node's scope of this kind, or of the scope with this id."""
-    since_ms: int | None = None
-    """Only engrams changed at or after this time."""
-    life: str = "active"
-    """active, archived, deleted or all."""
-    epistemic: str | None = None
-    """Only engrams of this epistemic status, empty for those of none; reported selects hearsay,
-    whatever its author stated."""
+    Raises:
+        UsageError: There is no such state, or no such epistemic status.
+    """
+    stated = [str(status) for status in Epistemic]
+    if filters.epistemic and filters.epistemic not in stated:
+        raise UsageError(
+            f"{filters.epistemic!r} is no epistemic status",
+            hint=f"use one of: {', '.join(stated)}",
+        )
+    if filters.life is None or filters.life == "all":
+        return tuple(range(len(LIVES)))
+    names = [str(life) for life in LIVES]
+    if filters.life not in names:
+        raise UsageError(
+            f"{filters.life!r} is no state of a memory",
+            hint=f"use one of: {', '.join(names)}, all",
+        )
+    return (names.index(filters.life),)
 
-    def lives(self) -> tuple[int, ...]:
-        """The wanted states of life as rows store them.
 
-        Raises:
-            UsageError: There is no such state, or no such epistemic status.
-        """
-        stated = [str(status) for status in Epistemic]
-        if self.epistemic and self.epistemic not in stated:
-            raise UsageError(
-                f"{self.epistemic!r} is no epistemic status",
-                hint=f"use one of: {', '.join(stated)}",
-            )
-        if self.life == "all":
-            return tuple(range(len(LIVES)))
-        names = [str(life) for life in LIVES]
-        if self.life not in names:
-            raise UsageError(
-                f"{self.life!r} is no state of a memory",
-                hint=f"use one of: {', '.join(names)}, all",
-            )
-        return (names.index(self.life),)
+def since_hlc(filters: Filters) -> int:
+    """The least clock value wanted."""
+    return max(filters.since_ms or 0, 0) << 16
 
-    def since_hlc(self) -> int:
-        """The least clock value wanted."""
-        return max(self.since_ms or 0, 0) << 16
 
-    def allow(self, engram: Engram) -> bool:
-        """Whether tags and type fit; the rest is decided from rows."""
-        if self.type is not None and engram.type != self.type:
-            return False
-        if self.epistemic == Epistemic.REPORTED:
-            return engram.reported is not None and set(self.tags).issubset(engram.tags)
-        if self.epistemic is not None and engram.epistemic != self.epistemic:
-            return False
-        return set(self.tags).issubset(engram.tags)
+def allows(filters: Filters, engram: Engram) -> bool:
+    """Whether tags and type fit; the rest is decided from rows."""
+    if filters.type is not None and engram.type != filters.type:
+        return False
+    if filters.epistemic == Epistemic.REPORTED:
+        return engram.reported is not None and set(filters.tags).issubset(engram.tags)
+    if filters.epistemic is not None and engram.epistemic != filters.epistemic:
+        return False
+    return set(filters.tags).issubset(engram.tags)
 
 
 def select_scopes(reader: Reader, scope: str | None) -> list[ScopeRow]:
@@ -194,7 +178,7 @@ def list_engrams(
     for looked, (row, scope) in enumerate(rows, 1):
         state = load_state(reader, authors, scope, row)
         engram = show(reader, authors, state, strategies)
-        if wanted.allow(engram):
+        if allows(wanted, engram):
             if not room.takes(told_of(state, engram)):
                 return Page(found, found[-1].id if found else after)
             found.append(engram)
@@ -327,7 +311,7 @@ def _newest(
     only = next(iter(scopes)) if len(scopes) == 1 else None
     while scopes:
         rows = reader.engrams(
-            only, after=after, limit=page, life=filters.lives(), since_hlc=filters.since_hlc()
+            only, after=after, limit=page, life=lives_wanted(filters), since_hlc=since_hlc(filters)
         )
         for row in rows:
             if row.scope in scopes:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from engram_sync.api import Hit
+from engram_sync.api.arguments import Filters
 from engram_sync.memory.state.engram_state import load_state
 from engram_sync.memory.state.log_directory import LogDirectory
 from engram_sync.model.limits import CANDIDATES_MIN
@@ -10,7 +11,14 @@ from engram_sync.store import EngramRow, Reader
 
 from .answers import Room, outline, told_of
 from .planner import Planner, split_terms
-from .queries import Filters, check_limit, list_engrams, select_scopes
+from .queries import (
+    allows,
+    check_limit,
+    list_engrams,
+    lives_wanted,
+    select_scopes,
+    since_hlc,
+)
 from .strategies import MVR, Strategies
 from .views import show
 
@@ -49,7 +57,7 @@ def recall(
     scopes = {scope.n: scope for scope in select_scopes(reader, wanted.scope)}
     # The index knows no scopes.  Naming them costs a join, and earlier agents' scopes are rare.
     within = None if len(scopes) == len(reader.scopes()) else set(scopes)
-    lives = set(wanted.lives()) - {_DELETED}
+    lives = set(lives_wanted(wanted)) - {_DELETED}
     hits: list[Hit] = []
     room = Room()
     chosen = planner.plan(reader, terms)
@@ -57,7 +65,7 @@ def recall(
         if row.life in lives:
             state = load_state(reader, authors, scopes[row.scope], row)
             engram = show(reader, authors, state, strategies)
-            if wanted.allow(engram):
+            if allows(wanted, engram):
                 fits = room.takes(told_of(state, engram))
                 hits.append(Hit(engram if fits else outline(engram), score))
         if len(hits) == limit:
@@ -72,7 +80,7 @@ def _ranked(
     page = max(CANDIDATES_MIN, limit + 1)
     done = 0
     while terms:
-        found = reader.search(terms, limit=page, scopes=within, since_hlc=filters.since_hlc())
+        found = reader.search(terms, limit=page, scopes=within, since_hlc=since_hlc(filters))
         complete = len(found) < page
         if not complete:
             # The store may go on with equals of the last one: leave it for the next page.

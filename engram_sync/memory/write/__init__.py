@@ -14,12 +14,10 @@ from .lifecycle import archive as archive
 from .lifecycle import copied as copied
 from .lifecycle import forget as forget
 from .lifecycle import restore as restore
-from .memory_update import MemoryUpdate as MemoryUpdate
 from .updating import update as update
 
 __all__ = [
     "LiveBefore",
-    "MemoryUpdate",
     "archive",
     "copied",
     "created",

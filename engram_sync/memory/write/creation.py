@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from engram_sync.api import NewMemory
+from engram_sync.api.arguments import NewMemory
 from engram_sync.errors import PreconditionError
 from engram_sync.ledger import Draft
 from engram_sync.memory.read.caller_view import CallerView

@@ -9,7 +9,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 
 from engram_crdt import Dot, EngramDocument, EngramTexts, TextEdit
-from engram_sync.api import Delete, Edit, Insert
+from engram_sync.api import Delete, Insert
+from engram_sync.api.arguments import Edit
 from engram_sync.errors import PreconditionError, UsageError
 from engram_sync.ledger import Draft
 from engram_sync.memory.materialise.live_texts import recent_texts

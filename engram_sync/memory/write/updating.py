@@ -4,6 +4,7 @@ A draft supersedes only what the caller's view contained.  Nothing here writes a
 """
 
 from engram_crdt import Dot, Element
+from engram_sync.api.arguments import MemoryUpdate
 from engram_sync.errors import PreconditionError, UsageError
 from engram_sync.ledger import Draft
 from engram_sync.memory.read.caller_view import CallerView, refuse_open_conflicts
@@ -21,7 +22,6 @@ from engram_sync.store import Reader
 from engram_wire import RecordKind
 
 from .lifecycle import Withdrawn, restoring, taken_from
-from .memory_update import MemoryUpdate
 from .texts import body_label, clear_text, edit_text, first_text
 
 

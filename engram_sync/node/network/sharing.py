@@ -96,13 +96,18 @@ class NetworkController:
         """Whether the network runs."""
         return self._running is not None
 
-    async def start(self, listen: Sequence[Address]) -> None:
+    async def start(self, listen: Sequence[Address] | None = None) -> None:
         """Listen, discover and dial until ``stop``.
+
+        Args:
+            listen: Where; None is as configured.
 
         Raises:
             DegradedError: An address cannot be listened on; the network stays off.
             UsageError: A setting cannot be used; it stays off, too.
         """
+        if listen is None:
+            listen = [Address.parse(text) for text in self._core.config.network.listen]
         async with self._turning:
             if self._wanted:
                 return
@@ -156,6 +161,16 @@ class NetworkController:
     def _contradictions(self) -> list[str]:
         core, network = self._core, self.network
         return [*divergences(core, network), *copies(core, network), *refusals(network)]
+
+    async def go_offline(self) -> None:
+        """Drop the network, and refuse it until ``go_online``."""
+        self.offline = True
+        await self.stop()
+
+    async def go_online(self) -> None:
+        """Listen and dial again, as configured."""
+        self.offline = False
+        await self.start()
 
     async def stop(self) -> None:
         """Close every connection and listener; returns when all are closed."""
