@@ -6,7 +6,6 @@ Must never contain I/O, a clock, entropy, documents, or a membership rule: what 
 asked of ``Rules``, what is stored is asked of ``History``.
 """
 
-from ._archive import Archive as Archive
 from ._batches import AuthoredBatch as AuthoredBatch
 from ._batches import Batch as Batch
 from ._batches import Draft as Draft
@@ -30,6 +29,7 @@ from ._names import ScopeNames as ScopeNames
 from ._past import Past as Past
 from ._past import decode_past as decode_past
 from ._past import encode_past as encode_past
+from ._views import Archive as Archive
 from ._views import History as History
 from ._views import PlacedRecord as PlacedRecord
 from ._views import Rules as Rules

@@ -6,7 +6,6 @@ from types import MappingProxyType
 from engram_crdt import VectorClock
 from engram_wire import Announcement, ClockEntry, Frame, LogDomain, Rejection
 
-from ._archive import Archive
 from ._author import author
 from ._batches import AuthoredBatch, Draft, IngestBatch
 from ._commit import set_live
@@ -17,7 +16,7 @@ from ._logs import LogFork, LogState
 from ._names import ScopeNames
 from ._registry import Registry
 from ._resolve import past_at
-from ._views import History, Rules
+from ._views import Archive, History, Rules
 
 _NO_CLOCKS: Mapping[bytes, int] = MappingProxyType({})
 

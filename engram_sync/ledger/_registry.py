@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from engram_sync.errors import CorruptError, NotFoundError
 from engram_wire import LogDomain
 
-from ._archive import Archive, Visitors
 from ._journal import Journal
+from ._lineage import end_of, tips_of
 from ._logs import LogState
 from ._past import Past
 from ._pasts import Pasts
 from ._scopes import Clocks, ScopeState
-from ._tips import end_of, tips_of
-from ._views import History
+from ._views import Archive, History, Visitors
 
 
 @dataclass(frozen=True, slots=True)

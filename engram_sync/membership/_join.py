@@ -6,9 +6,8 @@ from typing import Final
 from engram_wire import JoinRequest, WireError
 
 from ._charter import Admission, MemberRole
-from ._invite import SignedGrant
+from ._invite import SignedGrant, verify_proof_untrusted
 from ._membership import Membership
-from ._proof import verify_proof_untrusted
 
 NOT_HERE: Final = "this node cannot admit you there"
 """What everybody is told who shows no invite of a leader; it gives away nothing about the scope."""

@@ -20,11 +20,8 @@ from engram_wire import (
 )
 
 from ._charter import PERSON_SCOPE, Charter, MemberRole, check_keys_untrusted
-from ._cuts import Cuts, Withdrawal
-from ._epochs import Epochs
-from ._member import Member, label_of
-from ._places import LogSlot, Vector, merged
-from ._roles import Roles, Statement
+from ._cuts import Cuts, Epochs, LogSlot, Vector, Withdrawal, merged
+from ._roles import Member, Roles, Statement, label_of
 from ._saying import Saying, said_untrusted
 from ._statements import Epoch
 

@@ -6,7 +6,7 @@ from engram_sync.ledger import PlacedRecord
 from engram_wire import InvalidRecordError, RecordKind, Shape
 
 from ._charter import Admission, MemberRole, check_keys_untrusted
-from ._proof import verify_proof_untrusted
+from ._invite import verify_proof_untrusted
 from ._statements import Cutoffs, Epoch, Revoke, SetRole
 
 

@@ -4,8 +4,8 @@ Holds the exchange of one connection and the table of contacts.  It must never c
 randomness, storage or cryptography: the node performs the effects.
 """
 
-from engram_sync.sync._accord import Accord as Accord
 from engram_sync.sync._bisection import Placed as Placed
+from engram_sync.sync._counterpart import Accord as Accord
 from engram_sync.sync._effects import (
     Close as Close,
 )

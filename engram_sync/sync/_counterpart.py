@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from engram_sync.sync._effects import Diverged, Effect
 from engram_sync.sync._limits import SUMMARIES_AT_ONCE
@@ -110,3 +111,16 @@ def contradicts(mine: Summary, theirs: Summary | None) -> bool:
         and mine.clock_digest == theirs.clock_digest
         and mine.state_digest != theirs.state_digest
     )
+
+
+class Accord(StrEnum):
+    """Of all scopes that both may read: the worst case among them."""
+
+    SYNCED = "synced"
+    """Every one is complete, holds the same on both sides, and shows the same."""
+    SYNCING = "syncing"
+    """Something is on its way, or has not been compared yet."""
+    REFUSED = "refused"
+    """The peer serves a scope not at all: it does not hold it, or takes this node for no member."""
+    DIVERGED = "diverged"
+    """The same records show different things: one of the two is wrong."""

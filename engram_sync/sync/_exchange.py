@@ -5,10 +5,9 @@ Pure: every method takes what happened and returns effects for the driver to per
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from engram_sync.sync._accord import Accord
 from engram_sync.sync._asking import Asking
 from engram_sync.sync._bisection import Placed
-from engram_sync.sync._counterpart import Counterpart
+from engram_sync.sync._counterpart import Accord, Counterpart
 from engram_sync.sync._effects import (
     Close,
     Effect,

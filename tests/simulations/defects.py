@@ -11,8 +11,7 @@ from engram_sync.api.arguments import NewMemory
 from engram_sync.ledger import Batch, History, IngestBatch, LogState, Witness, _check
 from engram_sync.ledger._registry import Registry
 from engram_sync.ledger._resolve import HeldPosition, place_of_untrusted
-from engram_sync.membership._cuts import Cuts
-from engram_sync.membership._places import Vector
+from engram_sync.membership._cuts import Cuts, Vector
 from engram_sync.memory.materialise import live as _live
 from engram_sync.memory.materialise.live import LiveEngram
 from engram_sync.memory.materialise.live_texts import LiveTexts

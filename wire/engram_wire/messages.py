@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from . import _limits, _repair_messages, _sync_messages
+from . import _limits
+from . import _message_decoding as decoding
 from ._digests import EMPTY_SEALED as EMPTY_SEALED
 from ._digests import NOTHING_SEALED as NOTHING_SEALED
 from ._digests import clock_digest as clock_digest
@@ -17,8 +18,8 @@ from ._fields import (
     list_untrusted,
     text_untrusted,
 )
+from ._message_decoding import row_untrusted
 from ._message_fields import fields_of
-from ._message_parts import row_untrusted
 from ._message_types import Announcement as Announcement
 from ._message_types import ClockEntry as ClockEntry
 from ._message_types import ConflictNotification as ConflictNotification
@@ -131,26 +132,26 @@ def decode_hello_ack_untrusted(data: bytes) -> HelloAck:
 
 
 _DECODERS: dict[int, Callable[[bytes], Message]] = {
-    MessageType.SYNC_REQUEST: _sync_messages.sync_request_untrusted,
-    MessageType.SYNC_RESPONSE: _sync_messages.sync_response_untrusted,
-    MessageType.SYNC_ACK: _sync_messages.sync_ack_untrusted,
-    MessageType.JOIN_REQUEST: _sync_messages.join_request_untrusted,
-    MessageType.JOIN_RESPONSE: _sync_messages.join_response_untrusted,
-    MessageType.PING: _sync_messages.ping_untrusted,
-    MessageType.PONG: _sync_messages.pong_untrusted,
-    MessageType.GOODBYE: _sync_messages.goodbye_untrusted,
-    MessageType.CONFLICT_NOTIFICATION: _repair_messages.conflict_notification_untrusted,
-    MessageType.CONFLICT_RESOLUTION: _repair_messages.conflict_resolution_untrusted,
-    MessageType.LEAVE_NOTIFICATION: _repair_messages.leave_notification_untrusted,
-    MessageType.PAYLOAD_REQUEST: _repair_messages.payload_request_untrusted,
-    MessageType.PAYLOAD_RESPONSE: _repair_messages.payload_response_untrusted,
-    MessageType.PROBE: _repair_messages.probe_untrusted,
-    MessageType.PROBE_RESPONSE: _repair_messages.probe_response_untrusted,
-    MessageType.RANGE_REQUEST: _repair_messages.range_request_untrusted,
-    MessageType.RANGE_RESPONSE: _repair_messages.range_response_untrusted,
-    MessageType.EXTENSION: _sync_messages.extension_untrusted,
-    MessageType.CREDENTIALS: _sync_messages.credentials_page_untrusted,
-    MessageType.REFUSAL_NOTIFICATION: _repair_messages.refusal_notification_untrusted,
+    MessageType.SYNC_REQUEST: decoding.sync_request_untrusted,
+    MessageType.SYNC_RESPONSE: decoding.sync_response_untrusted,
+    MessageType.SYNC_ACK: decoding.sync_ack_untrusted,
+    MessageType.JOIN_REQUEST: decoding.join_request_untrusted,
+    MessageType.JOIN_RESPONSE: decoding.join_response_untrusted,
+    MessageType.PING: decoding.ping_untrusted,
+    MessageType.PONG: decoding.pong_untrusted,
+    MessageType.GOODBYE: decoding.goodbye_untrusted,
+    MessageType.CONFLICT_NOTIFICATION: decoding.conflict_notification_untrusted,
+    MessageType.CONFLICT_RESOLUTION: decoding.conflict_resolution_untrusted,
+    MessageType.LEAVE_NOTIFICATION: decoding.leave_notification_untrusted,
+    MessageType.PAYLOAD_REQUEST: decoding.payload_request_untrusted,
+    MessageType.PAYLOAD_RESPONSE: decoding.payload_response_untrusted,
+    MessageType.PROBE: decoding.probe_untrusted,
+    MessageType.PROBE_RESPONSE: decoding.probe_response_untrusted,
+    MessageType.RANGE_REQUEST: decoding.range_request_untrusted,
+    MessageType.RANGE_RESPONSE: decoding.range_response_untrusted,
+    MessageType.EXTENSION: decoding.extension_untrusted,
+    MessageType.CREDENTIALS: decoding.credentials_page_untrusted,
+    MessageType.REFUSAL_NOTIFICATION: decoding.refusal_notification_untrusted,
 }
 
 

@@ -10,10 +10,9 @@ from typing import NamedTuple
 
 from engram_crdt import Change, DocumentError, Dot, EngramTexts
 from engram_sync.memory.state.changes import change_of
-from engram_sync.memory.state.damage import damaged
 from engram_sync.memory.state.log_directory import LogDirectory
 from engram_sync.memory.state.shown_texts import encode_shown
-from engram_sync.memory.state.stored import StoredRecord, stored_in
+from engram_sync.memory.state.stored import StoredRecord, damaged, stored_in
 from engram_sync.model.claims import body_claims
 from engram_sync.model.limits import TEXT_REPLAYED_MIN, TEXT_REPLAYED_SHARE
 from engram_sync.model.readings import BODY

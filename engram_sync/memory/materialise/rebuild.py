@@ -12,9 +12,8 @@ from engram_crdt import (
     elements_of_one,
 )
 from engram_sync.memory.state.changes import change_of, is_applied, puts_of
-from engram_sync.memory.state.damage import damaged
 from engram_sync.memory.state.log_directory import LogDirectory
-from engram_sync.memory.state.stored import stored_in, streamed
+from engram_sync.memory.state.stored import damaged, stored_in, streamed
 from engram_sync.model.claims import claims_of, life_from
 from engram_sync.model.life import life_number
 from engram_sync.model.shapes import plain_digest, plain_texts

@@ -2,13 +2,13 @@
 names, what a record changes.
 """
 
+from .changes import RULES as RULES
 from .changes import is_applied as is_applied
 from .changes import rules_name as rules_name
 from .engram_state import EngramState as EngramState
 from .engram_state import load_state as load_state
 from .log_directory import LogDirectory as LogDirectory
 from .references import References as References
-from .rules import RULES as RULES
 from .stored import clocks_seen as clocks_seen
 
 __all__ = [

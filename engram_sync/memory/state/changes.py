@@ -1,7 +1,7 @@
 """From a stored record to the change a document applies: where wire and crdt meet."""
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Final, cast
 
 from engram_crdt import Change, Dot, TextEdit, TextInsert
 from engram_sync.api import Life
@@ -18,7 +18,6 @@ from engram_wire import (
 from engram_wire.cbor import dump_canonical
 
 from .references import PlainReferences, References, spans_of
-from .rules import RULES
 
 APPLIED_KINDS = frozenset(
     {
@@ -145,3 +144,9 @@ def _known_without_payload(kind: int, collection: str) -> bytes | None:
     Whether an engram is deleted must not wait for the payload, which holds only the reason.
     """
     return _LIFE_BY_KIND.get(RecordKind(kind)) if collection == LIFE else None
+
+
+RULES: Final = 2
+"""Raised by whatever makes the same records give another state digest: two nodes compare their
+digests only under equal rules, because unlike ones say nothing about what either holds.  A store
+that was made by other rules is made anew from its records when it is opened."""

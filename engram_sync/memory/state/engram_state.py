@@ -14,10 +14,10 @@ from engram_sync.store import EngramRow, Reader, ScopeRow
 from engram_wire import Record, WireError
 
 from .changes import change_of, puts_of
-from .damage import damaged
 from .log_directory import LogDirectory
 from .recent import Recent
 from .shown_texts import decode_shown
+from .stored import damaged
 
 
 @dataclass(frozen=True, slots=True)

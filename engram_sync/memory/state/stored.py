@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from engram_sync.errors import CorruptError
 from engram_sync.ledger import Draft
 from engram_sync.store import Reader, ScopeRow
 from engram_wire import NO_SUPERSEDED, Record
@@ -85,3 +86,11 @@ def clocks_seen(reader: Reader, scope: int, drafts: Iterable[Draft]) -> dict[byt
 def follows(reader: Reader, stored: StoredRecord) -> bool:
     """Whether an earlier record of its log took clocks of its engram, of whatever kind."""
     return reader.first_clock(stored.log, stored.record.seq) > 0
+
+
+def damaged(engram: bytes, error: Exception) -> CorruptError:
+    """The error for an engram whose rows or records cannot be read back."""
+    return CorruptError(
+        f"memory {engram.hex()} cannot be read back: {error}",
+        hint="copy the home aside, then restore it from a backup",
+    )
