@@ -37,14 +37,14 @@ from engram_sync.api.arguments import NewMemory
 from engram_sync.ledger import Draft
 from engram_sync.membership import Admission, MemberRole, admit_draft
 from engram_wire import LogDomain
-from tests.node.village import MemoryPremises, Village, agreement
+from tests.node.village import MemoryHomeStorage, Village, agreement
 
 # -- one node --------------------------------------------------------------------------------------
 
 
 async def _reboot(village: Village, times: int) -> None:
     """Let host a lose its witness and open again, so often; each time it begins a new log."""
-    home = cast("MemoryPremises", village.home("a"))
+    home = cast("MemoryHomeStorage", village.home("a"))
     for number in range(times):
         home.witness.clear()
         async with village.open("a", online=False) as node:

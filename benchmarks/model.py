@@ -61,8 +61,8 @@ class _Unsynced(DirectoryStorage):
 
 @asynccontextmanager
 async def _node(home: Path, config: Config | None = None) -> AsyncGenerator[Node]:
-    premises = _Unsynced(Home(home))
-    async with Node.open(home, config=config, services=(), premises=premises) as node:
+    storage = _Unsynced(Home(home))
+    async with Node.open(home, config=config, services=(), storage=storage) as node:
         yield node
 
 
@@ -166,7 +166,7 @@ def _take(core: Core, arrival: Arrival, tx: Transaction) -> None:
     """The job that stores a frame and brings the documents up to date."""
     intake = core.path.ingest(tx, [arrival])
     assert intake.error is None, intake.error
-    core.path.catch_up(tx, arrival.scope)
+    core.path.materialise_all(tx, arrival.scope)
 
 
 def _write_together(core: Core, ids: Sequence[bytes], value: float) -> None:

@@ -74,9 +74,11 @@ class Pair:
     async def b(self) -> AsyncGenerator[tuple[Node, CountingTransport]]:
         """Node B in this process, dialling A as soon as it is open."""
         transport = CountingTransport()
-        machine = Environment(transport=lambda _network, _node: transport)
+        environment = Environment(transport=lambda _network, _node: transport)
         config = offering(DIALING, self.compression)
-        async with Node.open(self.home_b, config=config, services=(), machine=machine) as node:
+        async with Node.open(
+            self.home_b, config=config, services=(), environment=environment
+        ) as node:
             yield node, transport
 
 

@@ -24,11 +24,11 @@ from ._ledger import Ledger as Ledger
 from ._limits import NO_ENGRAM as NO_ENGRAM
 from ._logs import LogFork as LogFork
 from ._logs import LogState as LogState
-from ._names import ReferenceResolver as ReferenceResolver
-from ._names import ScopeNames as ScopeNames
 from ._past import Past as Past
 from ._past import decode_past as decode_past
 from ._past import encode_past as encode_past
+from ._resolver import ReferenceResolver as ReferenceResolver
+from ._resolver import ScopeNames as ScopeNames
 from ._views import Archive as Archive
 from ._views import History as History
 from ._views import PlacedRecord as PlacedRecord

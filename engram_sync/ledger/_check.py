@@ -38,11 +38,11 @@ from ._endings import (
 )
 from ._lineage import NamedPosition, depth_of, extended
 from ._logs import LogState
-from ._names import ReferenceResolver, named_at
 from ._past import Past, encode_past
 from ._puts import Put, PutIndex
 from ._registry import Registry
 from ._resolve import HeldPosition, follow, past_at, place_of_untrusted
+from ._resolver import ReferenceResolver, named_at
 from ._views import History, PlacedRecord, Rules
 
 _PLAIN = {NO_IDS}, {AUTH_UNCHANGED}, {NO_SUPERSEDED}

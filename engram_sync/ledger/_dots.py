@@ -15,8 +15,8 @@ from engram_wire import (
 
 from ._limits import DOTS_PER_STEP
 from ._logs import LogState
-from ._names import ReferenceResolver
 from ._puts import Put, PutIndex, Taker
+from ._resolver import ReferenceResolver
 
 OWN_SLOT_PREFIXES = ("o/", "b/")
 """Collections in which each agent replaces only its own entries."""

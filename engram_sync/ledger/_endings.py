@@ -13,7 +13,7 @@ from engram_wire import (
 from ._dots import ReferenceContext
 from ._limits import DOTS_PER_STEP, NO_ENGRAM
 from ._logs import LogState
-from ._names import ReferenceResolver
+from ._resolver import ReferenceResolver
 
 
 def check_erase_untrusted(

@@ -13,9 +13,9 @@ from ._ingest import FrameIngest, Taking, open_log
 from ._journal import UndoPoint
 from ._lineage import depth_of
 from ._logs import LogFork, LogState
-from ._names import ScopeNames
 from ._registry import Registry
 from ._resolve import past_at
+from ._resolver import ScopeNames
 from ._views import Archive, History, Rules
 
 _NO_CLOCKS: Mapping[bytes, int] = MappingProxyType({})

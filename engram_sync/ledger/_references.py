@@ -7,9 +7,9 @@ from engram_wire import Edit, EditInsert, RecordKind, Reference, Span, Supersede
 
 from ._batches import Draft
 from ._logs import LogState
-from ._names import ReferenceResolver
 from ._puts import PutIndex
 from ._registry import Registry
+from ._resolver import ReferenceResolver
 from ._views import History
 
 _OF_RECORDS = frozenset({RecordKind.ERASE, RecordKind.SEAL, RecordKind.VOID, RecordKind.RATIFY})

@@ -23,11 +23,11 @@ from engram_sync.node.home.newer import uses
 from engram_sync.node.limits import (
     INDEX_IDLE_S,
     INGEST_SLICE_S,
+    MATERIALISE_PATIENCE_S,
+    MATERIALISE_SLICE_S,
+    MATERIALISE_WEIGHT,
+    MATERIALISE_WEIGHT_MIN,
     PURGE_GAP_S,
-    SWEEP_PATIENCE_S,
-    SWEEP_SLICE_S,
-    SWEEP_WEIGHT,
-    SWEEP_WEIGHT_MIN,
 )
 from engram_sync.node.writing.brought import are_due
 from engram_sync.node.writing.catching_up import CatchUp, StillWaitsError
@@ -76,7 +76,7 @@ class Core:
     home: Path
     key: NodeKey
     config: Config
-    machine: Environment
+    environment: Environment
     store: Store
     path: WritePath
     facts: Facts
@@ -100,7 +100,7 @@ class Core:
     """Root, last common position and number of branches of each fork that was known at opening."""
     _purged: float = -math.inf
     """When the files were purged last of what this run erased."""
-    _sweep_weight: int = SWEEP_WEIGHT
+    _materialise_weight: int = MATERIALISE_WEIGHT
     """How much the next step of a sweep materialises."""
     _unpurged: trio.Event = field(default_factory=trio.Event)
     _lagging: trio.Event = field(default_factory=trio.Event)
@@ -164,7 +164,7 @@ class Core:
             try:
                 return await self.write(lambda tx: job(tx, shown), weight=weight)
             except StillWaitsError as error:
-                await self.sweep(error.scope)
+                await self.materialise_pending(error.scope)
 
     def _tell_waiting(self) -> None:
         self.problems.pop("waiting", None)
@@ -278,33 +278,33 @@ class Core:
         async with trio.open_nursery() as nursery:
             await self.purge()
             nursery.start_soon(self._purge_forever)
-            await self._sweep_forever()
+            await self._materialise_forever()
 
-    async def _sweep_forever(self) -> None:
+    async def _materialise_forever(self) -> None:
         while True:
             await self._lagging.wait()
             self._lagging = trio.Event()
             lagging = [v.scope for v in self.scopes.values() if v.state_digest is None]
             for scope in lagging:
                 await self._let_backlog_pass()
-                await self._sweep(scope)
+                await self._materialise_step(scope)
 
     async def _let_backlog_pass(self) -> None:
         """Durable and acknowledged first: a backlog that streams in goes before documents.
 
         Only for a while, so that an endless one cannot keep every memory out of recall.
         """
-        with trio.move_on_after(SWEEP_PATIENCE_S):
+        with trio.move_on_after(MATERIALISE_PATIENCE_S):
             while self.receiving():
                 await self.wait_change()
 
-    async def sweep(self, scope: bytes) -> None:
+    async def materialise_pending(self, scope: bytes) -> None:
         """Materialise one more slice of a scope."""
-        await self.write(partial(self._sweep_slice, scope), weight=self._sweep_weight)
+        await self.write(partial(self._materialise_slice, scope), weight=self._materialise_weight)
 
-    async def _sweep(self, scope: bytes) -> None:
+    async def _materialise_step(self, scope: bytes) -> None:
         try:
-            await self.sweep(scope)
+            await self.materialise_pending(scope)
         except EngramError as error:
             self.problems["materialise"] = error.message
             log.error("records cannot be materialised", reason=error.message)
@@ -313,38 +313,42 @@ class Core:
         else:
             self.problems.pop("materialise", None)
 
-    def _sweep_slice(self, scope: bytes, tx: Transaction) -> None:
+    def _materialise_slice(self, scope: bytes, tx: Transaction) -> None:
         """Materialise what there is time for, in steps that take about a slice of an ingest."""
-        start = began = self.machine.work_s()
-        while self.path.sweep(tx, scope, limit=self._sweep_weight):
-            spent, began = self.machine.work_s() - began, self.machine.work_s()
+        start = began = self.environment.work_s()
+        while self.path.materialise_pending(tx, scope, limit=self._materialise_weight):
+            spent, began = self.environment.work_s() - began, self.environment.work_s()
             if spent > INGEST_SLICE_S:
-                self._sweep_weight = max(SWEEP_WEIGHT_MIN, self._sweep_weight // 2)
+                self._materialise_weight = max(
+                    MATERIALISE_WEIGHT_MIN, self._materialise_weight // 2
+                )
             elif spent < INGEST_SLICE_S / 4:
-                self._sweep_weight = min(SWEEP_WEIGHT, 2 * self._sweep_weight)
-            if spent == 0 or self.store.waiting or began - start > SWEEP_SLICE_S:
+                self._materialise_weight = min(MATERIALISE_WEIGHT, 2 * self._materialise_weight)
+            if spent == 0 or self.store.waiting or began - start > MATERIALISE_SLICE_S:
                 return  # Without a clock, each step is a slice.
 
-    async def settle(self) -> None:
+    async def wait_materialised(self) -> None:
         """Materialise what was durable when the node opened; reads find all of it afterwards.
 
         Whoever opens a node to ask one question must not be told less than is stored.
         """
         while self._left_over:
             scope, until = min(self._left_over.items())
-            await self.catch_up(scope, until)
+            await self.materialise_all(scope, until)
             self._left_over.pop(scope, None)
 
-    async def catch_up(self, scope: bytes, until: int | None = None) -> None:
+    async def materialise_all(self, scope: bytes, until: int | None = None) -> None:
         """Materialise what has arrived of a scope by now, or by some arrival, in many jobs."""
         until = self.scopes[scope].arrival if until is None else until
-        while await self.write(partial(self._advance, scope, until), weight=self._sweep_weight):
+        while await self.write(
+            partial(self._materialise_left_over, scope, until), weight=self._materialise_weight
+        ):
             pass
 
-    def _advance(self, scope: bytes, until: int, tx: Transaction) -> bool:
+    def _materialise_left_over(self, scope: bytes, until: int, tx: Transaction) -> bool:
         row = tx.scope(self.path.ledger.scope_number(scope))
         if waits := row is not None and row.materialised < until:
-            self._sweep_slice(scope, tx)
+            self._materialise_slice(scope, tx)
         return waits
 
     async def index_forever(self) -> None:

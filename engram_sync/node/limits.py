@@ -51,16 +51,16 @@ PAGE_BYTES = 512 << 10
 APPLY_S = 30e-6
 """Time of the writer that materialising one value takes, put or removed: it is charged to whoever
 wrote it when it is stored."""
-SWEEP_WEIGHT = 4_096
+MATERIALISE_WEIGHT = 4_096
 """Values put or removed that are materialised in one commit, so that a waiting write is never far
 from its turn."""
-SWEEP_SLICE_S = 0.04
+MATERIALISE_SLICE_S = 0.04
 """Time that a slice takes at most while nobody waits; a thousand ordinary records take less."""
-SWEEP_WEIGHT_MIN = 32
+MATERIALISE_WEIGHT_MIN = 32
 """What is materialised at once however expensive it is."""
-SWEEP_PATIENCE_S = 0.25
+MATERIALISE_PATIENCE_S = 0.25
 """How long a slice waits for a backlog to become durable first; four slices a second keep going."""
-SWEEP_INLINE_WEIGHT = 128
+MATERIALISE_INLINE_WEIGHT = 128
 """Up to so many received values are materialised in the commit that stores them."""
 PURGE_GAP_S = 10.0
 """From one purge to the next that received erasures ask for: each rewrites the index of words, and

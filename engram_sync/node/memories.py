@@ -118,7 +118,7 @@ class Memories:
         self, tx: Transaction, shown: CatchUp, scope: ScopeRow, memories: Sequence[NewMemory]
     ) -> list[bytes]:
         core = self._core
-        now_ms = core.machine.clock.now_ms()
+        now_ms = core.environment.clock.now_ms()
         drafts: dict[bytes, list[Draft]] = {}
         first: dict[bytes, NewMemory] = {}
         ids: list[bytes] = []
@@ -143,7 +143,7 @@ class Memories:
         self, tx: Transaction, shown: CatchUp, scope: ScopeRow, memory: NewMemory, now_ms: int
     ) -> bytes:
         if memory.key is None:
-            return uuid7(now_ms, self._core.machine.entropy(ID_ENTROPY_BYTES))
+            return uuid7(now_ms, self._core.environment.entropy(ID_ENTROPY_BYTES))
         check_source_key(memory.key)
         earlier = earlier_id(tx, scope.id, "remember", memory.key)
         engram = keyed_id(scope.secret, scope.id, "remember", memory.key.encode())
@@ -157,7 +157,7 @@ class Memories:
         """Supersede what the caller saw; what arrived since stays a sibling."""
         instant = self._core.instant.find(id_of(call.ref))
         if instant is not None:
-            now_ms = self._core.machine.clock.now_ms()
+            now_ms = self._core.environment.clock.now_ms()
             return self._core.instant.update(
                 instant.id, call, now_ms=now_ms, if_version=call.if_version
             )
@@ -216,7 +216,7 @@ class Memories:
                 core.path.write(tx, state.scope.id, drafts)
             return self._shown(tx, scope.id, row.engram)
 
-        await core.settle()
+        await core.wait_materialised()
         return await core.write_shown(job)
 
     # -- reading -----------------------------------------------------------------------------
@@ -224,7 +224,7 @@ class Memories:
     async def recall(self, call: RecallCall) -> list[Hit]:
         """The memories that best answer ``query``, best first."""
         core = self._core
-        await core.settle()
+        await core.wait_materialised()
         await core.flush_index()
         hits = await self._read(
             lambda reader: recall(
@@ -315,7 +315,7 @@ class Memories:
     # -- parts -------------------------------------------------------------------------------
 
     async def _read(self, job: Callable[[Reader], T]) -> T:
-        await self._core.settle()
+        await self._core.wait_materialised()
         return await self._core.read(job)
 
     def _remember_instant(self, memory: NewMemory) -> Engram:
@@ -324,8 +324,8 @@ class Memories:
                 "an instant memory lives in a running node, and none runs for this home",
                 hint="start one with `engram-sync up`, or choose another --type",
             )
-        now_ms = self._core.machine.clock.now_ms()
-        engram = uuid7(now_ms, self._core.machine.entropy(ID_ENTROPY_BYTES))
+        now_ms = self._core.environment.clock.now_ms()
+        engram = uuid7(now_ms, self._core.environment.entropy(ID_ENTROPY_BYTES))
         return self._core.instant.remember(engram, memory, now_ms=now_ms)
 
     def _refuse_instant(self, ref: Ref, what: str) -> None:

@@ -16,7 +16,7 @@ from engram_sync.node.background.void_elsewhere import ratify_forever
 from engram_sync.node.core import Core
 from engram_sync.node.home.environment import Environment, HomeStorage
 from engram_sync.node.limits import SHUTDOWN_S
-from engram_sync.node.network.sharing import NetworkController
+from engram_sync.node.network.controller import NetworkController
 from engram_sync.node.opening.opening import opened
 from engram_sync.node.performing import Performer
 from engram_sync.node.single_error import single_error
@@ -60,8 +60,8 @@ class Node(NodeApi):
         label: str | None = None,
         services: Sequence[Service] | None = None,
         running: bool = True,
-        machine: Environment | None = None,
-        premises: HomeStorage | None = None,
+        environment: Environment | None = None,
+        storage: HomeStorage | None = None,
         lock_wait_s: float = 0.0,
         strategies: StrategyRegistry | None = None,
     ) -> AsyncGenerator[Self]:
@@ -91,10 +91,10 @@ class Node(NodeApi):
         Error handling: a peer's error ends that peer's connection; anything unexpected in a part
         of the node leaves this block as an exception.
         """
-        machine = machine or Environment()
+        environment = environment or Environment()
         with single_error():
             async with (
-                opened(home, config, label, machine, premises, lock_wait_s) as core,
+                opened(home, config, label, environment, storage, lock_wait_s) as core,
                 trio.open_nursery() as nursery,
             ):
                 nursery.start_soon(core.materialise_forever)

@@ -14,10 +14,10 @@ from engram_sync.model.ids import node_text
 from engram_sync.node.core import Core
 from engram_sync.node.limits import JOIN_S
 from engram_sync.node.memories import Memories
+from engram_sync.node.network.controller import NetworkController
 from engram_sync.node.network.joining import bring as bring_earlier
 from engram_sync.node.network.joining import earlier, invite, make_current
 from engram_sync.node.network.redeeming import redeem
-from engram_sync.node.network.sharing import NetworkController
 from engram_sync.node.opening.founding import relabel
 from engram_sync.node.reporting import identity, peers, status
 from engram_sync.node.syncing import Sync
@@ -98,7 +98,7 @@ class Performer:
 
     async def _join(self, call: c.JoinCall) -> JoinResult:
         core = self._core
-        parsed = parse_token(call.token, now_ms=core.machine.clock.now_ms())
+        parsed = parse_token(call.token, now_ms=core.environment.clock.now_ms())
         if parsed.issuer == core.key.public:
             raise UsageError("this node issued the invite itself", hint="join on another node")
         try:

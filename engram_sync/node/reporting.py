@@ -23,9 +23,9 @@ from engram_sync.node.limits import (
     PEERS_TOLD_MAX,
     WRITERS_TOLD_MAX,
 )
+from engram_sync.node.network.controller import NetworkController
 from engram_sync.node.network.hearing import hear
 from engram_sync.node.network.joining import earlier
-from engram_sync.node.network.sharing import NetworkController
 from engram_sync.observe import printable
 from engram_sync.store import Reader, ScopeRow
 from engram_sync.sync import Accord, ScopeView

@@ -11,7 +11,7 @@ import trio
 from engram_sync.address import Address
 from engram_sync.errors import DegradedError, UsageError
 
-from ._doorkeeper import ConnectionLimiter, Slot
+from ._connection_limiter import ConnectionLimiter, Slot
 from ._limits import (
     CONNECT_S_MAX,
     LINKS_PER_ADDRESS_MAX,

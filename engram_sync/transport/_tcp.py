@@ -14,7 +14,7 @@ from engram_sync.address import Address
 from engram_sync.errors import DegradedError, UsageError
 
 from ._authority import Authority
-from ._doorkeeper import ConnectionLimiter
+from ._connection_limiter import ConnectionLimiter
 from ._limits import (
     CONNECT_S_MAX,
     HANDSHAKE_S_MAX,

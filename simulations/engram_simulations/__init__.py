@@ -6,9 +6,9 @@ time, entropy, links, a home.  It never contains a second implementation of anyt
 
 from ._command import main as main
 from ._determinism import SimulatedClock as SimulatedClock
+from ._home_storage import SimulatedHomeStorage as SimulatedHomeStorage
 from ._plan import Plan as Plan
 from ._plan import draw_plan as draw_plan
-from ._premises import SimulatedPremises as SimulatedPremises
 from ._run import run as run
 from ._trace import SOMETIMES as SOMETIMES
 from ._verdict import Report as Report
@@ -19,7 +19,7 @@ __all__ = [
     "Plan",
     "Report",
     "SimulatedClock",
-    "SimulatedPremises",
+    "SimulatedHomeStorage",
     "Verdict",
     "draw_plan",
     "main",

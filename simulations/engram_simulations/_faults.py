@@ -167,13 +167,13 @@ class Faults:
             self._world.power_on(nursery, host)
 
     def _keep(self, host: Host) -> None:
-        host.kept = [*host.kept, (self._world.account.order, host.premises.keep())][-KEPT_MAX:]
+        host.kept = [*host.kept, (self._world.account.order, host.storage.keep())][-KEPT_MAX:]
         self._trace.event(host.name, "a copy is made")
 
     def _put_in(self, host: Host) -> None:
         since, disk = self._luck.choice(host.kept)
         whole = self._luck.random() < 0.5
-        before = host.premises.put_in(disk, with_witness=whole)
+        before = host.storage.put_in(disk, with_witness=whole)
         what = "a resumed snapshot" if whole else "a restored home"
         self._trace.sometimes(what)
         if self._luck.random() < 0.6:
@@ -199,7 +199,7 @@ class Faults:
         if host is None:
             return False
         whole = self._luck.random() < 0.5
-        host.premises.put_in(host.parked.pop(), with_witness=whole)
+        host.storage.put_in(host.parked.pop(), with_witness=whole)
         self._trace.event(host.name, "what was put aside comes back")
         self._trace.sometimes("a home that came back")
         self._replaced(host)
@@ -215,7 +215,7 @@ class Faults:
     async def lose_payloads(self) -> None:
         """A disk loses values: nothing of them is left but what the records say of them."""
         host = self._luck.choice(self._world.hosts)
-        lost = await host.premises.alter(self._lose)
+        lost = await host.storage.alter(self._lose)
         if lost:
             self._world.damaged.add(host.name)
             self._trace.event(host.name, f"{lost} values are lost")
@@ -260,7 +260,7 @@ class Faults:
             host = self._luck.choice(off)
             self._trace.event(host.name, "reboot")
             self._trace.sometimes("a reboot")
-            host.premises.reboot()
+            host.storage.reboot()
             self._continuity.lost_proof(host.name)
             self._world.power_on(nursery, host)
 
@@ -281,7 +281,7 @@ class Faults:
         if host.opening:
             self._trace.sometimes("a crash while opening")
         self._note_interrupted([pair for pair in self._world.pairs if host.name in pair])
-        if not host.premises.proven:
+        if not host.storage.proven:
             # Else the node had not begun to use its store, or was done with it.
             self._continuity.lost_proof(host.name)
         host.crash()

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 import trio
 
 from engram_simulations._determinism import SimulatedClock, seeded_entropy
+from engram_simulations._home_storage import Disk, SimulatedHomeStorage
 from engram_simulations._links import OverheardTransport
-from engram_simulations._premises import Disk, SimulatedPremises
 from engram_sync.api import Engram
 from engram_sync.config import Config
 from engram_sync.node import Environment, Node, configured_peers
@@ -62,7 +62,7 @@ class Host:
         """Since when the store holds a record that stops the scope."""
         self.views: dict[str, Engram] = {}
         """What its user looked at last, by engram; may be old."""
-        self.premises = SimulatedPremises(name, run, self._watch)
+        self.storage = SimulatedHomeStorage(name, run, self._watch)
         self.kept: list[tuple[int, Disk]] = []
         """Copies of its home, with the moment in the order of the account."""
         self.parked: list[Disk] = []
@@ -111,8 +111,8 @@ class Host:
             config=self._config,
             label=f"node {self.name}",
             services=(),
-            machine=self._machine,
-            premises=self.premises,
+            environment=self._machine,
+            storage=self.storage,
         )
         try:
             with power:
@@ -150,7 +150,7 @@ class Host:
         """Cut the power: what is not on the disk by now, and what has not left by now, is gone."""
         self.crashes += 1
         self.node = None
-        self.premises.cut_power()
+        self.storage.cut_power()
         self._network.cut(self.name)
         self._power.cancel()
 

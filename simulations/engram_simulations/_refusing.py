@@ -103,7 +103,7 @@ class Refusing:
         node, log = self._host.node, check.log
         if not self._on or node is None or _registry(node) is not check.registry:
             return
-        if log.author == self._host.premises.public:
+        if log.author == self._host.storage.public:
             return
         standing = [record.seq for record in records if log.stands(record.seq) == record.seq]
         new = log.author not in self._refused and len(self._refused) < AUTHORS_MAX
@@ -117,7 +117,7 @@ class Refusing:
 
     def _note(self, author: bytes) -> None:
         _, seq = self._refused[author]
-        (writer,) = (host for host in self.world.hosts if host.premises.public == author)
+        (writer,) = (host for host in self.world.hosts if host.storage.public == author)
         self.world.refused |= {writer.name, self._host.name}
         self.continuity.cannot_tell(writer.name)
         self.world.trace.event(writer.name, f"its record {seq} is refused by {self._host.name}")

@@ -125,7 +125,7 @@ class World:
     def discard(self) -> None:
         """Free what outlives the run."""
         for host in self.hosts:
-            host.premises.discard()
+            host.storage.discard()
 
     # -- setting up --------------------------------------------------------------------------
 

@@ -362,7 +362,7 @@ class Home:
             intake = self.path.ingest(tx, arrivals)
             if intake.error is not None:
                 raise intake.error
-            self.path.catch_up(tx, self.world.scope)
+            self.path.materialise_all(tx, self.world.scope)
 
         await self.job(work)
 

@@ -181,7 +181,7 @@ class TwinVillage(Village):
         def work(tx: Transaction) -> Shown:
             # As every call of a node does: nobody acts on less than is stored here.
             if not home.path.show_waiting(tx, self.world.scope, engram):
-                home.path.catch_up(tx, self.world.scope)
+                home.path.materialise_all(tx, self.world.scope)
             acting = Acting(home, tx, engram, luck, str(step))
             drafts = drafts_of(acting) if step else begun_text(acting.word)
             if drafts:

@@ -126,7 +126,7 @@ class Desk:
             )
 
         await self.store.submit(job)
-        await self.sweep()
+        await self.materialise_pending()
 
     # Writing
 
@@ -238,7 +238,12 @@ class Desk:
     # Exchanging
 
     async def pull(
-        self, other: "Desk", *, sweep: bool = True, payloads: bool = True, ahead: bool = False
+        self,
+        other: "Desk",
+        *,
+        materialise_pending: bool = True,
+        payloads: bool = True,
+        ahead: bool = False,
     ) -> None:
         """Take every run of ``other`` that is not held here.
 
@@ -263,8 +268,8 @@ class Desk:
             frame = decode_frame_untrusted(encode_frame(1, sent, [(run.last, run.signature)]))
 
             await self.store.submit(partial(self._take, announcement, frame, ahead))
-        if sweep:
-            await self.sweep()
+        if materialise_pending:
+            await self.materialise_pending()
 
     def _take(self, announcement: Announcement, frame: Frame, ahead: bool, tx: Transaction) -> None:
         batch = self.ledger.ingest_untrusted(
@@ -277,12 +282,12 @@ class Desk:
                 scope, n = self.ledger.scope_number(SCOPE), batch.log.n
                 self.materialiser.apply_new(tx, scope, n, batch.records, arrivals, limit=1)
 
-    async def sweep(self, *, limit: int = limits.SLICE_WEIGHT) -> int:
+    async def materialise_pending(self, *, limit: int = limits.SLICE_WEIGHT) -> int:
         """Materialise everything; how many slices it took."""
         scope = self.ledger.scope_number(SCOPE)
         for slices in itertools.count():
             swept = await self.store.submit(
-                lambda tx: self.materialiser.sweep(tx, scope, limit=limit)
+                lambda tx: self.materialiser.materialise_pending(tx, scope, limit=limit)
             )
             if not swept.records:
                 return slices

@@ -96,7 +96,7 @@ async def test_a_store_that_other_rules_made_is_made_anew(monkeypatch: pytest.Mo
         monkeypatch.setattr("engram_sync.memory.state.changes.RULES", RULES + 1)
         assert await desk.store.submit(begin)
         assert await desk.store.read(lambda reader: reader.engrams(limit=9)) == []
-        await desk.sweep()
+        await desk.materialise_pending()
         assert await desk.counts() == before
         assert (await desk.get(e.id)).content == shown.content
         assert await desk.second_opinion() == []

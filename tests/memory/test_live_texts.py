@@ -128,7 +128,7 @@ async def test_a_text_that_was_changed_in_vain_is_not_kept() -> None:
         row = await row_of(ann)
 
         def refused(tx: Transaction) -> None:
-            ann.materialiser.sweep(tx, row.scope)
+            ann.materialiser.materialise_pending(tx, row.scope)
             texts = recent_texts(tx, ann.authors, row)
             insert = TextInsert(None, None, 1, "!")
             edit = TextEdit(texts.bodies[0], (insert,), ())

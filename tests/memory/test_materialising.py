@@ -78,8 +78,8 @@ async def test_what_was_swept_equals_what_was_written() -> None:
         gone = await ann.remember("four")
         await ann.forget(gone)
         await bob.pull(ann)
-        await cat.pull(ann, sweep=False)
-        assert await cat.sweep(limit=1) > 3
+        await cat.pull(ann, materialise_pending=False)
+        assert await cat.materialise_pending(limit=1) > 3
         assert await ann.counts() == await bob.counts() == await cat.counts()
         assert (await ann.counts())[1:] == (2, 1)
         mine = [row._replace(n=0, born=0, changed=0) for row in await rows(ann)]
@@ -95,17 +95,17 @@ async def test_local_writes_need_no_sweep_and_a_sweep_over_them_changes_nothing(
         assert scope.materialised == await ann.store.read(lambda r: r.last_arrival(scope.n))
         before = await rows(ann), await ann.counts()
         await ann.store.submit(lambda tx: tx.update_scope(scope._replace(materialised=0)))
-        await ann.sweep()
+        await ann.materialise_pending()
         assert (await rows(ann), await ann.counts()) == before
 
 
 async def test_a_local_write_does_not_skip_what_still_waits_to_be_swept() -> None:
     async with desks(2) as (ann, bob):
         theirs = await bob.remember("theirs")
-        await ann.pull(bob, sweep=False)
+        await ann.pull(bob, materialise_pending=False)
         await ann.remember("mine")
         assert not await ann.holds(theirs)
-        await ann.sweep()
+        await ann.materialise_pending()
         assert (await ann.get(theirs)).content == "theirs"
         assert (await ann.counts())[1] == 2
 
@@ -118,9 +118,9 @@ async def test_a_local_write_is_not_applied_before_earlier_ones_of_its_log(swept
         await ann.store.submit(lambda tx: tx.reset())
         n = ann.ledger.scope_number(SCOPE)
         for _ in range(swept):
-            await ann.store.submit(lambda tx: ann.materialiser.sweep(tx, n, limit=1))
+            await ann.store.submit(lambda tx: ann.materialiser.materialise_pending(tx, n, limit=1))
         await ann.remember("again", engram=bytes.fromhex(e.id.replace("-", "")))
-        await ann.sweep()
+        await ann.materialise_pending()
         assert await ann.second_opinion() == []
         await bob.pull(ann)
         assert await ann.counts() == await bob.counts()
@@ -131,7 +131,7 @@ async def test_a_payload_that_comes_before_its_record_is_swept_changes_nothing_y
         e = await ann.remember("one")
         await bob.pull(ann)
         await bob.archive(e)
-        await ann.pull(bob, sweep=False, payloads=False)
+        await ann.pull(bob, materialise_pending=False, payloads=False)
 
         def bring(tx: Transaction) -> None:
             (mine,) = tx.engrams(limit=9, life=(0, 1, 2))
@@ -145,7 +145,7 @@ async def test_a_payload_that_comes_before_its_record_is_swept_changes_nothing_y
         payload = theirs.payload or b""
         await ann.store.submit(bring)
         assert (await ann.get(e)).life == "active"
-        await ann.sweep()
+        await ann.materialise_pending()
         assert (await ann.get(e)).life == "archived"
         assert await ann.second_opinion() == []
 
@@ -155,14 +155,14 @@ async def test_a_write_that_is_rolled_back_leaves_no_trace() -> None:
         await bob.remember("one")
 
         def fail(tx: Transaction) -> None:
-            bob.materialiser.sweep(tx, bob.ledger.scope_number(SCOPE))
+            bob.materialiser.materialise_pending(tx, bob.ledger.scope_number(SCOPE))
             raise RuntimeError("stop")
 
-        await ann.pull(bob, sweep=False)
+        await ann.pull(bob, materialise_pending=False)
         with pytest.raises(RuntimeError, match="stop"):
             await ann.store.submit(fail)
         assert await rows(ann) == []
-        await ann.sweep()
+        await ann.materialise_pending()
         assert await ann.counts() == await bob.counts()
 
 
@@ -281,22 +281,22 @@ async def test_what_needs_nothing_that_waits_goes_past_it_and_changes_no_outcome
         await cat.pull(bob)
         await ann.remember_many([NewMemory(f"flood {i}") for i in range(40)])
         theirs = await ann.remember("of ann")
-        await cat.pull(ann, sweep=False)
+        await cat.pull(ann, materialise_pending=False)
         await bob.pull(ann)
         await bob.update(old, content="new")
         await bob.update(theirs.id, title="of bob")
-        await cat.pull(bob, sweep=False, ahead=True)
+        await cat.pull(bob, materialise_pending=False, ahead=True)
         assert (await cat.get(old.id)).content == "new"
         shown = await cat.get(theirs.id)
         assert (shown.title, shown.content) == ("of bob", "")
 
         await bob.update(theirs.id, content="needs what waits")
         after = await bob.remember("another memory, behind it in its log")
-        await cat.pull(bob, sweep=False, ahead=True)
+        await cat.pull(bob, materialise_pending=False, ahead=True)
         assert (await cat.get(theirs.id)).content == ""
         assert await cat.holds(after)
 
-        await cat.sweep()
+        await cat.materialise_pending()
         assert await cat.counts() == await bob.counts()
         assert (await cat.get(theirs.id)).content == "needs what waits"
         assert await cat.second_opinion() == []

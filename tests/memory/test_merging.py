@@ -366,9 +366,9 @@ async def test_replicas_that_hold_the_same_records_agree_on_everything(seed: int
             desk = rng.choice(table)
             await act(desk, engrams, rng)
             if rng.random() < 0.3:
-                await desk.pull(rng.choice(table), sweep=rng.random() < 0.7)
+                await desk.pull(rng.choice(table), materialise_pending=rng.random() < 0.7)
             if rng.random() < 0.2:
-                await desk.sweep(limit=1)
+                await desk.materialise_pending(limit=1)
         await meet(*table)
         await meet(*table)
         for desk in table:

@@ -98,7 +98,7 @@ async def test_what_is_made_anew_or_rolled_back_is_not_remembered() -> None:
         assert recent.find(row) is not None
 
         def refused(tx: Transaction) -> None:
-            ann.materialiser.sweep(tx, row.scope)
+            ann.materialiser.materialise_pending(tx, row.scope)
             raise Stop
 
         with pytest.raises(Stop):

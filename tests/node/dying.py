@@ -37,8 +37,8 @@ async def live(home: Path, countdown: Countdown) -> None:
         countdown.happened("random")
         return os.urandom(size)
 
-    machine = Environment(entropy=entropy)
-    async with Node.open(home, config=Config(), services=(), machine=machine):
+    environment = Environment(entropy=entropy)
+    async with Node.open(home, config=Config(), services=(), environment=environment):
         pass
 
 

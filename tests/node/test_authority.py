@@ -37,11 +37,15 @@ def settings(files: Authority | None, *peers: str) -> Config:
 
 @asynccontextmanager
 async def opened(
-    home: Path, files: Authority | None, *peers: str, machine: Environment | None = None
+    home: Path, files: Authority | None, *peers: str, environment: Environment | None = None
 ) -> AsyncGenerator[Node]:
     with trio.fail_after(60):
         async with Node.open(
-            home, config=settings(files, *peers), services=(), label=home.name, machine=machine
+            home,
+            config=settings(files, *peers),
+            services=(),
+            label=home.name,
+            environment=environment,
         ) as node:
             yield node
 
@@ -176,10 +180,10 @@ async def test_a_peer_with_the_certificate_of_another_node_is_refused(
     """Valid in the eyes of TLS: only the names show that somebody uses what is not his."""
     one, two = await joined(tmp_path)
     stolen = TcpTransport(authority=authority.issue("somebody-else"))
-    machine = Environment(transport=lambda _network, _node: stolen)
+    environment = Environment(transport=lambda _network, _node: stolen)
     async with (
         opened(tmp_path / "a", authority.issue(one)) as a,
-        opened(tmp_path / "b", None, await listening(a), machine=machine) as b,
+        opened(tmp_path / "b", None, await listening(a), environment=environment) as b,
     ):
         error = await error_of(a, "certificate")
         assert "is for somebody-else, and not for " + two in error
@@ -198,8 +202,8 @@ async def test_a_server_with_the_certificate_of_another_node_learns_nothing(
 ) -> None:
     one, two = await joined(tmp_path)
     stolen = TcpTransport(authority=authority.issue("somebody-else"))
-    machine = Environment(transport=lambda _network, _node: stolen)
-    async with opened(tmp_path / "a", None, machine=machine) as a:
+    environment = Environment(transport=lambda _network, _node: stolen)
+    async with opened(tmp_path / "a", None, environment=environment) as a:
         address = await listening(a)
         async with opened(tmp_path / "b", authority.issue(two), address) as b:
             problem = await problem_of(b)

@@ -10,7 +10,7 @@ from engram_sync.node import Node
 from engram_sync.transport import Link, Transport
 from engram_wire import LogDomain
 
-from .village import MemoryPremises, Village, agreement, contents
+from .village import MemoryHomeStorage, Village, agreement, contents
 from .wrapping import WrappedTransport
 
 
@@ -25,9 +25,9 @@ def own_logs(node: Node) -> dict[bytes, int]:
 
 
 def witness_of(village: Village, name: str) -> dict[bytes, bytes]:
-    premises = village.home(name)
-    assert isinstance(premises, MemoryPremises)
-    return premises.witness
+    storage = village.home(name)
+    assert isinstance(storage, MemoryHomeStorage)
+    return storage.witness
 
 
 async def no_problems(nodes: Iterable[Node]) -> None:
@@ -81,7 +81,7 @@ async def test_after_a_reboot_the_witness_proves_nothing(
     async with village.open("a", online=False) as a:
         await a.remember("before")
     home = village.home("a")
-    assert isinstance(home, MemoryPremises)
+    assert isinstance(home, MemoryHomeStorage)
     home.boot_id = "another boot"
     async with village.open("a", online=False) as a:
         await a.remember("after")

@@ -9,7 +9,7 @@ from engram_sync.api import Insert
 from engram_sync.node import Node
 from engram_wire import LogDomain
 
-from .village import DiskPremises, Village, agreement, contents
+from .village import DiskHomeStorage, Village, agreement, contents
 
 WEEK_MS = 7 * 86_400_000
 
@@ -31,16 +31,16 @@ def fork_count(node: Node) -> int:
 def copy_home(village: Village, of: str, to: str, directory: Path) -> None:
     """Copy a closed home with every file in it, as a person does who clones a disk."""
     original = village.home(of)
-    assert isinstance(original, DiskPremises)
+    assert isinstance(original, DiskHomeStorage)
     target = directory / to
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(original.path, target)
-    village.homes[to] = DiskPremises(target)
+    village.homes[to] = DiskHomeStorage(target)
 
 
 async def married(village: Village, directory: Path) -> None:
     """Host a lives on a disk and shares one memory with host b."""
-    village.homes["a"] = DiskPremises(directory / "a")
+    village.homes["a"] = DiskHomeStorage(directory / "a")
     async with village.pair() as (a, b):
         await a.remember("common")
         await agreement(a, b)
@@ -170,7 +170,7 @@ async def test_what_is_said_of_a_shared_text_on_both_sides_of_a_fork_stays(
     village: Village, autojump_clock: MockClock, tmp_path: Path, runtime: Path
 ) -> None:
     """Units of the text and the tags beyond the fork get other names together."""
-    village.homes["a"] = DiskPremises(tmp_path / "a")
+    village.homes["a"] = DiskHomeStorage(tmp_path / "a")
     async with village.pair() as (a, b):
         text = await a.remember("one two", collaborative=True)
         await agreement(a, b)

@@ -11,7 +11,7 @@ from engram_wire import LogDomain
 from tests.store.crash_vfs import Crash, CrashDisk, Loss
 
 from .tap import Tap
-from .village import DiskPremises, Village, agreement, contents
+from .village import DiskHomeStorage, Village, agreement, contents
 
 
 def own_logs(node: Node) -> set[bytes]:
@@ -39,7 +39,7 @@ class Images:
         image = crash.write_to(self.directory / "image")
         village = self.village
         with CrashDisk(image) as disk:
-            village.homes["image"] = DiskPremises(image, disk.name)
+            village.homes["image"] = DiskHomeStorage(image, disk.name)
             village.clone("peer", of=self.peer)
             async with village.open("image") as node:
                 held = await contents(node)
@@ -64,13 +64,13 @@ async def test_a_crash_at_any_operation_of_remember_loses_nothing_acknowledged(
     village: Village, autojump_clock: MockClock, tmp_path: Path, runtime: Path
 ) -> None:
     home = tmp_path / "home"
-    village.homes["a"] = DiskPremises(home)
+    village.homes["a"] = DiskHomeStorage(home)
     async with village.open("a") as a, village.open("b") as b:
         await b.join(await a.invite())
         await a.remember("before")
         await agreement(a, b)
     with CrashDisk(home) as disk:
-        village.homes["a"] = DiskPremises(home, disk.name)
+        village.homes["a"] = DiskHomeStorage(home, disk.name)
         promises: list[tuple[int, str]] = [(0, "before")]
         async with village.open("a") as a, village.open("b") as b:
             await a.remember("one")
@@ -89,12 +89,12 @@ async def test_a_crash_at_any_operation_of_receiving_loses_nothing_acknowledged(
     village: Village, autojump_clock: MockClock, tmp_path: Path, runtime: Path
 ) -> None:
     home = tmp_path / "home"
-    village.homes["b"] = DiskPremises(home)
+    village.homes["b"] = DiskHomeStorage(home)
     async with village.open("a") as a, village.open("b") as b:
         await b.join(await a.invite())
         await agreement(a, b)
     with CrashDisk(home) as disk:
-        village.homes["b"] = DiskPremises(home, disk.name)
+        village.homes["b"] = DiskHomeStorage(home, disk.name)
         village.tap = tap = Tap(stamp=lambda: disk.position)
         async with village.open("a") as a, village.open("b", peers=["a"]) as b:
             await a.remember("one")
@@ -117,19 +117,19 @@ async def test_a_disk_that_only_pretends_to_sync_is_noticed(
 ) -> None:
     """Were this to pass silently, the tests above would prove nothing."""
     home = tmp_path / "home"
-    village.homes["a"] = DiskPremises(home)
+    village.homes["a"] = DiskHomeStorage(home)
     async with village.open("a", online=False):
         pass
     with CrashDisk(home) as disk:
         disk.lie()
-        village.homes["a"] = DiskPremises(home, disk.name)
+        village.homes["a"] = DiskHomeStorage(home, disk.name)
         async with village.open("a", online=False) as a:
             await a.remember("acknowledged")
             acknowledged_at = disk.position
         lost = 0
         for crash in disk.crashes(seed=3, start=acknowledged_at, stop=acknowledged_at):
             if crash.loss is Loss.LOST:
-                village.homes["image"] = DiskPremises(crash.write_to(tmp_path / "image"))
+                village.homes["image"] = DiskHomeStorage(crash.write_to(tmp_path / "image"))
                 async with village.open("image", online=False) as node:
                     lost += "acknowledged" not in await contents(node)
         assert lost == 1

@@ -95,7 +95,7 @@ async def receive(node: Node, scope: bytes, logs: list[list[Arrival]], luck: ran
                     break
             else:
                 raise AssertionError("every frame needs one that is not here")
-        path.catch_up(tx, scope)
+        path.materialise_all(tx, scope)
 
     await node._core.write(job)
 

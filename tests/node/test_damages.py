@@ -15,7 +15,7 @@ from engram_wire import Rejection
 
 from .test_cut_off import here, revoked, say
 from .test_owed import lose
-from .village import MemoryPremises, Village, agreement
+from .village import MemoryHomeStorage, Village, agreement
 
 SAID_BY_NOTHING_ELSE = {
     "meta": "settings, and what this node made up",
@@ -86,7 +86,7 @@ async def rich(village: Village) -> None:
 async def sealed(village: Village) -> None:
     """A crash, and then a log of which somebody refused the end."""
     home = village.home("a")
-    assert isinstance(home, MemoryPremises)
+    assert isinstance(home, MemoryHomeStorage)
     home.witness.clear()
     async with village.open("a") as a, village.open("b", peers=["a"]) as b:
         await a.remember("after a crash")
@@ -95,7 +95,7 @@ async def sealed(village: Village) -> None:
         log = core.path.own_log(core.facts.agent_scope)
         rejection = Rejection(log=log.id, seq=log.seq + 1, code=7)
         await a.remember("refused")
-        now_ms = core.machine.clock.now_ms()
+        now_ms = core.environment.clock.now_ms()
         scope = core.facts.agent_scope
         await core.write(
             lambda tx: set_aside(core.path, tx, scope=scope, rejection=rejection, now_ms=now_ms)

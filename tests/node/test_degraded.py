@@ -9,7 +9,7 @@ from engram_sync.errors import DegradedError
 from engram_sync.node import Node
 from engram_sync.node.background import presence as _presence
 
-from .village import DiskPremises, Village, agreement, all_synced, contents, until
+from .village import DiskHomeStorage, Village, agreement, all_synced, contents, until
 
 
 async def degraded(node: Node) -> bool:
@@ -50,7 +50,7 @@ async def test_a_node_without_other_members_is_not_degraded(
 async def test_a_node_whose_store_is_gone_says_so_by_itself_and_stores_nothing(
     village: Village, tmp_path: Path, autojump_clock: MockClock
 ) -> None:
-    village.homes["a"] = DiskPremises(tmp_path / "home")
+    village.homes["a"] = DiskHomeStorage(tmp_path / "home")
     async with village.open("a") as a:
         await a.remember("written before")
         kept = (tmp_path / "home" / "store.db").rename(tmp_path / "kept")
@@ -84,7 +84,7 @@ async def test_a_member_of_another_agent_does_not_count_as_somebody_reached(
 async def test_a_node_whose_disk_is_full_says_so_before_it_stores_anything(
     village: Village, tmp_path: Path, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    village.homes["a"] = DiskPremises(tmp_path / "home")
+    village.homes["a"] = DiskHomeStorage(tmp_path / "home")
     async with village.open("a", online=False) as a:
         assert not (await a.status()).problems
         monkeypatch.setattr(_presence, "FULL_BYTES", 1 << 62)

@@ -145,10 +145,10 @@ async def reached(node: Node, other: Node, via: str) -> None:
 
 async def join(tmp_path: Path) -> None:
     """Two homes, a and b, of one agent; b remembers where a was."""
-    machine = Environment(discovery=static)
+    environment = Environment(discovery=static)
     async with (
-        Node.open(tmp_path / "a", config=settings(), services=(), machine=machine) as a,
-        Node.open(tmp_path / "b", config=settings(), services=(), machine=machine) as b,
+        Node.open(tmp_path / "a", config=settings(), services=(), environment=environment) as a,
+        Node.open(tmp_path / "b", config=settings(), services=(), environment=environment) as b,
     ):
         await b.join(await a.invite())
         await b.sync()
@@ -157,11 +157,13 @@ async def join(tmp_path: Path) -> None:
 @pytest.mark.slow
 async def test_a_node_that_moves_to_another_port_is_found_over_mdns(tmp_path: Path) -> None:
     await join(tmp_path)
-    machine = Environment(discovery=mdns)
-    async with Node.open(tmp_path / "b", config=settings(), services=(), machine=machine) as b:
+    environment = Environment(discovery=mdns)
+    async with Node.open(
+        tmp_path / "b", config=settings(), services=(), environment=environment
+    ) as b:
         for ports in (2, 3):
             config = settings(listen=ANY * ports)  # Another setting: the port does not stay.
-            opened = Node.open(tmp_path / "a", config=config, services=(), machine=machine)
+            opened = Node.open(tmp_path / "a", config=config, services=(), environment=environment)
             async with opened as a:
                 # Whoever hears the other one first dials; either way it is connected again.
                 with trio.fail_after(60):
@@ -172,17 +174,19 @@ async def test_a_node_that_moves_to_another_port_is_found_over_mdns(tmp_path: Pa
 
 async def test_a_node_that_moves_calls_those_whose_address_it_knows(tmp_path: Path) -> None:
     """By a token or a setting: who stays where it was is found by who moved."""
-    machine = Environment(discovery=static)
-    opened = Node.open(tmp_path / "a", config=settings(), services=(), machine=machine)
+    environment = Environment(discovery=static)
+    opened = Node.open(tmp_path / "a", config=settings(), services=(), environment=environment)
     async with opened as a:
         (where,) = (await a.status()).listen
-        async with Node.open(tmp_path / "b", config=settings(), services=(), machine=machine) as b:
+        async with Node.open(
+            tmp_path / "b", config=settings(), services=(), environment=environment
+        ) as b:
             await b.join(await a.invite())
             await b.sync()
             before = (await b.status()).listen
         for ports, peers, via in ((2, (), "token"), (3, (where,), "static")):
             config = settings(*peers, listen=ANY * ports)
-            moved = Node.open(tmp_path / "b", config=config, services=(), machine=machine)
+            moved = Node.open(tmp_path / "b", config=config, services=(), environment=environment)
             async with moved as b:
                 assert not set(before) & set((await b.status()).listen)
                 await reached(b, a, via)
@@ -194,12 +198,14 @@ async def test_a_node_is_found_at_a_new_address_while_the_old_one_goes_on_failin
     tmp_path: Path,
 ) -> None:
     await join(tmp_path)
-    machine = Environment(discovery=static)
+    environment = Environment(discovery=static)
     moved = settings(listen=ANY * 2)
-    async with Node.open(tmp_path / "a", config=moved, services=(), machine=machine) as a:
+    async with Node.open(tmp_path / "a", config=moved, services=(), environment=environment) as a:
         new, _ = (await a.status()).listen
         config = settings("127.0.0.1:1", new)
-        async with Node.open(tmp_path / "b", config=config, services=(), machine=machine) as b:
+        async with Node.open(
+            tmp_path / "b", config=config, services=(), environment=environment
+        ) as b:
             await reached(b, a, "static")
             assert (await peer_of(b, a)).address == new
 
@@ -207,8 +213,8 @@ async def test_a_node_is_found_at_a_new_address_while_the_old_one_goes_on_failin
 async def test_port_0_stays_the_port_that_it_took_for_as_long_as_nobody_else_has_it(
     tmp_path: Path,
 ) -> None:
-    machine = Environment(discovery=static)
-    opened = partial(Node.open, tmp_path, config=settings(), services=(), machine=machine)
+    environment = Environment(discovery=static)
+    opened = partial(Node.open, tmp_path, config=settings(), services=(), environment=environment)
     async with opened() as node:
         (first,) = (await node.status()).listen
         await node.go_offline()
@@ -227,23 +233,23 @@ async def test_port_0_stays_the_port_that_it_took_for_as_long_as_nobody_else_has
 async def test_a_node_listens_on_several_addresses_of_both_families(
     tmp_path: Path, family: str
 ) -> None:
-    machine = Environment(discovery=static)
+    environment = Environment(discovery=static)
     listen = ("127.0.0.1:0", "[::1]:0", "127.0.0.1:0")
     async with Node.open(
-        tmp_path / "a", config=settings(listen=listen), services=(), machine=machine
+        tmp_path / "a", config=settings(listen=listen), services=(), environment=environment
     ) as a:
         where = (await a.status()).listen
         assert len(where) == len(set(where)) == 3
         assert [text.rpartition(":")[0] for text in where] == ["127.0.0.1", "[::1]", "127.0.0.1"]
         only = next(text for text in where if text.startswith(family))
         async with Node.open(
-            tmp_path / "b", config=settings(listen=()), services=(), machine=machine
+            tmp_path / "b", config=settings(listen=()), services=(), environment=environment
         ) as b:
             token = await a.invite()
             await b.join(token)
             await b.sync()
         async with Node.open(
-            tmp_path / "c", config=settings(only, listen=()), services=(), machine=machine
+            tmp_path / "c", config=settings(only, listen=()), services=(), environment=environment
         ) as c:
             await c._controller.network.connect(
                 Address.parse(only), via="static", expected=a._core.key.public
@@ -255,14 +261,14 @@ async def test_a_node_listens_on_several_addresses_of_both_families(
 async def test_both_families_of_one_node_make_one_connection(tmp_path: Path) -> None:
     """What mDNS tells of a laptop is several addresses, and they are dialled at once."""
     await join(tmp_path)
-    machine = Environment(discovery=static)
+    environment = Environment(discovery=static)
     both = settings(listen=("127.0.0.1:0", "[::1]:0"))
-    async with Node.open(tmp_path / "a", config=both, services=(), machine=machine) as a:
+    async with Node.open(tmp_path / "a", config=both, services=(), environment=environment) as a:
         where = (await a.status()).listen
         transport = TcpTransport()
         dialling = Environment(discovery=static, transport=lambda _network, _node: transport)
         async with Node.open(
-            tmp_path / "b", config=settings(*where), services=(), machine=dialling
+            tmp_path / "b", config=settings(*where), services=(), environment=dialling
         ) as b:
             await all_synced(a, b)
             assert links(a) == links(b)

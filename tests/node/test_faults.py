@@ -13,7 +13,7 @@ from engram_sync.errors import DegradedError, EngramError
 from engram_sync.node import Environment, Node
 from tests.store.crash_vfs import CrashDisk
 
-from .village import DiskPremises, Village, agree, agreement, all_synced, contents, until
+from .village import DiskHomeStorage, Village, agree, agreement, all_synced, contents, until
 
 FOREVER = 1 << 30
 
@@ -24,7 +24,7 @@ async def test_a_full_disk_while_receiving_delays_and_loses_nothing(
     home = tmp_path / "home"
     home.mkdir()
     with CrashDisk(home) as disk:
-        village.homes["b"] = DiskPremises(home, disk.name)
+        village.homes["b"] = DiskHomeStorage(home, disk.name)
         async with village.pair() as (a, b):
             await a.remember("before")
             await agreement(a, b)
@@ -51,7 +51,7 @@ async def test_a_full_disk_refuses_a_write_and_the_node_goes_on(
     home = tmp_path / "home"
     home.mkdir()
     with CrashDisk(home) as disk:
-        village.homes["a"] = DiskPremises(home, disk.name)
+        village.homes["a"] = DiskHomeStorage(home, disk.name)
         async with village.pair() as (a, b):
             await a.remember("before")
             await agreement(a, b)
@@ -73,7 +73,7 @@ async def test_a_join_at_a_full_disk_ends_no_node(
     home = tmp_path / "home"
     home.mkdir()
     with CrashDisk(home) as disk:
-        village.homes["a"] = DiskPremises(home, disk.name)
+        village.homes["a"] = DiskHomeStorage(home, disk.name)
         async with village.open("a") as a, village.open("b") as b:
             token = await a.invite()
             disk.fail(after=0, times=FOREVER)
@@ -141,8 +141,8 @@ async def test_a_store_that_breaks_for_good_is_an_error_of_the_call(
             async with Node.open(
                 config=Config(),
                 services=(),
-                premises=DiskPremises(home, disk.name),
-                machine=Environment(discovery=lambda _: ()),
+                storage=DiskHomeStorage(home, disk.name),
+                environment=Environment(discovery=lambda _: ()),
             ) as node:
                 await node.remember("kept")
                 disk.fail(after=0, times=FOREVER, error=apsw.IOError)

@@ -15,7 +15,7 @@ from .speaker import Log, Speaker
 from .tap import Tap
 from .test_voids import own_log, refuse
 from .village import (
-    DiskPremises,
+    DiskHomeStorage,
     Village,
     agent_scope,
     agreement,
@@ -222,7 +222,7 @@ async def test_of_two_long_histories_only_what_differs_is_sent(
     assert sum(map(len, frames)) < 4_000
 
 
-class Machines(DiskPremises):
+class Machines(DiskHomeStorage):
     """A home on a disk with all that the snapshot of a machine has: the witness lies in it."""
 
     def take_witness(self, store_id: bytes) -> bytes | None:
@@ -241,8 +241,8 @@ def on(home: Path, *peers: str) -> AbstractAsyncContextManager[Node]:
         config=Config(network=network),
         label=home.name,
         services=(),
-        machine=Environment(discovery=configured_peers),
-        premises=Machines(home),
+        environment=Environment(discovery=configured_peers),
+        storage=Machines(home),
     )
 
 

@@ -21,7 +21,7 @@ from engram_sync.node.network import redeeming as _redeeming
 from engram_sync.sync import _joining
 
 from .speaker import Speaker
-from .village import MemoryPremises, Village, agree, agreement, all_synced, contents, peer_of
+from .village import MemoryHomeStorage, Village, agree, agreement, all_synced, contents, peer_of
 
 
 async def members(node: Node) -> set[str]:
@@ -106,7 +106,7 @@ async def test_the_same_key_may_use_its_token_again_after_a_crash(
             records = a._core.path.charters.of(a._core.facts.agent_scope).heads
         await trio.sleep(120)
         home = village.home("fallen")
-        assert isinstance(home, MemoryPremises)
+        assert isinstance(home, MemoryHomeStorage)
         home.witness.clear()
         async with village.open("fallen") as b:
             # Even after it expired: the issuer knows the key.  Its holder's own clock says no.
@@ -143,7 +143,7 @@ async def test_an_impostor_at_the_issuers_address_learns_nothing(
 ) -> None:
     async with village.open("a") as a:
         token = await a.invite()
-    village.homes["a"] = MemoryPremises(village.store_name())
+    village.homes["a"] = MemoryHomeStorage(village.store_name())
     async with village.open("a") as impostor, village.open("b") as b:
         with pytest.raises(DegradedError):
             await b.join(token)

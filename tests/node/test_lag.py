@@ -11,7 +11,7 @@ from engram_sync.api import Engram, Scope
 from engram_sync.api.arguments import NewMemory
 from engram_sync.errors import PreconditionError
 from engram_sync.node.core import Core
-from engram_sync.node.limits import SWEEP_WEIGHT_MIN
+from engram_sync.node.limits import MATERIALISE_WEIGHT_MIN
 from engram_sync.node.network.joining import bring, make_current
 from engram_sync.store import Reader
 from engram_sync.sync import ScopeView
@@ -99,7 +99,7 @@ async def test_a_change_does_not_wait_for_what_waits_of_other_memories(
         mine = await b.remember("mine")
         shared = await b.remember("shared", key="k")
         await agreement(a, b)
-    monkeypatch.setattr(Core, "_sweep_forever", _never)
+    monkeypatch.setattr(Core, "_materialise_forever", _never)
     async with village.open("a", peers=["b"]) as a, village.open("b") as b:
         await a.remember_many([NewMemory(f"flood {n}") for n in range(COUNT)])
         await a.update(shared, content="changed")
@@ -156,14 +156,14 @@ async def test_whoever_needs_what_waits_of_a_memory_waits_in_many_small_jobs(
         await b.join(await a.invite())
         shared = await b.remember("shared", key="k")
         await agreement(a, b)
-    monkeypatch.setattr(Core, "_sweep_forever", _never)
+    monkeypatch.setattr(Core, "_materialise_forever", _never)
     async with village.open("a", online=False) as a:
         for number in range(CHANGES):
             await a.update(shared.id, content=f"changed {number}")
     async with village.open("a", peers=["b"]) as a, village.open("b") as b:
         await until(partial(_holds_all_of, b, a))
         assert await _waiting(b) >= CHANGES
-        b._core._sweep_weight = SWEEP_WEIGHT_MIN
+        b._core._materialise_weight = MATERIALISE_WEIGHT_MIN
         jobs = 0
 
         def count(_before: ScopeView | None, _view: ScopeView) -> None:

@@ -17,15 +17,15 @@ from engram_sync.node.home.files import Home
 from engram_sync.node.upkeep import maintenance as _maintenance
 from engram_sync.store import Transaction
 
-from .village import DiskPremises, Village, agent_scope, agreement
+from .village import DiskHomeStorage, Village, agent_scope, agreement
 
 
 @asynccontextmanager
 async def on_disk(village: Village, directory: Path) -> AsyncGenerator[Node]:
     """A node whose store is a file that a test may damage."""
-    premises = DiskPremises(directory)
+    storage = DiskHomeStorage(directory)
     async with Node.open(
-        config=Config(), services=(), machine=village.machine("disk"), premises=premises
+        config=Config(), services=(), environment=village.environment("disk"), storage=storage
     ) as node:
         yield node
 

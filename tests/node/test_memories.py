@@ -134,7 +134,7 @@ async def test_a_node_that_does_not_run_keeps_no_instant_memories(
     village: Village, autojump_clock: MockClock
 ) -> None:
     async with Node.open(
-        services=(), running=False, machine=village.machine("a"), premises=village.home("a")
+        services=(), running=False, environment=village.environment("a"), storage=village.home("a")
     ) as a:
         with pytest.raises(DegradedError, match="running"):
             await a.remember("just now", type="instant")
@@ -385,8 +385,8 @@ async def test_a_node_reads_by_the_strategies_that_its_owner_chose(
         async with Node.open(
             config=Config(strategies=chosen),
             services=(),
-            machine=village.machine("a"),
-            premises=village.home("a"),
+            environment=village.environment("a"),
+            storage=village.home("a"),
             strategies=strategies,
         ) as a:
             assert {conflict.field for conflict in await a.conflicts()} == fields

@@ -20,7 +20,7 @@ from engram_sync.node import Node
 from engram_wire.cbor import encode
 
 from .format_1 import old_store, write_home
-from .village import DiskPremises, Village, agreement
+from .village import DiskHomeStorage, Village, agreement
 
 CONFIG = Config()
 DESKTOP = "vsllhgfe53c7ktil2h3kxi7quguagubvyarcjtagsmzges5ywp3a"
@@ -340,8 +340,8 @@ async def test_what_another_member_has_already_is_not_brought_along_twice(
     village: Village, tmp_path: Path, autojump_clock: object
 ) -> None:
     """Both nodes of an agent migrated: they hold the same memories under the same ids."""
-    village.homes["a"] = DiskPremises(write_home(tmp_path / "a"))
-    village.homes["b"] = DiskPremises(write_home(tmp_path / "b"))
+    village.homes["a"] = DiskHomeStorage(write_home(tmp_path / "a"))
+    village.homes["b"] = DiskHomeStorage(write_home(tmp_path / "b"))
     # Another node that held the same: the key in its store and the one in its home are its own.
     public, secret = crypto_sign_seed_keypair(b"b" * 32)
     seed = b64encode(secret[:32]).decode()

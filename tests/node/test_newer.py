@@ -102,7 +102,7 @@ async def test_what_follows_a_record_of_an_optional_kind_is_shown_alike_by_rows_
             assert found.healthy, found
             now = await node.get(e.id)
             assert (now.content, set(now.tags)) == ("third", {"x", "y"})
-            arrived = node._core.machine.clock.now_ms()
+            arrived = node._core.environment.clock.now_ms()
             assert (await node.get(e.id, at_ms=arrived)).content == "third"
             entries = await node.history(e.id)
             assert entries[-1].live

@@ -16,7 +16,7 @@ from engram_wire import CloseCode, Goodbye, RefusalNotification, Rejection
 from .tap import Tap
 from .test_refusals import says
 from .test_voids import lists, own_log, spoil
-from .village import MemoryPremises, Village, agreement, contents, until
+from .village import MemoryHomeStorage, Village, agreement, contents, until
 
 
 async def test_a_refusal_reaches_its_author_however_many_nodes_stand_between(
@@ -50,7 +50,7 @@ async def test_an_author_hears_of_a_refusal_of_a_log_that_it_does_not_continue_a
             await a.update(memory.id, title="refused")
             await agreement(hub, a)
         home = village.home("a")
-        assert isinstance(home, MemoryPremises)
+        assert isinstance(home, MemoryHomeStorage)
         home.witness.clear()
         await c.go_online()
         await until(lambda: says(hub, "refuses record"))
@@ -64,7 +64,7 @@ async def test_what_follows_a_refused_record_arrives_where_sealed_logs_are_not_i
 ) -> None:
     async with village.open("a") as a:
         home = village.home("b")
-        assert isinstance(home, MemoryPremises)
+        assert isinstance(home, MemoryHomeStorage)
         for opening in range(3):
             async with village.open("b", peers=["a"]) as b:
                 if not opening:

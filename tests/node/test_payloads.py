@@ -13,7 +13,7 @@ from engram_sync.node.writing.storing import without_erased
 from engram_sync.store import Reader, Transaction
 from engram_wire import RecordKind
 
-from .village import DiskPremises, Village, agent_scope, agreement, contents, until
+from .village import DiskHomeStorage, Village, agent_scope, agreement, contents, until
 
 SECRET = "the password is xyzzy-plugh-4711"
 
@@ -93,7 +93,7 @@ async def test_nothing_of_an_erased_memory_is_left_in_any_file(
     village: Village, autojump_clock: MockClock, tmp_path: Path
 ) -> None:
     for name in ("a", "b"):
-        village.homes[name] = DiskPremises(tmp_path / name)
+        village.homes[name] = DiskHomeStorage(tmp_path / name)
     async with village.pair() as (a, b):
         e = await a.remember(SECRET, title="xyzzy title")
         other = await a.remember("stays")

@@ -181,8 +181,8 @@ async def test_frames_are_stored_in_slices_while_others_wait(
         await a.go_offline()
         await b.remember_many([NewMemory(f"{number}") for number in range(5_000)])
         ticks = itertools.count()
-        machine = a._core.machine
-        object.__setattr__(machine, "work_s", lambda: float(next(ticks)))
+        environment = a._core.environment
+        object.__setattr__(environment, "work_s", lambda: float(next(ticks)))
         waited = itertools.count()
 
         class Waiting:

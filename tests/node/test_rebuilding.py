@@ -14,7 +14,7 @@ from engram_sync.node import Node
 from engram_sync.node.upkeep.space import compact_slice, plan_slice
 from engram_sync.store import Transaction
 
-from .village import MemoryPremises, Village, agreement, contents
+from .village import MemoryHomeStorage, Village, agreement, contents
 
 HOUR_MS = 3_600_000
 
@@ -72,13 +72,13 @@ async def test_rows_are_what_their_records_make_over_forks_futures_and_erasures(
                 await act(luck.choice((one, two)), luck)
             await agreement(one, two)
         home = village.home(a)
-        assert isinstance(home, MemoryPremises)
+        assert isinstance(home, MemoryHomeStorage)
         witness = dict(home.witness)
         village.clone(copy, of=a)
         twin = village.home(copy)
-        assert isinstance(twin, MemoryPremises)
+        assert isinstance(twin, MemoryHomeStorage)
         twin.witness = witness
-        village.machine(copy)
+        village.environment(copy)
         village.clocks[copy].offset_ms = luck.choice((0, HOUR_MS))
         for name in (a, copy):
             async with village.open(name, online=False) as node:

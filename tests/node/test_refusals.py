@@ -18,7 +18,7 @@ from engram_sync.api import Delete, Insert
 from engram_sync.errors import EngramError
 from engram_sync.node import Node
 from engram_sync.node.network import refused_by as _refused_by
-from engram_sync.node.network.answering import StoreEffects
+from engram_sync.node.network.store_effects import StoreEffects
 from engram_sync.node.writing.arrivals import Arrival, IngestOutcome
 from engram_sync.node.writing.refused_logs import set_aside
 from engram_sync.node.writing.write_path import WritePath
@@ -112,10 +112,10 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     def look(
         path: WritePath, tx: Transaction, *, scope: bytes, rejection: Rejection, now_ms: int
     ) -> bool:
-        path.catch_up(tx, scope)
+        path.materialise_all(tx, scope)
         before = tx.scope(path.ledger.scope_number(scope))
         done = set_aside(path, tx, scope=scope, rejection=rejection, now_ms=now_ms)
-        path.catch_up(tx, scope)
+        path.materialise_all(tx, scope)
         after = tx.scope(path.ledger.scope_number(scope))
         assert before is not None
         assert after is not None

@@ -16,7 +16,7 @@ from .village import Village, agreement, until
 
 async def founded(node: Node, kind: Scope) -> bytes:
     """Found one scope more, which becomes the current one of its kind."""
-    core, entropy = node._core, node._core.machine.entropy
+    core, entropy = node._core, node._core.environment.entropy
     scope = await core.write(
         lambda tx: found_scope(tx, core.path, core.key, kind, core.facts.label, entropy)
     )

@@ -18,7 +18,7 @@ from engram_wire import (
 
 from .speaker import Log
 from .tap import Tap
-from .village import MemoryPremises, Village, agent_scope, agreement, all_synced, contents
+from .village import MemoryHomeStorage, Village, agent_scope, agreement, all_synced, contents
 
 CRASHES = 24
 
@@ -30,7 +30,7 @@ async def test_a_node_that_crashes_often_has_a_short_clock_and_loses_nothing(
     async with village.pair() as (a, b):
         await agreement(a, b)
     home = village.home("a")
-    assert isinstance(home, MemoryPremises)
+    assert isinstance(home, MemoryHomeStorage)
     for number in range(CRASHES):
         async with village.open("a", online=False) as a:
             await a.remember(f"before crash {number}")
@@ -51,7 +51,7 @@ async def test_sealed_logs_stay_in_the_store_until_somebody_names_them(
     village: Village, autojump_clock: MockClock
 ) -> None:
     home = village.home("a")
-    assert isinstance(home, MemoryPremises)
+    assert isinstance(home, MemoryHomeStorage)
     made: list[str] = []
     for number in range(CRASHES):
         home.witness.clear()
@@ -81,7 +81,7 @@ async def test_a_sealed_log_that_goes_on_in_a_copy_is_a_fork_on_a_node_that_had_
         await agreement(a, b)
     village.snapshot("twin", "a")
     home = village.home("a")
-    assert isinstance(home, MemoryPremises)
+    assert isinstance(home, MemoryHomeStorage)
     async with village.open("a", online=False) as a:
         await a.update(memory.id, content="on the original")
     for number in range(3):
@@ -106,7 +106,7 @@ async def test_two_nodes_that_sealed_apart_find_out_by_ranges_what_each_lacks(
     for round_number in range(2):
         for name in ("a", "b"):
             home = village.home(name)
-            assert isinstance(home, MemoryPremises)
+            assert isinstance(home, MemoryHomeStorage)
             for number in range(5):
                 home.witness.clear()
                 async with village.open(name, online=False) as node:

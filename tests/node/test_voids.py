@@ -29,7 +29,7 @@ def own_log(node: Node) -> tuple[bytes, int]:
 async def refuse(node: Node, log: bytes, seq: int) -> bool:
     """Let somebody say that a record is refused."""
     core = node._core
-    scope, now_ms = core.facts.agent_scope, core.machine.clock.now_ms()
+    scope, now_ms = core.facts.agent_scope, core.environment.clock.now_ms()
     rejection = Rejection(log=log, seq=seq, code=7)
     return await core.write(
         lambda tx: set_aside(core.path, tx, scope=scope, rejection=rejection, now_ms=now_ms)

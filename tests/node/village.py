@@ -43,7 +43,7 @@ class VirtualClock:
 
 
 @dataclass
-class MemoryPremises:
+class MemoryHomeStorage:
     """A home without a disk; it survives the node as long as this object does."""
 
     name: str
@@ -83,16 +83,16 @@ class MemoryPremises:
     def witness_problem(self) -> str:
         return ""
 
-    def copy(self, name: str) -> "MemoryPremises":
+    def copy(self, name: str) -> "MemoryHomeStorage":
         """Another home with the same content, as a clone or a restored backup has it.
 
         The witness lies outside the home, so that both look at the same one.
         """
         MemoryStore.copy(self.name, name)
-        return MemoryPremises(name, self.boot_id, self.witness, self.node_key)
+        return MemoryHomeStorage(name, self.boot_id, self.witness, self.node_key)
 
 
-class DiskPremises(DirectoryStorage):
+class DiskHomeStorage(DirectoryStorage):
     """A home on a disk, with a store that runs in place so that virtual time stays exact."""
 
     def __init__(self, directory: Path, vfs: str | None = None) -> None:
@@ -117,13 +117,13 @@ class Village:
     def home(self, name: str) -> HomeStorage:
         """The home of that host, made on first use."""
         if name not in self.homes:
-            self.homes[name] = MemoryPremises(self.store_name())
+            self.homes[name] = MemoryHomeStorage(self.store_name())
         return self.homes[name]
 
     def clone(self, name: str, of: str) -> None:
         """Give host ``name`` a copy of the home of ``of``."""
         original = self.home(of)
-        assert isinstance(original, MemoryPremises)
+        assert isinstance(original, MemoryHomeStorage)
         self.homes[name] = original.copy(self.store_name())
 
     def snapshot(self, name: str, of: str) -> None:
@@ -132,7 +132,7 @@ class Village:
         Nothing on such a machine can tell that it is not the first.
         """
         original = self.home(of)
-        assert isinstance(original, MemoryPremises)
+        assert isinstance(original, MemoryHomeStorage)
         copy = original.copy(self.store_name())
         copy.witness = dict(original.witness)
         self.homes[name] = copy
@@ -141,7 +141,7 @@ class Village:
         self._stores.append(f"village-{next(_stores)}")
         return self._stores[-1]
 
-    def machine(self, name: str) -> Environment:
+    def environment(self, name: str) -> Environment:
         luck = self._luck.setdefault(name, random.Random(f"{self._seed} {name}"))
         return Environment(
             clock=self.clocks.setdefault(name, VirtualClock()),
@@ -174,8 +174,8 @@ class Village:
             config=Config(network=network, sync=sync or SyncConfig()),
             label=name,
             services=(),
-            machine=self.machine(name),
-            premises=self.home(name),
+            environment=self.environment(name),
+            storage=self.home(name),
         ) as node:
             yield node
 

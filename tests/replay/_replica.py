@@ -202,7 +202,7 @@ class Replica:
         changed: set[bytes] = set()
         while True:
             swept = await self.store.submit(
-                lambda tx: self.materialiser.sweep(tx, 1, limit=slice_records)
+                lambda tx: self.materialiser.materialise_pending(tx, 1, limit=slice_records)
             )
             if not swept.records:
                 return changed

@@ -23,7 +23,7 @@ from engram_sync.node.core import Core
 from engram_sync.node.home.newer import Newer
 from engram_sync.node.memories import Memories
 from engram_sync.node.network import refused_by as _refused_by
-from engram_sync.node.network.sharing import NetworkController
+from engram_sync.node.network.controller import NetworkController
 from engram_sync.node.opening import founding as _founding
 from engram_sync.node.writing import write_path as _write_path
 from engram_sync.node.writing.storing import Storing

@@ -17,7 +17,7 @@ import trio.testing
 from engram_sync.errors import DegradedError
 from engram_sync.transport import CLOSE_S_MAX, Address, Link, TcpTransport, UnreachableError
 from engram_sync.transport import _tls as tls_module
-from engram_sync.transport._doorkeeper import ConnectionLimiter
+from engram_sync.transport._connection_limiter import ConnectionLimiter
 
 ANY = Address("127.0.0.1", 0)
 

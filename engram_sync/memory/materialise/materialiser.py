@@ -30,7 +30,7 @@ from .waiting import Checkpoint, needs_waiting, next_portion, waiting_of
 _META = "materialiser"
 
 
-class Swept(NamedTuple):
+class Materialised(NamedTuple):
     """What one slice of a sweep did."""
 
     records: int
@@ -71,7 +71,9 @@ class Materialiser:
         self._forget()
         return known is not None
 
-    def sweep(self, tx: Transaction, scope: int, *, limit: int = SLICE_WEIGHT) -> Swept:
+    def materialise_pending(
+        self, tx: Transaction, scope: int, *, limit: int = SLICE_WEIGHT
+    ) -> Materialised:
         """Apply the next records of a scope in the order in which they arrived.
 
         Args:
@@ -83,10 +85,10 @@ class Materialiser:
         within = self._within.get(scope, Checkpoint())
         portion = next_portion(tx, self._authors, row, within, limit)
         if not portion.looked:
-            return Swept(0, ())
+            return Materialised(0, ())
         self._within[scope] = portion.within
         row = row._replace(materialised=portion.materialised)
-        return Swept(portion.looked, self._apply(tx, row, portion.records))
+        return Materialised(portion.looked, self._apply(tx, row, portion.records))
 
     def apply_new(
         self,
@@ -125,7 +127,7 @@ class Materialiser:
             some = (waiting_of(tx, self._authors, row, engram) for engram in engrams)
             stored = [one for found in some for one in found or ()]
         else:
-            return self.sweep(tx, scope, limit=limit).changed
+            return self.materialise_pending(tx, scope, limit=limit).changed
         return self._apply(tx, row, stored)
 
     def show_waiting(

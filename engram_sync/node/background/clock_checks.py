@@ -14,7 +14,7 @@ _UNITS = ((365 * 86_400_000, "years"), (86_400_000, "days"), (3_600_000, "h"), (
 
 def clock_problems(core: Core, reader: Reader) -> list[str]:
     """Whose newest record lies well ahead of this machine's clock; in words for ``status``."""
-    now_ms = core.machine.clock.now_ms()
+    now_ms = core.environment.clock.now_ms()
     ahead: dict[bytes, int] = {}
     for _, author, clock in reader.newest_clocks():
         ms = (clock >> hlc.COUNTER_BITS) - now_ms

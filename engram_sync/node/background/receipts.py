@@ -45,7 +45,7 @@ async def note_claims(
 
 
 async def _note(core: Core, scope: bytes, key: bytes, news: Collection[Position]) -> None:
-    now_ms = core.machine.clock.now_ms()
+    now_ms = core.environment.clock.now_ms()
     try:
         await core.write(partial(_confirm, core, scope, key, news, now_ms))
     except EngramError as error:

@@ -18,7 +18,7 @@ NONCE_BYTES = 7
 
 def new_nonce(core: Core) -> int:
     """A number for a ping whose answer is waited for."""
-    return int.from_bytes(core.machine.entropy(NONCE_BYTES), "big") | 1
+    return int.from_bytes(core.environment.entropy(NONCE_BYTES), "big") | 1
 
 
 async def hear(core: Core, network: Network) -> None:

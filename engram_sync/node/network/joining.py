@@ -80,9 +80,9 @@ def invite(
         scope,
         issuer=core.key.public,
         secret_key=core.key.secret,
-        seed=core.machine.entropy(SEED_BYTES),
+        seed=core.environment.entropy(SEED_BYTES),
         role=roles[role],
-        expires_ms=core.machine.clock.now_ms() + round(ttl_s * 1000),
+        expires_ms=core.environment.clock.now_ms() + round(ttl_s * 1000),
         uses=uses,
         addresses=addresses[:ADDRESSES_MAX],
     )
@@ -114,7 +114,7 @@ async def admit(core: Core, connection: Connection, request: JoinRequest) -> Joi
             session=session,
             # Where several agents meet, nobody has proven yet to be a part of one.
             agent=scope if row.kind == Scope.AGENT else connection.peer,
-            now_ms=core.machine.clock.now_ms(),
+            now_ms=core.environment.clock.now_ms(),
         )
         if not verdict.accepted:
             return JoinResponse(accepted=False, reason=verdict.reason)
@@ -224,7 +224,7 @@ async def bring(core: Core) -> int:
     """
     brought = 0
     for scope in (await core.read(earlier)).scopes:
-        await core.catch_up(scope.id)
+        await core.materialise_all(scope.id)
         after: EngramRow | None = None
         while page := await core.read(partial(_page, scope.n, after)):
             brought += await core.write(partial(_recreate, core, scope, page), weight=len(page))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from engram_sync.node.home.loading import RUNS_PER_READ, all_runs
 from engram_sync.node.limits import PAGE_BYTES
-from engram_sync.node.network.places import BranchIndex
+from engram_sync.node.network.branch_index import BranchIndex
 from engram_sync.store import LogRow, Reader, RunRow
 from engram_sync.sync import PageEntry, ReadRuns
 from engram_wire import (

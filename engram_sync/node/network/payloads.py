@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from engram_sync.node.network.places import BranchIndex
+from engram_sync.node.network.branch_index import BranchIndex
 from engram_sync.node.writing.write_path import WritePath
 from engram_sync.store import Reader, Transaction
 

@@ -93,8 +93,10 @@ class RefusedByPeers:
         due.pop(rejection.log, None)
         job = partial(set_aside, core.path, scope=scope, rejection=rejection)
         with suppress(LocalError):  # A node that may not write any more can still read.
-            await core.catch_up(scope)  # Not in the job that voids, where nobody else has a turn.
-            if await core.write(partial(job, now_ms=core.machine.clock.now_ms())):
+            await core.materialise_all(
+                scope
+            )  # Not in the job that voids, where nobody else has a turn.
+            if await core.write(partial(job, now_ms=core.environment.clock.now_ms())):
                 log.warning(
                     "ended a log of which a peer refuses a record",
                     log=rejection.log.hex()[:16],

@@ -87,7 +87,7 @@ class _People:
         return f"{label} ({short})" if label else short
 
 
-async def migrate(premises: DirectoryStorage, key: NodeKey, clock: Clock, entropy: Entropy) -> None:
+async def migrate(storage: DirectoryStorage, key: NodeKey, clock: Clock, entropy: Entropy) -> None:
     """Replace the store of a home, which is of record format 1, by one of today.
 
     Raises:
@@ -95,10 +95,10 @@ async def migrate(premises: DirectoryStorage, key: NodeKey, clock: Clock, entrop
         PreconditionError: The version that wrote it has to finish its work first.
         LocalError: It cannot be read, or there is no room; it is as it was.
     """
-    home = premises.home
+    home = storage.home
     try:
         _remove(home.new_store)
-        with OldStore(home.store, vfs=premises.vfs) as old:
+        with OldStore(home.store, vfs=storage.vfs) as old:
             if old.meta(META_KEY) not in (None, key.public):
                 raise CorruptError(
                     "the store in this home belongs to another node key",
@@ -106,19 +106,19 @@ async def migrate(premises: DirectoryStorage, key: NodeKey, clock: Clock, entrop
                 )
             path = WritePath(key, clock, entropy)
             migration = _Migration(old, path, key, clock, entropy, home)
-            known = await _written(premises, migration)
+            known = await _written(storage, migration)
             old.close()
         _swap(home)
     except BaseException:
         _remove(home.new_store)
         raise
     if known is not None:
-        premises.leave_witness(known, encode_witnesses(path.witnesses(premises.boot_id)))
+        storage.leave_witness(known, encode_witnesses(path.witnesses(storage.boot_id)))
 
 
-async def _written(premises: DirectoryStorage, migration: "_Migration") -> bytes | None:
+async def _written(storage: DirectoryStorage, migration: "_Migration") -> bytes | None:
     """Write the new store; returns what names it to its witness."""
-    new = await premises.open_file(premises.home.new_store)
+    new = await storage.open_file(storage.home.new_store)
     async with trio.open_nursery() as nursery:
         await nursery.start(new.serve)
         try:

@@ -28,75 +28,75 @@ async def opened(
     home: str | Path | None,
     config: Config | None,
     label: str | None,
-    machine: Environment,
-    premises: HomeStorage | None,
+    environment: Environment,
+    storage: HomeStorage | None,
     lock_wait_s: float,
 ) -> AsyncGenerator[Core]:
     """The core of a node, for the time of the block; see ``Node.open``."""
-    if premises is None:
+    if storage is None:
         path = resolve_home(home, os.environ)
-        premises = DirectoryStorage(Home(path))
+        storage = DirectoryStorage(Home(path))
         config = config or load_config(path, {}, os.environ, Path.cwd())
     if label is not None:
         checked_label(label)
-    await premises.acquire(lock_wait_s)
+    await storage.acquire(lock_wait_s)
     try:
-        key = premises.key(machine.entropy)
-        store = await _open_store(premises, key, machine)
+        key = storage.key(environment.entropy)
+        store = await _open_store(storage, key, environment)
         async with trio.open_nursery() as nursery:
             await nursery.start(store.serve)
             try:
-                core = await _core(premises, key, store, config or Config(), label, machine)
+                core = await _core(storage, key, store, config or Config(), label, environment)
                 try:
                     yield core
                 finally:
                     # After an error of the caller too: the store is as it was last committed.
-                    await _leave_witness(premises, core)
+                    await _leave_witness(storage, core)
             finally:
                 with trio.CancelScope(shield=True):
                     await store.aclose()
     finally:
-        premises.release()
+        storage.release()
 
 
-async def _open_store(premises: HomeStorage, key: NodeKey, machine: Environment) -> Store:
+async def _open_store(storage: HomeStorage, key: NodeKey, environment: Environment) -> Store:
     try:
-        return await premises.open_store()
+        return await storage.open_store()
     except OlderFormatError:
-        if not isinstance(premises, DirectoryStorage):
+        if not isinstance(storage, DirectoryStorage):
             raise
-    await migrate(premises, key, machine.clock, machine.entropy)
-    return await premises.open_store()
+    await migrate(storage, key, environment.clock, environment.entropy)
+    return await storage.open_store()
 
 
 async def _core(
-    premises: HomeStorage,
+    storage: HomeStorage,
     key: NodeKey,
     store: Store,
     config: Config,
     label: str | None,
-    machine: Environment,
+    environment: Environment,
 ) -> Core:
-    path = WritePath(key, machine.clock, machine.entropy)
+    path = WritePath(key, environment.clock, environment.entropy)
 
     def begin(tx: Transaction) -> Core:
         known = store_id(tx)
-        witness = premises.take_witness(known) if known is not None else None
-        path.load(tx, decode_witnesses(witness), premises.boot_id)
+        witness = storage.take_witness(known) if known is not None else None
+        path.load(tx, decode_witnesses(witness), storage.boot_id)
         path.begin(tx)
         if known is None:
             with path.within(tx):
                 name = checked_label(label or default_label())
-                found_node(tx, path, key, name, machine.clock, machine.entropy)
+                found_node(tx, path, key, name, environment.clock, environment.entropy)
         facts = facts_of(tx, key)
         instant = InstantMemories(node=key.node_id, label=facts.label)
         quotas = Quotas(key.public)
-        core = Core(premises.path, key, config, machine, store, path, facts, instant, quotas)
+        core = Core(storage.path, key, config, environment, store, path, facts, instant, quotas)
         for row in tx.scopes():
             core.adopt(path.view(tx, row.id))
-        if problem := migration_problem(tx, premises.path):
+        if problem := migration_problem(tx, storage.path):
             core.problems["migration"] = problem
-        if problem := premises.witness_problem():
+        if problem := storage.witness_problem():
             core.problems["witness"] = (
                 f"every start begins new logs, because {problem}: set {ENV_RUNTIME}"
             )
@@ -107,14 +107,14 @@ async def _core(
     return core
 
 
-async def _leave_witness(premises: HomeStorage, core: Core) -> None:
+async def _leave_witness(storage: HomeStorage, core: Core) -> None:
     """After the last write: what was erased is gone, and the next opening may continue the logs."""
 
     def job(tx: Transaction) -> None:
         known = store_id(tx)
         assert known is not None
-        witnesses = core.path.witnesses(premises.boot_id)
-        premises.leave_witness(known, encode_witnesses(witnesses))
+        witnesses = core.path.witnesses(storage.boot_id)
+        storage.leave_witness(known, encode_witnesses(witnesses))
 
     with trio.CancelScope(shield=True):
         with suppress(EngramError):

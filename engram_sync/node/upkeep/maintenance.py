@@ -16,7 +16,7 @@ from engram_sync.node.background.clock_checks import clock_problems
 from engram_sync.node.background.erasures import erasures
 from engram_sync.node.background.log_counts import open_log_problems
 from engram_sync.node.core import Core
-from engram_sync.node.limits import SWEEP_WEIGHT_MIN
+from engram_sync.node.limits import MATERIALISE_WEIGHT_MIN
 from engram_sync.node.upkeep.log_checks import log_checks
 from engram_sync.node.upkeep.space import CompactedSlice, compact_slice, plan_slice
 from engram_sync.store import EngramRow, MergedRuns, Reader, ScopeRow, Transaction
@@ -41,7 +41,7 @@ async def doctor(core: Core, *, keep_days: float) -> Doctor:
         core: The node.
         keep_days: What a compaction would keep, for what it would save.
     """
-    await core.settle()
+    await core.wait_materialised()
     checks = [
         _damage("store", await core.store.integrity(), "no page or row contradicts another"),
         await _examined("logs", _logs(core)),
@@ -70,11 +70,11 @@ async def compact(core: Core, *, keep_days: float, dry_run: bool) -> Compaction:
     Raises:
         DegradedError: There is no room to rewrite the store; what was dropped stays dropped.
     """
-    await core.settle()
+    await core.wait_materialised()
     before = await _store_bytes(core)
     saving = Savings()
     await _shrink(
-        core, saving, core.machine.clock.now_ms() - round(keep_days * DAY_MS), dry=dry_run
+        core, saving, core.environment.clock.now_ms() - round(keep_days * DAY_MS), dry=dry_run
     )
     if not dry_run:
         await core.store.compact()
@@ -101,7 +101,7 @@ class Savings:
 
 
 def _days_ago(core: Core, days: float) -> int:
-    return core.machine.clock.now_ms() - round(days * DAY_MS)
+    return core.environment.clock.now_ms() - round(days * DAY_MS)
 
 
 async def _shrink(core: Core, saving: Savings, before_ms: int, *, dry: bool) -> None:
@@ -280,7 +280,7 @@ class _Patience:
 def _patience(reader: Reader) -> _Patience:
     rows = [(row.n, row.materialised) for row in reader.scopes()]
     waiting = sum(reader.records_after(n, materialised) for n, materialised in rows)
-    return _Patience(CHECK_SWEEPS + 2 * waiting // SWEEP_WEIGHT_MIN)
+    return _Patience(CHECK_SWEEPS + 2 * waiting // MATERIALISE_WEIGHT_MIN)
 
 
 async def _checked_page(
@@ -306,7 +306,7 @@ async def _checked_page(
         page = await core.read(job)
         if page is not None or patience.spent():
             return page
-        await core.sweep(scope)
+        await core.materialise_pending(scope)
 
 
 async def _shortcomings(core: Core) -> list[Check]:

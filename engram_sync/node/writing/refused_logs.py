@@ -73,7 +73,7 @@ def set_aside(
     last_ms = int.from_bytes(tx.meta(_META) or b"", "big")
     if abs(now_ms - last_ms) < VOID_GAP_MS:
         return False
-    path.catch_up(tx, scope)
+    path.materialise_all(tx, scope)
     history = StoredHistory(tx, path.ledger)
     last, head = path.ledger.standing_head(log, rejection.seq, history)
     ends, ratifies = said(path, tx, log, last, history)

@@ -29,7 +29,12 @@ from engram_sync.node.home.loading import StoredLogs, load
 from engram_sync.node.home.newer import Newer
 from engram_sync.node.home.own_logs import OwnLogs
 from engram_sync.node.home.people import People
-from engram_sync.node.limits import APPLY_S, INGEST_SLICE_S, SWEEP_INLINE_WEIGHT, SWEEP_WEIGHT
+from engram_sync.node.limits import (
+    APPLY_S,
+    INGEST_SLICE_S,
+    MATERIALISE_INLINE_WEIGHT,
+    MATERIALISE_WEIGHT,
+)
 from engram_sync.node.writing.arrivals import Arrival as Arrival
 from engram_sync.node.writing.arrivals import Begun
 from engram_sync.node.writing.arrivals import FrameOutcome as FrameOutcome
@@ -344,8 +349,8 @@ class WritePath:
             self._storing.split(tx, batch.split)
         if batch.records:
             arrivals, weight = self._store(tx, batch), weight_of(batch.records)
-            if weight <= SWEEP_INLINE_WEIGHT and not pause():
-                changed = self._storing.show(tx, batch, arrivals, limit=SWEEP_INLINE_WEIGHT)
+            if weight <= MATERIALISE_INLINE_WEIGHT and not pause():
+                changed = self._storing.show(tx, batch, arrivals, limit=MATERIALISE_INLINE_WEIGHT)
                 self._changed(scope, changed)
             else:
                 arrival.work_s += APPLY_S * weight
@@ -371,22 +376,24 @@ class WritePath:
 
     # -- derived state -----------------------------------------------------------------------
 
-    def sweep(self, tx: Transaction, scope: bytes, *, limit: int) -> int:
+    def materialise_pending(self, tx: Transaction, scope: bytes, *, limit: int) -> int:
         """Materialise the next stored records of ``scope``; returns how many were looked at."""
-        swept = self.materialiser.sweep(tx, self.ledger.scope_number(scope), limit=limit)
+        swept = self.materialiser.materialise_pending(
+            tx, self.ledger.scope_number(scope), limit=limit
+        )
         if swept.records:
             self._changed(scope, swept.changed)
         return swept.records
 
-    def catch_up(self, tx: Transaction, scope: bytes) -> None:
+    def materialise_all(self, tx: Transaction, scope: bytes) -> None:
         """Materialise everything stored of ``scope``."""
-        while self.sweep(tx, scope, limit=SWEEP_WEIGHT):
+        while self.materialise_pending(tx, scope, limit=MATERIALISE_WEIGHT):
             pass
 
     def show_waiting(self, tx: Transaction, scope: bytes, engram: bytes) -> bool:
         """Materialise what waits of one engram; False where that is too much for one job."""
         number = self.ledger.scope_number(scope)
-        changed = self.materialiser.show_waiting(tx, number, engram, SWEEP_INLINE_WEIGHT)
+        changed = self.materialiser.show_waiting(tx, number, engram, MATERIALISE_INLINE_WEIGHT)
         self._changed(scope, changed or ())
         return changed is not None
 

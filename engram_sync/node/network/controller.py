@@ -11,7 +11,6 @@ from engram_sync.errors import DegradedError, EngramError
 from engram_sync.node.background.receipts import note_claims
 from engram_sync.node.core import Core
 from engram_sync.node.home.environment import Environment, capabilities
-from engram_sync.node.network.answering import StoreEffects
 from engram_sync.node.network.budget import Budget
 from engram_sync.node.network.connection import Connection, Services
 from engram_sync.node.network.contradictions import copies, divergences, refusals
@@ -21,6 +20,7 @@ from engram_sync.node.network.passing_on import PassingOn
 from engram_sync.node.network.ports import note_ports, with_ports
 from engram_sync.node.network.reach import watch_reach
 from engram_sync.node.network.refused_by import RefusedByPeers
+from engram_sync.node.network.store_effects import StoreEffects
 from engram_sync.node.single_error import single_error
 from engram_sync.observe import Logger
 from engram_sync.store import PeerRow, Transaction
@@ -50,12 +50,12 @@ class NetworkController:
         """Whether the network runs until it is told to stop."""
         self._guests = 0
         """Calls that need it for their duration."""
-        self.network = self._new_network(core.machine)
+        self.network = self._new_network(core.environment)
         core.listeners.append(self._on_view)
         core.receiving = self._receiving
         core.contradictions = self._contradictions
 
-    def _new_network(self, machine: Environment) -> Network:
+    def _new_network(self, environment: Environment) -> Network:
         sync, network = self._core.config.sync, self._core.config.network
         intervals = Timing(
             ping_s=sync.ping_s,
@@ -73,16 +73,16 @@ class NetworkController:
             diverged=answering.diverged,
             budget=Budget(),
             quotas=self._core.quotas,
-            work_s=machine.work_s,
+            work_s=environment.work_s,
             changed=self._core.announce_change,
         )
-        table = PeerTable(self._core.key.public, jitter=machine.jitter, intervals=intervals)
+        table = PeerTable(self._core.key.public, jitter=environment.jitter, intervals=intervals)
         parts = NetworkParts(
-            transport=lambda: machine.transport(network, self._core.key.node_id),
+            transport=lambda: environment.transport(network, self._core.key.node_id),
             capabilities=lambda: capabilities(network),
             discovery=self._discoveries,
-            clock=machine.clock,
-            entropy=machine.entropy,
+            clock=environment.clock,
+            entropy=environment.entropy,
             intervals=intervals,
         )
         return Network(
@@ -118,7 +118,9 @@ class NetworkController:
     def _discoveries(self, listening: bool) -> Sequence[Discovery]:
         network = self._core.config.network
         # Who listens nowhere has nothing to announce, and no interface to ask on.
-        return self._core.machine.discovery(network if listening else replace(network, mdns=False))
+        return self._core.environment.discovery(
+            network if listening else replace(network, mdns=False)
+        )
 
     async def _launch(self, listen: Sequence[Address]) -> None:
         self.network.retry_all()
@@ -261,7 +263,7 @@ class NetworkController:
 
     def note_success(self) -> None:
         """Remember of every peer that is synced that it was so just now."""
-        now_ms, now = self._core.machine.clock.now_ms(), trio.current_time()
+        now_ms, now = self._core.environment.clock.now_ms(), trio.current_time()
         for key, connection in self.network.connections.items():
             memory, exchange = self.network.memory[key], connection.exchange
             if exchange.accord() is Accord.SYNCED and not exchange.silent(now):

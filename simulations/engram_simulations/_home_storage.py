@@ -76,7 +76,7 @@ class Disk:
     witnesses: dict[bytes, bytes]
 
 
-class SimulatedPremises:
+class SimulatedHomeStorage:
     """One node's home; it outlives the node, as a directory does.
 
     Args:

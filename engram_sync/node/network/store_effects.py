@@ -11,12 +11,12 @@ from engram_sync.errors import EngramError
 from engram_sync.ledger import MissingDependencyError
 from engram_sync.node.core import Core
 from engram_sync.node.limits import REFUSED_LOGS_MAX
+from engram_sync.node.network.branch_index import BranchIndex, places
 from engram_sync.node.network.connection import Connection, Ingested, Work
 from engram_sync.node.network.inbox import Received
 from engram_sync.node.network.joining import admit, credentials_of, present
 from engram_sync.node.network.pages import read_page
 from engram_sync.node.network.payloads import owed_of, payloads_of, take_payloads
-from engram_sync.node.network.places import BranchIndex, places
 from engram_sync.node.network.refused_by import RefusedByPeers
 from engram_sync.node.writing.write_path import Arrival, IngestOutcome
 from engram_sync.observe import Logger, printable
@@ -143,7 +143,7 @@ class StoreEffects:
         job = partial(
             core.path.ingest,
             arrivals=arrivals,
-            work_s=core.machine.work_s,
+            work_s=core.environment.work_s,
             others_wait=lambda: core.store.waiting,
         )
         return await core.write(job, weight=sum(len(each.frame.records) for each in arrivals))
