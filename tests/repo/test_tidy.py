@@ -89,6 +89,18 @@ def test_no_class_has_a_name_that_says_nothing() -> None:
     assert empty == []
 
 
+def test_a_class_name_means_one_thing_in_all_packages() -> None:
+    """Whoever reads it need not ask in which room."""
+    alone = {"wire/reader.py"}  # A second reader of the protocol, which imports nothing of ours.
+    places: dict[str, list[str]] = {}
+    for path in product_files():
+        if name_of(path) not in alone:
+            for node in tree_of(path).body:
+                if isinstance(node, ast.ClassDef):
+                    places.setdefault(node.name, []).append(name_of(path))
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}
+
+
 def called_names(function: Function) -> set[str]:
     """Names of what a function calls, methods included."""
     names: set[str] = set()
