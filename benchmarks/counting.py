@@ -25,7 +25,7 @@ class CountingTransport(TcpTransport):
         self._sockets: list[trio.socket.SocketType] = []
 
     async def open_tcp(self, address: Address) -> trio.SocketStream:
-        """See ``TcpTransport.open_tcp``."""
+        """The TCP connection under an outbound link; a place to count bytes or bind a source."""
         stream = await super().open_tcp(address)
         self._sockets.append(stream.socket)
         return stream

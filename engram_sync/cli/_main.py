@@ -4,6 +4,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import NoReturn, cast
 
 import click
@@ -38,7 +39,30 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
     ctx.exit()
 
 
+COMMANDS: dict[str, tuple[click.Command, ...]] = {
+    "Everyday": (init, remember, recall, get, list_command, update, forget, archive, restore),
+    "Sharing": (up, down, invite, join, peers, sync, offline, online),
+    "Conflicts and history": (conflicts, history),
+    "Upkeep": (status, doctor, compact, import_command, id_command, config, demo),
+}
+
+
+class _Program(click.Group):
+    """Lists its commands by what they are for, each with its whole first sentence."""
+
+    def format_commands(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click calls it so
+        formatter: click.HelpFormatter,
+    ) -> None:
+        """Write the part of the help that names the commands."""
+        for title, commands in COMMANDS.items():
+            with formatter.section(title):
+                formatter.write_dl([(str(c.name), c.get_short_help_str(200)) for c in commands])
+
+
 @click.group(
+    cls=_Program,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 ok, 1 error, 2 usage, 3 not found, 4 conflict or precondition, "
     "5 denied, 6 degraded or partial, 7 timeout, 8 corruption, 130 interrupted.",
@@ -56,34 +80,7 @@ def cli() -> None:
     """Memories that AI agents share without a server."""
 
 
-for command in (
-    init,
-    id_command,
-    up,
-    down,
-    offline,
-    online,
-    remember,
-    recall,
-    get,
-    list_command,
-    update,
-    forget,
-    archive,
-    restore,
-    history,
-    conflicts,
-    import_command,
-    invite,
-    join,
-    peers,
-    sync,
-    status,
-    doctor,
-    compact,
-    config,
-    demo,
-):
+for command in chain.from_iterable(COMMANDS.values()):
     cli.add_command(command)
 
 

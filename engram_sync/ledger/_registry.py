@@ -213,7 +213,7 @@ class Registry:
         return self.scope(scope).measured()
 
     def file(self, log: LogState) -> None:
-        """See ``ScopeState.file``."""
+        """Count ``log`` among those that go on, are sealed, or have branches, as it is now."""
         self._visitors.stays(log)
         self.scope(log.scope).file(log)
 

@@ -119,23 +119,23 @@ class _Renamed:
         return self._trunk.n if log == self._moved.n else log
 
     def position_of(self, scope: bytes, head: bytes) -> tuple[int, int] | None:
-        """See ``History.position_of``."""
+        """(log number, seq) of the marked position ``head`` of ``scope``; None when not held."""
         return self._history.position_of(scope, head)
 
     def signed_before(self, log: int, seq: int) -> SignedPosition | None:
-        """See ``History.signed_before``."""
+        """The newest signed position at or before ``seq``; None when there is none."""
         return self._history.signed_before(self._stored(log), seq)
 
     def records(self, log: int, first: int, last: int) -> Sequence[Record]:
-        """See ``History.records``."""
+        """Records ``first`` to ``last``, both included, in order."""
         return self._history.records(self._stored(log), first, last)
 
     def past(self, log: int, seq: int) -> bytes | None:
-        """See ``History.past``."""
+        """The newest encoded past stored for ``log`` at or before ``seq``."""
         return self._history.past(self._stored(log), seq)
 
     def clocks(self, engram: bytes, log: int, until: int | None = None) -> int:
-        """See ``History.clocks``."""
+        """How many clocks of ``engram`` the records of ``log`` up to ``until`` have taken."""
         if log == self._trunk.n:
             return self._before(engram)
         if log == self._moved.n:
@@ -143,7 +143,7 @@ class _Renamed:
         return self._history.clocks(engram, log, until)
 
     def taker(self, engram: bytes, log: int, clock: int) -> tuple[int, Record] | None:
-        """See ``History.taker``."""
+        """The record of ``log`` that took a clock of ``engram``, and the first clock it took."""
         if log == self._moved.n:
             before = self._before(engram)
             found = self._history.taker(engram, self._trunk.n, before + clock)

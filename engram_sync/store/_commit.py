@@ -90,7 +90,7 @@ class Committer:
         return outcomes
 
     def purge(self) -> None:
-        """See ``Store.purge``.
+        """Remove from the files what erased payloads, and the index of their words, left there.
 
         Raises:
             LocalError: It could not be finished.
@@ -99,7 +99,7 @@ class Committer:
             purge(self._connection, self._place)
 
     def compact(self) -> Size:
-        """See ``Store.compact``.
+        """Rewrite the whole store without its free pages; the size before.
 
         Raises:
             LocalError: It was not done.

@@ -33,7 +33,7 @@ _REFERENCES = (
 
 
 def split_log(sql: Statements, log: int, base: int, moved: int) -> None:
-    """See ``Transaction.split_log``."""
+    """Give all that ``log`` holds beyond ``base`` to the empty log ``moved``."""
     first = (log << LOG_SEQ_BITS | base) + 1
     last = log << LOG_SEQ_BITS | LOG_SEQ_MASK
     step = (moved - log) << LOG_SEQ_BITS

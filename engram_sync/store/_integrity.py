@@ -202,7 +202,7 @@ _CLAIMS = (
 
 
 def contradictions(sql: Statements) -> list[str]:
-    """See ``Store.integrity``."""
+    """What contradicts itself in the store, a sentence each; empty when all is well."""
     damage = [row[0] for row in sql.all(f"PRAGMA integrity_check({_PROBLEMS_MAX})")]
     found = [f"the database: {line}" for line in damage if line != "ok"]
     strangers = sql.all("PRAGMA foreign_key_check")

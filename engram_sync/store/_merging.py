@@ -87,7 +87,7 @@ def merge_runs(
     before_at: int,
     after_arrival: int,
 ) -> MergedRuns:
-    """See ``Transaction.merge_runs``."""
+    """Join runs of one log that arrived one after the other; the last signature is kept."""
     limit = max(limit, 2)
     rows = sql.all(_RUNS, (scope, after_arrival, limit, before_at))
     groups: list[_Group] = []

@@ -25,7 +25,7 @@ def taken_by(shape: bytes, superseded: bytes | None) -> int:
 
 
 class SqlClocks(SqlRecords):
-    """See ``Reader``, which states what each method promises."""
+    """Implements ``Reader``, which states what each method promises."""
 
     def clocks(self, engram: bytes, log: int, until: int | None = None) -> int:
         base = log << LOG_SEQ_BITS

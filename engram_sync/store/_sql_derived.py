@@ -37,7 +37,7 @@ _CONTESTED_2 = _CONTESTED.format(grp="grp2", val="val2")
 
 
 class SqlDerived(SqlPayloads):
-    """See ``Transaction``, which states what each method promises."""
+    """Implements ``Transaction``, which states what each method promises."""
 
     def put_elements(self, n: int, rows: Sequence[ElementRow]) -> None:
         self._sql.many(

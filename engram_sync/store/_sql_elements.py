@@ -14,7 +14,7 @@ _RECORDS = RECORD.replace(" FROM", ", clk FROM") + _LIVE
 
 
 class SqlElements(SqlClocks):
-    """See ``Reader``, which states what each method promises."""
+    """Implements ``Reader``, which states what each method promises."""
 
     def elements(self, n: int) -> list[ElementRow]:
         return [ElementRow(*row) for row in self._sql.all(_ELEMENT, (n,))]

@@ -10,7 +10,7 @@ from ._sql_reader import SqlReader
 
 
 class SqlPayloads(SqlReader):
-    """See ``Transaction``, which states what each method promises."""
+    """Implements ``Transaction``, which states what each method promises."""
 
     def set_payload(self, log: int, seq: int, payload: bytes) -> bool:
         row_id = log << LOG_SEQ_BITS | seq

@@ -48,7 +48,7 @@ def _newest_first(row: EngramRow) -> tuple[int, int]:
 
 
 class SqlReader(SqlElements):
-    """See ``Reader``, which states what each method promises."""
+    """Implements ``Reader``, which states what each method promises."""
 
     def meta(self, key: str) -> bytes | None:
         row = self._sql.one("SELECT value FROM meta WHERE key = ?", (key,))

@@ -67,7 +67,7 @@ class _Branch(NamedTuple):
 
 
 class SqlRecords:
-    """See ``Reader``, which states what each method promises."""
+    """Implements ``Reader``, which states what each method promises."""
 
     def __init__(self, statements: Statements) -> None:
         self._sql = statements

@@ -19,7 +19,7 @@ class RollbackBrokenError(Exception):
 
 
 class SqlTransaction(SqlDerived):
-    """See ``Transaction``, which states what each method promises."""
+    """Implements ``Transaction``, which states what each method promises."""
 
     def __init__(self, statements: Statements) -> None:
         super().__init__(statements)

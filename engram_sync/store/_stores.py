@@ -92,20 +92,20 @@ class _SqlStore:
         self._closed = False
 
     async def serve(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """See ``Store.serve``."""
+        """Commit what is submitted until ``aclose``; ``started`` at once."""
         await self._writer.serve(task_status=task_status)
 
     @property
     def waiting(self) -> bool:
-        """See ``Store.waiting``."""
+        """Whether jobs wait that have not begun; a long job may ask, and end early."""
         return self._writer.waiting
 
     async def submit(self, job: Callable[[Transaction], T], *, weight: int = 1) -> T:
-        """See ``Store.submit``."""
+        """Run ``job`` and return its result once it is durable."""
         return await self._writer.submit(job, weight=weight)
 
     async def read(self, job: Callable[[Reader], T]) -> T:
-        """See ``Store.read``."""
+        """Run ``job`` against one consistent state and return its result."""
         return await self._read(lambda statements: job(SqlReader(statements)))
 
     async def _read(self, job: Callable[[Statements], T]) -> T:
@@ -114,15 +114,15 @@ class _SqlStore:
         return await self._snapshots.read(job)
 
     async def purge(self) -> None:
-        """See ``Store.purge``."""
+        """Remove from the files what erased payloads, and the index of their words, left there."""
         await self._keep_up(self._committer.purge)
 
     async def compact(self) -> Size:
-        """See ``Store.compact``."""
+        """Rewrite the whole store without its free pages; the size before."""
         return await self._keep_up(self._committer.compact)
 
     async def integrity(self) -> list[str]:
-        """See ``Store.integrity``."""
+        """What contradicts itself in the store, a sentence each; empty when all is well."""
         if self._closed:
             raise closed_error()
         # SQLite's check of the full-text index believes what a connection remembers of the index,
@@ -136,13 +136,13 @@ class _SqlStore:
         return await self._executor.run(work)
 
     async def confirm(self) -> None:
-        """See ``Store.confirm``."""
+        """Return if the store's files are still in their place; every write asks the same."""
         if self._closed:
             raise closed_error()
         await self._executor.run(self._committer.confirm)
 
     async def aclose(self, *, drain: bool = True) -> int:
-        """See ``Store.aclose``; closing twice is harmless."""
+        """Let the store go, after what is queued; closing twice is harmless."""
         try:
             return await self._writer.aclose(drain=drain)
         finally:

@@ -7,7 +7,9 @@ from ._schema import PURGE_ALL, PURGE_KEY
 
 
 def purge(connection: Database, place: str) -> None:
-    """See ``Store.purge``.  No transaction may be open.
+    """Remove from the files what erased payloads, and the index of their words, left there.
+
+    No transaction may be open.
 
     The mark in ``meta`` goes last: a crash anywhere before means that all of it is done again.
 
@@ -30,7 +32,7 @@ def purge(connection: Database, place: str) -> None:
 
 
 def compact(connection: Database) -> Size:
-    """See ``Store.compact``.  No transaction may be open.
+    """Rewrite the whole store without its free pages; the size before.  No transaction may be open.
 
     Raises:
         apsw.Error: The disk failed or is full.

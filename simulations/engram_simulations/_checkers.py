@@ -52,13 +52,13 @@ class Watcher:
     """A checker that looks at nothing; the others override what they look at."""
 
     def on_step(self, world: World, statuses: dict[str, Status]) -> None:
-        """See ``Checker.on_step``."""
+        """After every step, with what each open node says of itself."""
 
     async def on_opened(self, world: World, host: Host) -> None:
-        """See ``Checker.on_opened``."""
+        """A node is open again after a restart or a crash."""
 
     async def at_rest(self, world: World) -> None:
-        """See ``Checker.at_rest``."""
+        """All nodes are up and have come to agree."""
 
     def objects(self, what: str) -> CorrectnessError:
         """The error that says what is wrong."""

@@ -25,16 +25,16 @@ class WatchedStore:
         self._watch = watch
 
     async def serve(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """See ``Store.serve``."""
+        """Commit what is submitted until ``aclose``; ``started`` at once."""
         await self._store.serve(task_status=task_status)
 
     @property
     def waiting(self) -> bool:
-        """See ``Store.waiting``."""
+        """Whether jobs wait that have not begun; a long job may ask, and end early."""
         return self._store.waiting
 
     async def submit(self, job: Callable[[Transaction], T], *, weight: int = 1) -> T:
-        """See ``Store.submit``."""
+        """Run ``job`` and return its result once it is durable."""
 
         def watched(tx: Transaction) -> T:
             result = job(tx)
@@ -44,27 +44,27 @@ class WatchedStore:
         return await self._store.submit(watched, weight=weight)
 
     async def read(self, job: Callable[[Reader], T]) -> T:
-        """See ``Store.read``."""
+        """Run ``job`` against one consistent state and return its result."""
         return await self._store.read(job)
 
     async def purge(self) -> None:
-        """See ``Store.purge``."""
+        """Remove from the files what erased payloads, and the index of their words, left there."""
         await self._store.purge()
 
     async def compact(self) -> Size:
-        """See ``Store.compact``."""
+        """Rewrite the whole store without its free pages; the size before."""
         return await self._store.compact()
 
     async def integrity(self) -> list[str]:
-        """See ``Store.integrity``."""
+        """What contradicts itself in the store, a sentence each; empty when all is well."""
         return await self._store.integrity()
 
     async def confirm(self) -> None:
-        """See ``Store.confirm``."""
+        """Return if the store's files are still in their place; every write asks the same."""
         await self._store.confirm()
 
     async def aclose(self, *, drain: bool = True) -> int:
-        """See ``Store.aclose``."""
+        """Accept nothing more, finish or drop what is queued, and close."""
         return await self._store.aclose(drain=drain)
 
 
@@ -108,7 +108,7 @@ class SimulatedHomeStorage:
         return f"boot {self.boots}"
 
     async def acquire(self, wait_s: float) -> None:  # noqa: ARG002 - a second one is a mistake here
-        """See ``Premises.acquire``."""
+        """Become the only process here, within ``wait_s`` seconds."""
         await trio.lowlevel.checkpoint()
         if self._locked:
             raise DegradedError(f"{self.path} is open already")
@@ -116,31 +116,31 @@ class SimulatedHomeStorage:
         self._without_power = False
 
     def release(self) -> None:
-        """See ``Premises.release``."""
+        """Let others in."""
         self._locked = False
 
     def key(self, entropy: Entropy) -> NodeKey:
-        """See ``Premises.key``."""
+        """The node's key, drawn and stored when there is none."""
         if self._key is None:
             self._key = NodeKey(*crypto_sign_seed_keypair(entropy(SEED_BYTES)))
         return self._key
 
     async def open_store(self) -> Store:
-        """See ``Premises.open_store``."""
+        """The node's store, created when there is none."""
         store = await MemoryStore.open(self._named(self._image), InlineExecutor())
         return WatchedStore(store, self._watch)
 
     def take_witness(self, store_id: bytes) -> bytes | None:
-        """See ``Premises.take_witness``."""
+        """Read and remove the witness of continuity."""
         return self._witnesses.pop(store_id, None)
 
     def leave_witness(self, store_id: bytes, data: bytes) -> None:
-        """See ``Premises.leave_witness``."""
+        """Leave a witness for the next opening."""
         if not self._without_power:
             self._witnesses[store_id] = data
 
     def witness_problem(self) -> str:
-        """See ``Premises.witness_problem``."""
+        """Why no witness can be left, in words; empty when one can."""
         return ""
 
     @property

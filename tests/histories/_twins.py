@@ -58,7 +58,7 @@ class WildClocks(Clocks):
         self._far_ms = self._luck.choice((120_000, DAY_MS, 400 * 365 * DAY_MS))
 
     def draw(self) -> int | None:
-        """See ``Clocks.draw``."""
+        """How far the clock of a home that is used now is off; None where it stays as it was."""
         if self._luck.random() >= self._often:
             return None
         if self._luck.random() < STAYS:

@@ -31,11 +31,11 @@ class PlainReferences:
         self._own = own
 
     def dot(self, log: bytes | None, clock: int) -> Dot:
-        """See ``References.dot``."""
+        """The dot that a reference means."""
         return Dot(log or self._own, clock)
 
     def until(self, log: bytes | None, clock: int) -> list[tuple[bytes, int]]:
-        """See ``References.until``."""
+        """(log, n) of each log on the path: its dots with a clock below n are meant."""
         return [(log or self._own, clock)]
 
 

@@ -95,7 +95,7 @@ class DirectoryStorage:
         return self.home.path
 
     async def acquire(self, wait_s: float) -> None:
-        """See ``HomeStorage.acquire``."""
+        """Become the only process here, within ``wait_s`` seconds."""
         self.home.create()
         deadline = trio.current_time() + wait_s
         while True:
@@ -108,11 +108,11 @@ class DirectoryStorage:
             await trio.sleep(LOCK_RETRY_S)
 
     def release(self) -> None:
-        """See ``HomeStorage.release``."""
+        """Let others in."""
         self._lock.release()
 
     def key(self, entropy: Entropy) -> NodeKey:
-        """See ``HomeStorage.key``."""
+        """The node's key, drawn and stored when there is none."""
         key = self.home.load_key()
         if key is None and self.home.store.exists():
             raise CorruptError(
@@ -122,7 +122,7 @@ class DirectoryStorage:
         return key or self.home.create_key(entropy)
 
     async def open_store(self) -> Store:
-        """See ``HomeStorage.open_store``."""
+        """The node's store, created when there is none."""
         return await self.open_file(self.home.store)
 
     async def open_file(self, path: Path) -> SqliteStore:
@@ -130,15 +130,15 @@ class DirectoryStorage:
         return await SqliteStore.open(path, vfs=self.vfs)
 
     def take_witness(self, store_id: bytes) -> bytes | None:
-        """See ``HomeStorage.take_witness``."""
+        """Read and remove the witness of continuity."""
         return WitnessFile(runtime_directory(), store_id).take()
 
     def leave_witness(self, store_id: bytes, data: bytes) -> None:
-        """See ``HomeStorage.leave_witness``."""
+        """Leave a witness for the next opening."""
         WitnessFile(runtime_directory(), store_id).leave(data)
 
     def witness_problem(self) -> str:
-        """See ``HomeStorage.witness_problem``."""
+        """Why no witness can be left, in words; empty when one can."""
         return runtime_problem()
 
 

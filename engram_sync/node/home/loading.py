@@ -25,24 +25,24 @@ class StoredLogs:
         self._ledger = ledger
 
     def by_number(self, n: int) -> LogState | None:
-        """See ``Archive.by_number``."""
+        """The log of that number."""
         row = self._reader.log(n)
         scope = None if row is None else self._reader.scope(row.scope)
         return None if row is None or scope is None else _state(row, scope.id)
 
     def by_id(self, scope: bytes, log: bytes) -> LogState | None:
-        """See ``Archive.by_id``."""
+        """The log of that id; None when it is not held in ``scope``."""
         row = self._reader.log_by_id(log)
         here = row is not None and row.scope == self._ledger.scope_number(scope)
         return _state(row, scope) if row is not None and here else None
 
     def of_scope(self, scope: bytes) -> Iterator[LogState]:
-        """See ``Archive.of_scope``."""
+        """Every log of a scope."""
         rows = self._reader.logs_of(self._ledger.scope_number(scope), closed=True)
         return (_state(row, scope) for row in rows)
 
     def sealed(self, scope: bytes) -> Iterator[ClockEntry]:
-        """See ``Archive.sealed``."""
+        """The position of every log of a scope that is held exactly to its seal."""
         number = self._ledger.scope_number(scope)
         return (ClockEntry(*position) for position in self._reader.closed_positions(number))
 

@@ -19,27 +19,27 @@ class StoredHistory:
         self._reader = reader
 
     def position_of(self, scope: bytes, head: bytes) -> tuple[int, int] | None:
-        """See ``History.position_of``."""
+        """(log number, seq) of the marked position ``head`` of ``scope``; None when not held."""
         return self._reader.position_of(self._ledger.scope_number(scope), head)
 
     def signed_before(self, log: int, seq: int) -> SignedPosition | None:
-        """See ``History.signed_before``."""
+        """The newest signed position at or before ``seq``; None when there is none."""
         return _position(self._reader.run_before(log, seq))
 
     def records(self, log: int, first: int, last: int) -> Sequence[Record]:
-        """See ``History.records``."""
+        """Records ``first`` to ``last``, both included, in order."""
         return self._reader.records(log, first, last)
 
     def past(self, log: int, seq: int) -> bytes | None:
-        """See ``History.past``."""
+        """The newest encoded past stored for ``log`` at or before ``seq``."""
         return self._reader.past(log, seq)
 
     def clocks(self, engram: bytes, log: int, until: int | None = None) -> int:
-        """See ``History.clocks``."""
+        """How many clocks of ``engram`` the records of ``log`` up to ``until`` have taken."""
         return self._reader.clocks(engram, log, until)
 
     def taker(self, engram: bytes, log: int, clock: int) -> tuple[int, Record] | None:
-        """See ``History.taker``."""
+        """The record of ``log`` that took a clock of ``engram``, and the first clock it took."""
         return self._reader.taker(engram, log, clock)
 
 
