@@ -6,7 +6,7 @@ the place of what is wrong.  Values are checked again by the Node, as for every 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_origin
 
 import msgspec
 
@@ -72,10 +72,9 @@ class Served:
         if isinstance(call, StopCall):
             self._stop()
             return None
-        result: object = await self.node.perform(call)
-        if isinstance(result, Page):
-            page: Page[Any] = result
-            return Paged(list(page), page.next)
+        result: Any = await self.node.perform(call)
+        if get_origin(call.result()) is Page:
+            return Paged(list(result), result.next)
         return result
 
     def _stop(self) -> None:
