@@ -81,11 +81,7 @@ def _commit(core: Core, job: Callable[[Transaction], object]) -> None:
     assert isinstance(store, MemoryStore)
     committer: Committer = store._committer
 
-    def guarded(tx: Transaction) -> None:
-        with core.path.within(tx):
-            job(tx)
-
-    (outcome,) = committer.commit([guarded])
+    (outcome,) = committer.commit([lambda tx: core.path.run(tx, job)])
     if isinstance(outcome, Failed):
         raise outcome.error
 

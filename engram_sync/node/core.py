@@ -33,6 +33,7 @@ from engram_sync.node.writing.brought import are_due
 from engram_sync.node.writing.catching_up import CatchUp, StillWaitsError
 from engram_sync.node.writing.counterparts import erase_counterparts
 from engram_sync.node.writing.fork_problems import tell_forks
+from engram_sync.node.writing.outcome import JobOutcome
 from engram_sync.node.writing.quotas import Quotas
 from engram_sync.node.writing.write_path import WritePath
 from engram_sync.observe import Logger
@@ -92,8 +93,12 @@ class Core:
     """Whether a backlog is streaming in now; the network says so once there is one."""
     contradictions: Callable[[], list[str]] = list
     """What connected members contradict, in words; the network knows once there is one."""
+    watchers: list[set[bytes]] = field(default_factory=list[set[bytes]])
+    """Sets that collect the ids of engrams that received records changed."""
     problems: dict[str, str] = field(default_factory=dict[str, str])
     """Open problems by name, in words for ``status``."""
+    purge_due: bool = False
+    """Whether something was erased that is still in the files."""
     _left_over: dict[bytes, int] = field(default_factory=dict[bytes, int])
     """Of each scope that an earlier run left behind its records: the newest arrival at opening."""
     _told_forks: frozenset[tuple[bytes, int, int]] = frozenset()
@@ -131,31 +136,33 @@ class Core:
         Raises:
             LocalError: Nothing was written.
         """
-
-        def guarded(tx: Transaction) -> tuple[T, list[ScopeView]]:
-            with self.path.within(tx) as views:
-                result = job(tx)
-            return result, views
-
         try:
-            result, views = await self.store.submit(guarded, weight=weight)
+            result, outcome = await self.store.submit(
+                lambda tx: self.path.run(tx, job), weight=weight
+            )
         except DegradedError as error:
             self.problems["store"] = error.message
             self.announce_change()
             raise
         self.problems.pop("store", None)
-        self._tell_waiting()
-        for view in views:
+        await self._follow(outcome)
+        return result
+
+    async def _follow(self, outcome: JobOutcome) -> None:
+        """Let everybody know what a job changed, now that it is durable."""
+        self._tell_waiting(outcome)
+        for watcher in self.watchers:
+            watcher.update(outcome.changed)
+        for view in outcome.views:
             self._publish(view)
-        while self.path.reports:
-            name, text = self.path.reports.popitem()
-            self.problems[name] = text
+        if outcome.reports:
+            self.problems.update(outcome.reports)
             self.announce_change()
-        if self.path.purge_due:
-            if self.path.erased_here or trio.current_time() >= self._purged + PURGE_GAP_S:
+        self.purge_due = self.purge_due or outcome.erased
+        if self.purge_due:
+            if outcome.erased_here or trio.current_time() >= self._purged + PURGE_GAP_S:
                 await self.purge()
             self._unpurged.set()
-        return result
 
     async def write_shown(self, job: Callable[[Transaction, CatchUp], T], *, weight: int = 1) -> T:
         """As ``write``, for a job that needs all that waits of some memories; others go between."""
@@ -166,9 +173,9 @@ class Core:
             except StillWaitsError as error:
                 await self.materialise_pending(error.scope)
 
-    def _tell_waiting(self) -> None:
+    def _tell_waiting(self, outcome: JobOutcome) -> None:
         self.problems.pop("waiting", None)
-        if self.path.ledger.waits:
+        if outcome.waits:
             self.problems["waiting"] = (
                 "records that build on refused ones are not taken before these are"
             )
@@ -185,9 +192,9 @@ class Core:
 
     async def purge(self) -> None:
         """Leave nothing of what was erased in any file of the home."""
-        if self.path.purge_due:
+        if self.purge_due:
             self._purged = trio.current_time()
-        self.path.purge_due = self.path.erased_here = False
+        self.purge_due = False
         try:
             while await self.read(are_due):
                 await self.write_shown(partial(erase_counterparts, self.path, self.key.public))
@@ -203,7 +210,7 @@ class Core:
             await self._unpurged.wait()
             self._unpurged = trio.Event()
             await trio.sleep_until(self._purged + PURGE_GAP_S)
-            if self.path.purge_due:
+            if self.purge_due:
                 await self.purge()
 
     def adopt(self, view: ScopeView) -> None:
@@ -219,7 +226,7 @@ class Core:
         if view.state_digest is None:
             self._lagging.set()
         self._tell_needs(view)
-        tell_forks(self.path, view.scope, self.problems, told=self._told_forks)
+        tell_forks(self.path, view, self.problems, told=self._told_forks)
         self._unindexed.set()
         for listener in tuple(self.listeners):
             listener(before, view)
@@ -265,7 +272,7 @@ class Core:
     def resume(self) -> None:
         """Look for work that an earlier run of the node left undone."""
         views = self.scopes.values()
-        forks = [fork for found in self.path.forks.values() for fork in found]
+        forks = [fork for view in self.scopes.values() for fork in view.forks]
         self._told_forks = frozenset((f.root, f.base, len(f.branches)) for f in forks)
         self._left_over = {v.scope: v.arrival for v in views if v.state_digest is None}
         self._lagging.set()

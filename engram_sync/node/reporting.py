@@ -171,7 +171,7 @@ def _left_out(core: Core, known: list[PeerStatus], waiting: Waiting) -> dict[str
     """What is too much for one answer, by the name of its list."""
     found = {
         "peers": len(known) - PEERS_TOLD_MAX,
-        "forks": sum(len(forks) for forks in core.path.forks.values()) - FORKS_TOLD_MAX,
+        "forks": sum(len(view.forks) for view in core.scopes.values()) - FORKS_TOLD_MAX,
         "erasures": waiting.number - len(waiting.told),
         "let_go": sum(1 for _ in _let_go(core)) - LET_GO_TOLD_MAX,
     }
@@ -248,14 +248,14 @@ def _scope(
         peers=len(others),
         owed=view.owed,
         sealed=view.sealed[0],
-        forks=len(core.path.forks.get(row.id, ())),
+        forks=len(view.forks),
         cut_off=cut_off,
     )
 
 
 def _forks(core: Core) -> Iterator[Fork]:
-    for scope, found in tuple(core.path.forks.items()):
-        for fork in found:
+    for scope, view in tuple(core.scopes.items()):
+        for fork in view.forks:
             yield Fork(
                 scope=scope.hex(),
                 node=node_text(fork.author),

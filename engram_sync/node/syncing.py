@@ -58,7 +58,7 @@ class Sync:
         """Sync with every member that can be reached within ``timeout_s`` seconds."""
         before = await self._conflicts()
         changed: set[bytes] = set()
-        self.core.path.watchers.append(changed)
+        self.core.watchers.append(changed)
         try:
             self._failures = {c.address: c.failures for c in self.network.table.contacts()}
             self.network.retry_all()
@@ -69,7 +69,7 @@ class Sync:
                     if poll.cancelled_caught:
                         self._ask_again()
         finally:
-            self.core.path.watchers.remove(changed)
+            self.core.watchers.remove(changed)
         return await self._result(before, changed)
 
     async def _conflicts(self) -> set[str]:

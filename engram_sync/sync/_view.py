@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from engram_sync.ledger import LogFork
 from engram_wire import NOTHING_SEALED, ClockEntry, Summary
 
 
@@ -39,6 +40,8 @@ class ScopeView:
     """Those logs, which the clock does not name; not all of them before there was any peer."""
     owed: int = 0
     """Payloads of live values that are not held; while there are any, nothing is synced."""
+    forks: tuple[LogFork, ...] = ()
+    """Logs that were continued in more than one way."""
     epoch: int = 0
     """Grows whenever a log of the scope turns out to be forked: what was one log until then has
     several names from then on."""

@@ -124,8 +124,8 @@ class Home:
         """Run ``work`` in one transaction of the write path."""
 
         def guarded(tx: Transaction) -> T:
-            with without(self.unknown), self.path.within(tx):
-                return work(tx)
+            with without(self.unknown):
+                return self.path.run(tx, work)[0]
 
         return await self.store.submit(guarded)
 

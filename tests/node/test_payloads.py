@@ -213,5 +213,5 @@ async def test_erasures_of_others_are_purged_together_and_ones_own_at_once(
         assert len(purges) == before + 1
         await a.forget(last, erase=True)
         await agreement(a, b)
-        assert b._core.path.purge_due
+        assert b._core.purge_due
     assert len(purges) == before + 2, "none is left to the next opening"

@@ -172,27 +172,30 @@ class _Migration:
 
     def _found(self, tx: Transaction) -> list[tuple[OldScope, bytes]]:
         """Found the node and a scope for each that it had; returns both."""
-        path, label = self.path, self._label()
-        path.load(tx, {}, "")
-        path.begin(tx)
-        with path.within(tx):
-            found_node(tx, path, self.key, label, self.clock, self.entropy)
-            current = {row.kind: row.id for row in tx.scopes()}
-            founded: list[tuple[OldScope, bytes]] = []
-            for old in self.old.scopes():
-                new = current.pop(old.kind, None) if old.current else None
-                if new is None:
-                    kind = Scope(old.kind)
-                    new = found_scope(tx, path, self.key, kind, label, self.entropy, current=False)
-                founded.append((old, new))
-                if old.secret:
-                    note_source(tx, new, old.id, old.secret)
-                if self.old.meta(META_BROUGHT + old.id.hex()) is not None:
-                    tx.put_meta(META_BROUGHT + new.hex(), b"\x01")
+        self.path.load(tx, {}, "")
+        self.path.begin(tx)
+        founded, _ = self.path.run(tx, self._found_scopes)
         for name in (META_INSTANCE, META_CREATED):
             value = self.old.meta(name)
             if value is not None:
                 tx.put_meta(name, value)
+        return founded
+
+    def _found_scopes(self, tx: Transaction) -> list[tuple[OldScope, bytes]]:
+        path, label = self.path, self._label()
+        found_node(tx, path, self.key, label, self.clock, self.entropy)
+        current = {row.kind: row.id for row in tx.scopes()}
+        founded: list[tuple[OldScope, bytes]] = []
+        for old in self.old.scopes():
+            new = current.pop(old.kind, None) if old.current else None
+            if new is None:
+                kind = Scope(old.kind)
+                new = found_scope(tx, path, self.key, kind, label, self.entropy, current=False)
+            founded.append((old, new))
+            if old.secret:
+                note_source(tx, new, old.id, old.secret)
+            if self.old.meta(META_BROUGHT + old.id.hex()) is not None:
+                tx.put_meta(META_BROUGHT + new.hex(), b"\x01")
         return founded
 
     def _say_again(
@@ -209,17 +212,21 @@ class _Migration:
                 said.append((engram.engram, self._drafts(scope, engram, people)))
             except _DAMAGED as error:
                 self._cannot(engram.engram, error)
-        with self.path.within(tx):
-            try:
-                self._write(tx, new, [draft for _, drafts in said for draft in drafts])
-            except UsageError:
-                # One of them is more than a record may hold; nothing was written.
-                for engram_id, drafts in said:
-                    try:
-                        self._write(tx, new, drafts)
-                    except UsageError as error:
-                        self.count.memories -= 1
-                        self._cannot(engram_id, error)
+        self.path.run(tx, partial(self._write_page, new, said))
+
+    def _write_page(
+        self, scope: bytes, said: Sequence[tuple[bytes, list[Draft]]], tx: Transaction
+    ) -> None:
+        try:
+            self._write(tx, scope, [draft for _, drafts in said for draft in drafts])
+        except UsageError:
+            # One of them is more than a record may hold; nothing was written.
+            for engram_id, drafts in said:
+                try:
+                    self._write(tx, scope, drafts)
+                except UsageError as error:
+                    self.count.memories -= 1
+                    self._cannot(engram_id, error)
 
     def _write(self, tx: Transaction, scope: bytes, drafts: Sequence[Draft]) -> None:
         if drafts:

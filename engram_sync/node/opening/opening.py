@@ -85,9 +85,9 @@ async def _core(
         path.load(tx, decode_witnesses(witness), storage.boot_id)
         path.begin(tx)
         if known is None:
-            with path.within(tx):
-                name = checked_label(label or default_label())
-                found_node(tx, path, key, name, environment.clock, environment.entropy)
+            name = checked_label(label or default_label())
+            clock, entropy = environment.clock, environment.entropy
+            path.run(tx, lambda tx: found_node(tx, path, key, name, clock, entropy))
         facts = facts_of(tx, key)
         instant = InstantMemories(node=key.node_id, label=facts.label)
         quotas = Quotas(key.public)
@@ -119,7 +119,7 @@ async def _leave_witness(storage: HomeStorage, core: Core) -> None:
     with trio.CancelScope(shield=True):
         with suppress(EngramError):
             await core.store.submit(job)
-        if core.path.purge_due:
+        if core.purge_due:
             with suppress(EngramError):
                 await core.purge()
 

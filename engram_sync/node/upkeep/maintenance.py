@@ -311,7 +311,7 @@ async def _checked_page(
 
 async def _shortcomings(core: Core) -> list[Check]:
     """What is stored as it should be, and yet not all that somebody would wish."""
-    forks = [fork for found in core.path.forks.values() for fork in found]
+    forks = [fork for view in core.scopes.values() for fork in view.forks]
     owed = sum(view.owed for view in core.scopes.values())
     sealed = sum(view.sealed[0] for view in core.scopes.values())
     waiting, clocks, logs = await core.read(

@@ -26,9 +26,10 @@ def erase_counterparts(path: WritePath, key: bytes, tx: Transaction, shown: Catc
                 shown.require(tx, scope, engram)
                 _erase(path, key, tx, scope, engram)
             except LocalError as error:
-                path.reports[f"counterpart {engram.hex()}"] = (
+                path.report(
+                    f"counterpart {engram.hex()}",
                     f"memory {engram_text(erased)} is erased, and {engram_text(engram)}, which says"
-                    f" the same in another agent, is not: {error.message}"
+                    f" the same in another agent, is not: {error.message}",
                 )
 
 

@@ -3,11 +3,12 @@
 from engram_sync.node.limits import FORKS_TOLD_MAX
 from engram_sync.node.writing.write_path import WritePath
 from engram_sync.observe import printable
+from engram_sync.sync import ScopeView
 
 
 def tell_forks(
     path: WritePath,
-    scope: bytes,
+    view: ScopeView,
     problems: dict[str, str],
     *,
     told: frozenset[tuple[bytes, int, int]],
@@ -18,11 +19,11 @@ def tell_forks(
 
     Args:
         path: The write path.
-        scope: Id of the scope.
+        view: The newest of the scope.
         problems: Open problems by name, in words; changed in place.
         told: Root, last common position and number of branches of each fork that is no news.
     """
-    forks = path.forks.get(scope, ())
+    scope, forks = view.scope, view.forks
     room = FORKS_TOLD_MAX - sum(name.startswith("fork ") for name in problems)
     for fork in forks:
         problem = f"fork {fork.root.hex()} {fork.base}"

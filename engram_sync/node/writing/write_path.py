@@ -3,10 +3,10 @@
 Runs inside the store's writer jobs: synchronous, one thread, one transaction at a time.
 """
 
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import blake2b
 from itertools import chain
+from typing import TypeVar
 
 from engram_sync.api import Scope
 from engram_sync.errors import CorruptError
@@ -16,7 +16,6 @@ from engram_sync.ledger import (
     Batch,
     Draft,
     Ledger,
-    LogFork,
     LogState,
     Witness,
     continues,
@@ -41,11 +40,14 @@ from engram_sync.node.writing.arrivals import FrameOutcome as FrameOutcome
 from engram_sync.node.writing.arrivals import IngestOutcome as IngestOutcome
 from engram_sync.node.writing.arrivals import arrival_untrusted as arrival_untrusted
 from engram_sync.node.writing.cut_logs import CutLogs
+from engram_sync.node.writing.outcome import JobNotes, JobOutcome
 from engram_sync.node.writing.rules import StoredHistory
 from engram_sync.node.writing.storing import Storing
 from engram_sync.store import Reader, Transaction
 from engram_sync.sync import ScopeView
 from engram_wire import LogDomain, Record, WireError
+
+T = TypeVar("T")
 
 SALT_BYTES = 16
 _VERSIONS = "versions"
@@ -74,23 +76,15 @@ class WritePath:
         self.authors = LogDirectory(
             label=self.label, trust=self._trust, naming=self._naming, seen=self._seen
         )
-        self.reports: dict[str, str] = {}
-        """What somebody should know, by name, in words for ``status``; Core takes them away."""
-        self.purge_due = False
-        """Whether something was erased that is still in the files."""
-        self.erased_here = False
-        """Whether any of that was erased by this node itself."""
-        self.forks: dict[bytes, tuple[LogFork, ...]] = {}
-        """By scope, as of its newest view: logs that were continued in two ways."""
-        self.watchers: list[set[bytes]] = []
-        """Sets that collect the ids of engrams that received records changed."""
         self.materialiser = Materialiser(self.authors)
         self.own = OwnLogs(self.ledger, key.public, entropy)
         self._storing = Storing(self.ledger, self.materialiser, clock, self.own)
         self.cuts = CutLogs(self.ledger, self.charters, self.materialiser, self.own.end)
         self._proven = True
         """Whether this is certainly the only continuation of what the store held before."""
-        self._touched: set[bytes] = set()
+        self._notes = JobNotes()
+        self._forked: dict[bytes, frozenset[bytes]] = {}
+        """By scope, as of its newest view: whoever continued a log in two ways."""
         self._generation = 0
 
     # -- opening and closing -----------------------------------------------------------------
@@ -120,7 +114,7 @@ class WritePath:
         """Have the positions of the sealed logs of these scopes in their views from now on."""
         for scope in scopes:
             self.ledger.read_sealed(scope)
-            self._touched.add(scope)
+            self._notes.touched.add(scope)
 
     def begin(self, tx: Transaction) -> None:
         """Follow the rules of this program, and say which versions it still understands: those
@@ -140,11 +134,15 @@ class WritePath:
 
     # -- transactions ------------------------------------------------------------------------
 
-    @contextmanager
-    def within(self, tx: Transaction) -> Generator[list[ScopeView]]:
-        """Run a job's writes; fills the list with the views of every scope it touched."""
-        views: list[ScopeView] = []
-        checkpoint = self.ledger.checkpoint()
+    def run(self, tx: Transaction, job: Callable[[Transaction], T]) -> tuple[T, JobOutcome]:
+        """Run a job that may write.
+
+        If its transaction is rolled back, now or later, nothing of it stays in memory either.
+
+        Returns:
+            What the job returned, and what it changed beside the store.
+        """
+        checkpoint, forked = self.ledger.checkpoint(), dict(self._forked)
         own, people, newer = self.own.save(), self._people.save(), self.newer.save()
 
         def undo() -> None:
@@ -153,12 +151,18 @@ class WritePath:
             self.own.restore(own)
             self._people.restore(people)
             self.newer.restore(newer)
+            self._forked = forked
 
         tx.on_rollback(undo)
         self.ledger.read_from(StoredLogs(tx, self.ledger))
-        self._touched.clear()
-        yield views
-        views += [self.view(tx, scope) for scope in sorted(self._touched)]
+        notes = self._notes = JobNotes()
+        result = job(tx)
+        views = [self.view(tx, scope) for scope in sorted(notes.touched)]
+        return result, notes.outcome(views, waits=self.ledger.waits)
+
+    def report(self, name: str, text: str) -> None:
+        """Let somebody know of this, once the job that runs is durable: words for ``status``."""
+        self._notes.reports[name] = text
 
     def view(self, reader: Reader, scope: bytes) -> ScopeView:
         """The scope as it is stored now."""
@@ -169,7 +173,8 @@ class WritePath:
         arrival = reader.last_arrival(number)
         readers, needs = self._people.refresh(scope), self.newer.of(scope)
         self._generation += 1
-        self.forks[scope] = tuple(self.ledger.forks(scope))
+        forks = tuple(self.ledger.forks(scope))
+        self._forked[scope] = frozenset(fork.author for fork in forks)
         return ScopeView(
             scope=scope,
             number=number,
@@ -185,8 +190,9 @@ class WritePath:
             sealed=self.ledger.sealed_summary(scope),
             seals=self.ledger.sealed(scope),
             owed=reader.owed_count(number),
-            epoch=sum(len(fork.branches) for fork in self.forks[scope]),
-            trunks={t.id: t.seq for f in self.forks[scope] for t in [f.branches[0].parent] if t},
+            forks=forks,
+            epoch=sum(len(fork.branches) for fork in forks),
+            trunks={t.id: t.seq for f in forks for t in [f.branches[0].parent] if t},
             own=frozenset(log.id for log in self.own.live() if log.scope == scope and log.n),
         )
 
@@ -194,7 +200,7 @@ class WritePath:
 
     def _trust(self, scope: bytes, key: bytes) -> float:
         """Whoever told two stories about one log is believed nothing."""
-        return 0.0 if any(fork.author == key for fork in self.forks.get(scope, ())) else 1.0
+        return 0.0 if key in self._forked.get(scope, ()) else 1.0
 
     def _naming(
         self, reader: Reader, scope: bytes, log: int
@@ -226,10 +232,12 @@ class WritePath:
 
     def _end(self, log: LogState) -> None:
         self.own.end(log)
-        self._touched.add(log.scope)
-        self.reports["copy"] = (
+        self._notes.touched.add(log.scope)
+        self.report(
+            "copy",
             "another copy of this node writes, or this one was rolled back: log"
-            f" {log.id.hex()[:16]} is not continued, and a new one takes its place; nothing is lost"
+            f" {log.id.hex()[:16]} is not continued, and a new one takes its place; nothing is"
+            " lost",
         )
 
     def write(
@@ -344,7 +352,7 @@ class WritePath:
             return None
         arrival.begun = None
         if batch.split is not None:
-            self._touched.add(scope)
+            self._notes.touched.add(scope)
             self.authors.forget()
             self._storing.split(tx, batch.split)
         if batch.records:
@@ -368,8 +376,8 @@ class WritePath:
         if batch.log.domain == LogDomain.DATA:
             self.newer.note(tx, batch.log.scope, batch.records)
         if batch.erased:
-            self.purge_due = True
-            self.erased_here |= isinstance(batch, AuthoredBatch)
+            self._notes.erased = True
+            self._notes.erased_here |= isinstance(batch, AuthoredBatch)
         arrivals = self._storing.store(tx, batch)
         self._changed(batch.log.scope, self.cuts.follow(tx, batch))
         return arrivals
@@ -407,6 +415,5 @@ class WritePath:
         self._changed(scope, self.materialiser.refill(tx, number, positions))
 
     def _changed(self, scope: bytes, engrams: Iterable[bytes]) -> None:
-        self._touched.add(scope)
-        for watcher in self.watchers:
-            watcher.update(engrams)
+        self._notes.touched.add(scope)
+        self._notes.changed.update(engrams)
