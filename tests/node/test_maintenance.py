@@ -150,7 +150,7 @@ async def test_a_doctor_ends_where_more_arrives_than_it_can_compare(
             tx.update_scope(row._replace(materialised=row.materialised - 1))
 
         await core.store.submit(arrives)
-        monkeypatch.setattr(Core, "sweep", never)
+        monkeypatch.setattr(Core, "materialise_pending", never)
         found = check(await a.doctor(), "memories")
         assert (found.ok, found.damaged) == (False, False)
         assert "run it again" in found.detail
