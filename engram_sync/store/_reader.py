@@ -108,6 +108,10 @@ class Reader(Protocol):
         """
         ...
 
+    def records_at(self, positions: Iterable[tuple[int, int]]) -> Iterator[tuple[int, Record]]:
+        """(log, record) of each of these (log, seq) that is held, a few in memory at once."""
+        ...
+
     def stream_of(
         self, scope: int, engram: bytes, at_ms: int | None = None
     ) -> Iterator[tuple[int, Record]]:
@@ -301,6 +305,18 @@ class Reader(Protocol):
 
     def live_records(self, n: int) -> list[tuple[int, int, Record]]:
         """(log, first clock, record) of every record that put a live element."""
+        ...
+
+    def live_of(
+        self, n: int, positions: Iterable[tuple[int, int]], puts: int
+    ) -> list[tuple[int, ElementRow]]:
+        """The live elements that these (log, seq) put, each with its record's first clock.
+
+        Args:
+            n: Number of the engram, of which they are.
+            positions: Of the records.
+            puts: How many elements each of them may have put.
+        """
         ...
 
     def is_live(self, n: int, log: int, seq: int) -> bool:

@@ -1,5 +1,7 @@
 """Live elements, as rows that are changed in place."""
 
+from collections.abc import Iterable
+
 from engram_wire import Record
 
 from ._limits import LOG_SEQ_BITS, LOG_SEQ_MASK
@@ -11,6 +13,12 @@ _ELEMENT = """SELECT log, clk, seq, coll, born, digest, life, grp, val, grp2, va
     FROM elem WHERE n = ?"""
 _LIVE = " WHERE rec.id IN (SELECT log << 40 | seq FROM elem WHERE n = ?)"
 _RECORDS = RECORD.replace(" FROM", ", clk FROM") + _LIVE
+
+# By the clocks that each can have taken: a few steps, however much of the engram is live.
+_LIVE_OF = """SELECT rec.clk, elem.log, elem.clk, elem.seq, coll, born, digest, life,
+    grp, val, grp2, val2 FROM json_each(?1) CROSS JOIN rec ON rec.id = value
+    CROSS JOIN elem ON n = ?2 AND log = rec.id >> 40 AND elem.clk >= rec.clk
+    AND elem.clk < rec.clk + ?3 WHERE elem.seq = rec.id & 0xFFFFFFFFFF"""
 
 
 class SqlElements(SqlClocks):
@@ -27,6 +35,13 @@ class SqlElements(SqlClocks):
         rows = self._sql.all(_RECORDS, (n,))
         found = self._decoded(row[:-1] for row in rows)
         return [(log, rows[i][-1], record) for i, (log, record) in enumerate(found)]
+
+    def live_of(
+        self, n: int, positions: Iterable[tuple[int, int]], puts: int
+    ) -> list[tuple[int, ElementRow]]:
+        ids = [log << LOG_SEQ_BITS | seq for log, seq in positions]
+        rows = self._sql.all(_LIVE_OF, (str(ids), n, puts))
+        return [(first, ElementRow(*row)) for first, *row in rows]
 
     def is_live(self, n: int, log: int, seq: int) -> bool:
         first = self.first_clock(log, seq)

@@ -1,12 +1,20 @@
 """The part of ``Transaction`` that takes payloads away, brings them back, and keeps count."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from engram_wire import payload_hash
 
 from ._limits import LOG_SEQ_BITS
 from ._schema import PURGE_INDEX, PURGE_KEY
 from ._sql_reader import SqlReader
+from ._sql_records import STREAMED
+
+_PAYLOADS = """SELECT id, payload FROM rec
+    WHERE payload IS NOT NULL AND id IN (SELECT value FROM json_each(?))"""
+_ERASING = (
+    "INSERT INTO erased (id) SELECT value FROM json_each(?) WHERE true ON CONFLICT DO NOTHING",
+    "DELETE FROM owed WHERE id IN (SELECT value FROM json_each(?))",
+)
 
 
 class SqlPayloads(SqlReader):
@@ -24,27 +32,25 @@ class SqlPayloads(SqlReader):
         return True
 
     def drop_payloads(self, positions: Iterable[tuple[int, int]]) -> int:
+        return self._drop([log << LOG_SEQ_BITS | seq for log, seq in positions])
+
+    def _drop(self, ids: Sequence[int]) -> int:
         freed = 0
-        for log, seq in positions:
-            row_id = log << LOG_SEQ_BITS | seq
-            row = self._sql.one("SELECT payload FROM rec WHERE id = ?", (row_id,))
-            if row is None or row[0] is None:
-                continue
-            payload: bytes = row[0]
-            freed += len(payload)
-            sql = "UPDATE rec SET payload = NULL, phash = ? WHERE id = ?"
-            self._sql.run(sql, (payload_hash(payload), row_id))
+        for start in range(0, len(ids), STREAMED):
+            held = self._sql.all(_PAYLOADS, (str(ids[start : start + STREAMED]),))
+            dropped = [(payload_hash(payload), row_id) for row_id, payload in held]
+            self._sql.many("UPDATE rec SET payload = NULL, phash = ? WHERE id = ?", dropped)
+            freed += sum([len(payload) for _, payload in held])
         return freed
 
     def erase(self, log: int, seqs: Iterable[int]) -> int:
-        seqs = list(seqs)
-        ids = [(log << LOG_SEQ_BITS | seq,) for seq in seqs]
-        self._sql.many("INSERT INTO erased (id) VALUES (?) ON CONFLICT DO NOTHING", ids)
-        self._sql.many("DELETE FROM owed WHERE id = ?", ids)
+        ids = [log << LOG_SEQ_BITS | seq for seq in seqs]
+        for sql in _ERASING:
+            self._sql.run(sql, (str(ids),))
         # A store of the first release has more to purge than the index: that mark stays.
         sql = "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO NOTHING"
         self._sql.run(sql, (PURGE_KEY, PURGE_INDEX))
-        return self.drop_payloads((log, seq) for seq in seqs)
+        return self._drop(ids)
 
     def put_owed(self, n: int, positions: Iterable[tuple[int, int]]) -> None:
         sql = """INSERT INTO owed (id, scope, n) SELECT ?1, scope, n FROM eng WHERE n = ?2

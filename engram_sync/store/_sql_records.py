@@ -35,7 +35,7 @@ _UNREAD = (
     WHERE eid = ? AND rec.id > ? AND rec.id <= ? AND log.scope = ? ORDER BY rec.id LIMIT ?"""
 )
 _BY_IDS = RECORD + " WHERE rec.id IN (SELECT value FROM json_each(?))"  # noqa: S608 - constants only
-_STREAMED = 32
+STREAMED = 32
 """Records of a stream that are in memory at once: 16 MB of the largest."""
 _FORKED = "SELECT 1 FROM log WHERE scope = ? AND parent IS NOT NULL LIMIT 1"
 _BRANCHES = """SELECT parent, n, base, run.first, run.arrival, run.at FROM log LEFT JOIN run
@@ -162,11 +162,14 @@ class SqlRecords:
         return list(self._read(self._in_order(scope, found)))
 
     def _read(self, ids: list[int]) -> Iterator[tuple[int, Record]]:
-        for start in range(0, len(ids), _STREAMED):
-            some = ids[start : start + _STREAMED]
+        for start in range(0, len(ids), STREAMED):
+            some = ids[start : start + STREAMED]
             rows = self._sql.all(_BY_IDS, (json.dumps(some),))
             found = dict(zip([row[0] for row in rows], self._decoded(rows), strict=True))
-            yield from (found[row_id] for row_id in some)
+            yield from (found[row_id] for row_id in some if row_id in found)
+
+    def records_at(self, positions: Iterable[tuple[int, int]]) -> Iterator[tuple[int, Record]]:
+        return self._read([log << LOG_SEQ_BITS | seq for log, seq in positions])
 
     def _at(self, branches: dict[int, list[_Branch]], log: int, record: Record) -> int:
         runs = self.runs_of(log, record.seq - 1, 1)

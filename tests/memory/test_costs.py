@@ -67,6 +67,28 @@ async def test_to_remove_sixty_values_takes_as_many_statements_as_to_remove_four
         assert await removed(ann, e, range(3, 128, 2)) <= few
 
 
+async def test_to_erase_a_record_more_takes_one_statement_more_or_two() -> None:
+    async def erased(desk: Desk, e: Engram) -> int:
+        def job(tx: Transaction) -> None:
+            (log,) = {log for log, _ in places}
+            tx.erase(log, [seq for _, seq in places])
+            desk.materialiser.refill(tx, 1, places)
+
+        engram = bytes.fromhex(e.id.replace("-", ""))
+        stream = await desk.store.read(lambda reader: list(reader.stream_of(1, engram)))
+        places = [(log, record.seq) for log, record in stream]
+        return len(await steps_of(desk, lambda: desk.store.submit(job)))
+
+    async with desks() as (ann,):
+        few, many = await ann.remember("one"), await ann.remember("two")
+        for number in range(28):
+            await ann.update(many.id, title=f"{number}")
+            if number < 4:
+                await ann.update(few.id, title=f"{number}")
+        assert await erased(ann, many) <= await erased(ann, few) + 2 * 24
+        assert await ann.second_opinion() == []
+
+
 async def test_a_received_record_costs_the_same_beside_a_thousand_tags() -> None:
     async with desks(2) as (ann, bob):
         plain, tagged = await ann.remember("one"), await ann.remember("two")

@@ -8,7 +8,7 @@ Records come with all that they refer to already here, because they are stored i
 applied in the order in which they were stored.  So nothing that is removed is yet to come.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from engram_crdt import (
@@ -20,7 +20,7 @@ from engram_crdt import (
     clocks_of,
     element_hash,
 )
-from engram_sync.memory.state.changes import change_of
+from engram_sync.memory.state.changes import change_of, puts_of
 from engram_sync.memory.state.log_directory import LogDirectory
 from engram_sync.memory.state.recent import Recent
 from engram_sync.memory.state.stored import StoredRecord
@@ -28,6 +28,7 @@ from engram_sync.model import fields as fields
 from engram_sync.model.claims import claims_of, conflict_bits, is_tombstone, life_from
 from engram_sync.model.readings import BODY
 from engram_sync.store import ElementRow, EngramRow, PartRow, Transaction
+from engram_wire import Record, parse_shape_untrusted
 
 from .live_texts import LiveTexts
 
@@ -179,23 +180,28 @@ class LiveEngram:
             self.tx.put_owed(self.row.n, [(log, seq)])
             self._owed = True
 
-    def refill(self, stored: StoredRecord) -> None:
-        """Read again what a record put, because its payload came or went."""
-        tx, n, log, record = self.tx, self.row.n, stored.log, stored.record
-        self._erased = self._erased or bool(tx.erased(log, [record.seq]))
-        change = change_of(stored.log_id, record, stored.naming)
-        start = tx.first_clock(log, record.seq)
-        was = tx.take_span(n, log, start, start + len(change.puts))
+    def refill(self, changed: Sequence[tuple[int, Record]]) -> None:
+        """Read again what records, by log, put that is live, as their payloads came or went."""
+        tx, n = self.tx, self.row.n
+        records = {(log, record.seq): record for log, record in changed}
+        self._erased = self._erased or any(tx.erased(log, [seq]) for log, seq in records)
+        shapes = {parse_shape_untrusted(shape) for shape in {r.shape for r in records.values()}}
+        most = max([len(shape.collections) for shape in shapes])
+        was: list[ElementRow] = []
         made: list[ElementRow] = []
-        for row in was:
-            dot = Dot(change.log, row.clock)
-            value = change.puts[row.clock - start][1]
+        for first, row in tx.live_of(n, records, most):
+            record = records[row.log, row.seq]
+            dot = Dot(self.authors.log_id(tx, row.log), row.clock)
+            value = puts_of(record)[row.clock - first][1]
             element = Element(
-                row.collection, dot, change.hlc, value, change.payload_hash, change.seq
+                row.collection, dot, record.hlc, value, record.payload_hash, record.seq
             )
             # What a generation is compared by is its text.
-            is_text = row.collection == BODY
-            made.append(row if is_text else self._row_of(log, element, row.born))
+            said = row if row.collection == BODY else self._row_of(row.log, element, row.born)
+            if said != row:
+                was.append(row)
+                made.append(said)
+        tx.take_elements(n, _by_log(was))
         self._count(was, -1)
         self._count(made)
         tx.put_elements(n, made)
@@ -234,3 +240,10 @@ class LiveEngram:
         for log, seq in self._gone | self._texts.gone:
             if not tx.is_live(n, log, seq) and not self._texts.is_live(log, seq):
                 tx.drop_owed(log, seq)
+
+
+def _by_log(rows: Iterable[ElementRow]) -> dict[int, list[int]]:
+    found: dict[int, list[int]] = {}
+    for row in rows:
+        found.setdefault(row.log, []).append(row.clock)
+    return found

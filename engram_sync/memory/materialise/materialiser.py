@@ -222,14 +222,17 @@ class Materialiser:
             Ids of the engrams whose rows were written.
         """
         batch = _Batch(tx, self._begin(tx, scope))
-        by_engram: dict[bytes, list[StoredRecord]] = {}
-        for log, seq in positions:
-            found = tx.records(log, seq, seq)
-            for stored in stored_in(tx, self._authors, batch.scope.id, log, found):
-                by_engram.setdefault(stored.record.engram, []).append(stored)
+        by_engram: dict[bytes, list[tuple[int, Record]]] = {}
+        until: dict[int, int | None] = {}
+        for log, record in tx.records_at(sorted(positions)):
+            if log not in until:
+                until[log] = tx.counts_until(log)
+            counts = until[log] is None or tx.counts(log, record.seq)
+            if counts and is_applied(record):
+                by_engram.setdefault(record.engram, []).append((log, record))
         for engram, changed in by_engram.items():
             known = tx.engram(scope, engram)
-            applied = [] if known is None else [s for s in changed if _shows(known, s)]
+            applied = [] if known is None else [each for each in changed if _shows(known, *each)]
             if known is not None and applied:
                 batch.tally.count(standing_of(tx, self._authors, known), -1)
                 self._keep(batch, known, self._refilled(batch, known, applied))
@@ -317,22 +320,18 @@ class Materialiser:
             tally.owed[record.engram] = log, record.seq
 
     def _refilled(
-        self, batch: "_Batch", known: EngramRow, changed: Sequence[StoredRecord]
+        self, batch: "_Batch", known: EngramRow, changed: Sequence[tuple[int, Record]]
     ) -> EngramRow | None:
         if known.digest is None:
-            return self._plain_row(known, changed[0])
-        if any(stored.record.shape[0] == RecordKind.EDIT for stored in changed):
+            log, record = changed[0]
+            change = change_of(self._authors.log_id(batch.tx, log), record)
+            elements = elements_of_one(known.engram, change)
+            return known._replace(life=life_number(elements), conflict=int(bits(elements)))
+        if any(record.shape[0] == RecordKind.EDIT for _, record in changed):
             return remade(batch.tx, self._authors, batch.scope, known, batch.change)
         live = LiveEngram(batch.tx, self._authors, known, batch.change)
-        for stored in changed:
-            live.refill(stored)
+        live.refill(changed)
         return live.finish()
-
-    def _plain_row(self, row: EngramRow, stored: StoredRecord) -> EngramRow:
-        """The row of an engram with one record, after its payload came or went."""
-        change = change_of(stored.log_id, stored.record)
-        elements = elements_of_one(row.engram, change)
-        return row._replace(life=life_number(elements), conflict=int(bits(elements)))
 
     def _merge(self, batch: "_Batch", row: EngramRow | None, added: Sequence[StoredRecord]) -> None:
         """An engram with several records."""
@@ -397,6 +396,6 @@ class _Batch:
         return self.scope.changes + 1
 
 
-def _shows(row: EngramRow, stored: StoredRecord) -> bool:
+def _shows(row: EngramRow, log: int, record: Record) -> bool:
     """Whether a row may say something of a record: one that has a single record refers to it."""
-    return row.digest is not None or (row.log, row.seq) == (stored.log, stored.record.seq)
+    return row.digest is not None or (row.log, row.seq) == (log, record.seq)

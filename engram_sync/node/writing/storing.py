@@ -1,6 +1,8 @@
 """Making the store follow the ledger: records, runs, forks, seals and erasures of one batch."""
 
 from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
 
 from engram_sync.errors import CorruptError
 from engram_sync.host import Clock
@@ -150,8 +152,8 @@ class Storing:
 
     def _erase(self, tx: Transaction, scope: int, batch: Batch, now_ms: int) -> None:
         """Purge what the batch erases, here and now: the payloads and all that shows them."""
-        for number, seq in batch.erased:
-            tx.erase(number, [seq])
+        for number, some in groupby(sorted(batch.erased), key=itemgetter(0)):
+            tx.erase(number, [seq for _, seq in some])
         self._materialiser.refill(tx, scope, batch.erased)
         for record in batch.records:
             if record.shape[0] == RecordKind.ERASE:
