@@ -26,6 +26,7 @@ from engram_sync import Config, Node
 from engram_sync.api.arguments import MemoryUpdate
 from engram_sync.ledger import Draft
 from engram_sync.memory.read import CallerView, find_exact, observe
+from engram_sync.memory.state import Snapshot
 from engram_sync.memory.write import update
 from engram_sync.node.core import Core
 from engram_sync.node.home.environment import DirectoryStorage
@@ -90,9 +91,9 @@ def _seen(core: Core, tx: Transaction, engram: bytes) -> CallerView:
     """What a caller who names no version means."""
     row = tx.scope(core.path.ledger.scope_number(core.facts.agent_scope))
     assert row is not None
-    state = find_exact(tx, core.path.authors, row, engram)
+    state = find_exact(Snapshot(tx, core.path.logs), row, engram)
     assert state is not None
-    return observe(tx, core.path.authors, state, None)
+    return observe(Snapshot(tx, core.path.logs), state, None)
 
 
 def _change(core: Core, engram: bytes, value: float) -> Callable[[Transaction], None]:
@@ -101,7 +102,9 @@ def _change(core: Core, engram: bytes, value: float) -> Callable[[Transaction], 
 
     def job(tx: Transaction) -> None:
         seen, own = _seen(core, tx, engram), path.own_log(scope).id
-        path.write(tx, scope, update(tx, path.authors, seen, MemoryUpdate(confidence=value), own))
+        path.write(
+            tx, scope, update(Snapshot(tx, path.logs), seen, MemoryUpdate(confidence=value), own)
+        )
 
     return job
 
@@ -174,7 +177,7 @@ def _write_together(core: Core, ids: Sequence[bytes], value: float) -> None:
         own = path.own_log(scope).id
         for number, engram in enumerate(ids):
             changes = MemoryUpdate(confidence=(value + number / 4096) % 1)
-            drafts += update(tx, path.authors, _seen(core, tx, engram), changes, own)
+            drafts += update(Snapshot(tx, path.logs), _seen(core, tx, engram), changes, own)
         path.write(tx, scope, drafts)
 
     _commit(core, job)
@@ -211,7 +214,7 @@ async def _open_compacted(node: Node) -> float:
     def load(reader: Reader) -> None:
         row = reader.scope(scope)
         assert row is not None
-        assert find_exact(reader, core.path.authors, row, engram) is not None
+        assert find_exact(Snapshot(reader, core.path.logs), row, engram) is not None
 
     waits: list[float] = []
     for _ in range(ROUNDS):

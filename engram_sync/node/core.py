@@ -378,9 +378,7 @@ class Core:
         done = FLUSH_ROWS
         while done == FLUSH_ROWS:
             done = await self.store.submit(
-                partial(
-                    flush_index, authors=self.path.authors, recent=self.path.materialiser.recent
-                ),
+                partial(flush_index, logs=self.path.logs, recent=self.path.materialiser.recent),
                 weight=FLUSH_ROWS,
             )
 

@@ -25,7 +25,6 @@ from engram_sync.ledger import Draft, keyed_id, uuid7
 from engram_sync.memory.read import (
     CallerView,
     Room,
-    Strategies,
     engram_history,
     find_exact,
     find_row,
@@ -38,7 +37,7 @@ from engram_sync.memory.read import (
     show,
     state_at,
 )
-from engram_sync.memory.state import EngramState
+from engram_sync.memory.state import EngramState, Snapshot, Strategies
 from engram_sync.memory.write import archive, created, forget, restore, satisfies, update
 from engram_sync.model.fields import check_source_key
 from engram_sync.model.ids import engram_text
@@ -126,11 +125,11 @@ class Memories:
             engram = self._id_for(tx, shown, scope, memory, now_ms)
             ids.append(engram)
             if memory.key is not None:
-                held = find_exact(tx, core.path.authors, scope, engram)
+                held = find_exact(self._at(tx), scope, engram)
                 if held is not None:
                     # What it began with is not known of one from before a migration.
                     if engram != earlier_id(tx, scope.id, "remember", memory.key):
-                        satisfies(tx, core.path.authors, held, memory)
+                        satisfies(self._at(tx), held, memory)
                     continue
                 if first.setdefault(engram, memory) != memory:
                     raise UsageError(f"two different memories with the key {memory.key!r}")
@@ -161,10 +160,7 @@ class Memories:
             return self._core.instant.update(
                 instant.id, call, now_ms=now_ms, if_version=call.if_version
             )
-        authors, strategies = self._core.path.authors, self._strategies
-        return await self._change(
-            call, lambda tx, seen, own: update(tx, authors, seen, call, own, strategies=strategies)
-        )
+        return await self._change(call, lambda tx, seen, own: update(self._at(tx), seen, call, own))
 
     async def forget(self, call: ForgetCall) -> Engram:
         """Delete what the caller saw; a concurrent edit survives and is reported.
@@ -194,8 +190,7 @@ class Memories:
     async def restore(self, call: RestoreCall) -> Engram:
         """Bring back an archived or deleted memory with everything it held."""
         self._refuse_instant(call.ref, "restored")
-        authors = self._core.path.authors
-        return await self._change(call, lambda tx, seen, own: restore(tx, authors, seen, own))
+        return await self._change(call, lambda tx, seen, own: restore(self._at(tx), seen, own))
 
     async def _change(
         self,
@@ -209,7 +204,7 @@ class Memories:
             # What had arrived and waits to be materialised belongs to the current state too.
             shown.require(tx, scope.id, row.engram)
             state = self._now(tx, scope.id, row.engram)
-            seen = observe(tx, core.path.authors, state, call.if_version)
+            seen = observe(self._at(tx), state, call.if_version)
             own = core.path.own_log(state.scope.id).id
             drafts = drafts_of(tx, seen, own)
             if drafts:
@@ -227,14 +222,8 @@ class Memories:
         await core.wait_materialised()
         await core.flush_index()
         hits = await self._read(
-            lambda reader: recall(
-                reader,
-                core.path.authors,
-                core.planner,
-                call.query,
-                limit=call.limit,
-                filters=call,
-                strategies=self._strategies,
+            lambda snapshot: recall(
+                snapshot, core.planner, call.query, limit=call.limit, filters=call
             )
         )
         instant = core.instant.recall(call.query, limit=call.limit, filters=call)
@@ -247,15 +236,9 @@ class Memories:
         instant = self._core.instant.find(ref)
         if instant is not None:
             return instant
-        authors, strategies = self._core.path.authors, self._strategies
-
-        def then(reader: Reader) -> Engram:
-            assert at_ms is not None
-            return show(reader, authors, self._state_at(reader, ref, at_ms), strategies)
-
         if at_ms is not None:
-            return await self._read(then)
-        return await self._read(lambda reader: get(reader, authors, ref, strategies=strategies))
+            return await self._read(lambda snapshot: _shown_at(snapshot, ref, at_ms))
+        return await self._read(lambda snapshot: get(snapshot, ref))
 
     async def newest(self, call: ListCall) -> Page[Engram]:
         """The newest memories first."""
@@ -281,42 +264,35 @@ class Memories:
     async def _page(
         self, limit: int, filters: Filters, after: str | None, room: Room
     ) -> Page[Engram]:
-        authors, strategies = self._core.path.authors, self._strategies
         return await self._read(
-            lambda reader: list_engrams(
-                reader,
-                authors,
-                limit=limit,
-                filters=filters,
-                after=after,
-                strategies=strategies,
-                room=room,
+            lambda snapshot: list_engrams(
+                snapshot, limit=limit, filters=filters, after=after, room=room
             )
         )
 
     async def history(self, call: HistoryCall) -> Page[HistoryEntry]:
         """The records of a memory, or those that had arrived by some time; oldest first."""
-        authors, ref = self._core.path.authors, id_of(call.ref)
+        ref = id_of(call.ref)
         return await self._read(
-            lambda reader: engram_history(
-                reader, authors, ref, at_ms=call.at_ms, limit=call.limit, after=call.after
+            lambda snapshot: engram_history(
+                snapshot, ref, at_ms=call.at_ms, limit=call.limit, after=call.after
             )
         )
 
     async def conflicts(self, call: ConflictsCall) -> Page[Conflict]:
         """The conflicts that nobody has resolved."""
-        authors, strategies = self._core.path.authors, self._strategies
         return await self._read(
-            lambda reader: open_conflicts(
-                reader, authors, strategies=strategies, limit=call.limit, after=call.after
-            )
+            lambda snapshot: open_conflicts(snapshot, limit=call.limit, after=call.after)
         )
 
     # -- parts -------------------------------------------------------------------------------
 
-    async def _read(self, job: Callable[[Reader], T]) -> T:
+    async def _read(self, job: Callable[[Snapshot], T]) -> T:
         await self._core.wait_materialised()
-        return await self._core.read(job)
+        return await self._core.read(lambda reader: job(self._at(reader)))
+
+    def _at(self, reader: Reader) -> Snapshot:
+        return Snapshot(reader, self._core.path.logs, self._strategies)
 
     def _remember_instant(self, memory: NewMemory) -> Engram:
         if not self._running:
@@ -345,22 +321,23 @@ class Memories:
         assert row is not None
         return row
 
-    def _state_at(self, reader: Reader, ref: str, at_ms: int) -> EngramState:
-        state = resolve(reader, self._core.path.authors, ref)
-        found = state_at(reader, self._core.path.authors, state.scope, state.engram, at_ms)
-        if found is None:
-            text = engram_text(state.engram)
-            raise NotFoundError(
-                f"nothing of memory {text} could be shown here at that time",
-                hint=f"see what there is with: engram-sync history {text}",
-            )
-        return found
-
     def _now(self, tx: Transaction, scope: bytes, engram: bytes) -> EngramState:
-        path = self._core.path
-        state = find_exact(tx, path.authors, self._row(tx, scope), engram, path.materialiser.recent)
+        recent = self._core.path.materialiser.recent
+        state = find_exact(self._at(tx), self._row(tx, scope), engram, recent)
         assert state is not None
         return state
 
     def _shown(self, tx: Transaction, scope: bytes, engram: bytes) -> Engram:
-        return show(tx, self._core.path.authors, self._now(tx, scope, engram), self._strategies)
+        return show(self._at(tx), self._now(tx, scope, engram))
+
+
+def _shown_at(snapshot: Snapshot, ref: str, at_ms: int) -> Engram:
+    state = resolve(snapshot, ref)
+    found = state_at(snapshot, state.scope, state.engram, at_ms)
+    if found is None:
+        text = engram_text(state.engram)
+        raise NotFoundError(
+            f"nothing of memory {text} could be shown here at that time",
+            hint=f"see what there is with: engram-sync history {text}",
+        )
+    return show(snapshot, found)

@@ -10,7 +10,7 @@ import trio
 from engram_crdt import StrategyRegistry
 from engram_sync.api.calls import Call, NodeApi
 from engram_sync.config import Config
-from engram_sync.memory.read import Strategies
+from engram_sync.memory.state import Strategies
 from engram_sync.node.background.presence import watch_store
 from engram_sync.node.background.void_elsewhere import ratify_forever
 from engram_sync.node.core import Core
@@ -47,7 +47,7 @@ class Node(NodeApi):
     ) -> None:
         self._core = core
         self._controller = controller
-        read_by = Strategies(core.config.strategies, strategies)
+        read_by = Strategies(core.config.strategies, strategies or StrategyRegistry())
         self._performer = Performer(core, controller, running=running, strategies=read_by)
 
     @classmethod

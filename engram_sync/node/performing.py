@@ -9,7 +9,7 @@ from engram_sync.api import Identity, JoinResult, SyncResult
 from engram_sync.api import calls as c
 from engram_sync.errors import DeadlineError, DegradedError, UsageError
 from engram_sync.membership import InviteToken, parse_token
-from engram_sync.memory.read import Strategies
+from engram_sync.memory.state import Strategies
 from engram_sync.model.ids import node_text
 from engram_sync.node.core import Core
 from engram_sync.node.limits import JOIN_S

@@ -7,6 +7,7 @@ import trio
 
 from engram_sync.api import PeerSync, Scope, SyncResult, SyncState
 from engram_sync.memory.read import open_conflicts
+from engram_sync.memory.state import Snapshot
 from engram_sync.model.ids import node_text
 from engram_sync.node.core import Core
 from engram_sync.node.limits import SYNC_POLL_S
@@ -73,8 +74,8 @@ class Sync:
         return await self._result(before, changed)
 
     async def _conflicts(self) -> set[str]:
-        authors = self.core.path.authors
-        found = await self.core.read(lambda reader: open_conflicts(reader, authors))
+        logs = self.core.path.logs
+        found = await self.core.read(lambda reader: open_conflicts(Snapshot(reader, logs)))
         return {conflict.id for conflict in found}
 
     def _finished(self) -> bool:

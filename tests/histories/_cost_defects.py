@@ -64,7 +64,7 @@ class LooksAtEveryLog(_Burdened):
 
     def burden(self, reader: Reader) -> None:
         for row in reader.logs():
-            self.path.authors.author(reader, row.id)
+            self.path.logs.author(reader, row.id)
 
 
 class LooksAtEveryMember(_Burdened):

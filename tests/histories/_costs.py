@@ -17,6 +17,7 @@ from engram_sync.api.arguments import MemoryUpdate, NewMemory
 from engram_sync.ledger import Draft
 from engram_sync.membership import Admission, MemberRole, admit_draft
 from engram_sync.memory.read import observe
+from engram_sync.memory.state import Snapshot
 from engram_sync.memory.write import created, forget, update
 from engram_sync.node.single_error import single_error
 from engram_sync.node.writing.erasing import erasing
@@ -84,8 +85,12 @@ class Case:
             state = home.state(tx, engram)
             assert state is not None
             own = home.path.own_log(self.scope).id
+            now = Snapshot(tx, home.path.logs)
             drafts = update(
-                tx, home.path.authors, observe(tx, home.path.authors, state, None), changes, own
+                now,
+                observe(now, state, None),
+                changes,
+                own,
             )
             home.path.write(tx, self.scope, drafts)
 
@@ -98,7 +103,7 @@ class Case:
             state = home.state(tx, engram)
             assert state is not None
             own, key = home.path.own_log(self.scope).id, home.path_key.public
-            seen = observe(tx, home.path.authors, state, None)
+            seen = observe(Snapshot(tx, home.path.logs), state, None)
             drafts = [*forget(seen, "", own), *erasing(tx, home.path, key, seen, own)]
             home.path.write(tx, self.scope, drafts)
 

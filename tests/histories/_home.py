@@ -11,7 +11,7 @@ from engram_crdt import Element, superseded_by_put
 from engram_sync.api import Scope
 from engram_sync.ledger import Draft, Witness
 from engram_sync.membership import Admission, MemberRole, admit_draft
-from engram_sync.memory.state import EngramState, load_state
+from engram_sync.memory.state import EngramState, Snapshot, load_state
 from engram_sync.node.home.files import NodeKey
 from engram_sync.node.network.payloads import owed_of, payloads_of, take_payloads
 from engram_sync.node.opening.founding import found_scope
@@ -175,7 +175,7 @@ class Home:
         assert scope is not None
         if row is None:
             return None
-        return load_state(reader, self.path.authors, scope, row)
+        return load_state(Snapshot(reader, self.path.logs), scope, row)
 
     def records(self, reader: Reader, engram: bytes) -> list[Record]:
         """Every record held of an engram."""
@@ -261,7 +261,7 @@ class Home:
         return Draft(kind, engram, tuple(puts), tuple(names))
 
     def _own_agent(self, tx: Transaction, log: bytes) -> bool:
-        author = self.path.authors.author(tx, log)
+        author = self.path.logs.author(tx, log)
         return self.world.agent_of_key(author) == self.world.agent_of(self.owner)
 
     async def erase(self, engram: bytes) -> None:

@@ -27,7 +27,7 @@ class ForgetsToRename(Home):
 
     async def open(self, witnesses: dict[bytes, Witness] | None = None) -> None:
         await super().open(witnesses)
-        self.path._storing._materialiser = _Forgetful(self.path.authors)
+        self.path._storing._materialiser = _Forgetful(self.path.logs)
 
 
 class ExcludesForks(Home):

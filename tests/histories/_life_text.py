@@ -11,6 +11,7 @@ from typing import NamedTuple
 from engram_sync.api import Delete, Insert
 from engram_sync.api.arguments import MemoryUpdate, NewMemory
 from engram_sync.memory.read import get, observe
+from engram_sync.memory.state import Snapshot
 from engram_sync.memory.write import created, update
 from engram_sync.model.ids import engram_text
 from engram_sync.store import Reader, Transaction
@@ -84,9 +85,8 @@ class SharedText:
                 new, gone = self._fresh(home, home.world.rng.randint(1, 3)), frozenset[str]()
                 edit = Insert(at, new)
             drafts = update(
-                tx,
-                home.path.authors,
-                observe(tx, home.path.authors, state, None),
+                Snapshot(tx, home.path.logs),
+                observe(Snapshot(tx, home.path.logs), state, None),
                 MemoryUpdate(edits=[edit]),
                 home.path.own_log(home.world.scope).id,
             )
@@ -97,7 +97,7 @@ class SharedText:
 
     def shown(self, home: Home, reader: Reader) -> str:
         """What this home shows of the text."""
-        return get(reader, home.path.authors, engram_text(TEXT)).content
+        return get(Snapshot(reader, home.path.logs), engram_text(TEXT)).content
 
     async def check(self, home: Home) -> None:
         """Every character that was seen and that nobody deleted, in an order all agree on.

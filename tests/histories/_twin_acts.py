@@ -11,7 +11,7 @@ from engram_sync.api import Delete, Insert
 from engram_sync.api.arguments import MemoryUpdate, NewMemory
 from engram_sync.ledger import Draft
 from engram_sync.memory.read import CallerView, observe, show
-from engram_sync.memory.state import EngramState
+from engram_sync.memory.state import EngramState, Snapshot
 from engram_sync.memory.write import archive, created, forget, restore, update
 from engram_sync.model.events import shown_events
 from engram_sync.model.fields import EVENTS
@@ -61,15 +61,14 @@ class Acting:
 
     def seen(self) -> CallerView:
         """What the user has seen: all that is shown, by its version or simply as it is."""
-        authors = self.home.path.authors
+        now = Snapshot(self.tx, self.home.path.logs)
         if self.luck.random() >= SETTLES:
-            return observe(self.tx, authors, self.held, None)
-        view = show(self.tx, authors, self.held)
-        return observe(self.tx, authors, self.held, view.version)
+            return observe(now, self.held, None)
+        return observe(now, self.held, show(now, self.held).version)
 
     def updated(self, changes: MemoryUpdate) -> list[Draft]:
         """The records of an update."""
-        return update(self.tx, self.home.path.authors, self.seen(), changes, self.own)
+        return update(Snapshot(self.tx, self.home.path.logs), self.seen(), changes, self.own)
 
 
 def drafts_of(acting: Acting) -> list[Draft]:
@@ -173,7 +172,7 @@ def _archive(acting: Acting) -> list[Draft]:
 
 
 def _restore(acting: Acting) -> list[Draft]:
-    return restore(acting.tx, acting.home.path.authors, acting.seen(), acting.own)
+    return restore(Snapshot(acting.tx, acting.home.path.logs), acting.seen(), acting.own)
 
 
 def _erase(acting: Acting) -> list[Draft]:
@@ -188,7 +187,7 @@ def _edit(acting: Acting) -> list[Draft]:
         return acting.updated(
             MemoryUpdate(title=acting.word, add_tags=(acting.luck.choice("abc"),))
         )
-    before = show(acting.tx, acting.home.path.authors, acting.held).content
+    before = show(Snapshot(acting.tx, acting.home.path.logs), acting.held).content
     # Several may have deleted all of it together.
     place = before.index(acting.luck.choice(sorted(before))) if before else -1
     # A memory is never emptied by an edit: that is what forgetting is for.

@@ -18,6 +18,7 @@ from engram_sync.api import Engram
 from engram_sync.errors import EngramError
 from engram_sync.membership import Admission, MemberRole, admit_draft
 from engram_sync.memory.read import conflicts_of, show
+from engram_sync.memory.state import Snapshot
 from engram_sync.node.single_error import single_error
 from engram_sync.store import Reader, Transaction
 from engram_wire import LogDomain, Record, RecordKind
@@ -216,7 +217,7 @@ class TwinVillage(Village):
         state = home.state(reader, engram)
         if state is None:
             return NOTHING
-        view = show(reader, home.path.authors, state)
+        view = show(Snapshot(reader, home.path.logs), state)
         if view.collaborative:
             # A release that cannot read a text says so in its place.
             own = [ord(char) for char in view.content if ord(char) >= FIRST_CHAR]
@@ -227,7 +228,7 @@ class TwinVillage(Village):
             for _, record in list(reader.stream_of(home.scope, engram))
             if record.payload is not None
         ]
-        found = conflicts_of(reader, home.path.authors, state)
+        found = conflicts_of(Snapshot(reader, home.path.logs), state)
         return shown(state, view, found, held, self.steps)
 
     def _check_order(self, home: Home, view: Engram) -> None:

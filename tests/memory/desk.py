@@ -28,7 +28,7 @@ from engram_sync.memory import state as states
 from engram_sync.memory import write as writing
 from engram_sync.memory.read import CallerView
 from engram_sync.memory.read.versions import parse_version, state_name, token_of
-from engram_sync.memory.state import EngramState
+from engram_sync.memory.state import EngramState, Snapshot
 from engram_sync.model import ids, limits
 from engram_sync.node.writing.rules import StoredHistory
 from engram_sync.store import InlineExecutor, MemoryStore, Reader, Transaction
@@ -82,12 +82,12 @@ class Desk:
         self.ledger = Ledger(TableRules())
         self.distrusted: dict[bytes, float] = {}
         self._shown: dict[str, str] = {}
-        self.authors = states.LogDirectory(
+        self.logs = states.LogDirectory(
             label=self._label, trust=self._trust, version_key=name.encode()
         )
-        self.materialiser = materialising.Materialiser(self.authors)
+        self.materialiser = materialising.Materialiser(self.logs)
         self.planner = reading.Planner()
-        self.strategies = reading.Strategies()
+        self.strategies = states.Strategies()
         self.now_ms = START_MS
         self._counter = itertools.count(1)
         self._names = {self.public: name}
@@ -187,16 +187,16 @@ class Desk:
 
     def _seen(self, tx: Transaction, ref: Engram | str, if_version: str | None) -> CallerView:
         row, scope = reading.find_row(tx, ref if isinstance(ref, str) else ref.id)
-        state = states.load_state(tx, self.authors, scope, row, self.materialiser.recent)
+        state = states.load_state(Snapshot(tx, self.logs), scope, row, self.materialiser.recent)
         if isinstance(ref, str):
-            return reading.observe(tx, self.authors, state, if_version)
+            return reading.observe(Snapshot(tx, self.logs), state, if_version)
         version = if_version or self._here(state, ref.version)
-        return reading.observe(tx, self.authors, state, version)
+        return reading.observe(Snapshot(tx, self.logs), state, version)
 
     def _here(self, state: EngramState, version: str) -> str:
         """What this desk calls a view that another one has shown while both held the same."""
         if version not in self._shown and state_name(state) == parse_version(version).state:
-            self._shown[version] = token_of(state, self.authors.version_key)
+            self._shown[version] = token_of(state, self.logs.version_key)
         return self._shown.get(version, version)
 
     async def update(
@@ -205,12 +205,10 @@ class Desk:
         wanted = MemoryUpdate(**changes)  # type: ignore[arg-type]  # as callers give them
         await self.write(
             lambda tx, log: writing.update(
-                tx,
-                self.authors,
+                Snapshot(tx, self.logs, self.strategies),
                 self._seen(tx, ref, if_version),
                 wanted,
                 log,
-                strategies=self.strategies,
             )
         )
         return await self.get(ref)
@@ -231,7 +229,9 @@ class Desk:
 
     async def restore(self, ref: Engram | str, *, if_version: str | None = None) -> Engram:
         await self.write(
-            lambda tx, log: writing.restore(tx, self.authors, self._seen(tx, ref, if_version), log)
+            lambda tx, log: writing.restore(
+                Snapshot(tx, self.logs), self._seen(tx, ref, if_version), log
+            )
         )
         return await self.get(ref)
 
@@ -298,21 +298,19 @@ class Desk:
     async def get(self, ref: Engram | str) -> Engram:
         text = ref.id if isinstance(ref, Engram) else ref
         return await self.store.read(
-            lambda r: reading.get(r, self.authors, text, strategies=self.strategies)
+            lambda r: reading.get(Snapshot(r, self.logs, self.strategies), text)
         )
 
     async def recall(self, query: str, *, limit: int = 10, **filters: object) -> list[Hit]:
-        await self.store.submit(lambda tx: materialising.flush_index(tx, self.authors))
+        await self.store.submit(lambda tx: materialising.flush_index(tx, self.logs))
         wanted = Filters(**filters)  # type: ignore[arg-type]  # as callers give them
         return await self.store.read(
             lambda r: reading.recall(
-                r,
-                self.authors,
+                Snapshot(r, self.logs, self.strategies),
                 self.planner,
                 query,
                 limit=limit,
                 filters=wanted,
-                strategies=self.strategies,
             )
         )
 
@@ -326,21 +324,21 @@ class Desk:
         wanted = Filters(**filters)  # type: ignore[arg-type]  # as callers give them
         return await self.store.read(
             lambda r: reading.list_engrams(
-                r,
-                self.authors,
+                Snapshot(r, self.logs, self.strategies),
                 limit=limit,
                 filters=wanted,
                 after=after,
-                strategies=self.strategies,
             )
         )
 
     async def history(self, ref: Engram) -> list[HistoryEntry]:
-        return await self.store.read(lambda r: reading.engram_history(r, self.authors, ref.id))
+        return await self.store.read(
+            lambda r: reading.engram_history(Snapshot(r, self.logs), ref.id)
+        )
 
     async def conflicts(self) -> list[Conflict]:
         return await self.store.read(
-            lambda r: reading.open_conflicts(r, self.authors, strategies=self.strategies)
+            lambda r: reading.open_conflicts(Snapshot(r, self.logs, self.strategies))
         )
 
     async def second_opinion(self) -> list[str]:
@@ -349,7 +347,7 @@ class Desk:
         def compare(reader: Reader) -> list[str]:
             rows = reader.engrams(limit=1000, life=(0, 1, 2))
             return materialising.compare_rows(
-                reader, self.authors, reader.scopes()[0], rows
+                Snapshot(reader, self.logs), reader.scopes()[0], rows
             ).problems
 
         return await self.store.read(compare)

@@ -11,6 +11,7 @@ from engram_sync.errors import NotFoundError, PreconditionError
 from engram_sync.ledger import Draft
 from engram_sync.memory import read as reading
 from engram_sync.memory import write as writing
+from engram_sync.memory.state import Snapshot
 from engram_sync.model import ids
 from engram_sync.store import Transaction
 from engram_wire import RecordKind
@@ -43,7 +44,7 @@ async def import_keyed(desk: Desk, what: NewMemory = KEYED) -> Engram:
         text = ids.engram_text(ENGRAM)
         await desk.store.read(
             lambda r: writing.satisfies(
-                r, desk.authors, reading.resolve(r, desk.authors, text), what
+                Snapshot(r, desk.logs), reading.resolve(Snapshot(r, desk.logs), text), what
             )
         )
     else:

@@ -7,6 +7,7 @@ import pytest
 from engram_crdt import Change, Dot, EngramTexts, TextEdit, TextInsert
 from engram_sync.api import Delete, Engram, Insert
 from engram_sync.memory.materialise.live_texts import load_texts, recent_texts
+from engram_sync.memory.state import Snapshot
 from engram_sync.memory.state.recent_texts import RecentTexts
 from engram_sync.model.limits import (
     TEXT_REPLAYED_MIN,
@@ -42,11 +43,11 @@ async def kept(desk: Desk) -> bool:
 
     def look(tx: Transaction) -> bool:
         text = tx.text(row.n)
-        texts = None if text is None else desk.authors.texts.take(row.n, text.changed)
+        texts = None if text is None else desk.logs.texts.take(row.n, text.changed)
         if text is None or texts is None:
             return False
-        assert texts.dump() == load_texts(tx, desk.authors, row).dump()
-        desk.authors.texts.keep(row.n, text.changed, texts)
+        assert texts.dump() == load_texts(Snapshot(tx, desk.logs), row).dump()
+        desk.logs.texts.keep(row.n, text.changed, texts)
         return True
 
     return await desk.store.submit(look)
@@ -65,7 +66,7 @@ async def change(desk: Desk, e: Engram, luck: random.Random) -> None:
             length = luck.randint(0, len(text) - at)
             await desk.update(e.id, edits=[Delete(at, length), Insert(at, "new")])
         case 5:
-            desk.authors.texts.forget()
+            desk.logs.texts.forget()
         case _:
             await desk.update(e.id, edits=[Insert(at, luck.choice(["x", "yz", "😀"]))])
 
@@ -129,7 +130,7 @@ async def test_a_text_that_was_changed_in_vain_is_not_kept() -> None:
 
         def refused(tx: Transaction) -> None:
             ann.materialiser.materialise_pending(tx, row.scope)
-            texts = recent_texts(tx, ann.authors, row)
+            texts = recent_texts(Snapshot(tx, ann.logs), row)
             insert = TextInsert(None, None, 1, "!")
             edit = TextEdit(texts.bodies[0], (insert,), ())
             texts.apply(Change(A, 1, 1 << 40, (), bytes(32), (), (), edit), 0, lambda _: 9)
@@ -159,7 +160,7 @@ async def test_an_erased_part_of_a_text_is_neither_kept_nor_stored() -> None:
             for log, seq in secrets:
                 tx.erase(log, [seq])
             ann.materialiser.refill(tx, row.scope, secrets)
-            texts = recent_texts(tx, ann.authors, row)
+            texts = recent_texts(Snapshot(tx, ann.logs), row)
             assert list(texts.texts().values()) == ["a text"]
 
         await ann.store.submit(erase)

@@ -254,8 +254,8 @@ async def test_single_writes_wait_for_the_index_and_bulk_does_not() -> None:
         assert await ann.store.read(waiting) == 1
         await bob.pull(ann)
         assert await bob.store.read(waiting) == 0
-        assert await ann.store.submit(lambda tx: materialising.flush_index(tx, ann.authors)) == 1
-        assert await ann.store.submit(lambda tx: materialising.flush_index(tx, ann.authors)) == 0
+        assert await ann.store.submit(lambda tx: materialising.flush_index(tx, ann.logs)) == 1
+        assert await ann.store.submit(lambda tx: materialising.flush_index(tx, ann.logs)) == 0
         assert await ann.found_contents("one") == await bob.found_contents("one") == ["one"]
 
 
@@ -331,4 +331,4 @@ async def test_the_number_of_a_log_that_was_rolled_back_means_the_next_one() -> 
         with pytest.raises(RuntimeError, match="stop"):
             await ann.store.submit(lambda tx: put(tx, b"x" * 32, fail=True))
         n = await ann.store.submit(lambda tx: put(tx, b"y" * 32, fail=False))
-        assert await ann.store.read(lambda r: ann.authors.log_id(r, n)) == b"y" * 32
+        assert await ann.store.read(lambda r: ann.logs.log_id(r, n)) == b"y" * 32

@@ -6,6 +6,7 @@ from engram_sync.api import Engram
 from engram_sync.ledger import Draft
 from engram_sync.memory import read as reading
 from engram_sync.memory import write as writing
+from engram_sync.memory.state import Snapshot
 from engram_sync.model import ids
 from engram_sync.store import Reader
 from engram_wire import RecordKind
@@ -38,7 +39,7 @@ async def newer(desk: Desk) -> Engram:
 
 def held(reader: Reader, engram: bytes, *, desk: Desk) -> list[tuple[str, bytes | None]]:
     scope = next(row for row in reader.scopes() if row.id == SCOPE)
-    state = reading.find_exact(reader, desk.authors, scope, engram)
+    state = reading.find_exact(Snapshot(reader, desk.logs), scope, engram)
     assert state is not None
     names = dict(NEWER)
     return sorted((e.collection, e.value) for e in state.elements if e.collection in names)
@@ -81,7 +82,7 @@ async def test_it_is_copied_into_another_agent_with_the_rest() -> None:
         other = bytes(15) + b"\x02"
 
         def copy(reader: Reader) -> list[Draft]:
-            state = reading.resolve(reader, ann.authors, e.id)
+            state = reading.resolve(Snapshot(reader, ann.logs), e.id)
             return writing.copied(other, state)
 
         await ann.write(lambda tx, _log: copy(tx))

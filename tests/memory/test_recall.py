@@ -8,6 +8,7 @@ from engram_sync.memory import materialise as materialising
 from engram_sync.memory import read as reading
 from engram_sync.memory.read import planner as _planner
 from engram_sync.memory.read.planner import split_terms
+from engram_sync.memory.state import Snapshot
 from tests.memory.desk import desks
 
 
@@ -113,11 +114,11 @@ async def test_a_deleted_memory_is_not_recalled_before_the_index_knows_and_leave
         await ann.forget(e)
         everything = Filters(life="all")
         hits = await ann.store.read(
-            lambda r: reading.recall(r, ann.authors, ann.planner, "one", filters=everything)
+            lambda r: reading.recall(Snapshot(r, ann.logs), ann.planner, "one", filters=everything)
         )
         assert hits == []
         assert len(await ann.store.read(lambda r: r.search(["one"], limit=9))) == 1
-        await ann.store.submit(lambda tx: materialising.flush_index(tx, ann.authors))
+        await ann.store.submit(lambda tx: materialising.flush_index(tx, ann.logs))
         assert await ann.store.read(lambda r: r.search(["one"], limit=9)) == []
 
 

@@ -10,6 +10,7 @@ from engram_sync.api.arguments import MemoryUpdate
 from engram_sync.ledger import Draft
 from engram_sync.memory import state as states
 from engram_sync.memory import write as writing
+from engram_sync.memory.state import Snapshot
 from engram_sync.memory.state.recent import Recent
 from engram_sync.model.limits import RECENT_BYTES_MAX, RECENT_ENGRAMS_MAX
 from engram_sync.store import EngramRow, Transaction
@@ -25,8 +26,8 @@ async def compared(desk: Desk) -> int:
         for row in tx.engrams(limit=99, life=(0, 1, 2)):
             scope = tx.scopes()[0]
             known += recent.find(row) is not None
-            read = states.load_state(tx, desk.authors, scope, row)
-            assert states.load_state(tx, desk.authors, scope, row, recent) == read
+            read = states.load_state(Snapshot(tx, desk.logs), scope, row)
+            assert states.load_state(Snapshot(tx, desk.logs), scope, row, recent) == read
         return known
 
     return await desk.store.submit(compare)
@@ -73,7 +74,7 @@ async def test_a_change_reads_none_of_the_values_that_it_leaves_alone() -> None:
 
         def doubt(tx: Transaction, log: bytes) -> list[Draft]:
             seen = ann._seen(tx, e.id, None)
-            return writing.update(tx, ann.authors, seen, MemoryUpdate(confidence=0.5), log)
+            return writing.update(Snapshot(tx, ann.logs), seen, MemoryUpdate(confidence=0.5), log)
 
         costs: list[int] = []
         for block in range(16):

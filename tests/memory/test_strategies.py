@@ -6,7 +6,7 @@ from engram_crdt import StrategyRegistry
 from engram_sync.api import Engram, Insert
 from engram_sync.config import StrategiesConfig
 from engram_sync.errors import PreconditionError
-from engram_sync.memory.read import Strategies
+from engram_sync.memory.state import Strategies
 
 from .desk import Desk, desks
 from .meeting import meet, unversioned
@@ -15,7 +15,9 @@ HOUR_MS = 3_600_000
 
 
 def reading(registry: StrategyRegistry | None = None, **general: str) -> Strategies:
-    return Strategies(StrategiesConfig(by_type={"semantic": general}), registry)
+    return Strategies(
+        StrategiesConfig(by_type={"semantic": general}), registry or StrategyRegistry()
+    )
 
 
 async def edited_at_once(

@@ -4,6 +4,7 @@ import pytest
 
 from engram_sync.api.arguments import NewMemory
 from engram_sync.errors import NotFoundError, PreconditionError, UsageError
+from engram_sync.memory.state import Snapshot
 from tests.memory.desk import desks
 
 
@@ -249,11 +250,11 @@ async def test_remembering_the_same_under_the_same_key_is_satisfied() -> None:
         e = await ann.remember("one", tags=("a",))
         await ann.update(e, content="two")
 
-        state = await ann.store.read(lambda r: reading.resolve(r, ann.authors, e.id))
+        state = await ann.store.read(lambda r: reading.resolve(Snapshot(r, ann.logs), e.id))
         same, other = NewMemory("one", tags=("a",)), NewMemory("two", tags=("a",))
-        await ann.store.read(lambda r: writing.satisfies(r, ann.authors, state, same))
+        await ann.store.read(lambda r: writing.satisfies(Snapshot(r, ann.logs), state, same))
         with pytest.raises(PreconditionError, match="same key"):
-            await ann.store.read(lambda r: writing.satisfies(r, ann.authors, state, other))
+            await ann.store.read(lambda r: writing.satisfies(Snapshot(r, ann.logs), state, other))
 
 
 async def test_history_tells_who_replaced_what() -> None:

@@ -7,6 +7,7 @@ import trio
 from trio.testing import MockClock
 
 from engram_sync.memory.read import find_exact
+from engram_sync.memory.state import Snapshot
 from engram_sync.node import Node
 from engram_sync.node.background.receipts import note_receipts
 from engram_sync.node.writing.storing import without_erased
@@ -184,7 +185,7 @@ async def test_a_rebuilt_memory_is_found_under_its_id_as_before(
         def found(reader: Reader) -> bool:
             row = reader.scope(core.scopes[scope].number)
             assert row is not None
-            return find_exact(reader, core.path.authors, row, engram) is not None
+            return find_exact(Snapshot(reader, core.path.logs), row, engram) is not None
 
         assert await core.read(found)
 

@@ -10,6 +10,7 @@ from trio.testing import MockClock
 from engram_sync.api import Engram
 from engram_sync.errors import DeniedError, PreconditionError
 from engram_sync.memory.materialise import compare_rows, rows_of
+from engram_sync.memory.state import Snapshot
 from engram_sync.node import Node
 from engram_sync.node.upkeep.space import compact_slice, plan_slice
 from engram_sync.store import Transaction
@@ -28,7 +29,7 @@ async def differences(node: Node) -> list[str]:
         row = tx.scope(core.scopes[scope].number)
         assert row is not None
         rows = list(rows_of(tx, row.n, None, 10_000))
-        found, digest = compare_rows(tx, core.path.authors, row, rows)
+        found, digest = compare_rows(Snapshot(tx, core.path.logs), row, rows)
         deleted = sum(each.life == 2 for each in rows)
         counted = digest % (1 << 256), len(rows) - deleted, deleted
         if counted != (row.digest, row.live, row.deleted):

@@ -8,6 +8,7 @@ from trio.testing import MockClock
 from engram_sync.api import Delete, Engram, Insert
 from engram_sync.ledger._check import RunCheck
 from engram_sync.memory.read import resolve
+from engram_sync.memory.state import Snapshot
 from engram_sync.memory.state.lamport import lamport_numbers
 from engram_sync.node import Node
 from engram_sync.node.writing.refused_logs import set_aside
@@ -216,7 +217,7 @@ async def test_what_only_ratifies_makes_nothing_later_by_lamport_numbers(
     village: Village, autojump_clock: MockClock
 ) -> None:
     async with village.open("a") as a:
-        authors = a._core.path.authors
+        logs = a._core.path.logs
         e = await a.remember("x")
         log, seq = own_log(a)
         for title in ("2", "3", "4"):
@@ -224,7 +225,9 @@ async def test_what_only_ratifies_makes_nothing_later_by_lamport_numbers(
         assert await refuse(a, log, seq + 1)
         await a.update(e.id, title="5")
         numbers = await a._core.read(
-            lambda reader: lamport_numbers(reader, authors, resolve(reader, authors, e.id))
+            lambda reader: lamport_numbers(
+                Snapshot(reader, logs), resolve(Snapshot(reader, logs), e.id)
+            )
         )
         assert set(numbers.values()) == {1, 5}
 

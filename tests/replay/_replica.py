@@ -18,7 +18,7 @@ from engram_sync.ledger import (
     Ledger,
 )
 from engram_sync.memory.materialise import Materialiser
-from engram_sync.memory.state import EngramState, LogDirectory, clocks_seen, load_state
+from engram_sync.memory.state import EngramState, LogDirectory, Snapshot, clocks_seen, load_state
 from engram_sync.model.limits import SLICE_WEIGHT
 from engram_sync.node.writing.rules import StoredHistory
 from engram_sync.store import InlineExecutor, Reader, RunRow, SqliteStore, Transaction
@@ -68,8 +68,8 @@ class Replica:
         self.store = store
         self.path = path
         self.ledger = Ledger(TableRules())
-        self.authors = LogDirectory()
-        self.materialiser = Materialiser(self.authors)
+        self.logs = LogDirectory()
+        self.materialiser = Materialiser(self.logs)
         self._salts = itertools.count(1)
 
     @classmethod
@@ -138,7 +138,7 @@ class Replica:
             return None
         scope = reader.scope(1)
         assert scope is not None
-        return load_state(reader, self.authors, scope, row)
+        return load_state(Snapshot(reader, self.logs), scope, row)
 
     def clock(self) -> dict[bytes, int]:
         """By id of a log: how far it is held."""

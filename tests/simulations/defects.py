@@ -63,7 +63,7 @@ def keeps_what_came_last(patch: pytest.MonkeyPatch) -> None:
     def overwrite(self: LiveEngram, change: Change) -> None:
         names = {name for name, _ in change.puts if name.startswith("r/")}
         loses = [
-            Dot(self.authors.log_id(self.tx, row.log), row.clock)
+            Dot(self.logs.log_id(self.tx, row.log), row.clock)
             for row in self.tx.elements(self.row.n)
             if row.collection in names
         ]

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from engram_sync.memory.state.changes import is_applied
-from engram_sync.memory.state.log_directory import LogDirectory
+from engram_sync.memory.state.snapshot import Snapshot
 from engram_sync.memory.state.stored import StoredRecord, streamed
 from engram_sync.model.life import LIVES
 from engram_sync.store import EngramRow, Reader, ScopeRow
@@ -31,8 +31,7 @@ class Dead(NamedTuple):
 
 
 def dead_in(
-    reader: Reader,
-    authors: LogDirectory,
+    snapshot: Snapshot,
     scope: ScopeRow,
     row: EngramRow,
     before_ms: int,
@@ -40,22 +39,22 @@ def dead_in(
     """What of an engram could go; None for nothing.
 
     Args:
-        reader: The store.
-        authors: Who wrote which log.
+        snapshot: What is read.
         scope: Its scope.
         row: Its row.
         before_ms: Only engrams of which nothing arrived at or after this time.
     """
+    reader = snapshot.reader
     if row.digest is None:
         return None
     held = sum(1 for _ in reader.stream_of(scope.n, row.engram))
     if sum(1 for _ in reader.stream_of(scope.n, row.engram, before_ms - 1)) < held:
         return None
     live = {(element.log, element.seq) for element in reader.elements(row.n)}
-    spans = load_texts(reader, authors, row).spans()
-    live |= {(authors.log_number(reader, span.dot.log), span.seq) for span in spans}
+    spans = load_texts(snapshot, row).spans()
+    live |= {(snapshot.log_number(span.dot.log), span.seq) for span in spans}
     freed, dead = 0, list[tuple[int, int]]()
-    for stored in streamed(reader, authors, scope, row.engram):
+    for stored in streamed(snapshot, scope, row.engram):
         payload, place = stored.record.payload, (stored.log, stored.record.seq)
         goes = payload is not None and is_applied(stored.record) and place not in live
         if payload is not None and goes and not _is_kept(row.engram, stored):

@@ -6,6 +6,7 @@ from engram_crdt import Dot, Element
 from engram_sync.memory.state.engram_state import load_state
 from engram_sync.memory.state.log_directory import LogDirectory
 from engram_sync.memory.state.recent import Recent
+from engram_sync.memory.state.snapshot import Snapshot
 from engram_sync.model import fields as fields
 from engram_sync.model.limits import FLUSH_ROWS
 from engram_sync.model.shapes import SearchedTexts, plain_texts
@@ -35,7 +36,7 @@ def texts_of(elements: Iterable[Element], bodies: Mapping[Dot, str] | None = Non
 
 
 def flush_index(
-    tx: Transaction, authors: LogDirectory, recent: Recent | None = None, *, limit: int = FLUSH_ROWS
+    tx: Transaction, logs: LogDirectory, recent: Recent | None = None, *, limit: int = FLUSH_ROWS
 ) -> int:
     """Index up to ``limit`` engrams that wait for it; ``recent`` is what the writer knows.
 
@@ -43,12 +44,12 @@ def flush_index(
         How many were done; fewer than ``limit`` means that none wait any more.
     """
     rows = tx.unindexed_engrams(limit)
-    index_rows(tx, authors, rows, recent)
+    index_rows(tx, logs, rows, recent)
     return len(rows)
 
 
 def index_rows(
-    tx: Transaction, authors: LogDirectory, rows: Sequence[EngramRow], recent: Recent | None = None
+    tx: Transaction, logs: LogDirectory, rows: Sequence[EngramRow], recent: Recent | None = None
 ) -> None:
     """Make engrams findable by what is live of them now, and by nothing else."""
     scopes = {scope.n: scope for scope in tx.scopes()}
@@ -57,22 +58,21 @@ def index_rows(
         if row.life >= DELETED:
             tx.unindex(row.n)
             continue
-        title, content, tags = searched(tx, authors, scopes[row.scope], row, recent)
+        title, content, tags = searched(Snapshot(tx, logs), scopes[row.scope], row, recent)
         wanted.append((row.n, title, content, tags))
     tx.index_many(wanted)
 
 
 def searched(
-    reader: Reader,
-    authors: LogDirectory,
+    snapshot: Snapshot,
     scope: ScopeRow,
     row: EngramRow,
     recent: Recent | None = None,
 ) -> SearchedTexts:
     """The texts by which an engram that is not deleted is found."""
-    texts = _texts_of_one(reader, row)
+    texts = _texts_of_one(snapshot.reader, row)
     if texts is None:
-        state = load_state(reader, authors, scope, row, recent)
+        state = load_state(snapshot, scope, row, recent)
         texts = texts_of(state.elements, state.texts)
     return texts
 

@@ -40,7 +40,7 @@ class LiveEngram:
     """One engram being changed."""
 
     tx: Transaction
-    authors: LogDirectory
+    logs: LogDirectory
     row: EngramRow
     """As it was before; of a new engram with no record."""
     born: int
@@ -81,7 +81,7 @@ class LiveEngram:
         self._records, self._hlc, self._created = row.records, row.hlc, row.created
         self._live, self._dead, self._erased = row.live, row.dead, row.erased
         self._owed = self.tx.owed_of(row.n) > 0
-        self._texts = LiveTexts(self.tx, self.authors, row, self.born)
+        self._texts = LiveTexts(self.tx, self.logs, row, self.born)
 
     # -- changing ----------------------------------------------------------------------------
 
@@ -119,10 +119,10 @@ class LiveEngram:
         clocks: dict[bytes, list[int]] = {}
         for log, clock in change.removed:
             clocks.setdefault(log, []).append(clock)
-        dots = {self.authors.log_number(tx, log): some for log, some in clocks.items()}
+        dots = {self.logs.log_number(tx, log): some for log, some in clocks.items()}
         taken = tx.take_elements(n, dots) if dots else []
         for log, end in change.until:
-            taken += tx.take_span(n, self.authors.log_number(tx, log), 0, end)
+            taken += tx.take_span(n, self.logs.log_number(tx, log), 0, end)
         self._count(taken, -1)
         self._gone.update([(row.log, row.seq) for row in taken])
         if self._followed:
@@ -130,7 +130,7 @@ class LiveEngram:
 
     def _note_lost(self, taken: Sequence[ElementRow]) -> None:
         for row in taken:
-            dot = Dot(self.authors.log_id(self.tx, row.log), row.clock)
+            dot = Dot(self.logs.log_id(self.tx, row.log), row.clock)
             if self._made.pop(dot, None) is None:
                 self._lost.add((row.collection, dot))
 
@@ -191,7 +191,7 @@ class LiveEngram:
         made: list[ElementRow] = []
         for first, row in tx.live_of(n, records, most):
             record = records[row.log, row.seq]
-            dot = Dot(self.authors.log_id(tx, row.log), row.clock)
+            dot = Dot(self.logs.log_id(tx, row.log), row.clock)
             value = puts_of(record)[row.clock - first][1]
             element = Element(
                 row.collection, dot, record.hlc, value, record.payload_hash, record.seq

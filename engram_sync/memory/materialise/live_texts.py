@@ -12,11 +12,12 @@ from engram_crdt import Change, DocumentError, Dot, EngramTexts
 from engram_sync.memory.state.changes import change_of
 from engram_sync.memory.state.log_directory import LogDirectory
 from engram_sync.memory.state.shown_texts import encode_shown
+from engram_sync.memory.state.snapshot import Snapshot
 from engram_sync.memory.state.stored import StoredRecord, damaged, stored_in
 from engram_sync.model.claims import body_claims
 from engram_sync.model.limits import TEXT_REPLAYED_MIN, TEXT_REPLAYED_SHARE
 from engram_sync.model.readings import BODY
-from engram_sync.store import EngramRow, Reader, TextRow, Transaction
+from engram_sync.store import EngramRow, TextRow, Transaction
 
 
 class Settled(NamedTuple):
@@ -30,23 +31,24 @@ class Settled(NamedTuple):
     """What has to be compared again."""
 
 
-def load_texts(reader: Reader, authors: LogDirectory, row: EngramRow) -> EngramTexts:
+def load_texts(snapshot: Snapshot, row: EngramRow) -> EngramTexts:
     """The texts of an engram with several records, from what is stored of them.
 
     Raises:
         CorruptError: It is damaged.
     """
-    bodies = sorted(Dot(authors.log_id(reader, log), clock) for log, clock in reader.bodies(row.n))
+    reader = snapshot.reader
+    bodies = sorted(Dot(snapshot.log_id(log), clock) for log, clock in reader.bodies(row.n))
     stored, structure = reader.text(row.n), reader.text_structure(row.n)
     if stored is None or structure is None:
         return EngramTexts(bodies)
     state, since = structure
-    end_of = ends_in(reader, authors, row)
+    end_of = ends_in(snapshot, row)
     work = 0
     try:
         texts = EngramTexts.load(state, end_of)
         for log, seq in since:
-            (found,) = _found(reader, authors, row, log, seq)
+            (found,) = _found(snapshot, row, log, seq)
             change = change_of(found.log_id, found.record, found.naming)
             texts.apply(change, reader.first_clock(log, seq), end_of)
             work += _work_of(change)
@@ -65,41 +67,38 @@ def _work_of(change: Change) -> int:
     return 1 + edited + len(change.removed) + len(change.until)
 
 
-def recent_texts(reader: Reader, authors: LogDirectory, row: EngramRow) -> EngramTexts:
+def recent_texts(snapshot: Snapshot, row: EngramRow) -> EngramTexts:
     """The texts of an engram with several records, for who is about to change them.
 
     Only the writer's jobs may ask; who gets them must not change them.
     """
-    stored = reader.text(row.n)
-    texts = _taken(reader, authors, row, stored)
+    stored = snapshot.reader.text(row.n)
+    texts = _taken(snapshot, row, stored)
     if stored is not None:
-        authors.texts.keep(row.n, stored.changed, texts)
+        snapshot.logs.texts.keep(row.n, stored.changed, texts)
     return texts
 
 
-def _taken(
-    reader: Reader, authors: LogDirectory, row: EngramRow, stored: TextRow | None
-) -> EngramTexts:
-    kept = None if stored is None else authors.texts.take(row.n, stored.changed)
-    return load_texts(reader, authors, row) if kept is None else kept
+def _taken(snapshot: Snapshot, row: EngramRow, stored: TextRow | None) -> EngramTexts:
+    kept = None if stored is None else snapshot.logs.texts.take(row.n, stored.changed)
+    return load_texts(snapshot, row) if kept is None else kept
 
 
-def ends_in(reader: Reader, authors: LogDirectory, row: EngramRow) -> Callable[[bytes], int]:
+def ends_in(snapshot: Snapshot, row: EngramRow) -> Callable[[bytes], int]:
     """What tells how far an engram has read a log."""
 
     def end_of(log: bytes) -> int:
-        part = reader.part(row.n, authors.log_number(reader, log))
+        part = snapshot.reader.part(row.n, snapshot.log_number(log))
         return 0 if part is None else part.clock
 
     return end_of
 
 
-def _found(
-    reader: Reader, authors: LogDirectory, row: EngramRow, log: int, seq: int
-) -> list[StoredRecord]:
+def _found(snapshot: Snapshot, row: EngramRow, log: int, seq: int) -> list[StoredRecord]:
+    reader = snapshot.reader
     scope = reader.scope(row.scope)
     records = reader.records(log, seq, seq)
-    return [] if scope is None else stored_in(reader, authors, scope.id, log, records)
+    return [] if scope is None else stored_in(snapshot, scope.id, log, records)
 
 
 class LiveTexts:
@@ -107,14 +106,14 @@ class LiveTexts:
 
     Args:
         tx: The transaction.
-        authors: Who wrote which log.
+        logs: Who wrote which log.
         row: The engram as it was before.
         change: Number of the change of the scope that is being made.
     """
 
-    def __init__(self, tx: Transaction, authors: LogDirectory, row: EngramRow, change: int) -> None:
+    def __init__(self, tx: Transaction, logs: LogDirectory, row: EngramRow, change: int) -> None:
         self._tx = tx
-        self._authors = authors
+        self._logs = logs
         self._row = row
         self._change = change
         self._stored = tx.text(row.n)
@@ -146,8 +145,8 @@ class LiveTexts:
         """
         tx, row = self._tx, self._row
         if self._texts is None:
-            self._texts = _taken(tx, self._authors, row, self._stored)
-        self._texts.apply(change, start, ends_in(tx, self._authors, row))
+            self._texts = _taken(Snapshot(tx, self._logs), row, self._stored)
+        self._texts.apply(change, start, ends_in(Snapshot(tx, self._logs), row))
         self._applied.append((log, change.seq))
         self._work += _work_of(change)
 
@@ -157,8 +156,8 @@ class LiveTexts:
         if texts is None:
             if self._stored is None:
                 return False
-            texts = recent_texts(self._tx, self._authors, self._row)
-        return texts.is_live(self._authors.log_id(self._tx, log), seq)
+            texts = recent_texts(Snapshot(self._tx, self._logs), self._row)
+        return texts.is_live(self._logs.log_id(self._tx, log), seq)
 
     def finish(self) -> Settled:
         """Store the texts; the rows of elements are changed already."""
@@ -167,14 +166,14 @@ class LiveTexts:
             return Settled(0, bool(left), frozenset())
         texts, tx = self._texts, self._tx
         changes = texts.take_changes(self._row.engram)
-        self.gone = {(self._authors.log_number(tx, log), seq) for log, seq in changes.gone}
+        self.gone = {(self._logs.log_number(tx, log), seq) for log, seq in changes.gone}
         groups = self._say(texts, changes.touched)
         orphans = texts.orphans()
         if texts:
             view = encode_shown(texts.texts(), orphans)
             kept = TextRow(view, bool(orphans), self._change, self._store(texts))
             tx.put_text(self._row.n, kept)
-            self._authors.texts.keep(self._row.n, self._change, texts)
+            self._logs.texts.keep(self._row.n, self._change, texts)
         else:
             tx.drop_text(self._row.n)
         return Settled(changes.digest, bool(orphans), groups)
@@ -197,7 +196,7 @@ class LiveTexts:
             text = texts.text(dot)
             if text is None:
                 continue
-            log = self._authors.log_number(tx, dot.log)
+            log = self._logs.log_number(tx, dot.log)
             claims = body_claims(text)
             rows = tx.take_elements(n, {log: [dot.clock]})
             assert all(row.collection == BODY for row in rows)

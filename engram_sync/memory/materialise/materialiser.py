@@ -13,6 +13,7 @@ from engram_sync.errors import CorruptError
 from engram_sync.memory.state.changes import change_of, is_applied, rules_name
 from engram_sync.memory.state.log_directory import LogDirectory
 from engram_sync.memory.state.recent import Recent
+from engram_sync.memory.state.snapshot import Snapshot
 from engram_sync.memory.state.stored import StoredRecord, follows, stored_in, streamed
 from engram_sync.model.conflicts import bits
 from engram_sync.model.life import life_number
@@ -46,11 +47,11 @@ class Materialiser:
     write needs no thought.
 
     Args:
-        authors: Shared with whoever shows engrams.
+        logs: Shared with whoever shows engrams.
     """
 
-    def __init__(self, authors: LogDirectory) -> None:
-        self._authors = authors
+    def __init__(self, logs: LogDirectory) -> None:
+        self._logs = logs
         self.recent = Recent()
         """What was changed lately; of the writer's thread alone."""
         self._within: dict[int, Checkpoint] = {}
@@ -83,7 +84,7 @@ class Materialiser:
         """
         row = self._begin(tx, scope)
         within = self._within.get(scope, Checkpoint())
-        portion = next_portion(tx, self._authors, row, within, limit)
+        portion = next_portion(Snapshot(tx, self._logs), row, within, limit)
         if not portion.looked:
             return Materialised(0, ())
         self._within[scope] = portion.within
@@ -116,15 +117,15 @@ class Materialiser:
         """
         row = self._begin(tx, scope)
         waiting = tx.runs(scope, row.materialised, 1)
-        stored = stored_in(tx, self._authors, row.id, log, records)
+        stored = stored_in(Snapshot(tx, self._logs), row.id, log, records)
         if waiting and arrivals and waiting[0].arrival == arrivals[0]:
             # Nothing arrived before these: the sweep need not look at them again.
             row = row._replace(materialised=arrivals[-1])
-        elif not needs_waiting(tx, self._authors, row, stored):
+        elif not needs_waiting(Snapshot(tx, self._logs), row, stored):
             pass  # They go first, and the sweep finds them applied.
         elif limit is None:
             engrams = dict.fromkeys(one.record.engram for one in stored)
-            some = (waiting_of(tx, self._authors, row, engram) for engram in engrams)
+            some = (waiting_of(Snapshot(tx, self._logs), row, engram) for engram in engrams)
             stored = [one for found in some for one in found or ()]
         else:
             return self.materialise_pending(tx, scope, limit=limit).changed
@@ -135,7 +136,7 @@ class Materialiser:
     ) -> tuple[bytes, ...] | None:
         """Apply what waits of one engram, past all else that waits; None where it is too much."""
         row = self._begin(tx, scope)
-        found = waiting_of(tx, self._authors, row, engram, limit)
+        found = waiting_of(Snapshot(tx, self._logs), row, engram, limit)
         return None if found is None else self._apply(tx, row, found)
 
     def standing(
@@ -146,7 +147,7 @@ class Materialiser:
         for engram in engrams:
             known = tx.engram(scope, engram)
             if known is not None:
-                found[engram] = standing_of(tx, self._authors, known)
+                found[engram] = standing_of(Snapshot(tx, self._logs), known)
         return found
 
     def renamed(
@@ -177,10 +178,10 @@ class Materialiser:
             assert row is not None, "its standing was asked for"
             if row.digest is not None:
                 self.recent.drop(row.n)
-                row = renamed(tx, self._authors, batch.scope, row, trunk, moved)
+                row = renamed(tx, self._logs, batch.scope, row, trunk, moved)
                 batch.tally.updated.append(row)
             batch.tally.count(was, -1)
-            batch.tally.count(standing_of(tx, self._authors, row), 1)
+            batch.tally.count(standing_of(Snapshot(tx, self._logs), row), 1)
         return batch.tally.write(tx, batch.scope, direct=False)
 
     def rebuild(self, tx: Transaction, scope: int, engrams: Iterable[bytes]) -> tuple[bytes, ...]:
@@ -200,11 +201,11 @@ class Materialiser:
         for engram in engrams:
             known = tx.engram(scope, engram)
             if known is not None:
-                batch.tally.count(standing_of(tx, self._authors, known), -1)
-                row = remade(tx, self._authors, batch.scope, known, batch.change)
+                batch.tally.count(standing_of(Snapshot(tx, self._logs), known), -1)
+                row = remade(tx, self._logs, batch.scope, known, batch.change)
                 self._keep(batch, known, row)
             else:
-                every = streamed(tx, self._authors, batch.scope, engram)
+                every = streamed(Snapshot(tx, self._logs), batch.scope, engram)
                 self._merge(batch, None, [each for each in every if is_applied(each.record)])
         return self._indexed(batch)
 
@@ -234,7 +235,7 @@ class Materialiser:
             known = tx.engram(scope, engram)
             applied = [] if known is None else [each for each in changed if _shows(known, *each)]
             if known is not None and applied:
-                batch.tally.count(standing_of(tx, self._authors, known), -1)
+                batch.tally.count(standing_of(Snapshot(tx, self._logs), known), -1)
                 self._keep(batch, known, self._refilled(batch, known, applied))
         return self._indexed(batch)
 
@@ -252,7 +253,7 @@ class Materialiser:
         return row
 
     def _forget(self) -> None:
-        self._authors.forget()
+        self._logs.forget()
         self.recent.forget()
         self._within.clear()
 
@@ -278,13 +279,13 @@ class Materialiser:
             batch.tx.drop_engram(known.n)
             batch.tally.dropped.append(known.engram)
             return
-        batch.tally.count(standing_of(batch.tx, self._authors, row), 1)
+        batch.tally.count(standing_of(Snapshot(batch.tx, self._logs), row), 1)
         batch.tally.updated.append(row)
 
     def _indexed(self, batch: "_Batch") -> tuple[bytes, ...]:
         """Write the rows, and their words at once: those of an erased value must go now."""
         written = batch.tally.write(batch.tx, batch.scope, direct=False)
-        index_rows(batch.tx, self._authors, batch.tally.updated)
+        index_rows(batch.tx, self._logs, batch.tally.updated)
         return written
 
     def _add_one(self, batch: "_Batch", stored: StoredRecord) -> None:
@@ -324,12 +325,12 @@ class Materialiser:
     ) -> EngramRow | None:
         if known.digest is None:
             log, record = changed[0]
-            change = change_of(self._authors.log_id(batch.tx, log), record)
+            change = change_of(self._logs.log_id(batch.tx, log), record)
             elements = elements_of_one(known.engram, change)
             return known._replace(life=life_number(elements), conflict=int(bits(elements)))
         if any(record.shape[0] == RecordKind.EDIT for _, record in changed):
-            return remade(batch.tx, self._authors, batch.scope, known, batch.change)
-        live = LiveEngram(batch.tx, self._authors, known, batch.change)
+            return remade(batch.tx, self._logs, batch.scope, known, batch.change)
+        live = LiveEngram(batch.tx, self._logs, known, batch.change)
         live.refill(changed)
         return live.finish()
 
@@ -340,7 +341,7 @@ class Materialiser:
             added = [s for s in added if (s.log, s.record.seq) != (row.log, row.seq)]
         if not added:
             return
-        was = None if row is None else standing_of(tx, self._authors, row)
+        was = None if row is None else standing_of(Snapshot(tx, self._logs), row)
         live = self._opened(batch, row, added[0])
         if not sum([live.apply(stored) for stored in added]):
             if row is None:
@@ -351,7 +352,7 @@ class Materialiser:
         made = live.finish()
         if was is not None:
             tally.count(was, -1)
-        tally.count(standing_of(tx, self._authors, made), 1)
+        tally.count(standing_of(Snapshot(tx, self._logs), made), 1)
         tally.updated.append(made)
         if not live.searched and row is not None and row.life == made.life:
             tally.unsearched.add(made.n)
@@ -376,10 +377,10 @@ class Materialiser:
                 digest=b"\0",
             )
             n = tx.put_engrams([blank])[0]
-            return LiveEngram(tx, self._authors, blank._replace(n=n), batch.change)
+            return LiveEngram(tx, self._logs, blank._replace(n=n), batch.change)
         if row.digest is None:
-            row = expanded(tx, self._authors, batch.scope, row)
-        return LiveEngram(tx, self._authors, row, batch.change, recent=self.recent)
+            row = expanded(tx, self._logs, batch.scope, row)
+        return LiveEngram(tx, self._logs, row, batch.change, recent=self.recent)
 
 
 @dataclass(slots=True)

@@ -13,11 +13,12 @@ from engram_crdt import (
 )
 from engram_sync.memory.state.changes import change_of, is_applied, puts_of
 from engram_sync.memory.state.log_directory import LogDirectory
+from engram_sync.memory.state.snapshot import Snapshot
 from engram_sync.memory.state.stored import damaged, stored_in, streamed
 from engram_sync.model.claims import claims_of, life_from
 from engram_sync.model.life import life_number
 from engram_sync.model.shapes import plain_digest, plain_texts
-from engram_sync.store import ElementRow, EngramRow, PartRow, Reader, ScopeRow, Transaction
+from engram_sync.store import ElementRow, EngramRow, PartRow, ScopeRow, Transaction
 from engram_wire import Record
 
 from .live import LiveEngram
@@ -26,15 +27,15 @@ from .scope_delta import Contribution
 _NOTHING = bytes(32)
 
 
-def standing_of(reader: Reader, authors: LogDirectory, row: EngramRow) -> Contribution:
+def standing_of(snapshot: Snapshot, row: EngramRow) -> Contribution:
     """What the row of an engram counts for: as it was written, whatever its record holds by now."""
     if row.digest is not None:
         return Contribution(int.from_bytes(row.digest, "big"), row.life)
     try:
-        record = reader.records(row.log, row.seq, row.seq)[0]
+        record = snapshot.reader.records(row.log, row.seq, row.seq)[0]
     except IndexError as error:
         raise damaged(row.engram, error) from error
-    return standing_of_one(authors.log_id(reader, row.log), record)._replace(life=row.life)
+    return standing_of_one(snapshot.log_id(row.log), record)._replace(life=row.life)
 
 
 def standing_of_one(log_id: bytes, record: Record) -> Contribution:
@@ -52,24 +53,24 @@ def _blank(row: EngramRow) -> EngramRow:
     )
 
 
-def expanded(tx: Transaction, authors: LogDirectory, scope: ScopeRow, row: EngramRow) -> EngramRow:
+def expanded(tx: Transaction, logs: LogDirectory, scope: ScopeRow, row: EngramRow) -> EngramRow:
     """Give an engram with one record rows of its own, because the next one comes."""
-    live = LiveEngram(tx, authors, _blank(row), row.born)
+    live = LiveEngram(tx, logs, _blank(row), row.born)
     found = tx.records(row.log, row.seq, row.seq)
     tx.clear_owed(row.n)
-    for stored in stored_in(tx, authors, scope.id, row.log, found):
+    for stored in stored_in(Snapshot(tx, logs), scope.id, row.log, found):
         live.apply(stored)
     return live.finish()
 
 
 def remade(
-    tx: Transaction, authors: LogDirectory, scope: ScopeRow, row: EngramRow, change: int
+    tx: Transaction, logs: LogDirectory, scope: ScopeRow, row: EngramRow, change: int
 ) -> EngramRow | None:
     """Make the rows of an engram anew from its records.
 
     Args:
         tx: The transaction.
-        authors: Who wrote which log.
+        logs: Who wrote which log.
         scope: The row of its scope.
         row: Its row so far.
         change: Number of the change of the scope.
@@ -77,56 +78,56 @@ def remade(
     Returns:
         Its row; None when none of its records counts.
     """
-    return _remade(tx, authors, scope, row, change, _births(tx, authors, row.n))
+    return _remade(tx, logs, scope, row, change, _births(tx, logs, row.n))
 
 
 def _remade(
     tx: Transaction,
-    authors: LogDirectory,
+    logs: LogDirectory,
     scope: ScopeRow,
     row: EngramRow,
     change: int,
     known: Mapping[Dot, int],
 ) -> EngramRow | None:
     tx.clear_engram(row.n)
-    authors.texts.drop(row.n)
-    live = LiveEngram(tx, authors, _blank(row), change, known)
-    for stored in streamed(tx, authors, scope, row.engram):
+    logs.texts.drop(row.n)
+    live = LiveEngram(tx, logs, _blank(row), change, known)
+    for stored in streamed(Snapshot(tx, logs), scope, row.engram):
         if is_applied(stored.record):
             live.apply(stored)
     made = live.finish()
     return made if made.records else None
 
 
-def _births(tx: Transaction, authors: LogDirectory, n: int) -> dict[Dot, int]:
+def _births(tx: Transaction, logs: LogDirectory, n: int) -> dict[Dot, int]:
     """When each live element of an engram appeared."""
     rows = tx.elements(n)
-    return {Dot(authors.log_id(tx, each.log), each.clock): each.born for each in rows}
+    return {Dot(logs.log_id(tx, each.log), each.clock): each.born for each in rows}
 
 
 def renamed(
-    tx: Transaction, authors: LogDirectory, scope: ScopeRow, row: EngramRow, trunk: int, moved: int
+    tx: Transaction, logs: LogDirectory, scope: ScopeRow, row: EngramRow, trunk: int, moved: int
 ) -> EngramRow:
     """Follow a log that was divided in the rows of an engram with several records."""
     begins = tx.clocks(row.engram, trunk)
     if tx.text(row.n) is not None:
         # Every unit of a text has a name, and so have its places.  The rows have the old ones
         # still, and their records are found by the new ones alone.
-        before, after = authors.log_id(tx, trunk), authors.log_id(tx, moved)
+        before, after = logs.log_id(tx, trunk), logs.log_id(tx, moved)
         known = {
             Dot(after, dot.clock - begins)
             if dot.log == before and dot.clock >= begins
             else dot: born
-            for dot, born in _births(tx, authors, row.n).items()
+            for dot, born in _births(tx, logs, row.n).items()
         }
-        made = _remade(tx, authors, scope, row, scope.changes + 1, known)
+        made = _remade(tx, logs, scope, row, scope.changes + 1, known)
         assert made is not None, "other names make no record invalid"
         return made
     rows = tx.take_span(row.n, trunk, begins, CLOCK_MAX + 1)
     total = int.from_bytes(row.digest or b"", "big")
     named: list[ElementRow] = []
     for each in rows:
-        new = _moved(tx, authors, row, each, begins, moved)
+        new = _moved(tx, logs, row, each, begins, moved)
         total += int.from_bytes(new.digest, "big") - int.from_bytes(each.digest, "big")
         named.append(new)
     tx.put_elements(row.n, named)
@@ -144,7 +145,7 @@ def renamed(
 
 def _moved(
     tx: Transaction,
-    authors: LogDirectory,
+    logs: LogDirectory,
     row: EngramRow,
     each: ElementRow,
     begins: int,
@@ -152,7 +153,7 @@ def _moved(
 ) -> ElementRow:
     """A live element under its new name."""
     record = tx.records(moved, each.seq, each.seq)[0]
-    dot = Dot(authors.log_id(tx, moved), each.clock - begins)
+    dot = Dot(logs.log_id(tx, moved), each.clock - begins)
     value = puts_of(record)[dot.clock - tx.first_clock(moved, each.seq)][1]
     made = Element(each.collection, dot, record.hlc, value, record.payload_hash, record.seq)
     hashed = element_hash(row.engram, made.collection, dot, made.payload_hash)

@@ -8,13 +8,13 @@ from engram_crdt import Dot, element_hash
 from engram_sync.errors import CorruptError, NotFoundError
 from engram_sync.memory.state.changes import is_applied
 from engram_sync.memory.state.engram_state import load_state
-from engram_sync.memory.state.log_directory import LogDirectory
+from engram_sync.memory.state.snapshot import Snapshot
 from engram_sync.memory.state.stored import StoredRecord, streamed
 from engram_sync.model.claims import Claims, body_claims, claims_of, is_tombstone
 from engram_sync.model.ids import engram_text
 from engram_sync.model.life import life_number
 from engram_sync.model.readings import BODY
-from engram_sync.store import ElementRow, EngramRow, Reader, ScopeRow
+from engram_sync.store import ElementRow, EngramRow, ScopeRow
 from engram_wire import Record, WireError, clocks_taken, parse_shape_untrusted
 
 from .engram_builder import EngramBuilder, Shown
@@ -32,9 +32,7 @@ class Compared(NamedTuple):
     """The sum of what the rows count for."""
 
 
-def compare_rows(
-    reader: Reader, authors: LogDirectory, scope: ScopeRow, rows: Iterable[EngramRow]
-) -> Compared:
+def compare_rows(snapshot: Snapshot, scope: ScopeRow, rows: Iterable[EngramRow]) -> Compared:
     """Replay engrams from their records and compare with all that is kept of them.
 
     They are replayed as documents, which share no code with the rows but that which reads records.
@@ -44,8 +42,8 @@ def compare_rows(
     for row in rows:
         text = engram_text(row.engram)
         try:
-            total += standing_of(reader, authors, row).digest
-            wrong = list(_Replay.of(reader, authors, scope, row).wrong())
+            total += standing_of(snapshot, row).digest
+            wrong = list(_Replay.of(snapshot, scope, row).wrong())
         except (CorruptError, NotFoundError, WireError, LookupError) as error:
             problems.append(f"memory {text} cannot be replayed: {error}")
             continue
@@ -58,8 +56,7 @@ def compare_rows(
 class _Replay:
     """An engram made from its records, beside its rows."""
 
-    reader: Reader
-    authors: LogDirectory
+    snapshot: Snapshot
     scope: ScopeRow
     row: EngramRow
     records: Sequence[tuple[int, Record]]
@@ -68,19 +65,18 @@ class _Replay:
     shown: Shown
 
     @classmethod
-    def of(
-        cls, reader: Reader, authors: LogDirectory, scope: ScopeRow, row: EngramRow
-    ) -> "_Replay":
-        records = [(n, _light(record)) for n, record in reader.stream_of(scope.n, row.engram)]
+    def of(cls, snapshot: Snapshot, scope: ScopeRow, row: EngramRow) -> "_Replay":
+        found = snapshot.reader.stream_of(scope.n, row.engram)
+        records = [(n, _light(record)) for n, record in found]
         stored: list[StoredRecord] = []
 
         def noted() -> Iterator[StoredRecord]:
-            for one in streamed(reader, authors, scope, row.engram):
+            for one in streamed(snapshot, scope, row.engram):
                 stored.append(one._replace(record=_light(one.record)))
                 yield one
 
         made = EngramBuilder.of(row.engram, noted())
-        return cls(reader, authors, scope, row, records, stored, made, made.shown())
+        return cls(snapshot, scope, row, records, stored, made, made.shown())
 
     def wrong(self) -> Iterator[str]:
         """What its rows say otherwise, a word each."""
@@ -90,12 +86,12 @@ class _Replay:
             for name, kept, made in zip(EngramRow._fields, row, wanted, strict=True)
             if kept != made
         )
-        if standing_of(self.reader, self.authors, row).digest != self.made.document.digest():
+        if standing_of(self.snapshot, row).digest != self.made.document.digest():
             yield "what it counts for"
         ends, fits = self._clocks()
         if not fits:
             yield "clocks of its records"
-        if self.reader.owed_by(row.n) != self._owed():
+        if self.snapshot.reader.owed_by(row.n) != self._owed():
             yield "values that have not arrived"
         if row.life < DELETED and not self._found_by_its_words():
             yield "words by which it is found"
@@ -107,8 +103,8 @@ class _Replay:
                 yield "texts"
 
     def _found_by_its_words(self) -> bool:
-        texts = searched(self.reader, self.authors, self.scope, self.row)
-        return self.reader.indexed_as(self.row.n, texts)
+        texts = searched(self.snapshot, self.scope, self.row)
+        return self.snapshot.reader.indexed_as(self.row.n, texts)
 
     def _row(self) -> EngramRow:
         made, elements = self.made, self.shown.elements
@@ -129,7 +125,7 @@ class _Replay:
         )
 
     def _erased(self, log: int, seq: int) -> bool:
-        return bool(self.reader.erased(log, [seq]))
+        return bool(self.snapshot.reader.erased(log, [seq]))
 
     def _clocks(self) -> tuple[dict[tuple[int, int], int], bool]:
         """By (log, seq) of its records, the clock that follows; and whether all are stored so."""
@@ -138,7 +134,7 @@ class _Replay:
         fits = True
         for log, record in sorted(self.records, key=lambda one: (one[0], one[1].seq)):
             first = ends.get(log, 0)
-            fits = fits and self.reader.first_clock(log, record.seq) == first
+            fits = fits and self.snapshot.reader.first_clock(log, record.seq) == first
             taken = clocks_taken(parse_shape_untrusted(record.shape), record.superseded)
             after[log, record.seq] = ends[log] = first + taken
         return after, fits
@@ -149,12 +145,12 @@ class _Replay:
         for stored in self.stored:
             if is_applied(stored.record) and self._counts(stored):
                 newest[stored.log] = max(stored.record.seq, newest.get(stored.log, 0))
-        kept = [part for part in self.reader.parts(self.row.n) if part.clock]
+        kept = [part for part in self.snapshot.reader.parts(self.row.n) if part.clock]
         wanted = [(at[0], ends[at]) for at in sorted(newest.items()) if ends[at]]
         if [part[:2] for part in kept] != wanted:
             return False
         further = [part for part in kept if part.seq != newest[part.log]]
-        forked = bool(further) and bool(self.reader.branches(self.scope.n))
+        forked = bool(further) and bool(self.snapshot.reader.branches(self.scope.n))
         return all(forked and part.seq > newest[part.log] for part in further)
 
     def _counts(self, stored: StoredRecord) -> bool:
@@ -172,10 +168,10 @@ class _Replay:
         return {place for place in live if not held[place] and not self._erased(*place)}
 
     def _number(self, dot: Dot) -> int:
-        return self.authors.log_number(self.reader, dot.log)
+        return self.snapshot.log_number(dot.log)
 
     def _wrong_elements(self) -> Iterator[str]:
-        kept = sorted(each._replace(born=0) for each in self.reader.elements(self.row.n))
+        kept = sorted(each._replace(born=0) for each in self.snapshot.reader.elements(self.row.n))
         made = sorted(self._elements())
         if [each[:7] for each in kept] != [each[:7] for each in made]:
             yield "elements"
@@ -187,7 +183,7 @@ class _Replay:
                 if group is not None:
                     said.setdefault(group, set()).add(value)
         contested = {group for group, values in said.items() if len(values) > 1}
-        if self.reader.contested(self.row.n) != contested:
+        if self.snapshot.reader.contested(self.row.n) != contested:
             yield "conflicts"
 
     def _elements(self) -> Iterator[ElementRow]:
@@ -200,9 +196,9 @@ class _Replay:
             yield ElementRow(*place, *claims)
 
     def _wrong_texts(self) -> bool:
-        state = load_state(self.reader, self.authors, self.scope, self.row)
-        kept = self.reader.text(self.row.n)
-        texts = load_texts(self.reader, self.authors, self.row)
+        state = load_state(self.snapshot, self.scope, self.row)
+        kept = self.snapshot.reader.text(self.row.n)
+        texts = load_texts(self.snapshot, self.row)
         shown = self.shown
         return (
             (list(state.elements), dict(state.texts)) != (list(shown.elements), dict(shown.texts))

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from engram_crdt import Change, Dot, removals_of
 from engram_sync.memory.state.changes import change_of
-from engram_sync.memory.state.log_directory import LogDirectory
+from engram_sync.memory.state.snapshot import Snapshot
 from engram_sync.memory.state.stored import StoredRecord, stored_in
 from engram_sync.model.shapes import plan_of
 from engram_sync.store import EngramRow, Reader, RunRow, ScopeRow
@@ -45,29 +45,26 @@ def _weight(record: Record) -> int:
     return 1 + len(plan_of(record.shape).collections) + len(record.superseded) // _NAME_BYTES
 
 
-def next_portion(
-    reader: Reader, authors: LogDirectory, scope: ScopeRow, within: Checkpoint, limit: int
-) -> Portion:
+def next_portion(snapshot: Snapshot, scope: ScopeRow, within: Checkpoint, limit: int) -> Portion:
     """The next records in the order in which they arrived.
 
     Args:
-        reader: The store.
-        authors: Who wrote which log.
+        snapshot: What is read.
         scope: The row of the scope.
         within: How far the first run was applied already, if it was begun.
         limit: Weight after which it ends; at least one record is taken where there is one.
     """
     taken: list[StoredRecord] = []
     looked, done = 0, scope.materialised
-    for runs in _stretches(_next_runs(reader, scope, limit)):
+    for runs in _stretches(_next_runs(snapshot.reader, scope, limit)):
         if limit <= 0:
             break
         begin = within.seq + 1 if runs[0].arrival == within.arrival else runs[0].first
         end = min(runs[-1].last, begin + limit - 1)
         reached = begin - 1
-        for log, first, last in authors.pieces(reader, runs[0].log, begin, end):
+        for log, first, last in snapshot.logs.pieces(snapshot.reader, runs[0].log, begin, end):
             found: list[Record] = []
-            for record in reader.records(log, first, last):
+            for record in snapshot.reader.records(log, first, last):
                 if limit <= 0:
                     break
                 limit -= _weight(record)
@@ -75,7 +72,7 @@ def next_portion(
             if found:
                 reached = found[-1].seq
                 looked += len(found)
-                taken += stored_in(reader, authors, scope.id, log, found)
+                taken += stored_in(snapshot, scope.id, log, found)
         for run in runs:
             if run.last > reached:
                 return Portion(taken, looked, done, Checkpoint(run.arrival, reached))
@@ -110,15 +107,14 @@ def _stretches(runs: Iterable[RunRow]) -> list[list[RunRow]]:
 
 
 def waiting_of(
-    reader: Reader, authors: LogDirectory, scope: ScopeRow, engram: bytes, limit: int = _EVERY
+    snapshot: Snapshot, scope: ScopeRow, engram: bytes, limit: int = _EVERY
 ) -> list[StoredRecord] | None:
     """What waits of one engram, in the order in which it arrived.
 
     It may be applied before all else that waits, as records refer to others of their engram alone.
 
     Args:
-        reader: The store.
-        authors: Who wrote which log.
+        snapshot: What is read.
         scope: The row of the scope.
         engram: Id of the engram.
         limit: Records at most, and weight where there are several.
@@ -126,29 +122,27 @@ def waiting_of(
     Returns:
         The records; None where they are more than the limit.
     """
-    if not reader.runs(scope.n, scope.materialised, 1):
+    if not snapshot.reader.runs(scope.n, scope.materialised, 1):
         return []
-    found = reader.unread(scope.n, engram, limit + 1)
+    found = snapshot.reader.unread(scope.n, engram, limit + 1)
     if len(found) > 1 and weight_of(record for _, record in found) > limit:
         return None
-    parts = (stored_in(reader, authors, scope.id, log, [record]) for log, record in found)
+    parts = (stored_in(snapshot, scope.id, log, [record]) for log, record in found)
     return list(chain.from_iterable(parts))
 
 
-def needs_waiting(
-    reader: Reader, authors: LogDirectory, scope: ScopeRow, records: Iterable[StoredRecord]
-) -> bool:
+def needs_waiting(snapshot: Snapshot, scope: ScopeRow, records: Iterable[StoredRecord]) -> bool:
     """Whether any of these records, of one log, needs what may not be applied yet."""
     begun: set[bytes] = set()
     for stored in records:
         record = stored.record
-        row = reader.engram(scope.n, record.engram)
-        if record.engram not in begun and _overtakes(reader, row, stored.log, record):
+        row = snapshot.reader.engram(scope.n, record.engram)
+        if record.engram not in begun and _overtakes(snapshot.reader, row, stored.log, record):
             return True
         begun.add(record.engram)
         change = change_of(stored.log_id, record, stored.naming)
         for log, clock in _needed(change).items():
-            if clock >= _applied(reader, authors, row, log):
+            if clock >= _applied(snapshot, row, log):
                 return True
     return False
 
@@ -182,12 +176,12 @@ def _needed(change: Change) -> dict[bytes, int]:
     return needed
 
 
-def _applied(reader: Reader, authors: LogDirectory, row: EngramRow | None, log_id: bytes) -> int:
+def _applied(snapshot: Snapshot, row: EngramRow | None, log_id: bytes) -> int:
     """How many clocks of a log an engram has read."""
     if row is None:
         return 0
-    log = authors.log_number(reader, log_id)
+    log = snapshot.log_number(log_id)
     if row.digest is None:
-        return reader.clocks(row.engram, log, row.seq) if log == row.log else 0
-    part = reader.part(row.n, log)
+        return snapshot.reader.clocks(row.engram, log, row.seq) if log == row.log else 0
+    part = snapshot.reader.part(row.n, log)
     return 0 if part is None else part.clock

@@ -14,14 +14,12 @@ from .queries import open_conflicts as open_conflicts
 from .queries import resolve as resolve
 from .recalling import recall as recall
 from .siblings import conflicts_of as conflicts_of
-from .strategies import Strategies as Strategies
 from .views import show as show
 
 __all__ = [
     "CallerView",
     "Planner",
     "Room",
-    "Strategies",
     "conflicts_of",
     "engram_history",
     "find_exact",

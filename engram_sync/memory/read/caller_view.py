@@ -8,15 +8,14 @@ from engram_sync.api import Life
 from engram_sync.errors import PreconditionError
 from engram_sync.memory.materialise.engram_builder import EngramBuilder
 from engram_sync.memory.state.engram_state import EngramState
-from engram_sync.memory.state.log_directory import LogDirectory
+from engram_sync.memory.state.snapshot import MVR, Snapshot, Strategies
 from engram_sync.memory.state.stored import streamed
 from engram_sync.model.conflicts import find
 from engram_sync.model.fields import LIFE
 from engram_sync.model.ids import engram_text
 from engram_sync.model.readings import life_of, tombstones
-from engram_sync.store import Reader
 
-from .strategies import Strategies
+from .strategies import unsettled
 from .versions import VersionParts, is_ours, parse_version, state_name
 
 
@@ -63,17 +62,14 @@ class CallerView:
         return any(life_of(e)[0] == Life.ARCHIVED for e in self.live(LIFE))
 
 
-def observe(
-    reader: Reader, authors: LogDirectory, state: EngramState, if_version: str | None
-) -> CallerView:
+def observe(snapshot: Snapshot, state: EngramState, if_version: str | None) -> CallerView:
     """What the view named by ``if_version`` contained; the current state without one.
 
     An element that was seen but has been superseded since is not live any more and needs no
     second superseding.
 
     Args:
-        reader: The store.
-        authors: Who wrote which log.
+        snapshot: What is read.
         state: The engram as it is now.
         if_version: What the caller looked at.
 
@@ -86,11 +82,11 @@ def observe(
     named = parse_version(if_version)
     if named.state == state_name(state):
         return CallerView(state, state.clock, state.elements, by_version=True)
-    if not is_ours(named, state, authors.version_key):
+    if not is_ours(named, state, snapshot.logs.version_key):
         raise _unknown(state)
     if state.texts or state.orphans:
         # Of each character nobody keeps when it appeared: the records tell.
-        document = document_at(reader, authors, state, named.state)
+        document = document_at(snapshot, state, named.state)
         if document is None:
             raise _unknown(state)
         clock: dict[bytes, int] = dict(document.clock())
@@ -114,15 +110,13 @@ def _as_of(state: EngramState, named: VersionParts) -> CallerView:
     return CallerView(state, clock, seen, by_version=True, name=named.state)
 
 
-def document_at(
-    reader: Reader, authors: LogDirectory, state: EngramState, name: bytes
-) -> EngramDocument | None:
+def document_at(snapshot: Snapshot, state: EngramState, name: bytes) -> EngramDocument | None:
     """The document when its state had that name; None when it never did here.
 
     Replays the records in the order in which they arrived, until the digest is the one wanted.
     """
     made = EngramBuilder.of(state.engram, ())
-    for stored in streamed(reader, authors, state.scope, state.engram):
+    for stored in streamed(snapshot, state.scope, state.engram):
         made.apply(stored)
         if made.document.digest().to_bytes(32, "big").startswith(name):
             return made.document
@@ -137,7 +131,7 @@ def _unknown(state: EngramState) -> PreconditionError:
     )
 
 
-def refuse_open_conflicts(observed: CallerView, strategies: Strategies | None = None) -> None:
+def refuse_open_conflicts(observed: CallerView, strategies: Strategies = MVR) -> None:
     """Refuse a write that names no version while concurrent edits are open.
 
     Such a write would settle them unseen.
@@ -149,9 +143,7 @@ def refuse_open_conflicts(observed: CallerView, strategies: Strategies | None = 
     if observed.by_version or not state.row.conflict:
         return
     found = find(state.elements, texts=state.texts, orphans=state.orphans)
-    if strategies is not None:
-        found = strategies.unsettled(state, found)
-    if found:
+    if found and unsettled(strategies, state, found):
         raise PreconditionError(
             f"memory {observed.text} has concurrent edits that nobody has resolved",
             hint="look at them with `engram-sync conflicts`, then repeat with"

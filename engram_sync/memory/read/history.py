@@ -12,12 +12,11 @@ from engram_sync.errors import UsageError
 from engram_sync.memory.materialise.engram_builder import EngramBuilder
 from engram_sync.memory.state.changes import change_of, is_applied
 from engram_sync.memory.state.engram_state import EngramState
-from engram_sync.memory.state.log_directory import LogDirectory
+from engram_sync.memory.state.snapshot import Snapshot
 from engram_sync.memory.state.stored import streamed
 from engram_sync.model import fields as fields
 from engram_sync.model.conflicts import field_name
 from engram_sync.model.fields import Put
-from engram_sync.model.ids import node_text
 from engram_sync.model.limits import RESULTS_MAX, SUPERSEDERS_MAX
 from engram_sync.model.values import field_values
 from engram_sync.store import Reader
@@ -65,28 +64,25 @@ class Step(NamedTuple):
         return puts + sum(len(text or "") for text in self.texts)
 
 
-def replay(
-    reader: Reader, authors: LogDirectory, state: EngramState, at_ms: int | None = None
-) -> list[Step]:
+def replay(snapshot: Snapshot, state: EngramState, at_ms: int | None = None) -> list[Step]:
     """Every applied record of an engram, causes before effects, the same on every replica.
 
     What they put is left where it is: a long history is as long as its values are large.
 
     Args:
-        reader: The store.
-        authors: Who wrote which log.
+        snapshot: What is read.
         state: The engram.
         at_ms: Only what had arrived here by then; None for all that is held.
     """
     steps: list[Step] = []
     clocks: dict[bytes, int] = {}
-    for stored in streamed(reader, authors, state.scope, state.engram, at_ms):
+    for stored in streamed(snapshot, state.scope, state.engram, at_ms):
         log, log_id, record, _ = stored
         change = _without_values(change_of(log_id, record, stored.naming))
         first = clocks.get(log_id, 0)
         clocks[log_id] = first + clocks_of(change)
         if is_applied(record):
-            erased = record.payload is None and bool(reader.erased(log, [record.seq]))
+            erased = record.payload is None and bool(snapshot.reader.erased(log, [record.seq]))
             elements = _elements(log_id, record, first, change)
             change = change._replace(puts=())
             steps.append(Step(RecordKind(record.shape[0]), change, elements, log, first, erased))
@@ -119,23 +115,23 @@ def valued(reader: Reader, step: Step) -> Step:
     return step._replace(elements=elements, texts=held)
 
 
-def create_puts(reader: Reader, authors: LogDirectory, state: EngramState) -> Iterator[list[Put]]:
+def create_puts(snapshot: Snapshot, state: EngramState) -> Iterator[list[Put]]:
     """What each create record of an engram put, where its payload is held."""
-    for step in replay(reader, authors, state):
+    for step in replay(snapshot, state):
         if step.kind is RecordKind.CREATE:
-            elements = valued(reader, step).elements
+            elements = valued(snapshot.reader, step).elements
             puts = [(e.collection, e.value) for e in elements if e.value is not None]
             if len(puts) == len(elements):
                 yield puts
 
 
-def undeleted(reader: Reader, authors: LogDirectory, observed: CallerView) -> list[Element]:
+def undeleted(snapshot: Snapshot, observed: CallerView) -> list[Element]:
     """The elements that would be live, had nobody written the deletes that the caller saw.
 
     Deletes the caller did not see do not count either: they are concurrent to the restore, and
     whoever undoes them later finds these elements restated.  All other records do count.
     """
-    steps = replay(reader, authors, observed.state)
+    steps = replay(snapshot, observed.state)
     undone = {(e.dot.log, e.seq) for e in observed.tombstones()}
     ignored = undone | {
         step.name
@@ -157,7 +153,7 @@ def undeleted(reader: Reader, authors: LogDirectory, observed: CallerView) -> li
     taken: list[Element] = []
     for step in steps:
         if any(map(is_taken, step.elements)):
-            taken += filter(is_taken, valued(reader, step).elements)
+            taken += filter(is_taken, valued(snapshot.reader, step).elements)
     return sorted(taken, key=lambda e: (e.collection, e.hlc, e.dot))
 
 
@@ -175,8 +171,7 @@ def _is_within(dot: Dot, until: Mapping[bytes, int]) -> bool:
 
 
 def history(
-    reader: Reader,
-    authors: LogDirectory,
+    snapshot: Snapshot,
     state: EngramState,
     at_ms: int | None = None,
     *,
@@ -186,8 +181,7 @@ def history(
     """One entry per record, oldest first, a page at a time.
 
     Args:
-        reader: The store.
-        authors: Who wrote which log.
+        snapshot: What is read.
         state: The engram, as it was at ``at_ms``.
         at_ms: Only what had arrived here by then; None for all that is held.
         limit: Entries at most.
@@ -196,24 +190,24 @@ def history(
     Raises:
         UsageError: There is no record ``after``.
     """
-    steps = replay(reader, authors, state, at_ms)
+    steps = replay(snapshot, state, at_ms)
     superseders = _superseders(steps)
     live = {(e.dot.log, e.seq) for e in state.elements}
     if any(step.change.edit is not None for step in steps):
-        live |= _live_edits(reader, authors, state, at_ms)
+        live |= _live_edits(snapshot, state, at_ms)
     # By when each was written, causes before effects: the sort is stable.
-    every: list[Step | _Erasure] = [*steps, *_erasures(reader, authors, state, at_ms)]
+    every: list[Step | _Erasure] = [*steps, *_erasures(snapshot, state, at_ms)]
     every.sort(key=lambda one: one.hlc >> 16)
     room, entries = Room(), list[HistoryEntry]()
     for each in _behind(every, after):
-        one = each if isinstance(each, _Erasure) else valued(reader, each)
+        one = each if isinstance(each, _Erasure) else valued(snapshot.reader, each)
         if len(entries) == limit or not room.takes(one.size):
             return Page(entries, f"{entries[-1].log}:{entries[-1].seq}")
         if isinstance(one, _Erasure):
             fields_put: dict[str, object] = {"records": one.named}
-            entries.append(_entry(reader, authors, state, one.place, RecordKind.ERASE, fields_put))
+            entries.append(_entry(snapshot, state, one.place, RecordKind.ERASE, fields_put))
             continue
-        entry = _entry(reader, authors, state, one.place, one.kind, _fields_of(one))
+        entry = _entry(snapshot, state, one.place, one.kind, _fields_of(one))
         entries.append(
             replace(
                 entry,
@@ -272,19 +266,18 @@ def _name(by: dict[tuple[bytes, int], dict[str, None]], owner: Step, name: str) 
 
 
 def _entry(
-    reader: Reader,
-    authors: LogDirectory,
+    snapshot: Snapshot,
     state: EngramState,
     place: tuple[bytes, int, int],
     kind: RecordKind,
     fields_put: dict[str, object],
 ) -> HistoryEntry:
     log, seq, hlc = place
-    key = authors.author(reader, log)
+    node, label = snapshot.named_author(state.scope.id, log)
     return HistoryEntry(
         kind=kind.name.lower(),
-        node=node_text(key),
-        label=authors.label(state.scope.id, key),
+        node=node,
+        label=label,
         written_at_ms=hlc >> 16,
         fields=fields_put,
         log=log.hex(),
@@ -294,10 +287,10 @@ def _entry(
 
 
 def _live_edits(
-    reader: Reader, authors: LogDirectory, state: EngramState, at_ms: int | None
+    snapshot: Snapshot, state: EngramState, at_ms: int | None
 ) -> set[tuple[bytes, int]]:
     """Names of the records of which characters are still in a text."""
-    records = streamed(reader, authors, state.scope, state.engram, at_ms)
+    records = streamed(snapshot, state.scope, state.engram, at_ms)
     document = EngramBuilder.of(state.engram, records).document
     return {(span.dot.log, span.seq) for span in document.spans()}
 
@@ -319,14 +312,12 @@ class _Erasure(NamedTuple):
         return sum(map(len, self.named))
 
 
-def _erasures(
-    reader: Reader, authors: LogDirectory, state: EngramState, at_ms: int | None
-) -> list[_Erasure]:
+def _erasures(snapshot: Snapshot, state: EngramState, at_ms: int | None) -> list[_Erasure]:
     found: list[_Erasure] = []
-    for n, record in reader.stream_of(state.scope.n, state.engram, at_ms):
+    for n, record in snapshot.reader.stream_of(state.scope.n, state.engram, at_ms):
         if record.shape[0] != RecordKind.ERASE:
             continue
-        own = authors.log_id(reader, n)
+        own = snapshot.log_id(n)
         named = decode_superseded_untrusted(record.superseded, kind=RecordKind.ERASE, puts=0)
         names = [f"{(item.log or own).hex()}:{item.clock}" for item in named]
         found.append(_Erasure((own, record.seq, record.hlc), names))

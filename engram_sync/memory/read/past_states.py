@@ -5,15 +5,13 @@ from collections.abc import Iterator, Sequence
 from engram_crdt import EngramDocument
 from engram_sync.memory.materialise.engram_builder import EngramBuilder
 from engram_sync.memory.state.engram_state import EngramState, load_state
-from engram_sync.memory.state.log_directory import LogDirectory
+from engram_sync.memory.state.snapshot import Snapshot
 from engram_sync.memory.state.stored import StoredRecord, streamed
 from engram_sync.model.life import life_number
 from engram_sync.store import Reader, ScopeRow
 
 
-def state_at(
-    reader: Reader, authors: LogDirectory, scope: ScopeRow, engram: bytes, at_ms: int
-) -> EngramState | None:
+def state_at(snapshot: Snapshot, scope: ScopeRow, engram: bytes, at_ms: int) -> EngramState | None:
     """The state of an engram from the records that had arrived here by ``at_ms``.
 
     Values that were erased since are gone from the past too.
@@ -21,13 +19,13 @@ def state_at(
     Returns:
         None when nothing of it could be shown then.
     """
-    row = reader.engram(scope.n, engram)
+    row = snapshot.reader.engram(scope.n, engram)
     if row is None:
         return None
     without: list[StoredRecord] = []
 
     def noted() -> Iterator[StoredRecord]:
-        for stored in streamed(reader, authors, scope, engram, at_ms):
+        for stored in streamed(snapshot, scope, engram, at_ms):
             if stored.record.payload is None:
                 without.append(stored)
             yield stored
@@ -35,9 +33,9 @@ def state_at(
     made = EngramBuilder.of(engram, noted())
     if not made.records:
         return None
-    missing, erased = _missing(reader, made.document, without)
+    missing, erased = _missing(snapshot.reader, made.document, without)
     shown = made.shown()
-    now = load_state(reader, authors, scope, row)
+    now = load_state(snapshot, scope, row)
     seen = {e.dot for e in shown.elements}
     unseen = [now.born.get(e.dot, row.born) for e in now.elements if e.dot not in seen]
     then = row._replace(

@@ -6,8 +6,8 @@ from engram_sync.api import Conflict, Engram, Epistemic, HistoryEntry, Page, Sco
 from engram_sync.api.arguments import Filters
 from engram_sync.errors import NotFoundError, UsageError
 from engram_sync.memory.state.engram_state import EngramState, load_state
-from engram_sync.memory.state.log_directory import LogDirectory
 from engram_sync.memory.state.recent import Recent
+from engram_sync.memory.state.snapshot import Snapshot
 from engram_sync.model.ids import engram_text, parse_ref
 from engram_sync.model.life import LIVES
 from engram_sync.model.limits import CANDIDATES_MIN, ITEM_BYTES, LOOKED_MAX, RESULTS_MAX
@@ -17,7 +17,6 @@ from .answers import Room, told_of
 from .history import history
 from .past_states import state_at
 from .siblings import conflicts_of
-from .strategies import MVR, Strategies
 from .views import show
 
 
@@ -91,10 +90,10 @@ def check_limit(limit: int) -> int:
     return limit
 
 
-def resolve(reader: Reader, authors: LogDirectory, ref: str) -> EngramState:
+def resolve(snapshot: Snapshot, ref: str) -> EngramState:
     """The engram a full id or a unique prefix means; raises as ``find_row`` does."""
-    row, scope = find_row(reader, ref)
-    return load_state(reader, authors, scope, row)
+    row, scope = find_row(snapshot.reader, ref)
+    return load_state(snapshot, scope, row)
 
 
 def find_row(reader: Reader, ref: str) -> tuple[EngramRow, ScopeRow]:
@@ -123,32 +122,29 @@ def find_row(reader: Reader, ref: str) -> tuple[EngramRow, ScopeRow]:
 
 
 def find_exact(
-    reader: Reader,
-    authors: LogDirectory,
+    snapshot: Snapshot,
     scope: ScopeRow,
     engram: bytes,
     recent: Recent | None = None,
 ) -> EngramState | None:
     """The engram with this id in this scope, if it is there; ``recent`` is for the writer."""
-    row = reader.engram(scope.n, engram)
+    row = snapshot.reader.engram(scope.n, engram)
     if row is None:
         return None
-    return load_state(reader, authors, scope, row, recent)
+    return load_state(snapshot, scope, row, recent)
 
 
-def get(reader: Reader, authors: LogDirectory, ref: str, *, strategies: Strategies = MVR) -> Engram:
+def get(snapshot: Snapshot, ref: str) -> Engram:
     """One engram as it is now, deleted or not; raises as ``resolve`` does."""
-    return show(reader, authors, resolve(reader, authors, ref), strategies)
+    return show(snapshot, resolve(snapshot, ref))
 
 
 def list_engrams(
-    reader: Reader,
-    authors: LogDirectory,
+    snapshot: Snapshot,
     *,
     limit: int = 50,
     filters: Filters | None = None,
     after: str | None = None,
-    strategies: Strategies = MVR,
     room: Room | None = None,
 ) -> Page[Engram]:
     """The newest engrams first, a page at a time.
@@ -157,12 +153,10 @@ def list_engrams(
     that others wait for their turn; only the last page has no ``next``.
 
     Args:
-        reader: The store.
-        authors: Who wrote which log.
+        snapshot: What is read.
         limit: Results at most.
         filters: What to leave out; by default all but active ones.
         after: Id of the last engram of the previous page.
-        strategies: By which the reader reads.
         room: What the answer may still hold.
 
     Raises:
@@ -170,14 +164,14 @@ def list_engrams(
         NotFoundError: There is no engram ``after``.
     """
     wanted = filters or Filters()
-    start = None if after is None else resolve(reader, authors, after).row
+    start = None if after is None else resolve(snapshot, after).row
     found: list[Engram] = []
     room = room or Room()
     check_limit(limit)
-    rows = _newest(reader, wanted, start, max(limit, CANDIDATES_MIN))
+    rows = _newest(snapshot.reader, wanted, start, max(limit, CANDIDATES_MIN))
     for looked, (row, scope) in enumerate(rows, 1):
-        state = load_state(reader, authors, scope, row)
-        engram = show(reader, authors, state, strategies)
+        state = load_state(snapshot, scope, row)
+        engram = show(snapshot, state)
         if allows(wanted, engram):
             if not room.takes(told_of(state, engram)):
                 return Page(found, found[-1].id if found else after)
@@ -188,8 +182,7 @@ def list_engrams(
 
 
 def engram_history(
-    reader: Reader,
-    authors: LogDirectory,
+    snapshot: Snapshot,
     ref: str,
     *,
     at_ms: int | None = None,
@@ -199,8 +192,7 @@ def engram_history(
     """The records of one engram, oldest first, a page at a time; raises as ``resolve`` does.
 
     Args:
-        reader: The store.
-        authors: Who wrote which log.
+        snapshot: What is read.
         ref: Which engram.
         at_ms: Only what had arrived here by then; None for all that is held.
         limit: Entries at most.
@@ -210,33 +202,29 @@ def engram_history(
         UsageError: There is no record ``after``, or the limit makes no sense.
     """
     check_limit(limit)
-    state: EngramState | None = resolve(reader, authors, ref)
+    state: EngramState | None = resolve(snapshot, ref)
     assert state is not None
     if at_ms is not None:
-        state = state_at(reader, authors, state.scope, state.engram, at_ms)
+        state = state_at(snapshot, state.scope, state.engram, at_ms)
     if state is None:
         return Page()
-    return history(reader, authors, state, at_ms, limit=limit, after=after)
+    return history(snapshot, state, at_ms, limit=limit, after=after)
 
 
 def open_conflicts(
-    reader: Reader,
-    authors: LogDirectory,
+    snapshot: Snapshot,
     *,
     scope: str | None = None,
-    strategies: Strategies = MVR,
     limit: int = RESULTS_MAX,
     after: str | None = None,
 ) -> Page[Conflict]:
     """The open conflicts, of the most recently changed engram first, a page at a time.
 
-    What ``strategies`` settle is none.
+    What strategies settle is none.
 
     Args:
-        reader: The store.
-        authors: Who wrote which log.
+        snapshot: What is read.
         scope: Of this scope only.
-        strategies: By which the reader reads.
         limit: Conflicts at most.
         after: ``next`` of the page before.
 
@@ -245,14 +233,14 @@ def open_conflicts(
     """
     check_limit(limit)
     page, room = _ConflictPage(limit, after), Room()
-    for scope_row in select_scopes(reader, scope):
-        rows = reader.conflicted(scope_row.n)
+    for scope_row in select_scopes(snapshot.reader, scope):
+        rows = snapshot.reader.conflicted(scope_row.n)
         # The numbers by which the store settles equal clocks differ between replicas.
         for row in sorted(rows, key=lambda r: (-r.hlc, r.engram)):
             if not page.reached(engram_text(row.engram)):
                 continue
-            state = load_state(reader, authors, scope_row, row)
-            for conflict in conflicts_of(reader, authors, state, strategies):
+            state = load_state(snapshot, scope_row, row)
+            for conflict in conflicts_of(snapshot, state):
                 if not page.add(conflict, room):
                     return Page(page.found, page.last)
     page.check()

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from engram_sync.api import Hit
 from engram_sync.api.arguments import Filters
 from engram_sync.memory.state.engram_state import load_state
-from engram_sync.memory.state.log_directory import LogDirectory
+from engram_sync.memory.state.snapshot import Snapshot
 from engram_sync.model.limits import CANDIDATES_MIN
 from engram_sync.store import EngramRow, Reader
 
@@ -19,21 +19,18 @@ from .queries import (
     select_scopes,
     since_hlc,
 )
-from .strategies import MVR, Strategies
 from .views import show
 
 _DELETED = 2
 
 
 def recall(
-    reader: Reader,
-    authors: LogDirectory,
+    snapshot: Snapshot,
     planner: Planner,
     query: str,
     *,
     limit: int = 10,
     filters: Filters | None = None,
-    strategies: Strategies = MVR,
 ) -> list[Hit]:
     """The engrams that share words with a question, best first.
 
@@ -48,11 +45,12 @@ def recall(
     Raises:
         UsageError: The question is too long, or a filter or the limit makes no sense.
     """
+    reader = snapshot.reader
     wanted = filters or Filters()
     check_limit(limit)
     terms = split_terms(query)
     if not terms:
-        engrams = list_engrams(reader, authors, limit=limit, filters=wanted, strategies=strategies)
+        engrams = list_engrams(snapshot, limit=limit, filters=wanted)
         return [Hit(engram, 0.0) for engram in engrams if engram.life != "deleted"]
     scopes = {scope.n: scope for scope in select_scopes(reader, wanted.scope)}
     # The index knows no scopes.  Naming them costs a join, and earlier agents' scopes are rare.
@@ -63,8 +61,8 @@ def recall(
     chosen = planner.plan(reader, terms)
     for row, score in _ranked(reader, chosen, within, wanted, limit):
         if row.life in lives:
-            state = load_state(reader, authors, scopes[row.scope], row)
-            engram = show(reader, authors, state, strategies)
+            state = load_state(snapshot, scopes[row.scope], row)
+            engram = show(snapshot, state)
             if allows(wanted, engram):
                 fits = room.takes(told_of(state, engram))
                 hits.append(Hit(engram if fits else outline(engram), score))

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from engram_crdt import Element
 from engram_sync.api import Conflict, Sibling
 from engram_sync.memory.state.engram_state import EngramState
-from engram_sync.memory.state.log_directory import LogDirectory
+from engram_sync.memory.state.snapshot import Snapshot
 from engram_sync.model import fields as fields
 from engram_sync.model.conflicts import (
     ConflictClass,
@@ -18,14 +18,13 @@ from engram_sync.model.conflicts import (
     key_names,
 )
 from engram_sync.model.conflicts import collections_of as grouped
-from engram_sync.model.ids import engram_text, node_text
+from engram_sync.model.ids import engram_text
 from engram_sync.model.limits import KEY_BYTES_MAX, SIBLINGS_BYTES_MAX
 from engram_sync.model.readings import account_of, life_of, metadata_key, version_of
 from engram_sync.model.values import as_text, belief_of, json_text, plain
-from engram_sync.store import Reader
 
 from .answers import first_of
-from .strategies import Strategies
+from .strategies import unsettled
 from .versions import token_of
 
 assert KEY_BYTES_MAX < 256  # conflicts.metadata_key reads one length byte.
@@ -41,9 +40,7 @@ def found_in(state: EngramState) -> list[Found]:
     return find(state.elements, texts=state.texts, orphans=state.orphans)
 
 
-def siblings_of(
-    reader: Reader, authors: LogDirectory, state: EngramState
-) -> tuple[tuple[Sibling, ...], int]:
+def siblings_of(snapshot: Snapshot, state: EngramState) -> tuple[tuple[Sibling, ...], int]:
     """Every live value of each field that has more than one unequal value.
 
     Returns:
@@ -65,24 +62,22 @@ def siblings_of(
         parts = [found for found in found_in(state) if found.kind in _PARTS]
         unequal += [(found.collection, found.key, found.heads) for found in parts]
     return _within_one_answer(
-        reader, authors, state, [e for _, _, group in unequal for e in by_age(group)]
+        snapshot, state, [e for _, _, group in unequal for e in by_age(group)]
     )
 
 
-def conflicts_of(
-    reader: Reader, authors: LogDirectory, state: EngramState, strategies: Strategies | None = None
-) -> list[Conflict]:
+def conflicts_of(snapshot: Snapshot, state: EngramState) -> list[Conflict]:
     """The open conflicts of one engram, the same on every replica that holds the same records.
 
-    A field that ``strategies`` settle is no conflict to who reads by them.
+    A field that strategies settle is no conflict to who reads by them.
     """
-    version = token_of(state, authors.version_key)
+    version = token_of(state, snapshot.logs.version_key)
     found = found_in(state)
-    if found and strategies is not None:
-        found = strategies.unsettled(state, found)
+    if found:
+        found = unsettled(snapshot.strategies, state, found)
     conflicts: list[Conflict] = []
     for one in found:
-        siblings, left_out = _within_one_answer(reader, authors, state, by_age(one.heads))
+        siblings, left_out = _within_one_answer(snapshot, state, by_age(one.heads))
         conflicts.append(
             Conflict(
                 id=conflict_id(state.scope.id, state.engram, one),
@@ -100,13 +95,13 @@ def conflicts_of(
 
 
 def _within_one_answer(
-    reader: Reader, authors: LogDirectory, state: EngramState, elements: Sequence[Element]
+    snapshot: Snapshot, state: EngramState, elements: Sequence[Element]
 ) -> tuple[tuple[Sibling, ...], int]:
     """The first siblings, as many as one answer holds, and how many are left out."""
     # Each is told twice, as text and as data.
     sizes = (2 * _size(state, element) for element in elements)
     kept = first_of(elements, sizes, SIBLINGS_BYTES_MAX)
-    shown = tuple(sibling(reader, authors, state, element) for element in kept)
+    shown = tuple(sibling(snapshot, state, element) for element in kept)
     return shown, len(elements) - len(kept)
 
 
@@ -121,9 +116,9 @@ def by_age(elements: Iterable[Element]) -> list[Element]:
     return sorted(elements, key=lambda e: (e.hlc, e.dot))
 
 
-def sibling(reader: Reader, authors: LogDirectory, state: EngramState, element: Element) -> Sibling:
+def sibling(snapshot: Snapshot, state: EngramState, element: Element) -> Sibling:
     """One live value, and who wrote it."""
-    key = authors.author(reader, element.dot.log)
+    node, label = snapshot.named_author(state.scope.id, element.dot.log)
     entry_key = (
         (metadata_key(element.value) or b"") if element.collection == fields.METADATA else b""
     )
@@ -131,8 +126,8 @@ def sibling(reader: Reader, authors: LogDirectory, state: EngramState, element: 
     return Sibling(
         field=field_name(element.collection, entry_key),
         value=shown,
-        node=node_text(key),
-        label=authors.label(state.scope.id, key),
+        node=node,
+        label=label,
         written_at_ms=element.hlc >> 16,
         data=data,
         id=name,

@@ -7,16 +7,14 @@ they leave out stays a sibling until somebody who saw it supersedes it.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, partial
 
-from engram_crdt import Context, Dot, Element, StrategyRegistry, latest
-from engram_sync.config import StrategiesConfig
+from engram_crdt import Context, Dot, Element, latest
 from engram_sync.memory.state.engram_state import EngramState
 from engram_sync.memory.state.lamport import lamport_numbers
-from engram_sync.memory.state.log_directory import LogDirectory
+from engram_sync.memory.state.snapshot import Snapshot, Strategies
 from engram_sync.model import fields as fields
 from engram_sync.model.conflicts import ConflictClass, Found
 from engram_sync.model.readings import metadata_key
 from engram_sync.model.values import NOT_HELD, entry_of, plain
-from engram_sync.store import Reader
 from engram_wire import WireError
 from engram_wire.cbor import decode_untrusted, encode
 
@@ -37,60 +35,40 @@ _FIELD_OF = {
 """What configuration calls the field of a collection."""
 
 
-class Strategies:
-    """The strategies by which a node reads.
+def read_fields(
+    snapshot: Snapshot, state: EngramState, by: Mapping[str, Sequence[Element]]
+) -> "FieldReading":
+    """The fields of an engram as the strategies of the snapshot show them.
 
     Args:
-        config: What the owner of the node chose; by default everything stands side by side.
-        registry: What can be chosen: the built-in strategies and the program's own.
+        snapshot: What is read; only a strategy that needs more than the state asks its store.
+        state: The engram.
+        by: Its live elements by collection.
     """
+    return FieldReading(snapshot.strategies, state, by, partial(lamport_numbers, snapshot, state))
 
-    def __init__(
-        self, config: StrategiesConfig | None = None, registry: StrategyRegistry | None = None
-    ) -> None:
-        self._config = config or StrategiesConfig()
-        self._registry = registry or StrategyRegistry()
 
-    def reading(
-        self,
-        reader: Reader,
-        authors: LogDirectory,
-        state: EngramState,
-        by: Mapping[str, Sequence[Element]],
-    ) -> "FieldReading":
-        """The fields of an engram as these strategies show them.
+def unsettled(strategies: Strategies, state: EngramState, found: Iterable[Found]) -> list[Found]:
+    """The conflicts that no strategy settles."""
+    by: dict[str, list[Element]] = {}
+    for element in state.elements:
+        by.setdefault(element.collection, []).append(element)
+    # Which one is shown does not matter here, so nobody has to count causes.
+    read = FieldReading(strategies, state, by, dict)
+    return [one for one in found if not _settles(read, one)]
 
-        Args:
-            reader: The store; asked only by a strategy that needs more than the state.
-            authors: Who wrote which log.
-            state: The engram.
-            by: Its live elements by collection.
-        """
-        numbers = partial(lamport_numbers, reader, authors, state)
-        return FieldReading(self._config, self._registry, state, by, numbers)
 
-    def unsettled(self, state: EngramState, found: Iterable[Found]) -> list[Found]:
-        """The conflicts that no strategy settles."""
-        by: dict[str, list[Element]] = {}
-        for element in state.elements:
-            by.setdefault(element.collection, []).append(element)
-        # Which one is shown does not matter here, so nobody has to count causes.
-        read = FieldReading(self._config, self._registry, state, by, dict)
-        return [one for one in found if not self._settles(read, one)]
-
-    @staticmethod
-    def _settles(read: "FieldReading", found: Found) -> bool:
-        if found.kind not in (ConflictClass.VALUE, ConflictClass.SKILL):
-            return False
-        return found.collection in _FIELD_OF and read.is_settled(found.collection, found.heads)
+def _settles(read: "FieldReading", found: Found) -> bool:
+    if found.kind not in (ConflictClass.VALUE, ConflictClass.SKILL):
+        return False
+    return found.collection in _FIELD_OF and read.is_settled(found.collection, found.heads)
 
 
 class FieldReading:
     """The fields of one engram as its strategies show them.
 
     Args:
-        config: The strategy of each field.
-        registry: What the strategies do.
+        strategies: The strategy of each field, and what it does.
         state: The engram.
         by: Its live elements by collection.
         numbers: Makes the Lamport numbers of the elements.
@@ -98,14 +76,13 @@ class FieldReading:
 
     def __init__(
         self,
-        config: StrategiesConfig,
-        registry: StrategyRegistry,
+        strategies: Strategies,
         state: EngramState,
         by: Mapping[str, Sequence[Element]],
         numbers: Callable[[], Mapping[Dot, int]],
     ) -> None:
-        self._config = config
-        self._registry = registry
+        self._config = strategies.config
+        self._registry = strategies.registry
         self._state = state
         self._by = by
         self._numbers = numbers
@@ -237,7 +214,3 @@ class FieldReading:
     def _note(self, note: str) -> None:
         if note not in self.notes:
             self.notes.append(note)
-
-
-MVR = Strategies()
-"""Everything stands side by side, and the newest value is shown."""

@@ -5,42 +5,40 @@ from collections.abc import Iterator, Mapping, Sequence
 from engram_crdt import Element, latest
 from engram_sync.api import Engram, Epistemic, Event, Provenance, Refinement, Reported
 from engram_sync.memory.state.engram_state import EngramState
-from engram_sync.memory.state.log_directory import LogDirectory
+from engram_sync.memory.state.snapshot import Snapshot
 from engram_sync.model import fields as fields
 from engram_sync.model.conflicts import ConflictClass, find
 from engram_sync.model.counters import sums
 from engram_sync.model.events import ShownEvent, shown_events
-from engram_sync.model.ids import engram_text, node_text
+from engram_sync.model.ids import engram_text
 from engram_sync.model.life import life_now
 from engram_sync.model.limits import PART_BYTES_MAX
 from engram_sync.model.skills import shown_heads
 from engram_sync.model.values import belief_of, distinct, plain, unique
-from engram_sync.store import Reader
 
 from .answers import shortened, size_of
 from .siblings import siblings_of
-from .strategies import MVR, FieldReading, Strategies
+from .strategies import FieldReading, read_fields
 from .versions import token_of
 
 
-def show(
-    reader: Reader, authors: LogDirectory, state: EngramState, strategies: Strategies = MVR
-) -> Engram:
+def show(snapshot: Snapshot, state: EngramState) -> Engram:
     """The engram as this node sees it now."""
+    reader, logs, _ = snapshot
     by: dict[str, list[Element]] = {}
     for element in state.elements:
         by.setdefault(element.collection, []).append(element)
-    read = strategies.reading(reader, authors, state, by)
+    read = read_fields(snapshot, state, by)
     newest = latest(by.get(fields.BODY) or by.get(fields.CONTENT) or list(state.elements))
-    log = newest.dot.log if newest else authors.log_id(reader, state.row.log)
+    log = newest.dot.log if newest else snapshot.log_id(state.row.log)
     hlc = newest.hlc if newest else state.row.hlc
-    source = authors.provenance(reader, state.scope.id, log, hlc)
-    hearsay = source.trust < 1.0 or not authors.is_own_agent(reader, state.scope.id, log)
+    source = logs.provenance(reader, state.scope.id, log, hlc)
+    hearsay = source.trust < 1.0 or not logs.is_own_agent(reader, state.scope.id, log)
     life, reason = life_now(state.elements)
-    siblings, unseen = siblings_of(reader, authors, state)
+    siblings, unseen = siblings_of(snapshot, state)
     engram = Engram(
         id=engram_text(state.engram),
-        version=token_of(state, authors.version_key),
+        version=token_of(state, logs.version_key),
         type=read.text(fields.TYPE),
         scope=state.scope.kind,
         content=read.content(),
@@ -50,7 +48,7 @@ def show(
         confidence=_confidence(read),
         metadata=read.metadata(),
         belief=tuple(belief_of(value) for value in unique(by.get(fields.BELIEF, []))),
-        events=_events(reader, authors, state, by),
+        events=_events(snapshot, state, by),
         life=life,
         reason=reason,
         created_at_ms=state.created >> 16,
@@ -60,7 +58,7 @@ def show(
         epistemic=_epistemic(read, by),
         # Hearsay is what another agent wrote, or a node that is not fully trusted here.
         reported=_reported(source) if hearsay else None,
-        skill=_skill(reader, authors, state, read),
+        skill=_skill(snapshot, state, read),
         counters=sums(state.elements),
         collaborative=fields.BODY in by,
         erased=state.erased,
@@ -94,20 +92,20 @@ def _reported(source: Provenance) -> Reported:
 
 
 def _events(
-    reader: Reader, authors: LogDirectory, state: EngramState, by: Mapping[str, Sequence[Element]]
+    snapshot: Snapshot, state: EngramState, by: Mapping[str, Sequence[Element]]
 ) -> tuple[Event, ...]:
     """Each event once, as last told; what is told in several ways is among the siblings."""
     shown: list[Event] = []
     for accounts in shown_events(by.get(fields.EVENTS, ())):
         element, account = _newest(accounts)
-        key = authors.author(reader, element.dot.log)
+        node, label = snapshot.named_author(state.scope.id, element.dot.log)
         shown.append(
             Event(
                 id=account.id.hex(),
                 value=account.value,
                 written_at_ms=account.hlc >> 16,
-                node=node_text(key),
-                label=authors.label(state.scope.id, key),
+                node=node,
+                label=label,
                 amended=account.amendments > 0,
             )
         )
@@ -118,20 +116,18 @@ def _newest(accounts: Sequence[ShownEvent]) -> ShownEvent:
     return max(accounts, key=lambda one: (one.element.hlc, one.element.dot))
 
 
-def _skill(
-    reader: Reader, authors: LogDirectory, state: EngramState, read: FieldReading
-) -> tuple[Refinement, ...]:
+def _skill(snapshot: Snapshot, state: EngramState, read: FieldReading) -> tuple[Refinement, ...]:
     shown: list[Refinement] = []
     for element, version in shown_heads(read.heads()):
-        key = authors.author(reader, element.dot.log)
+        node, label = snapshot.named_author(state.scope.id, element.dot.log)
         shown.append(
             Refinement(
                 id=version.id.hex(),
                 parents=tuple(parent.hex() for parent in version.parents),
                 skill=version.skill,
                 written_at_ms=element.hlc >> 16,
-                node=node_text(key),
-                label=authors.label(state.scope.id, key),
+                node=node,
+                label=label,
             )
         )
     return tuple(shown)

@@ -9,6 +9,8 @@ from .engram_state import EngramState as EngramState
 from .engram_state import load_state as load_state
 from .log_directory import LogDirectory as LogDirectory
 from .references import References as References
+from .snapshot import Snapshot as Snapshot
+from .snapshot import Strategies as Strategies
 from .stored import clocks_seen as clocks_seen
 
 __all__ = [
@@ -16,6 +18,8 @@ __all__ = [
     "EngramState",
     "LogDirectory",
     "References",
+    "Snapshot",
+    "Strategies",
     "clocks_seen",
     "is_applied",
     "load_state",

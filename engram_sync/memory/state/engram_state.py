@@ -10,13 +10,13 @@ from dataclasses import dataclass, field, replace
 
 from engram_crdt import Dot, Element, elements_of_one
 from engram_sync.model.readings import BODY
-from engram_sync.store import EngramRow, Reader, ScopeRow
+from engram_sync.store import EngramRow, ScopeRow
 from engram_wire import Record, WireError
 
 from .changes import change_of, puts_of
-from .log_directory import LogDirectory
 from .recent import Recent
 from .shown_texts import decode_shown
+from .snapshot import Snapshot
 from .stored import damaged
 
 
@@ -54,8 +54,7 @@ class EngramState:
 
 
 def load_state(
-    reader: Reader,
-    authors: LogDirectory,
+    snapshot: Snapshot,
     scope: ScopeRow,
     row: EngramRow,
     recent: Recent | None = None,
@@ -63,8 +62,7 @@ def load_state(
     """The state of a row of the store.
 
     Args:
-        reader: The store.
-        authors: Who wrote which log.
+        snapshot: What is read.
         scope: The row of the engram's scope.
         row: The row of the engram.
         recent: What the writer knows, where it is the writer that reads.
@@ -72,10 +70,11 @@ def load_state(
     Raises:
         CorruptError: The store does not hold what the row refers to.
     """
+    reader = snapshot.reader
     try:
         if row.digest is not None:
-            return _of_rows(reader, authors, scope, row, recent or Recent())
-        log = authors.log_id(reader, row.log)
+            return _of_rows(snapshot, scope, row, recent or Recent())
+        log = snapshot.log_id(row.log)
         record = reader.records(row.log, row.seq, row.seq)[0]
         state = state_of_one(scope, row, log, record)
         if record.payload is None:
@@ -86,12 +85,11 @@ def load_state(
         raise damaged(row.engram, error) from error
 
 
-def _of_rows(
-    reader: Reader, authors: LogDirectory, scope: ScopeRow, row: EngramRow, recent: Recent
-) -> EngramState:
-    held = recent.find(row) or recent.keep(row, *elements_of(reader, authors, row.n))
+def _of_rows(snapshot: Snapshot, scope: ScopeRow, row: EngramRow, recent: Recent) -> EngramState:
+    reader = snapshot.reader
+    held = recent.find(row) or recent.keep(row, *elements_of(snapshot, row.n))
     elements = held.elements
-    clock = {authors.log_id(reader, part.log): part.clock for part in reader.parts(row.n)}
+    clock = {snapshot.log_id(part.log): part.clock for part in reader.parts(row.n)}
     texts = {e.dot: "" for e in of_collection(elements, BODY)}
     orphans: Sequence[Element] = ()
     stored = reader.text(row.n)
@@ -118,10 +116,9 @@ def of_collection(elements: Sequence[Element], collection: str) -> Sequence[Elem
     return elements[bisect_left(elements, (collection,)) : bisect_left(elements, (end,))]
 
 
-def elements_of(
-    reader: Reader, authors: LogDirectory, n: int
-) -> tuple[list[Element], dict[Dot, int]]:
+def elements_of(snapshot: Snapshot, n: int) -> tuple[list[Element], dict[Dot, int]]:
     """The live elements of an engram with several records, sorted, and when each appeared."""
+    reader = snapshot.reader
     records = {
         (log, record.seq): (first, record, puts_of(record))
         for log, first, record in reader.live_records(n)
@@ -130,7 +127,7 @@ def elements_of(
     born: dict[Dot, int] = {}
     for row in reader.elements(n):
         first, record, puts = records[row.log, row.seq]
-        dot = Dot(authors.log_id(reader, row.log), row.clock)
+        dot = Dot(snapshot.log_id(row.log), row.clock)
         collection, value = puts[row.clock - first]
         elements.append(
             Element(collection, dot, record.hlc, value, record.payload_hash, record.seq)

@@ -7,14 +7,13 @@ from bisect import bisect_right
 from collections.abc import Mapping
 
 from engram_crdt import Dot
-from engram_sync.store import Reader
 from engram_wire import RecordKind
 
 from .engram_state import EngramState
-from .log_directory import LogDirectory
+from .snapshot import Snapshot
 
 
-def lamport_numbers(reader: Reader, authors: LogDirectory, state: EngramState) -> dict[Dot, int]:
+def lamport_numbers(snapshot: Snapshot, state: EngramState) -> dict[Dot, int]:
     """The Lamport number of each live element of an engram.
 
     The number of a record is one more than the largest among those records of the engram that its
@@ -22,16 +21,16 @@ def lamport_numbers(reader: Reader, authors: LogDirectory, state: EngramState) -
     What only ratifies has none: it says nothing new, and must not make later what follows it.
     """
     records = [
-        (record.hlc, authors.log_id(reader, n), record.seq, n)
-        for n, record in reader.stream_of(state.scope.n, state.engram)
+        (record.hlc, snapshot.log_id(n), record.seq, n)
+        for n, record in snapshot.reader.stream_of(state.scope.n, state.engram)
         if record.shape[0] != RecordKind.RATIFY
     ]
-    found = _Numbers(reader, authors)
+    found = _Numbers(snapshot)
     numbers: dict[tuple[bytes, int], int] = {}
     # Its clock is above those of all that a record has seen, so this order puts causes first.
     for _, log_id, seq, n in sorted(records):
-        seen = dict(authors.seen(reader, state.scope.id, n, seq))
-        for log, _, last in authors.pieces(reader, n, 1, seq):
+        seen = dict(snapshot.logs.seen(snapshot.reader, state.scope.id, n, seq))
+        for log, _, last in snapshot.logs.pieces(snapshot.reader, n, 1, seq):
             seen[log] = last - (log == n)
         numbers[log_id, seq] = found.add(n, seq, seen)
     return {e.dot: numbers.get((e.dot.log, e.seq), 0) for e in state.elements}
@@ -40,9 +39,8 @@ def lamport_numbers(reader: Reader, authors: LogDirectory, state: EngramState) -
 class _Numbers:
     """The numbers of the records of one engram so far."""
 
-    def __init__(self, reader: Reader, authors: LogDirectory) -> None:
-        self._reader = reader
-        self._authors = authors
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
         self._chains: dict[int, list[tuple[int, int]]] = {}
         """Of each log (seq, largest number up to there), by seq."""
         self._inherited: dict[int, int] = {}
@@ -56,6 +54,7 @@ class _Numbers:
 
     def _at(self, log: int, seq: int) -> int:
         """The number of the last record of a lineage up to a position; 0 when there is none."""
+        reader, logs, _ = self._snapshot
         passed: list[int] = []
         number = 0
         while True:
@@ -64,7 +63,7 @@ class _Numbers:
                 number = chain[place - 1][1]
                 break
             known = self._inherited.get(log)
-            before = None if known is not None else self._authors.before(self._reader, log)
+            before = None if known is not None else logs.before(reader, log)
             if before is None:
                 number = known or 0
                 break

@@ -9,8 +9,8 @@ from engram_sync.store import Reader, ScopeRow
 from engram_wire import NO_SUPERSEDED, Record
 
 from .changes import is_applied
-from .log_directory import LogDirectory
 from .references import References
+from .snapshot import Snapshot
 
 
 class StoredRecord(NamedTuple):
@@ -24,16 +24,17 @@ class StoredRecord(NamedTuple):
 
 
 def stored_in(
-    reader: Reader, authors: LogDirectory, scope: bytes, log: int, records: Iterable[Record]
+    snapshot: Snapshot, scope: bytes, log: int, records: Iterable[Record]
 ) -> list[StoredRecord]:
     """The applied ones among records of one log: those of a kind that changes it, that count."""
-    return [s for s in _standing(reader, authors, scope, log, records) if is_applied(s.record)]
+    return [s for s in _standing(snapshot, scope, log, records) if is_applied(s.record)]
 
 
 def _standing(
-    reader: Reader, authors: LogDirectory, scope: bytes, log: int, records: Iterable[Record]
+    snapshot: Snapshot, scope: bytes, log: int, records: Iterable[Record]
 ) -> list[StoredRecord]:
-    log_id, naming = authors.log_id(reader, log), authors.naming(reader, scope, log)
+    reader = snapshot.reader
+    log_id, naming = snapshot.log_id(log), snapshot.logs.naming(reader, scope, log)
     if reader.counts_until(log) is not None:
         records = [record for record in records if reader.counts(log, record.seq)]
     if naming is None:
@@ -47,7 +48,7 @@ def _standing(
 
 
 def streamed(
-    reader: Reader, authors: LogDirectory, scope: ScopeRow, engram: bytes, at_ms: int | None = None
+    snapshot: Snapshot, scope: ScopeRow, engram: bytes, at_ms: int | None = None
 ) -> Iterator[StoredRecord]:
     """What a document of one engram is made of, a few records of it in memory at once: also those
     that only take clocks.
@@ -56,14 +57,13 @@ def streamed(
     a kind that is not known here is called after the clocks that it took.
 
     Args:
-        reader: The store.
-        authors: Who wrote which log.
+        snapshot: What is read.
         scope: The row of the scope.
         engram: Id of the engram.
         at_ms: Only what had arrived here by then; None for all that is held.
     """
-    for log, record in reader.stream_of(scope.n, engram, at_ms):
-        yield from _standing(reader, authors, scope.id, log, [record])
+    for log, record in snapshot.reader.stream_of(scope.n, engram, at_ms):
+        yield from _standing(snapshot, scope.id, log, [record])
 
 
 def next_clock(reader: Reader, engram: bytes, own_log: bytes) -> int:

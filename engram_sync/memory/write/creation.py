@@ -8,13 +8,12 @@ from engram_sync.ledger import Draft
 from engram_sync.memory.read.caller_view import CallerView
 from engram_sync.memory.read.history import create_puts
 from engram_sync.memory.state.engram_state import EngramState
-from engram_sync.memory.state.log_directory import LogDirectory
+from engram_sync.memory.state.snapshot import Snapshot
 from engram_sync.model import fields as fields
 from engram_sync.model import skills as skills
 from engram_sync.model.counters import first_counts
 from engram_sync.model.events import check_source_keys, first_values
 from engram_sync.model.fields import Put, check_count
-from engram_sync.store import Reader
 from engram_wire import RecordKind
 
 from .texts import body_label, first_text
@@ -33,7 +32,7 @@ def created(engram: bytes, memory: NewMemory) -> list[Draft]:
     return drafts
 
 
-def satisfies(reader: Reader, authors: LogDirectory, state: EngramState, memory: NewMemory) -> None:
+def satisfies(snapshot: Snapshot, state: EngramState, memory: NewMemory) -> None:
     """Accept that a memory with this source key exists, if it was created equal.
 
     Later updates, and even a delete, do not matter: whoever remembers the same thing again does
@@ -44,7 +43,7 @@ def satisfies(reader: Reader, authors: LogDirectory, state: EngramState, memory:
         UsageError: The memory could not be stored in the first place.
     """
     wanted = sorted(puts_of(memory, state.engram))
-    if any(sorted(puts) == wanted for puts in create_puts(reader, authors, state)):
+    if any(sorted(puts) == wanted for puts in create_puts(snapshot, state)):
         return
     text = CallerView(state, state.clock, state.elements, by_version=False).text
     raise PreconditionError(

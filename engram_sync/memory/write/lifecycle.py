@@ -10,9 +10,8 @@ from engram_sync.errors import PreconditionError
 from engram_sync.ledger import Draft
 from engram_sync.memory.read.caller_view import CallerView, refuse_open_conflicts
 from engram_sync.memory.read.history import replay, undeleted, valued
-from engram_sync.memory.read.strategies import Strategies
 from engram_sync.memory.state.engram_state import EngramState
-from engram_sync.memory.state.log_directory import LogDirectory
+from engram_sync.memory.state.snapshot import MVR, Snapshot, Strategies
 from engram_sync.memory.state.stored import next_clock
 from engram_sync.model import counters as counters
 from engram_sync.model import events as episodes
@@ -40,7 +39,7 @@ class Withdrawn(NamedTuple):
 
 
 def forget(
-    observed: CallerView, reason: str, own_log: bytes, *, strategies: Strategies | None = None
+    observed: CallerView, reason: str, own_log: bytes, *, strategies: Strategies = MVR
 ) -> list[Draft]:
     """The records that delete what the caller saw; what it did not see stays and is reported.
 
@@ -83,9 +82,7 @@ def archive(observed: CallerView, reason: str, own_log: bytes) -> list[Draft]:
     return parts.drafts(RecordKind.ARCHIVE)
 
 
-def restore(
-    reader: Reader, authors: LogDirectory, observed: CallerView, own_log: bytes
-) -> list[Draft]:
+def restore(snapshot: Snapshot, observed: CallerView, own_log: bytes) -> list[Draft]:
     """The records that make an archived or deleted engram active again.
 
     A delete supersedes every value its author saw, so undoing it restates those values, concurrent
@@ -96,7 +93,7 @@ def restore(
     """
     if not observed.tombstones() and not observed.is_archived():
         raise PreconditionError(f"memory {observed.text} is neither deleted nor archived")
-    return restoring(reader, observed, taken_from(reader, authors, observed, own_log), own_log)
+    return restoring(snapshot.reader, observed, taken_from(snapshot, observed, own_log), own_log)
 
 
 def restoring(
@@ -124,9 +121,7 @@ def copied(engram: bytes, state: EngramState) -> list[Draft]:
     return _spread(engram, RecordKind.CREATE, parts, taken, 0)
 
 
-def taken_from(
-    reader: Reader, authors: LogDirectory, observed: CallerView, own_log: bytes
-) -> Withdrawn:
+def taken_from(snapshot: Snapshot, observed: CallerView, own_log: bytes) -> Withdrawn:
     """What the observed deletes removed and nothing else did, each value once.
 
     Raises:
@@ -135,10 +130,10 @@ def taken_from(
     if not observed.tombstones():
         return Withdrawn([], [], [])
     live = {restated(e) for e in observed.elements}
-    observed = _with_earlier_tombstones(reader, authors, observed)
+    observed = _with_earlier_tombstones(snapshot, observed)
     puts: dict[Put, None] = {}
     bodies: list[Element] = []
-    for element in undeleted(reader, authors, observed):
+    for element in undeleted(snapshot, observed):
         if element.value is None:
             raise _not_held(observed, element)
         put = restated(element)
@@ -148,8 +143,8 @@ def taken_from(
             puts.setdefault(put)
     if not bodies:
         return Withdrawn(list(puts), [], [])
-    texts = texts_taken(reader, authors, observed, [e.dot for e in bodies])
-    document = as_seen(reader, authors, observed)
+    texts = texts_taken(snapshot, observed, [e.dot for e in bodies])
+    document = as_seen(snapshot, observed)
     settled = clear_orphans(document, observed, own_log, of=[e.dot for e in bodies])
     return Withdrawn(list(puts), _distinct(texts, bodies), settled)
 
@@ -172,15 +167,13 @@ def restated(element: Element) -> Put | None:
     return None if value is None else (collection, value)
 
 
-def _with_earlier_tombstones(
-    reader: Reader, authors: LogDirectory, observed: CallerView
-) -> CallerView:
+def _with_earlier_tombstones(snapshot: Snapshot, observed: CallerView) -> CallerView:
     """The view with the tombstones that a delete in it had taken.
 
     Whoever deletes a memory again, because somebody had written to it, takes the tombstone of the
     first delete away.  To undo one is to undo both: nobody ever wanted half of it back.
     """
-    steps = replay(reader, authors, observed.state)
+    steps = replay(snapshot, observed.state)
     deletes = [step for step in steps if step.kind is RecordKind.DELETE]
     undone = {(e.dot.log, e.seq) for e in observed.tombstones()}
     superseded = {
@@ -194,7 +187,7 @@ def _with_earlier_tombstones(
         if step.name not in undone:
             if any(d.clock >= until.get(d.log, 0) or d in superseded for d in dots):
                 continue
-            earlier += valued(reader, step).elements
+            earlier += valued(snapshot.reader, step).elements
         for log, clock in step.change.until:
             until[log] = max(clock, until.get(log, 0))
     return replace(observed, elements=[*observed.elements, *earlier]) if earlier else observed

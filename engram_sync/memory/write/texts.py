@@ -16,12 +16,11 @@ from engram_sync.ledger import Draft
 from engram_sync.memory.materialise.live_texts import recent_texts
 from engram_sync.memory.read.caller_view import CallerView, document_at
 from engram_sync.memory.state.changes import change_of, units_of
-from engram_sync.memory.state.log_directory import LogDirectory
+from engram_sync.memory.state.snapshot import Snapshot
 from engram_sync.memory.state.stored import streamed
 from engram_sync.model.fields import BODY, TEXT, content_value
 from engram_sync.model.limits import EDITS_MAX, PUTS_MAX
 from engram_sync.model.values import NOT_HELD_HINT
-from engram_sync.store import Reader
 from engram_wire import INSERT_UNITS_MAX, SUPERSEDED_MAX, RecordKind, Reference, Span
 from engram_wire import Edit as WireEdit
 from engram_wire import EditInsert as WireInsert
@@ -59,8 +58,7 @@ def first_text(engram: bytes, generation: int, text: str) -> list[Draft]:
 
 
 def edit_text(
-    reader: Reader,
-    authors: LogDirectory,
+    snapshot: Snapshot,
     observed: CallerView,
     edits: Sequence[Edit],
     own_log: bytes,
@@ -72,7 +70,7 @@ def edit_text(
         PreconditionError: The text was replaced since, or several stand side by side.
     """
     generation = _generation(observed)
-    document = as_seen(reader, authors, observed)
+    document = as_seen(snapshot, observed)
     ops = [_op(number, edit) for number, edit in enumerate(edits, 1)]
     if len(ops) > EDITS_MAX:
         raise UsageError(f"{len(ops)} edits were given; at most {EDITS_MAX} fit in one update")
@@ -87,13 +85,11 @@ def edit_text(
     ]
 
 
-def clear_text(
-    reader: Reader, authors: LogDirectory, observed: CallerView, own_log: bytes
-) -> list[Draft]:
+def clear_text(snapshot: Snapshot, observed: CallerView, own_log: bytes) -> list[Draft]:
     """The records that take away every text the caller saw, to make room for another."""
     if not observed.live(BODY) and not observed.orphans:
         return []
-    document = as_seen(reader, authors, observed)
+    document = as_seen(snapshot, observed)
     drafts: list[Draft] = []
     for element in observed.live(BODY):
         made = document.clearing(element.dot)
@@ -129,20 +125,18 @@ def clear_orphans(
     ]
 
 
-def as_seen(
-    reader: Reader, authors: LogDirectory, observed: CallerView
-) -> EngramTexts | EngramDocument:
+def as_seen(snapshot: Snapshot, observed: CallerView) -> EngramTexts | EngramDocument:
     """The texts as they were in the caller's view."""
     state, row = observed.state, observed.state.row
     if observed.name:
         # Whoever observed it has found it once.
-        then = document_at(reader, authors, state, observed.name)
+        then = document_at(snapshot, state, observed.name)
         return EngramTexts() if then is None else then
-    return recent_texts(reader, authors, row)
+    return recent_texts(snapshot, row)
 
 
 def texts_taken(
-    reader: Reader, authors: LogDirectory, observed: CallerView, generations: Collection[Dot]
+    snapshot: Snapshot, observed: CallerView, generations: Collection[Dot]
 ) -> Mapping[Dot, str]:
     """The texts that would stand, had nobody written the deletes that the caller would undo.
 
@@ -155,27 +149,26 @@ def texts_taken(
     state = observed.state
     seen = {(e.dot.log, e.seq) for e in observed.tombstones()}
     document = EngramDocument(state.engram)
-    for stored in streamed(reader, authors, state.scope, state.engram):
+    for stored in streamed(snapshot, state.scope, state.engram):
         change = change_of(stored.log_id, stored.record, stored.naming)
         unseen = document.clock().get(change.log, 0) >= observed.clock.get(change.log, 0)
         if change.until and (unseen or (change.log, change.seq) in seen):
             change = change._replace(until=())
         document.apply(change)
-    _refuse_gaps(reader, authors, observed, document, generations)
+    _refuse_gaps(snapshot, observed, document, generations)
     return document.texts()
 
 
 def _refuse_gaps(
-    reader: Reader,
-    authors: LogDirectory,
+    snapshot: Snapshot,
     observed: CallerView,
     document: EngramDocument,
     generations: Collection[Dot],
 ) -> None:
     for span in document.spans():
         if span.generation in generations and span.text is None:
-            log = authors.log_number(reader, span.dot.log)
-            if not reader.erased(log, [span.seq]):
+            log = snapshot.log_number(span.dot.log)
+            if not snapshot.reader.erased(log, [span.seq]):
                 raise PreconditionError(
                     f"a part of the text of memory {observed.text} is not held here",
                     hint=NOT_HELD_HINT,

@@ -8,8 +8,7 @@ from engram_sync.api.arguments import MemoryUpdate
 from engram_sync.errors import PreconditionError, UsageError
 from engram_sync.ledger import Draft
 from engram_sync.memory.read.caller_view import CallerView, refuse_open_conflicts
-from engram_sync.memory.read.strategies import Strategies
-from engram_sync.memory.state.log_directory import LogDirectory
+from engram_sync.memory.state.snapshot import Snapshot
 from engram_sync.memory.state.stored import next_clock
 from engram_sync.model import fields as fields
 from engram_sync.model.counters import count
@@ -18,7 +17,6 @@ from engram_sync.model.events import change_events
 from engram_sync.model.fields import Put
 from engram_sync.model.readings import metadata_key
 from engram_sync.model.skills import refine
-from engram_sync.store import Reader
 from engram_wire import RecordKind
 
 from .lifecycle import Withdrawn, restoring, taken_from
@@ -26,13 +24,10 @@ from .texts import body_label, clear_text, edit_text, first_text
 
 
 def update(
-    reader: Reader,
-    authors: LogDirectory,
+    snapshot: Snapshot,
     observed: CallerView,
     changes: MemoryUpdate,
     own_log: bytes,
-    *,
-    strategies: Strategies | None = None,
 ) -> list[Draft]:
     """The records of an update; none when it would change nothing.
 
@@ -40,12 +35,11 @@ def update(
     conflict: the memory lives on, with everything the deletion took restated.
 
     Args:
-        reader: The store.
-        authors: Who wrote which log.
+        snapshot: What is read, by the strategies by which the caller reads: a field that they
+            settle is no open conflict.
         observed: What the caller saw.
         changes: What it wants.
         own_log: Id of the log that will carry the records, and no other.
-        strategies: Those by which the caller reads: a field that they settle is no open conflict.
 
     Raises:
         UsageError: Nothing to change was given, or a field is too large or malformed.
@@ -59,8 +53,8 @@ def update(
             hint=f"bring it back with `engram-sync restore {observed.text}`, then update it",
         )
     _refuse_nothing(changes)
-    refuse_open_conflicts(observed, strategies)
-    return _Update(reader, authors, observed, changes, own_log).drafts()
+    refuse_open_conflicts(observed, snapshot.strategies)
+    return _Update(snapshot, observed, changes, own_log).drafts()
 
 
 def _refuse_nothing(changes: MemoryUpdate) -> None:
@@ -95,31 +89,25 @@ class _Update:
     """One update in the making."""
 
     def __init__(
-        self,
-        reader: Reader,
-        authors: LogDirectory,
-        seen: CallerView,
-        changes: MemoryUpdate,
-        own_log: bytes,
+        self, snapshot: Snapshot, seen: CallerView, changes: MemoryUpdate, own_log: bytes
     ) -> None:
-        self._reader = reader
-        self._authors = authors
+        self._snapshot = snapshot
         self._seen = seen
         self._changes = changes
         self._own_log = own_log
 
     def drafts(self) -> list[Draft]:
         """The records, in order; none when nothing would change."""
-        seen, changes = self._seen, self._changes
+        seen, changes, reader = self._seen, self._changes, self._snapshot.reader
         restored: list[Draft] = []
         kept: list[Put] = []
         if seen.tombstones():
-            taken = taken_from(self._reader, self._authors, seen, self._own_log)
+            taken = taken_from(self._snapshot, seen, self._own_log)
             kept = [put for put in taken.puts if not _changes_put(changes, put)]
             wanted = Withdrawn(kept, [], []) if changes.content is not None else taken
-            restored = restoring(self._reader, seen, wanted._replace(puts=kept), self._own_log)
+            restored = restoring(reader, seen, wanted._replace(puts=kept), self._own_log)
         # What the restoring puts takes clocks of its own.
-        clock = next_clock(self._reader, seen.state.engram, self._own_log)
+        clock = next_clock(reader, seen.state.engram, self._own_log)
         clock += sum(_clocks(d) for d in restored)
         parts = self._parts(clock)
         edits = self._texts(parts, clock)
@@ -130,14 +118,13 @@ class _Update:
         return [*restored, *drafts, *edits] if drafts or edits else []
 
     def _parts(self, clock: int) -> DraftParts:
+        reader, logs, _ = self._snapshot
         scope, own_log = self._seen.state.scope.id, self._own_log
         return DraftParts(
             self._seen.state.engram,
             self._seen.elements,
             own_log,
-            own_agent=lambda log: (
-                log == own_log or self._authors.is_own_agent(self._reader, scope, log)
-            ),
+            own_agent=lambda log: log == own_log or logs.is_own_agent(reader, scope, log),
             clock=clock,
         )
 
@@ -149,11 +136,11 @@ class _Update:
                 "both new content and edits were given", hint="edit the text, or replace it"
             )
         if changes.edits:
-            return edit_text(self._reader, self._authors, seen, changes.edits, own_log)
+            return edit_text(self._snapshot, seen, changes.edits, own_log)
         if changes.content is None:
             return []
         content = fields.content_value(changes.content)
-        cleared = clear_text(self._reader, self._authors, seen, own_log)
+        cleared = clear_text(self._snapshot, seen, own_log)
         if not seen.live(fields.BODY) and not cleared:
             parts.put(fields.CONTENT, content)
             return []

@@ -67,7 +67,7 @@ def _state(row: LogRow, scope: bytes) -> LogState:
 
 
 def load(
-    reader: Reader, ledger: Ledger, charters: Charters, authors: LogDirectory
+    reader: Reader, ledger: Ledger, charters: Charters, logs: LogDirectory
 ) -> Collection[bytes]:
     """Register all scopes and what is needed of their logs; returns the ids of the scopes."""
     scopes = {row.n: row for row in reader.scopes()}
@@ -79,7 +79,7 @@ def load(
     for n, log, author, last in reader.voids():
         ledger.add_void(scopes[n].id, log, author, last)
     for n, scope in scopes.items():
-        _load_charter(reader, charters, authors, scope, rows[n])
+        _load_charter(reader, charters, logs, scope, rows[n])
     return [scope.id for scope in scopes.values()]
 
 
@@ -102,16 +102,16 @@ def _load_logs(reader: Reader, ledger: Ledger, scope: ScopeRow) -> list[LogRow]:
 def _load_charter(
     reader: Reader,
     charters: Charters,
-    authors: LogDirectory,
+    logs: LogDirectory,
     scope: ScopeRow,
-    logs: Sequence[LogRow],
+    rows: Sequence[LogRow],
 ) -> None:
     """Apply the stored membership records again, in the order in which they arrived."""
-    members = {row.n: row for row in logs if row.domain == LogDomain.MEMBERS}
+    members = {row.n: row for row in rows if row.domain == LogDomain.MEMBERS}
     runs = [run for n in members for run in all_runs(reader, n)]
     done = {n: row.base for n, row in members.items()}
     for run in sorted(runs):
-        for n, first, last in authors.pieces(reader, run.log, run.first, run.last):
+        for n, first, last in logs.pieces(reader, run.log, run.first, run.last):
             if last <= done[n]:
                 continue
             row = members[n]

@@ -22,7 +22,7 @@ from engram_sync.membership import (
     revoke_drafts,
 )
 from engram_sync.memory.read import find_exact
-from engram_sync.memory.state import load_state
+from engram_sync.memory.state import Snapshot, load_state
 from engram_sync.memory.write import copied, says_all
 from engram_sync.model.ids import engram_text
 from engram_sync.model.life import LIVES
@@ -242,7 +242,7 @@ def _mark_brought(scope: bytes, tx: Transaction) -> None:
 
 
 def _recreate(core: Core, earlier: ScopeRow, page: Sequence[EngramRow], tx: Transaction) -> int:
-    authors = core.path.authors
+    now = Snapshot(tx, core.path.logs)
     row = _scope_row(tx, core, core.facts.agent_scope)
     copies: dict[bytes, tuple[bytes, list[Draft]]] = {}
     for old in page:
@@ -250,10 +250,10 @@ def _recreate(core: Core, earlier: ScopeRow, page: Sequence[EngramRow], tx: Tran
         if LIVES[old.life] is Life.DELETED and not old.conflict:
             continue
         engram = keyed_id(row.secret, row.id, "bring", engram_text(old.engram).encode())
-        if find_exact(tx, authors, row, engram) is not None:
+        if find_exact(now, row, engram) is not None:
             continue
-        state = load_state(tx, authors, earlier, old)
-        there = find_exact(tx, authors, row, old.engram)
+        state = load_state(now, earlier, old)
+        there = find_exact(now, row, old.engram)
         if there is None or not says_all(there, state):
             copies[engram] = old.engram, copied(engram, state)
     if copies:

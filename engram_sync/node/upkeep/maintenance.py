@@ -12,6 +12,7 @@ from engram_crdt import DIGEST_MODULUS
 from engram_sync.api import Check, Compaction, Doctor, Saving
 from engram_sync.errors import CorruptError, DegradedError
 from engram_sync.memory.materialise import compare_rows, rows_of
+from engram_sync.memory.state import Snapshot
 from engram_sync.node.background.clock_checks import clock_problems
 from engram_sync.node.background.erasures import erasures
 from engram_sync.node.background.log_counts import open_log_problems
@@ -298,7 +299,7 @@ async def _checked_page(
         if row.materialised < reader.last_arrival(row.n):
             return None
         rows = list(rows_of(reader, row.n, after, CHECK_ROWS))
-        problems, digest = compare_rows(reader, core.path.authors, row, rows)
+        problems, digest = compare_rows(Snapshot(reader, core.path.logs), row, rows)
         last = rows[-1] if len(rows) == CHECK_ROWS else None
         return _Page(len(rows), problems, digest, last, row)
 

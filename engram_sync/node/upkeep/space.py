@@ -6,6 +6,7 @@ Each function is a job, or a slice of one, for the store's writer; see ``WritePa
 from typing import NamedTuple
 
 from engram_sync.memory.materialise import Dead, dead_in, rows_of
+from engram_sync.memory.state import Snapshot
 from engram_sync.node.limits import COMPACT_ROWS
 from engram_sync.node.writing.write_path import WritePath
 from engram_sync.store import EngramRow, Reader, ScopeRow, Transaction
@@ -31,7 +32,7 @@ def plan_slice(
     """What compacting the next engrams of a scope would do; see ``compact_slice``."""
     row = _scope(path, reader, scope)
     page = list(rows_of(reader, row.n, after, COMPACT_ROWS))
-    dead = [dead_in(reader, path.authors, row, each, before_ms) for each in page]
+    dead = [dead_in(Snapshot(reader, path.logs), row, each, before_ms) for each in page]
     done = tuple(each for each in dead if each is not None)
     return CompactedSlice(done, page[-1] if len(page) == COMPACT_ROWS else None)
 

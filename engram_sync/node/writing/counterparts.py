@@ -5,6 +5,7 @@ Whoever erases a memory means what it says, and not one of two places where this
 
 from engram_sync.errors import LocalError
 from engram_sync.memory.read import find_exact, observe
+from engram_sync.memory.state import Snapshot
 from engram_sync.memory.write import forget
 from engram_sync.model.ids import engram_text
 from engram_sync.node.writing.brought import counterparts, take_due
@@ -36,10 +37,11 @@ def erase_counterparts(path: WritePath, key: bytes, tx: Transaction, shown: Catc
 def _erase(path: WritePath, key: bytes, tx: Transaction, scope: bytes, engram: bytes) -> None:
     row = tx.scope(path.ledger.scope_number(scope))
     assert row is not None, "the ledger knows only scopes that are stored"
-    held, state = tx.engram(row.n, engram), find_exact(tx, path.authors, row, engram)
+    now = Snapshot(tx, path.logs)
+    held, state = tx.engram(row.n, engram), find_exact(now, row, engram)
     if held is None or state is None or tx.erased(held.log, [held.seq]):
         return  # Its beginning is erased: so is the rest, or this node may not.
-    seen = observe(tx, path.authors, state, None)
+    seen = observe(now, state, None)
     own = path.own_log(scope).id
     drafts = erasing(tx, path, key, seen, own)
     if not seen.is_deleted():

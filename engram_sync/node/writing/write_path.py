@@ -73,10 +73,10 @@ class WritePath:
         people = self._people = People(self.charters)
         self.label, self.role, self.let_go = people.label, people.role, people.let_go
         self.members, self.authorities = people.members, people.authorities
-        self.authors = LogDirectory(
+        self.logs = LogDirectory(
             label=self.label, trust=self._trust, naming=self._naming, seen=self._seen
         )
-        self.materialiser = Materialiser(self.authors)
+        self.materialiser = Materialiser(self.logs)
         self.own = OwnLogs(self.ledger, key.public, entropy)
         self._storing = Storing(self.ledger, self.materialiser, clock, self.own)
         self.cuts = CutLogs(self.ledger, self.charters, self.materialiser, self.own.end)
@@ -100,7 +100,7 @@ class WritePath:
         Own logs whose continuity the witnesses prove are continued; the others end here, and the
         next write begins a new incarnation.
         """
-        scopes = load(reader, self.ledger, self.charters, self.authors)
+        scopes = load(reader, self.ledger, self.charters, self.logs)
         for log in chain.from_iterable(map(self.ledger.logs, scopes)):
             if log.author == self._key.public and log.stands(log.seq) == log.seq > log.sealed:
                 proven = continues(witnesses.get(log.id), log, boot_id)
@@ -124,7 +124,7 @@ class WritePath:
         if self.materialiser.begin(tx) or not self._proven or salt is None:
             salt = self._entropy(SALT_BYTES)
             tx.put_meta(_VERSIONS, salt)
-        self.authors.version_key = blake2b(
+        self.logs.version_key = blake2b(
             self._key.secret, salt=salt, person=b"engram versions"
         ).digest()
 
@@ -147,7 +147,7 @@ class WritePath:
 
         def undo() -> None:
             self.ledger.rollback(checkpoint)
-            self.authors.forget()
+            self.logs.forget()
             self.own.restore(own)
             self._people.restore(people)
             self.newer.restore(newer)
@@ -196,7 +196,7 @@ class WritePath:
             own=frozenset(log.id for log in self.own.live() if log.scope == scope and log.n),
         )
 
-    # -- for authors ----------------------------------------------------------------------------
+    # -- what the directory of logs asks -------------------------------------------------------
 
     def _trust(self, scope: bytes, key: bytes) -> float:
         """Whoever told two stories about one log is believed nothing."""
@@ -353,7 +353,7 @@ class WritePath:
         arrival.begun = None
         if batch.split is not None:
             self._notes.touched.add(scope)
-            self.authors.forget()
+            self.logs.forget()
             self._storing.split(tx, batch.split)
         if batch.records:
             arrivals, weight = self._store(tx, batch), weight_of(batch.records)

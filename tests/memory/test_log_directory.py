@@ -23,19 +23,19 @@ class LogsOnly:
 
 def test_a_log_that_is_stored_is_found_whatever_another_thread_forgets() -> None:
     """As when a write is rolled back in the writer's thread just after a reader has learnt."""
-    authors = LogDirectory()
+    logs = LogDirectory()
     reader = cast(Reader, LogsOnly())
-    assert authors.log_id(reader, 1) == ROW.id
-    authors.forget()
-    assert authors.author(reader, ROW.id) == ROW.author
-    authors.forget()
-    assert authors.log_number(reader, ROW.id) == 1
+    assert logs.log_id(reader, 1) == ROW.id
+    logs.forget()
+    assert logs.author(reader, ROW.id) == ROW.author
+    logs.forget()
+    assert logs.log_number(reader, ROW.id) == 1
 
 
 def test_a_log_that_is_not_stored_is_a_damaged_store() -> None:
-    authors = LogDirectory()
+    logs = LogDirectory()
     reader = cast(Reader, LogsOnly())
     with pytest.raises(CorruptError, match="log 2"):
-        authors.log_id(reader, 2)
+        logs.log_id(reader, 2)
     with pytest.raises(CorruptError, match="7878"):
-        authors.author(reader, b"x" * 32)
+        logs.author(reader, b"x" * 32)
