@@ -41,7 +41,7 @@ from engram_sync.memory.state import EngramState, Snapshot, Strategies
 from engram_sync.memory.write import archive, created, forget, restore, satisfies, update
 from engram_sync.model.fields import check_source_key
 from engram_sync.model.ids import engram_text
-from engram_sync.node.core import Core
+from engram_sync.node.background.background import Background
 from engram_sync.node.writing.brought import earlier_id
 from engram_sync.node.writing.catching_up import CatchUp
 from engram_sync.node.writing.erasing import erasing
@@ -64,12 +64,15 @@ class Memories:
     """The memories of one open node.
 
     Args:
+        background: The node's core, and what follows its writes.
         running: Whether instant memories make sense: the node outlives the call.
         strategies: How fields that hold several values are read.
     """
 
-    def __init__(self, core: Core, *, running: bool, strategies: Strategies) -> None:
-        self._core = core
+    def __init__(self, background: Background, *, running: bool, strategies: Strategies) -> None:
+        self._core = background.core
+        self._materialising = background.materialising
+        self._indexing = background.indexing
         self._running = running
         self._strategies = strategies
 
@@ -85,7 +88,7 @@ class Memories:
             engram = self._create(tx, shown, self._row(tx, scope), [memory])[0]
             return self._shown(tx, scope, engram)
 
-        return await self._core.write_shown(job)
+        return await self._materialising.write_shown(job)
 
     async def remember_many(self, memories: Sequence[NewMemory]) -> list[str]:
         """Write many memories; returns their ids in order.
@@ -98,7 +101,9 @@ class Memories:
             batch = memories[start : start + BATCH_RECORDS]
             if any(memory.type == MemoryType.INSTANT for memory in batch):
                 raise UsageError("instant memories are remembered one by one")
-            ids += await self._core.write_shown(partial(self._many, batch), weight=len(batch))
+            ids += await self._materialising.write_shown(
+                partial(self._many, batch), weight=len(batch)
+            )
         return ids
 
     def _many(self, batch: Sequence[NewMemory], tx: Transaction, shown: CatchUp) -> list[str]:
@@ -211,16 +216,16 @@ class Memories:
                 core.path.write(tx, state.scope.id, drafts)
             return self._shown(tx, scope.id, row.engram)
 
-        await core.wait_materialised()
-        return await core.write_shown(job)
+        await self._materialising.wait_materialised()
+        return await self._materialising.write_shown(job)
 
     # -- reading -----------------------------------------------------------------------------
 
     async def recall(self, call: RecallCall) -> list[Hit]:
         """The memories that best answer ``query``, best first."""
         core = self._core
-        await core.wait_materialised()
-        await core.flush_index()
+        await self._materialising.wait_materialised()
+        await self._indexing.flush()
         hits = await self._read(
             lambda snapshot: recall(
                 snapshot, core.planner, call.query, limit=call.limit, filters=call
@@ -288,7 +293,7 @@ class Memories:
     # -- parts -------------------------------------------------------------------------------
 
     async def _read(self, job: Callable[[Snapshot], T]) -> T:
-        await self._core.wait_materialised()
+        await self._materialising.wait_materialised()
         return await self._core.read(lambda reader: job(self._at(reader)))
 
     def _at(self, reader: Reader) -> Snapshot:

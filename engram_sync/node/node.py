@@ -11,9 +11,9 @@ from engram_crdt import StrategyRegistry
 from engram_sync.api.calls import Call, NodeApi
 from engram_sync.config import Config
 from engram_sync.memory.state import Strategies
+from engram_sync.node.background.background import Background
 from engram_sync.node.background.presence import watch_store
 from engram_sync.node.background.void_elsewhere import ratify_forever
-from engram_sync.node.core import Core
 from engram_sync.node.home.environment import Environment, HomeStorage
 from engram_sync.node.limits import SHUTDOWN_S
 from engram_sync.node.network.controller import NetworkController
@@ -39,16 +39,17 @@ class Node(NodeApi):
 
     def __init__(
         self,
-        core: Core,
+        background: Background,
         controller: NetworkController,
         *,
         running: bool,
         strategies: StrategyRegistry | None,
     ) -> None:
-        self._core = core
+        core = self._core = background.core
+        self._background = background
         self._controller = controller
         read_by = Strategies(core.config.strategies, strategies or StrategyRegistry())
-        self._performer = Performer(core, controller, running=running, strategies=read_by)
+        self._performer = Performer(background, controller, running=running, strategies=read_by)
 
     @classmethod
     @asynccontextmanager
@@ -94,16 +95,17 @@ class Node(NodeApi):
         environment = environment or Environment()
         with single_error():
             async with (
-                opened(home, config, label, environment, storage, lock_wait_s) as core,
+                opened(home, config, label, environment, storage, lock_wait_s) as background,
                 trio.open_nursery() as nursery,
             ):
-                nursery.start_soon(core.materialise_forever)
-                nursery.start_soon(core.index_forever)
+                core = background.core
+                nursery.start_soon(background.materialise_and_purge)
+                nursery.start_soon(background.indexing.index_forever)
                 nursery.start_soon(watch_store, core)
                 nursery.start_soon(ratify_forever, core)
-                controller = NetworkController(core, nursery)
+                controller = NetworkController(core, background.materialising, nursery)
                 await controller.recall_peers()
-                node = cls(core, controller, running=running, strategies=strategies)
+                node = cls(background, controller, running=running, strategies=strategies)
                 for service in cls.default_services if services is None else services:
                     await nursery.start(service, node)
                 if core.config.network.enabled:

@@ -11,7 +11,7 @@ from engram_sync.errors import DeadlineError, DegradedError, UsageError
 from engram_sync.membership import InviteToken, parse_token
 from engram_sync.memory.state import Strategies
 from engram_sync.model.ids import node_text
-from engram_sync.node.core import Core
+from engram_sync.node.background.background import Background
 from engram_sync.node.limits import JOIN_S
 from engram_sync.node.memories import Memories
 from engram_sync.node.network.controller import NetworkController
@@ -31,18 +31,25 @@ class Performer:
     """Performs the calls of one open node.
 
     Args:
-        core: The node's store and what is derived from it.
+        background: The node's core, and what follows its writes.
         controller: Its network.
         running: Whether the node outlives single calls.
         strategies: How fields that hold several values are read.
     """
 
     def __init__(
-        self, core: Core, controller: NetworkController, *, running: bool, strategies: Strategies
+        self,
+        background: Background,
+        controller: NetworkController,
+        *,
+        running: bool,
+        strategies: Strategies,
     ) -> None:
+        core, materialising = background.core, background.materialising
         self._core = core
+        self._materialising = materialising
         self._controller = controller
-        self._memories = memories = Memories(core, running=running, strategies=strategies)
+        self._memories = memories = Memories(background, running=running, strategies=strategies)
         self._rows: dict[type[c.Call[Any]], Callable[[Any], Awaitable[object]]] = {
             c.RememberCall: memories.remember,
             c.RememberManyCall: lambda call: memories.remember_many(call.memories),
@@ -62,7 +69,7 @@ class Performer:
             c.JoinCall: self._join,
             c.PeersCall: lambda _: peers(core, controller),
             c.StatusCall: lambda _: status(core, controller, running=running),
-            c.DoctorCall: lambda _: doctor(core, keep_days=c.KEEP_DAYS),
+            c.DoctorCall: lambda _: doctor(core, materialising, keep_days=c.KEEP_DAYS),
             c.CompactCall: self._compact,
             c.GoOfflineCall: lambda _: controller.go_offline(),
             c.GoOnlineCall: lambda _: controller.go_online(),
@@ -117,7 +124,7 @@ class Performer:
 
     async def _joined(self, token: InviteToken, *, bring: bool) -> JoinResult:
         core = self._core
-        brought = await bring_earlier(core) if bring else 0
+        brought = await bring_earlier(core, self._materialising) if bring else 0
         left = (await core.read(earlier)).memories
         role = core.path.role(token.scope, core.key.public)
         assert role is not None
@@ -132,4 +139,6 @@ class Performer:
     async def _compact(self, call: c.CompactCall) -> object:
         if not call.keep_days >= 0:
             raise UsageError(f"keep_days is {call.keep_days:g}", hint="give a number from 0")
-        return await compact(self._core, keep_days=call.keep_days, dry_run=call.dry_run)
+        return await compact(
+            self._core, self._materialising, keep_days=call.keep_days, dry_run=call.dry_run
+        )

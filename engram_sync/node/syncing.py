@@ -15,6 +15,7 @@ from engram_sync.node.network.connection import Connection
 from engram_sync.node.network.hearing import new_nonce
 from engram_sync.node.network.network import Network
 from engram_sync.node.reporting import NO_MEMBER, why_not
+from engram_sync.node.writing.outcome import JobOutcome
 from engram_sync.observe import printable
 from engram_sync.sync import Accord, Contact
 
@@ -59,7 +60,11 @@ class Sync:
         """Sync with every member that can be reached within ``timeout_s`` seconds."""
         before = await self._conflicts()
         changed: set[bytes] = set()
-        self.core.watchers.append(changed)
+
+        def follow(outcome: JobOutcome) -> None:
+            changed.update(outcome.changed)
+
+        self.core.followers.append(follow)
         try:
             self._failures = {c.address: c.failures for c in self.network.table.contacts()}
             self.network.retry_all()
@@ -70,7 +75,7 @@ class Sync:
                     if poll.cancelled_caught:
                         self._ask_again()
         finally:
-            self.core.watchers.remove(changed)
+            self.core.followers.remove(follow)
         return await self._result(before, changed)
 
     async def _conflicts(self) -> set[str]:

@@ -11,7 +11,7 @@ from trio.testing import MockClock
 from engram_sync.ledger import NO_ENGRAM, Draft
 from engram_sync.membership import NOT_HERE, MemberRole, make_invite, parse_token
 from engram_sync.node import Node
-from engram_sync.node import core as _core
+from engram_sync.node.background import scope_problems as _scope_problems
 from engram_sync.node.limits import REFUSED_LOGS_MAX
 from engram_sync.sync import Exchange
 from engram_wire import (
@@ -283,7 +283,7 @@ async def test_one_member_that_contradicts_all_others_is_its_own_problem(
 async def test_nobody_fills_the_status_with_forks(
     village: Village, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_core, "FORKS_TOLD_MAX", 3)
+    monkeypatch.setattr(_scope_problems, "FORKS_TOLD_MAX", 3)
     async with village.open("a") as a:
         rogue = await admitted(village, a)
         request = (await rogue.hear(SyncRequest)).request

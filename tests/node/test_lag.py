@@ -10,7 +10,7 @@ from engram_sync import Node
 from engram_sync.api import Engram, Scope
 from engram_sync.api.arguments import NewMemory
 from engram_sync.errors import PreconditionError
-from engram_sync.node.core import Core
+from engram_sync.node.background.materialising import Materialising
 from engram_sync.node.limits import MATERIALISE_WEIGHT_MIN
 from engram_sync.node.network.joining import bring, make_current
 from engram_sync.store import Reader
@@ -70,7 +70,7 @@ async def test_a_source_key_that_waits_to_be_materialised_is_known(
         assert (await agent_scope(c)).records == COUNT + MEMBERSHIP_RECORDS
 
 
-async def _never(_: Core) -> None:
+async def _never(_: Materialising) -> None:
     await trio.sleep_forever()
 
 
@@ -99,7 +99,7 @@ async def test_a_change_does_not_wait_for_what_waits_of_other_memories(
         mine = await b.remember("mine")
         shared = await b.remember("shared", key="k")
         await agreement(a, b)
-    monkeypatch.setattr(Core, "_materialise_forever", _never)
+    monkeypatch.setattr(Materialising, "materialise_forever", _never)
     async with village.open("a", peers=["b"]) as a, village.open("b") as b:
         await a.remember_many([NewMemory(f"flood {n}") for n in range(COUNT)])
         await a.update(shared, content="changed")
@@ -134,7 +134,7 @@ async def bring_over(node: Node, _: Engram) -> None:
     """As ``join --bring`` does once it is a member of another agent."""
     scope = await founded(node, Scope.AGENT)
     await node._core.write(lambda tx: make_current(tx, scope))
-    assert await bring(node._core) == 1
+    assert await bring(node._core, node._background.materialising) == 1
     assert f"changed {CHANGES - 1}" in await contents(node)
 
 
@@ -156,14 +156,14 @@ async def test_whoever_needs_what_waits_of_a_memory_waits_in_many_small_jobs(
         await b.join(await a.invite())
         shared = await b.remember("shared", key="k")
         await agreement(a, b)
-    monkeypatch.setattr(Core, "_materialise_forever", _never)
+    monkeypatch.setattr(Materialising, "materialise_forever", _never)
     async with village.open("a", online=False) as a:
         for number in range(CHANGES):
             await a.update(shared.id, content=f"changed {number}")
     async with village.open("a", peers=["b"]) as a, village.open("b") as b:
         await until(partial(_holds_all_of, b, a))
         assert await _waiting(b) >= CHANGES
-        b._core._materialise_weight = MATERIALISE_WEIGHT_MIN
+        b._background.materialising._weight = MATERIALISE_WEIGHT_MIN
         jobs = 0
 
         def count(_before: ScopeView | None, _view: ScopeView) -> None:

@@ -12,7 +12,7 @@ from engram_sync.api import Check, Doctor
 from engram_sync.config import Config
 from engram_sync.errors import UsageError
 from engram_sync.node import Node
-from engram_sync.node.core import Core
+from engram_sync.node.background.materialising import Materialising
 from engram_sync.node.home.files import Home
 from engram_sync.node.upkeep import maintenance as _maintenance
 from engram_sync.store import Transaction
@@ -141,7 +141,7 @@ async def test_a_doctor_ends_where_more_arrives_than_it_can_compare(
         core = a._core
         swept: list[bytes] = []
 
-        async def never(_core: Core, scope: bytes) -> None:
+        async def never(_: Materialising, scope: bytes) -> None:
             swept.append(scope)
 
         def arrives(tx: Transaction) -> None:
@@ -150,7 +150,7 @@ async def test_a_doctor_ends_where_more_arrives_than_it_can_compare(
             tx.update_scope(row._replace(materialised=row.materialised - 1))
 
         await core.store.submit(arrives)
-        monkeypatch.setattr(Core, "materialise_pending", never)
+        monkeypatch.setattr(Materialising, "materialise_pending", never)
         found = check(await a.doctor(), "memories")
         assert (found.ok, found.damaged) == (False, False)
         assert "run it again" in found.detail

@@ -214,5 +214,5 @@ async def test_erasures_of_others_are_purged_together_and_ones_own_at_once(
         assert len(purges) == before + 1
         await a.forget(last, erase=True)
         await agreement(a, b)
-        assert b._core.purge_due
+        assert b._background.purging.due
     assert len(purges) == before + 2, "none is left to the next opening"

@@ -8,6 +8,7 @@ import pytest
 from engram_crdt import Change, Dot, Element
 from engram_sync.api import Conflict, Fork, Page
 from engram_sync.api.arguments import NewMemory
+from engram_sync.api.calls import ConflictsCall
 from engram_sync.ledger import Batch, History, IngestBatch, LogState, Witness, _check
 from engram_sync.ledger._registry import Registry
 from engram_sync.ledger._resolve import HeldPosition, place_of_untrusted
@@ -19,6 +20,7 @@ from engram_sync.memory.state.changes import change_of
 from engram_sync.model import counters as _counters
 from engram_sync.model.counters import Count
 from engram_sync.node import reporting as _reporting
+from engram_sync.node.background.materialising import Materialising
 from engram_sync.node.core import Core
 from engram_sync.node.home.newer import Newer
 from engram_sync.node.memories import Memories
@@ -82,7 +84,7 @@ def acknowledges_what_is_not_stored(patch: pytest.MonkeyPatch) -> None:
 
     async def careless(self: Core, job: Callable[[Transaction], T], *, weight: int = 1) -> T:
         nonlocal calls
-        calls += getattr(job, "__qualname__", "").startswith(Memories.__name__)
+        calls += getattr(job, "__qualname__", "").startswith(Materialising.write_shown.__qualname__)
         if calls != 9:
             return await write(self, job, weight=weight)
         calls += 1
@@ -143,7 +145,7 @@ def continues_without_proof(patch: pytest.MonkeyPatch) -> None:
 
 
 def hides_conflicts(patch: pytest.MonkeyPatch) -> None:
-    async def none(self: Memories, limit: int, after: str | None) -> Page[Conflict]:
+    async def none(self: Memories, call: ConflictsCall) -> Page[Conflict]:
         return Page(())
 
     patch.setattr(Memories, "conflicts", none)

@@ -8,6 +8,7 @@ import trio
 
 from engram_sync.discovery import Discovery
 from engram_sync.errors import DegradedError, EngramError
+from engram_sync.node.background.materialising import Materialising
 from engram_sync.node.background.receipts import note_claims
 from engram_sync.node.core import Core
 from engram_sync.node.home.environment import Environment, capabilities
@@ -36,8 +37,9 @@ DIALABLE = ("token", "static", "mdns")
 class NetworkController:
     """The network side of one open node."""
 
-    def __init__(self, core: Core, nursery: trio.Nursery) -> None:
+    def __init__(self, core: Core, materialising: Materialising, nursery: trio.Nursery) -> None:
         self._core = core
+        self._materialising = materialising
         self._nursery = nursery
         self._scopes: dict[bytes, ScopeView] = {}
         for view in core.scopes.values():
@@ -65,7 +67,9 @@ class NetworkController:
             backoff_max_s=sync.backoff_max_s,
         )
         self._passing_on = PassingOn(self._core, self._scopes, self._connections)
-        self._refused_by = RefusedByPeers(self._core, self._scopes, self._passing_on)
+        self._refused_by = RefusedByPeers(
+            self._core, self._materialising, self._scopes, self._passing_on
+        )
         answering = StoreEffects(self._core, self._scopes, self._refused_by)
         services = Services(
             ingest=answering.ingest,

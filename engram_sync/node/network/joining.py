@@ -26,6 +26,7 @@ from engram_sync.memory.state import Snapshot, load_state
 from engram_sync.memory.write import copied, says_all
 from engram_sync.model.ids import engram_text
 from engram_sync.model.life import LIVES
+from engram_sync.node.background.materialising import Materialising
 from engram_sync.node.core import Core
 from engram_sync.node.network.connection import Connection
 from engram_sync.node.network.pages import read_credentials
@@ -215,7 +216,7 @@ def earlier(reader: Reader) -> Earlier:
     return Earlier(rows, sum(row.live for row in rows))
 
 
-async def bring(core: Core) -> int:
+async def bring(core: Core, materialising: Materialising) -> int:
     """Re-create what earlier agents remember in the current one; returns how many memories.
 
     Everything that is not deleted comes along, archived memories and open conflicts included.
@@ -224,7 +225,7 @@ async def bring(core: Core) -> int:
     """
     brought = 0
     for scope in (await core.read(earlier)).scopes:
-        await core.materialise_all(scope.id)
+        await materialising.materialise_all(scope.id)
         after: EngramRow | None = None
         while page := await core.read(partial(_page, scope.n, after)):
             brought += await core.write(partial(_recreate, core, scope, page), weight=len(page))

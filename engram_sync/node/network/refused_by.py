@@ -8,6 +8,7 @@ from functools import partial
 import trio
 
 from engram_sync.errors import LocalError
+from engram_sync.node.background.materialising import Materialising
 from engram_sync.node.core import Core
 from engram_sync.node.limits import (
     REFUSALS_DUE_MAX,
@@ -33,12 +34,20 @@ class RefusedByPeers:
 
     Args:
         core: The node.
+        materialising: Shows what waits before a log is voided.
         scopes: The newest view of every scope that exchanges see.
         others: Passes on what is refused of the logs of others.
     """
 
-    def __init__(self, core: Core, scopes: Mapping[bytes, ScopeView], others: PassingOn) -> None:
+    def __init__(
+        self,
+        core: Core,
+        materialising: Materialising,
+        scopes: Mapping[bytes, ScopeView],
+        others: PassingOn,
+    ) -> None:
         self._core = core
+        self._materialising = materialising
         self._scopes = scopes
         self._others = others
         self._asked: Counter[tuple[bytes, bool]] = Counter()
@@ -93,9 +102,8 @@ class RefusedByPeers:
         due.pop(rejection.log, None)
         job = partial(set_aside, core.path, scope=scope, rejection=rejection)
         with suppress(LocalError):  # A node that may not write any more can still read.
-            await core.materialise_all(
-                scope
-            )  # Not in the job that voids, where nobody else has a turn.
+            # Not in the job that voids, where nobody else has a turn.
+            await self._materialising.materialise_all(scope)
             if await core.write(partial(job, now_ms=core.environment.clock.now_ms())):
                 log.warning(
                     "ended a log of which a peer refuses a record",

@@ -12,6 +12,7 @@ from engram_sync.config import ENV_RUNTIME, Config, load_config, resolve_home
 from engram_sync.errors import EngramError
 from engram_sync.ledger import decode_witnesses, encode_witnesses
 from engram_sync.memory.instant import InstantMemories
+from engram_sync.node.background.background import Background
 from engram_sync.node.core import Core
 from engram_sync.node.home.environment import DirectoryStorage, Environment, HomeStorage
 from engram_sync.node.home.files import Home, NodeKey
@@ -31,8 +32,8 @@ async def opened(
     environment: Environment,
     storage: HomeStorage | None,
     lock_wait_s: float,
-) -> AsyncGenerator[Core]:
-    """The core of a node, for the time of the block; see ``Node.open``."""
+) -> AsyncGenerator[Background]:
+    """A node's core and what follows it, for the time of the block; see ``Node.open``."""
     if storage is None:
         path = resolve_home(home, os.environ)
         storage = DirectoryStorage(Home(path))
@@ -47,11 +48,12 @@ async def opened(
             await nursery.start(store.serve)
             try:
                 core = await _core(storage, key, store, config or Config(), label, environment)
+                background = Background.of(core)
                 try:
-                    yield core
+                    yield background
                 finally:
                     # After an error of the caller too: the store is as it was last committed.
-                    await _leave_witness(storage, core)
+                    await _leave_witness(storage, background)
             finally:
                 with trio.CancelScope(shield=True):
                     await store.aclose()
@@ -102,13 +104,12 @@ async def _core(
             )
         return core
 
-    core = await store.submit(begin)
-    core.resume()
-    return core
+    return await store.submit(begin)
 
 
-async def _leave_witness(storage: HomeStorage, core: Core) -> None:
+async def _leave_witness(storage: HomeStorage, background: Background) -> None:
     """After the last write: what was erased is gone, and the next opening may continue the logs."""
+    core, purging = background.core, background.purging
 
     def job(tx: Transaction) -> None:
         known = store_id(tx)
@@ -119,9 +120,9 @@ async def _leave_witness(storage: HomeStorage, core: Core) -> None:
     with trio.CancelScope(shield=True):
         with suppress(EngramError):
             await core.store.submit(job)
-        if core.purge_due:
+        if purging.due:
             with suppress(EngramError):
-                await core.purge()
+                await purging.purge()
 
 
 def default_label() -> str:

@@ -16,6 +16,7 @@ from engram_sync.memory.state import Snapshot
 from engram_sync.node.background.clock_checks import clock_problems
 from engram_sync.node.background.erasures import erasures
 from engram_sync.node.background.log_counts import open_log_problems
+from engram_sync.node.background.materialising import Materialising
 from engram_sync.node.core import Core
 from engram_sync.node.limits import MATERIALISE_WEIGHT_MIN
 from engram_sync.node.upkeep.log_checks import log_checks
@@ -35,18 +36,19 @@ SHOWN_MAX = 5
 REPAIR = "see docs/operations.md, When something is damaged"
 
 
-async def doctor(core: Core, *, keep_days: float) -> Doctor:
+async def doctor(core: Core, materialising: Materialising, *, keep_days: float) -> Doctor:
     """Check everything that is stored; changes nothing.
 
     Args:
         core: The node.
+        materialising: What waits is looked at too.
         keep_days: What a compaction would keep, for what it would save.
     """
-    await core.wait_materialised()
+    await materialising.wait_materialised()
     checks = [
         _damage("store", await core.store.integrity(), "no page or row contradicts another"),
         await _examined("logs", _logs(core)),
-        await _examined("memories", _documents(core)),
+        await _examined("memories", _documents(core, materialising)),
     ]
     saving = Savings()
     if not any(check.damaged for check in checks):  # Else the rest could not be believed.
@@ -60,18 +62,21 @@ async def doctor(core: Core, *, keep_days: float) -> Doctor:
     )
 
 
-async def compact(core: Core, *, keep_days: float, dry_run: bool) -> Compaction:
+async def compact(
+    core: Core, materialising: Materialising, *, keep_days: float, dry_run: bool
+) -> Compaction:
     """Drop payloads that nothing shows any more and rewrite the store without its free pages.
 
     Args:
         core: The node.
+        materialising: What waits is looked at too.
         keep_days: Memories that changed within this time are left alone.
         dry_run: Change nothing and say what would be saved.
 
     Raises:
         DegradedError: There is no room to rewrite the store; what was dropped stays dropped.
     """
-    await core.wait_materialised()
+    await materialising.wait_materialised()
     before = await _store_bytes(core)
     saving = Savings()
     await _shrink(
@@ -219,7 +224,7 @@ async def _logs(core: Core) -> Check:
     )
 
 
-async def _documents(core: Core) -> Check:
+async def _documents(core: Core, materialising: Materialising) -> Check:
     """Every memory against the records that it was made from, and the sum of all of them."""
     problems: list[str] = []
     count = 0
@@ -228,7 +233,7 @@ async def _documents(core: Core) -> Check:
         after: EngramRow | None = None
         total, began = 0, -1
         while True:
-            page = await _checked_page(core, scope, after, patience)
+            page = await _checked_page(core, materialising, scope, after, patience)
             if page is None:
                 return _unfinished(problems, count)
             problems += page.problems
@@ -285,7 +290,11 @@ def _patience(reader: Reader) -> _Patience:
 
 
 async def _checked_page(
-    core: Core, scope: bytes, after: EngramRow | None, patience: _Patience
+    core: Core,
+    materialising: Materialising,
+    scope: bytes,
+    after: EngramRow | None,
+    patience: _Patience,
 ) -> _Page | None:
     """Compare the next rows of a scope, once nothing of it waits to be materialised.
 
@@ -307,7 +316,7 @@ async def _checked_page(
         page = await core.read(job)
         if page is not None or patience.spent():
             return page
-        await core.materialise_pending(scope)
+        await materialising.materialise_pending(scope)
 
 
 async def _shortcomings(core: Core) -> list[Check]:
