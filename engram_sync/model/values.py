@@ -1,9 +1,8 @@
 """Encoded values as plain Python values, for people and for JSON."""
 
-from collections.abc import Iterable, Sequence
-from typing import cast
+from collections.abc import Iterable
 
-from engram_crdt import Element, latest
+from engram_crdt import Element
 from engram_sync.model.conflicts import field_name
 from engram_sync.model.readings import account_parts, version_parts
 from engram_wire import WireError
@@ -40,15 +39,6 @@ def json_text(value: object) -> str:
     import msgspec
 
     return msgspec.json.encode(value, enc_hook=repr).decode()
-
-
-def text_of(elements: Sequence[Element]) -> str:
-    """The newest live text of a register; empty without one, a marker when it is owed."""
-    newest = latest([e for e in elements if e.value is not None])
-    if newest is None:
-        return NOT_HELD if elements else ""
-    value = plain(cast(bytes, newest.value))
-    return value if isinstance(value, str) else ""
 
 
 def unique(elements: Iterable[Element]) -> list[bytes]:

@@ -291,10 +291,6 @@ class Transaction(Reader, Protocol):
         """Add the peer, or replace what is remembered about it."""
         ...
 
-    def delete_peer(self, key: bytes) -> None:
-        """Forget a peer; it need not exist."""
-        ...
-
 
 class Store(Protocol):
     """A durable home for records and what is derived from them.

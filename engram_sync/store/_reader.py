@@ -86,10 +86,6 @@ class Reader(Protocol):
         """The marked positions of a stretch whose signatures are not held: seq to head."""
         ...
 
-    def run_at(self, log: int, seq: int) -> RunRow | None:
-        """The run of ``log`` that ends at ``seq``."""
-        ...
-
     def run_before(self, log: int, seq: int) -> RunRow | None:
         """The newest run of ``log`` that ends at or before ``seq``."""
         ...

@@ -101,10 +101,6 @@ class SqlRecords:
         rows = self._sql.all(sql, (base | first, base | last))
         return {row_id & LOG_SEQ_MASK: head for row_id, head in rows}
 
-    def run_at(self, log: int, seq: int) -> RunRow | None:
-        row = self._sql.one(_RUN + " WHERE id = ?", (log << LOG_SEQ_BITS | seq,))
-        return None if row is None else RunRow(*row)
-
     def run_before(self, log: int, seq: int) -> RunRow | None:
         base = log << LOG_SEQ_BITS
         sql = _RUN + " WHERE id > ? AND id <= ? ORDER BY id DESC LIMIT 1"

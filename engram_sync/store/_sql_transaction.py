@@ -262,6 +262,3 @@ class SqlTransaction(SqlDerived):
             address = excluded.address, via = excluded.via, last_success = excluded.last_success,
             failures = excluded.failures, error = excluded.error"""
         self._sql.run(sql, row)
-
-    def delete_peer(self, key: bytes) -> None:
-        self._sql.run("DELETE FROM peer WHERE key = ?", (key,))

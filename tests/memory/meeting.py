@@ -4,14 +4,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from engram_sync.api import Conflict, Engram
-from engram_sync.model.conflict_types import (
-    ConflictType,
-    as_seen_by,
-    decode_conflict_untrusted,
-    encode_conflict,
-    from_plain,
-    to_plain,
-)
 from engram_sync.model.ids import node_text
 
 from .desk import Desk
@@ -45,12 +37,14 @@ async def agree(one: Desk, other: Desk, e: Engram) -> Engram:
     return here
 
 
-async def the_conflict(desk: Desk, kind: str) -> tuple[ConflictType, ...]:
-    """The only open conflict from the place of this desk; it survives both encodings."""
+async def the_conflict(desk: Desk, kind: str) -> Conflict:
+    """The only open conflict that this desk knows of."""
     (conflict,) = await desk.conflicts()
     assert conflict.kind == kind
-    told = as_seen_by(conflict, node_text(desk.public))
-    for one in told:
-        assert decode_conflict_untrusted(encode_conflict(one)) == one
-        assert from_plain(to_plain(one)) == one
-    return told
+    return conflict
+
+
+def written_by(desk: Desk, conflict: Conflict) -> list[object]:
+    """What this desk wrote of the values that are in conflict, oldest first."""
+    key = node_text(desk.public)
+    return [sibling.data for sibling in conflict.siblings if sibling.node == key]

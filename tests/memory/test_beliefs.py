@@ -1,17 +1,23 @@
 """Claims about epistemic status, beliefs and conflicts of single values on real replicas."""
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from engram_sync.api import Conflict
 from engram_sync.errors import UsageError
-from engram_sync.model.conflict_types import BeliefConflict, LifecycleConflict, ValueConflict
 from engram_sync.model.ids import node_text
 
-from .desk import desks
-from .meeting import agree, meet, the_conflict
+from .desk import Desk, desks
+from .meeting import agree, meet, the_conflict, written_by
 
 LIKES = {"subject": "ann", "relation": "drinks", "object": "tea"}
+
+
+def opinions(desk: Desk, conflict: Conflict) -> list[tuple[object, object]]:
+    """Object and polarity of each belief in conflict that this desk wrote."""
+    beliefs = [cast(dict[str, object], data) for data in written_by(desk, conflict)]
+    return [(belief["object"], belief["polarity"]) for belief in beliefs]
 
 
 @pytest.mark.parametrize("status", ["observed", "inferred", "consensus", "contested", "retracted"])
@@ -77,12 +83,10 @@ async def test_opinions_that_contradict_each_other_are_a_belief_conflict() -> No
         assert {b["object"] for b in shown.belief} == {"coffee", "milk"}
         assert shown.epistemic == "contested"
         assert [x.id for x in await ann.newest(epistemic="contested")] == [e.id]
-        assert await the_conflict(ann, "belief") == (
-            BeliefConflict("ann", "drinks", "coffee", "milk", True, True),
-        )
-        assert await the_conflict(bob, "belief") == (
-            BeliefConflict("ann", "drinks", "milk", "coffee", True, True),
-        )
+        conflict = await the_conflict(ann, "belief")
+        assert conflict.key == ("ann", "drinks")
+        assert opinions(ann, conflict) == [("coffee", True)]
+        assert opinions(bob, conflict) == [("milk", True)]
         settled = await ann.update(shown, believe={**LIKES, "object": "water"})
         assert [b["object"] for b in settled.belief] == ["water"]
         assert settled.epistemic == ""
@@ -103,9 +107,9 @@ async def test_affirming_what_somebody_denies_is_a_contradiction_and_two_denials
         await ann.update(f, believe=LIKES)
         await bob.update(f, believe={**LIKES, "polarity": False})
         await agree(ann, bob, f)
-        assert await the_conflict(ann, "belief") == (
-            BeliefConflict("ann", "drinks", "tea", "tea", True, False),
-        )
+        conflict = await the_conflict(ann, "belief")
+        assert opinions(ann, conflict) == [("tea", True)]
+        assert opinions(bob, conflict) == [("tea", False)]
 
 
 async def test_how_sure_two_are_of_the_same_is_no_conflict() -> None:
@@ -137,15 +141,16 @@ async def test_a_malformed_belief_is_refused_in_words(beliefs: Any, words: str) 
             await ann.remember("x", belief=beliefs)
 
 
-async def test_a_value_conflict_is_told_from_both_sides() -> None:
+async def test_a_value_conflict_tells_who_wrote_what() -> None:
     async with desks(2) as (ann, bob):
         e = await ann.remember("x", metadata={"k": 1})
         await meet(ann, bob)
         await ann.update(e, metadata={"k": 2})
         await bob.update(e, metadata={"k": [3]})
         await agree(ann, bob, e)
-        assert await the_conflict(ann, "value") == (ValueConflict(e.id, "metadata.k", 2, [3]),)
-        assert await the_conflict(bob, "value") == (ValueConflict(e.id, "metadata.k", [3], 2),)
+        conflict = await the_conflict(ann, "value")
+        assert (conflict.engram, conflict.field) == (e.id, "metadata.k")
+        assert (written_by(ann, conflict), written_by(bob, conflict)) == ([2], [[3]])
 
 
 async def test_an_edit_concurrent_with_a_delete_is_a_lifecycle_conflict() -> None:
@@ -155,12 +160,11 @@ async def test_an_edit_concurrent_with_a_delete_is_a_lifecycle_conflict() -> Non
         await ann.forget(e, reason="outdated")
         await bob.update(e, title="t")
         await agree(ann, bob, e)
-        assert await the_conflict(ann, "lifecycle") == (
-            LifecycleConflict(e.id, ("outdated",), (), (["title", "t"],)),
-        )
-        assert await the_conflict(bob, "lifecycle") == (
-            LifecycleConflict(e.id, ("outdated",), (["title", "t"],), ()),
-        )
+        conflict = await the_conflict(ann, "lifecycle")
+        assert {(s.field, s.value, s.node) for s in conflict.siblings} == {
+            ("life", "deleted: outdated", node_text(ann.public)),
+            ("title", "t", node_text(bob.public)),
+        }
 
 
 async def test_a_view_that_only_lacks_something_has_another_version() -> None:

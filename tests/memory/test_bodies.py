@@ -8,7 +8,6 @@ import pytest
 from engram_sync.api import Delete, Engram, Insert
 from engram_sync.errors import PreconditionError, UsageError
 from engram_sync.ledger import Draft
-from engram_sync.model.conflict_types import LifecycleConflict, ValueConflict, as_seen_by
 from engram_sync.model.ids import node_text
 from engram_wire import SUPERSEDED_MAX, RecordKind, Reference, Span
 from engram_wire import Edit as WireEdit
@@ -16,7 +15,7 @@ from engram_wire import EditInsert as WireInsert
 from engram_wire.cbor import encode
 
 from .desk import Desk, desks
-from .meeting import agree, meet
+from .meeting import agree, meet, the_conflict, written_by
 
 
 async def text_of(desk: Desk, text: str) -> Engram:
@@ -135,9 +134,7 @@ async def test_new_content_begins_another_text_instead_of_editing_the_old_one() 
         assert {s.value for s in shown.siblings} == {"first", "second"}
         (conflict,) = await ann.conflicts()
         assert (conflict.kind, conflict.field) == ("value", "content")
-        assert as_seen_by(conflict, node_text(ann.public)) == (
-            ValueConflict(e.id, "content", "first", "second"),
-        )
+        assert (written_by(ann, conflict), written_by(bob, conflict)) == (["first"], ["second"])
         with pytest.raises(PreconditionError, match="side by side"):
             await ann.update(shown, edits=[Insert(0, "x")])
         settled = await ann.update(shown, content="both")
@@ -209,9 +206,11 @@ async def test_an_edit_concurrent_with_a_delete_is_a_lifecycle_conflict() -> Non
         await bob.update(e, edits=[Insert(3, " two")])
         shown = await agree(ann, bob, e)
         assert shown.life == "deleted"
-        (conflict,) = await bob.conflicts()
-        (found,) = as_seen_by(conflict, node_text(bob.public))
-        assert found == LifecycleConflict(e.id, ("old",), (["content", " two"],), ())
+        conflict = await the_conflict(bob, "lifecycle")
+        assert {(s.field, s.value, s.node) for s in conflict.siblings} == {
+            ("life", "deleted: old", node_text(ann.public)),
+            ("content", " two", node_text(bob.public)),
+        }
         await ann.forget(shown, reason="still old")
         assert await ann.conflicts() == []
         await agree(ann, bob, e)

@@ -10,12 +10,11 @@ from engram_sync.api.arguments import NewMemory
 from engram_sync.errors import NotFoundError, PreconditionError, UsageError
 from engram_sync.ledger import Draft
 from engram_sync.memory.write import created
-from engram_sync.model.conflict_types import SkillConflict
 from engram_wire import RecordKind, log_id
 from engram_wire.cbor import encode
 
 from .desk import SCOPE, Desk, desks
-from .meeting import agree, meet, the_conflict
+from .meeting import agree, meet, the_conflict, written_by
 
 
 def skill(*steps: str, name: str = "deploy") -> dict[str, object]:
@@ -42,9 +41,9 @@ async def test_refinements_that_did_not_know_of_each_other_are_a_skill_conflict(
         shown = await agree(ann, bob, e)
         assert len(shown.skill) == 2
         assert {head.parents for head in shown.skill} == {(e.skill[0].id,)}
-        assert await the_conflict(ann, "skill") == (
-            SkillConflict(e.id, (skill("test", "push"),), (skill("push", "watch"),)),
-        )
+        conflict = await the_conflict(ann, "skill")
+        assert written_by(ann, conflict) == [skill("test", "push")]
+        assert written_by(bob, conflict) == [skill("push", "watch")]
         # One parent named: the other head stays, and so does the conflict.
         kept, replaced = shown.skill
         half = await ann.update(shown, refine=skill("x"), refine_parents=[replaced.id])

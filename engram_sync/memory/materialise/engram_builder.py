@@ -9,9 +9,6 @@ from engram_sync.memory.state.changes import change_of, is_applied
 from engram_sync.memory.state.shown_texts import orphan_element
 from engram_sync.memory.state.stored import StoredRecord
 from engram_sync.model.conflicts import bits
-from engram_sync.model.shapes import SearchedTexts
-
-from .index import texts_of
 
 
 class Shown(NamedTuple):
@@ -26,10 +23,6 @@ class Shown(NamedTuple):
     def bits(self) -> int:
         """The classes of open conflicts, as rows store them."""
         return int(bits(self.elements, texts=self.texts, orphans=self.orphans))
-
-    def search_texts(self) -> SearchedTexts:
-        """What of it is searched."""
-        return texts_of(self.elements, self.texts)
 
 
 @dataclass(slots=True)
