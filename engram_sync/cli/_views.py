@@ -240,7 +240,7 @@ def print_status(status: "Status") -> None:
         author = _author(lack.label, lack.node)
         print_rows({"missing": f"{values} of {lack.engram}, written by {author}"})
     for fork in status.forks:
-        ways = f"goes on in {len(fork.branches)} ways after record {fork.seq}"
+        ways = f"forked into {len(fork.branches)} branches after record {fork.seq}"
         author = _author(fork.label, fork.node)
         print_rows({"fork": f"log {short(fork.log)} of {author} {ways}"})
     for gone in status.let_go:

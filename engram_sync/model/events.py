@@ -120,8 +120,8 @@ def change_events(
     check_source_keys(add)
     known = told(seen)
     done: set[bytes] = set()
-    wishes = [*amend.items(), *((name, None) for name in remove)]
-    for number, (name, event) in enumerate(wishes):
+    changes = [*amend.items(), *((name, None) for name in remove)]
+    for number, (name, event) in enumerate(changes):
         accounts = named(known, name)
         if accounts[0].account.id in done:
             raise UsageError(f"event {name} is named twice")

@@ -27,7 +27,7 @@ Service = Callable[..., Awaitable[object]]
 
 
 class Node(NodeApi):
-    """One agent's memories, and their replication.
+    """One agent's memories, kept in step with others.
 
     Open it with ``async with Node.open(home) as node``.  Every method raises ``EngramError`` and
     nothing else on purpose.  A write has reached the disk when its method returns, and is offered

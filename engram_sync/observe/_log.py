@@ -23,7 +23,7 @@ _FIELDS: Final = "engram_fields"  # The attribute of a LogRecord that carries th
 _ID_BYTES_SHOWN: Final = 8
 _EVENT_CHARACTERS_MAX: Final = 2000  # Ours are short; other libraries' messages may not be.
 _FRAMES_SHOWN: Final = 12
-_OWN_KEYS: Final = frozenset({"v", "kind", "time", "level", "room", "event", "error", "trace"})
+_OWN_KEYS: Final = frozenset({"v", "kind", "time", "level", "component", "event", "error", "trace"})
 _NEVER: Final = frozenset(
     {
         "belief",
@@ -46,14 +46,14 @@ _NEVER: Final = frozenset(
 
 
 class Logger:
-    """Writes the messages of one room.
+    """Writes the messages of one component.
 
     Args:
-        room: The part of the program that speaks, for example ``sync``.
+        component: The package or room that speaks, for example ``sync`` or ``network``.
     """
 
-    def __init__(self, room: str) -> None:
-        self._logger = logging.getLogger(f"{ROOT}.{room}")
+    def __init__(self, component: str) -> None:
+        self._logger = logging.getLogger(f"{ROOT}.{component}")
 
     def debug(self, event: str, /, **fields: FieldValue) -> None:
         """Something only a developer wants to see."""
@@ -127,7 +127,8 @@ class _Handler(logging.StreamHandler[TextIO]):
 class _TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line = _line(record)
-        head = f"{line.pop('time')} {line.pop('level'):<7} {line.pop('room')}: {line.pop('event')}"
+        time, level = line.pop("time"), line.pop("level")
+        head = f"{time} {level:<7} {line.pop('component')}: {line.pop('event')}"
         trace = cast("list[str]", line.pop("trace", []))
         tail = "".join(f" {name}={_quoted(value)}" for name, value in line.items())
         frames = "".join(f"\n    {frame}" for frame in trace)
@@ -145,7 +146,7 @@ def _line(record: logging.LogRecord) -> dict[str, object]:
     line: dict[str, object] = {
         "time": f"{time:%Y-%m-%dT%H:%M:%S}.{time.microsecond // 1000:03d}Z",
         "level": record.levelname.lower(),
-        "room": record.name.removeprefix(f"{ROOT}."),
+        "component": record.name.removeprefix(f"{ROOT}."),
         "event": printable(record.getMessage(), characters_max=_EVENT_CHARACTERS_MAX),
     }
     fields: dict[str, FieldValue] = getattr(record, _FIELDS, {})

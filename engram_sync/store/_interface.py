@@ -264,7 +264,7 @@ class Transaction(Reader, Protocol):
         ...
 
     def reset(self) -> None:
-        """Remove everything that is derived from records: the next sweeps make it again."""
+        """Remove everything that is derived from records: the materialiser makes it again."""
         ...
 
     def index(self, n: int, title: str, content: str, tags: str) -> None:

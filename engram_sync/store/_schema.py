@@ -38,8 +38,8 @@ _FIRST = (
         domain INTEGER NOT NULL, author BLOB NOT NULL, incarnation BLOB NOT NULL,
         seq INTEGER NOT NULL, head BLOB NOT NULL, hlc INTEGER NOT NULL)""",
     "CREATE TABLE shape (id INTEGER PRIMARY KEY, b BLOB NOT NULL UNIQUE)",
-    # id = log << 40 | seq: one log is one stretch of the table, so that sending and sweeping read
-    # it in order and inserting appends.  NULL stands for: nothing superseded, payload not held,
+    # id = log << 40 | seq: one log is one stretch of the table: sending and materialising read it
+    # in order, and inserting appends.  NULL stands for: nothing superseded, payload not held,
     # payload held (phash), no deps, auth unchanged.
     """CREATE TABLE rec (
         id INTEGER PRIMARY KEY, eid BLOB NOT NULL, hlc INTEGER NOT NULL, shape INTEGER NOT NULL,

@@ -1,4 +1,4 @@
-"""One connection's replication: catch up, subscribe, push, acknowledge, repair, join.
+"""Sync over one connection: catch up, subscribe, push, acknowledge, repair, join.
 
 Pure: every method takes what happened and returns effects for the driver to perform in order.
 """
@@ -59,7 +59,7 @@ PAYLOAD_HEAD_BYTES = 64
 
 
 class Exchange:
-    """The replication state of one authenticated connection.
+    """The sync state of one authenticated connection.
 
     Args:
         peer: The peer's proven key.

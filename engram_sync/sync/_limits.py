@@ -1,4 +1,4 @@
-"""Bounds and intervals of replication, each with its reason."""
+"""Bounds and intervals of sync, each with its reason."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What the replication engine knows of the scopes held here: immutable snapshots."""
+"""What sync knows of the scopes held here: immutable snapshots."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

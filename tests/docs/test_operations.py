@@ -256,7 +256,7 @@ async def test_a_resumed_snapshot_forks_a_log_and_both_branches_live(
         assert written.provenance.trust == 0
         print_status(await b.status())
         (row,) = [line for line in capsys.readouterr().out.splitlines() if line[:4] == "fork"]
-        assert "goes on in 2 ways after record" in row
+        assert "forked into 2 branches after record" in row
 
 
 # -- sessions --------------------------------------------------------------------------------

@@ -111,7 +111,7 @@ class TwinOutcome:
 
     writes: int = 0
     refused: int = 0
-    """Wishes that were refused, in both runs."""
+    """Changes that were refused, in both runs."""
     jumps: int = 0
     """Times that a clock was set."""
     conflicts: int = 0

@@ -1,6 +1,6 @@
 """A node without a network: a real store, a real ledger and the memory room between them.
 
-Desks exchange runs of records as frames, in the order of their arrival, as replication does.  Only
+Desks exchange runs of records as frames, in the order of their arrival, as sync does.  Only
 the rules of the charter are a fake: everybody at the table may write, for the same agent.
 """
 
@@ -249,7 +249,7 @@ class Desk:
 
         Args:
             other: Who has them.
-            sweep: Whether to materialise all that waits afterwards.
+            materialise_pending: Whether to materialise all that waits afterwards.
             payloads: Whether they come with their payloads.
             ahead: Whether what needs nothing that waits is shown before it.
         """
@@ -286,10 +286,10 @@ class Desk:
         """Materialise everything; how many slices it took."""
         scope = self.ledger.scope_number(SCOPE)
         for slices in itertools.count():
-            swept = await self.store.submit(
+            done = await self.store.submit(
                 lambda tx: self.materialiser.materialise_pending(tx, scope, limit=limit)
             )
-            if not swept.records:
+            if not done.records:
                 return slices
         raise AssertionError
 

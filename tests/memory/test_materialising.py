@@ -70,7 +70,7 @@ async def test_a_memory_with_one_record_is_stored_once() -> None:
             assert await desk.store.read(lambda r: r.parts(1)) == []
 
 
-async def test_what_was_swept_equals_what_was_written() -> None:
+async def test_what_was_slices_equals_what_was_written() -> None:
     async with desks(3) as (ann, bob, cat):
         e = await ann.remember("one", tags=("a",))
         await ann.remember("two")
@@ -99,7 +99,7 @@ async def test_local_writes_need_no_sweep_and_a_sweep_over_them_changes_nothing(
         assert (await rows(ann), await ann.counts()) == before
 
 
-async def test_a_local_write_does_not_skip_what_still_waits_to_be_swept() -> None:
+async def test_a_local_write_does_not_skip_what_still_waits_to_be_slices() -> None:
     async with desks(2) as (ann, bob):
         theirs = await bob.remember("theirs")
         await ann.pull(bob, materialise_pending=False)
@@ -110,14 +110,14 @@ async def test_a_local_write_does_not_skip_what_still_waits_to_be_swept() -> Non
         assert (await ann.counts())[1] == 2
 
 
-@pytest.mark.parametrize("swept", [0, 1, 2])
-async def test_a_local_write_is_not_applied_before_earlier_ones_of_its_log(swept: int) -> None:
+@pytest.mark.parametrize("slices", [0, 1, 2])
+async def test_a_local_write_is_not_applied_before_earlier_ones_of_its_log(slices: int) -> None:
     async with desks(2) as (ann, bob):
         e = await ann.remember("one", tags=("a",))
         await ann.update(e, remove_tags=("a",))  # It takes no clocks.
         await ann.store.submit(lambda tx: tx.reset())
         n = ann.ledger.scope_number(SCOPE)
-        for _ in range(swept):
+        for _ in range(slices):
             await ann.store.submit(lambda tx: ann.materialiser.materialise_pending(tx, n, limit=1))
         await ann.remember("again", engram=bytes.fromhex(e.id.replace("-", "")))
         await ann.materialise_pending()
@@ -126,7 +126,7 @@ async def test_a_local_write_is_not_applied_before_earlier_ones_of_its_log(swept
         assert await ann.counts() == await bob.counts()
 
 
-async def test_a_payload_that_comes_before_its_record_is_swept_changes_nothing_yet() -> None:
+async def test_a_payload_that_comes_before_its_record_is_slices_changes_nothing_yet() -> None:
     async with desks(2) as (ann, bob):
         e = await ann.remember("one")
         await bob.pull(ann)

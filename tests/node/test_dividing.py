@@ -44,7 +44,7 @@ def of(log: Log, first: int, *signed: int) -> tuple[Announcement, bytes]:
 
 
 async def take(node: Node, *frames: tuple[Announcement, bytes]) -> None:
-    """Ingest frames in one transaction, swept after the last of them."""
+    """Ingest frames in one transaction, materialised after the last of them."""
     core = node._core
     arrivals = [
         Arrival(core.facts.agent_scope, announcement, decode_frame_untrusted(frame))
@@ -109,14 +109,14 @@ async def test_a_fork_is_a_problem_while_it_is_news_and_listed_for_ever(
         await take(a, of(history(a, rogue, "base", "one"), 1, 2))
         third = of(history(a, rogue, "base", "three"), 1, 2)
         await take(a, of(history(a, rogue, "base", "two"), 1, 2))
-        assert "goes on in 2 ways" in " ".join((await a.status()).problems)
+        assert "forked into 2 branches" in " ".join((await a.status()).problems)
     async with village.open("a", online=False) as a:
         await a.remember("something else")
         status = await a.status()
         assert (status.health, len(status.forks)) == ("ok", 1)
         assert (await a.doctor()).healthy
         await take(a, third)
-        assert "goes on in 3 ways" in " ".join((await a.status()).problems)
+        assert "forked into 3 branches" in " ".join((await a.status()).problems)
 
 
 async def test_a_version_from_before_a_fork_means_what_it_meant(

@@ -135,14 +135,14 @@ async def test_a_compaction_of_the_future_is_refused(
 async def test_a_doctor_ends_where_more_arrives_than_it_can_compare(
     village: Village, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_maintenance, "CHECK_SWEEPS", 3)
+    monkeypatch.setattr(_maintenance, "CHECK_SLICES", 3)
     async with village.open("a", online=False) as a:
         await a.remember("one")
         core = a._core
-        swept: list[bytes] = []
+        asked: list[bytes] = []
 
         async def never(_: Materialising, scope: bytes) -> None:
-            swept.append(scope)
+            asked.append(scope)
 
         def arrives(tx: Transaction) -> None:
             row = tx.scope(core.path.ledger.scope_number(core.facts.agent_scope))
@@ -154,4 +154,4 @@ async def test_a_doctor_ends_where_more_arrives_than_it_can_compare(
         found = check(await a.doctor(), "memories")
         assert (found.ok, found.damaged) == (False, False)
         assert "run it again" in found.detail
-        assert swept
+        assert asked

@@ -48,7 +48,7 @@ def test_json_gives_one_object_per_line_with_the_same_parts(stream: io.StringIO)
         "v": 1,
         "kind": "log",
         "level": "warning",
-        "room": "sync",
+        "component": "sync",
         "event": "peer lost",
         "peer": "abc",
         "since_ms": None,

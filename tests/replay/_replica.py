@@ -201,12 +201,12 @@ class Replica:
             await self.store.submit(partial(self._take, frames))
         changed: set[bytes] = set()
         while True:
-            swept = await self.store.submit(
+            done = await self.store.submit(
                 lambda tx: self.materialiser.materialise_pending(tx, 1, limit=slice_records)
             )
-            if not swept.records:
+            if not done.records:
                 return changed
-            changed.update(swept.changed)
+            changed.update(done.changed)
 
     def _missing(self, until: Mapping[bytes, int], reader: Reader) -> list[RunRow]:
         """The other's runs that are not held here, in order of their arrival there."""

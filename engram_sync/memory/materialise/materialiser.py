@@ -32,7 +32,7 @@ _META = "materialiser"
 
 
 class Materialised(NamedTuple):
-    """What one slice of a sweep did."""
+    """What one slice of a backlog did."""
 
     records: int
     """Records looked at; 0 means that nothing is left to do."""
@@ -43,7 +43,7 @@ class Materialised(NamedTuple):
 class Materialiser:
     """Keeps the engram rows of a store equal to what its records say.
 
-    Applying a record twice changes nothing, so a crash or an overlap between a sweep and a local
+    Applying a record twice changes nothing, so a crash or an overlap of a slice with a local
     write needs no thought.
 
     Args:
@@ -58,7 +58,7 @@ class Materialiser:
         """By scope, how far its first run that waits is applied, where that was begun."""
 
     def begin(self, tx: Transaction) -> bool:
-        """Drop all that was derived by other rules than today's: sweeps make it anew.
+        """Drop all that was derived by other rules than today's: it is materialised anew.
 
         Returns:
             Whether there was something to drop.
@@ -101,7 +101,7 @@ class Materialiser:
         *,
         limit: int | None = None,
     ) -> tuple[bytes, ...]:
-        """Apply what has just been stored, past what waits to be swept, if it needs none of that.
+        """Apply what has just been stored, past what waits, if it needs none of that.
 
         Args:
             tx: The transaction that also stored the records.
@@ -119,10 +119,10 @@ class Materialiser:
         waiting = tx.runs(scope, row.materialised, 1)
         stored = stored_in(Snapshot(tx, self._logs), row.id, log, records)
         if waiting and arrivals and waiting[0].arrival == arrivals[0]:
-            # Nothing arrived before these: the sweep need not look at them again.
+            # Nothing arrived before these: they need not be looked at again.
             row = row._replace(materialised=arrivals[-1])
         elif not needs_waiting(Snapshot(tx, self._logs), row, stored):
-            pass  # They go first, and the sweep finds them applied.
+            pass  # They go first, and their own turn finds them applied.
         elif limit is None:
             engrams = dict.fromkeys(one.record.engram for one in stored)
             some = (waiting_of(Snapshot(tx, self._logs), row, engram) for engram in engrams)

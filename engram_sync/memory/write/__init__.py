@@ -1,4 +1,4 @@
-"""Wishes as drafts of records: create, update, forget, restore, edits of texts.
+"""Changes as drafts of records: create, update, forget, restore, edits of texts.
 
 Nothing here writes anything: a draft is authored and stored by the node's write path.
 """

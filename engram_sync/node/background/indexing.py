@@ -12,7 +12,7 @@ from engram_sync.node.limits import INDEX_IDLE_S
 from engram_sync.observe import Logger
 from engram_sync.sync import ScopeView
 
-log = Logger("node")
+log = Logger("background")
 
 
 class Indexing:

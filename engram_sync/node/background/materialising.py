@@ -21,7 +21,7 @@ from engram_sync.store import Transaction
 from engram_sync.sync import ScopeView
 
 T = TypeVar("T")
-log = Logger("node")
+log = Logger("background")
 
 
 class Materialising:

@@ -10,7 +10,7 @@ from engram_sync.node.limits import STORE_CHECK_S
 from engram_sync.observe import Logger
 from engram_sync.store import FULL_BYTES
 
-log = Logger("node")
+log = Logger("background")
 
 
 def room_problems(core: Core) -> list[str]:

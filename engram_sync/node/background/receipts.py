@@ -10,7 +10,7 @@ from engram_sync.observe import Logger
 from engram_sync.store import Reader, Transaction
 from engram_sync.sync import Exchange
 
-log = Logger("receipts")
+log = Logger("background")
 Position = tuple[bytes, int]
 """(log, seq)."""
 

@@ -67,12 +67,12 @@ class ScopeProblems:
                 label = self._core.path.label(scope, fork.author)
                 name = printable(label) or fork.author.hex()[:16]
                 problems[problem] = (
-                    f"log {fork.root.hex()[:16]} of {name} goes on in {len(fork.branches)} ways"
-                    f" after record {fork.base}: its home was copied or rolled back, or somebody"
-                    " lies; all of it is kept"
+                    f"log {fork.root.hex()[:16]} of {name} forked into {len(fork.branches)}"
+                    f" branches after record {fork.base}: its home was copied or restored, or its"
+                    " key is used twice; all of it is kept"
                 )
         if room < 0:
             problems[f"forks {scope.hex()}"] = (
-                f"logs of scope {scope.hex()[:16]} go on in several ways at {len(view.forks)}"
-                " places: somebody lies"
+                f"logs of scope {scope.hex()[:16]} forked at {len(view.forks)} places: more than"
+                " copied homes explain, a member's key is probably used twice; all of it is kept"
             )

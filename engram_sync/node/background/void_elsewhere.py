@@ -21,7 +21,7 @@ from engram_sync.node.writing.write_path import WritePath
 from engram_sync.observe import Logger
 from engram_sync.store import Reader, Transaction
 
-log = Logger("sharing")
+log = Logger("background")
 
 
 async def ratify_forever(core: Core) -> None:

@@ -28,7 +28,7 @@ from engram_sync.store import PeerRow, Transaction
 from engram_sync.sync import Accord, PeerTable, ScopeView, Timing
 from engram_sync.transport import Address
 
-log = Logger("sharing")
+log = Logger("network")
 PEERS_SAVE_S = 1.0
 """What is remembered of peers is written at most this often; losing it costs a longer search."""
 DIALABLE = ("token", "static", "mdns")

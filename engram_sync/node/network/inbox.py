@@ -13,7 +13,7 @@ class Received(NamedTuple):
 
     request: int
     turn: int
-    """Which answer of the request it belongs to; see ``replication.Ingest``."""
+    """Which answer of the request it belongs to; see ``sync.Ingest``."""
     arrival: Arrival
     cost: int = 0
     """Bytes that it holds of the node's budget."""

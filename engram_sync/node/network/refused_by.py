@@ -26,7 +26,7 @@ from engram_sync.observe import Logger
 from engram_sync.sync import Refused, ScopeView
 from engram_wire import CloseCode, Rejection
 
-log = Logger("sharing")
+log = Logger("network")
 
 
 class RefusedByPeers:

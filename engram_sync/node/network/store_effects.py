@@ -41,7 +41,7 @@ from engram_sync.sync import (
 )
 from engram_wire import CloseCode, Rejection, WireError
 
-log = Logger("sharing")
+log = Logger("network")
 
 
 @dataclass(slots=True)

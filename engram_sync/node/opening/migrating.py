@@ -54,7 +54,7 @@ PAGE_ENGRAMS = 64
 META_MIGRATED = "migrated"
 """In meta: what a migration has to say, in words."""
 _DAMAGED = (WireError, ValueError, TypeError, LookupError)
-log = Logger("node")
+log = Logger("opening")
 
 
 @dataclass(slots=True)

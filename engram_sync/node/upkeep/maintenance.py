@@ -24,7 +24,7 @@ from engram_sync.node.upkeep.space import CompactedSlice, compact_slice, plan_sl
 from engram_sync.store import EngramRow, MergedRuns, Reader, ScopeRow, Transaction
 
 DAY_MS = 86_400_000
-CHECK_SWEEPS = 1_000
+CHECK_SLICES = 1_000
 """Slices of records that arrive meanwhile, for which a check waits before it calls itself
 unfinished; beside those for what waited when it began."""
 CHECK_ROWS = 64
@@ -275,18 +275,18 @@ class _Patience:
     some more, but not for ever.
     """
 
-    sweeps: int
+    slices: int
 
     def spent(self) -> bool:
         """Count one slice that is waited for; whether that was one too many."""
-        self.sweeps -= 1
-        return self.sweeps < 0
+        self.slices -= 1
+        return self.slices < 0
 
 
 def _patience(reader: Reader) -> _Patience:
     rows = [(row.n, row.materialised) for row in reader.scopes()]
     waiting = sum(reader.records_after(n, materialised) for n, materialised in rows)
-    return _Patience(CHECK_SWEEPS + 2 * waiting // MATERIALISE_WEIGHT_MIN)
+    return _Patience(CHECK_SLICES + 2 * waiting // MATERIALISE_WEIGHT_MIN)
 
 
 async def _checked_page(
@@ -337,9 +337,9 @@ async def _shortcomings(core: Core) -> list[Check]:
         Check(
             "forks",
             ok=True,
-            detail=f"{len(forks)} logs go on in several ways, and all of it is kept; see status"
+            detail=f"{len(forks)} logs are forked, and all of it is kept; see status"
             if forks
-            else "no log goes on in several ways",
+            else "no log is forked",
         ),
         Check(
             "clocks",

@@ -27,7 +27,7 @@ class CatchUp:
         """Show what waits of one engram.
 
         Raises:
-            StillWaitsError: It is too much for this job: after some sweeping, try again.
+            StillWaitsError: It is too much for this job: after some slices, try again.
         """
         number = self._path.ledger.scope_number(scope)
         until = self._until.setdefault(scope, tx.last_arrival(number))

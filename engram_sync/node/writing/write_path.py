@@ -386,12 +386,12 @@ class WritePath:
 
     def materialise_pending(self, tx: Transaction, scope: bytes, *, limit: int) -> int:
         """Materialise the next stored records of ``scope``; returns how many were looked at."""
-        swept = self.materialiser.materialise_pending(
+        done = self.materialiser.materialise_pending(
             tx, self.ledger.scope_number(scope), limit=limit
         )
-        if swept.records:
-            self._changed(scope, swept.changed)
-        return swept.records
+        if done.records:
+            self._changed(scope, done.changed)
+        return done.records
 
     def materialise_all(self, tx: Transaction, scope: bytes) -> None:
         """Materialise everything stored of ``scope``."""
