@@ -1,7 +1,8 @@
 # Everything a checkout needs, from a bare Python.  Only git, make and Python >= 3.11 must exist.
 #
 #   make demo            two nodes on this machine share a memory    (ARGS=--keep keeps their homes)
-#   make test            style, types, floors, tests, fuzzing: what has to pass before a commit
+#   make check           style, types, floors, tests that are not slow: for daily work
+#   make test            style, types, floors, tests, searches, fuzzing: has to pass before a commit
 #   make lint            the first half of it, without running anything
 #   make coverage        which branches of the whole program its tests take; twice as long
 #   make lock            resolve the dependencies again and rewrite requirements/
@@ -19,13 +20,15 @@ BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 RUN_STAMP := $(VENV)/.run-stamp
 DEV_STAMP := $(VENV)/.dev-stamp
 MEASURED := tests/wire tests/crdt
+# Many seeds, or one run for each byte: long, and nothing in them asks for a measurement.
+SEARCHES := tests/histories tests/simulations tests/node/test_hostile_proxy.py
 
 # A newer pyright is not this checkout's business, and asking for one would need the network.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint style types floors unit coverage fuzz lock clean
+.PHONY: help demo check test lint style types floors quick unit searches coverage fuzz lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -51,7 +54,10 @@ $(DEV_STAMP): requirements/dev.txt $(RUN_STAMP)
 demo: $(RUN_STAMP)
 	@$(BIN)/engram-sync demo $(ARGS)
 
-test: lint unit fuzz
+check: lint quick
+	@echo "make check: all passed"
+
+test: lint unit searches fuzz
 	@echo "make test: all passed"
 
 lint: style types floors
@@ -73,12 +79,21 @@ unit: $(DEV_STAMP)
 	$(BIN)/python -m coverage erase
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(MEASURED) \
 		--cov=engram_wire --cov=engram_crdt --cov-report=term --cov-fail-under=100
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(MEASURED:%=--ignore=%)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal \
+		$(MEASURED:%=--ignore=%) $(SEARCHES:%=--ignore=%)
+
+quick: $(DEV_STAMP)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow" \
+		$(SEARCHES:%=--ignore=%)
+
+searches: $(DEV_STAMP)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(SEARCHES)
 
 coverage: $(DEV_STAMP)
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --cov=engram_wire --cov=engram_crdt \
-		--cov=engram_sync --cov=engram_simulations --cov-report=term
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(SEARCHES:%=--ignore=%) \
+		--cov=engram_wire --cov=engram_crdt --cov=engram_sync --cov=engram_simulations \
+		--cov-report=term
 
 # Each target searches for a counter-example to its invariant; the canary must find one, or the
 # harness itself is broken.
