@@ -272,10 +272,11 @@ class RunCheck:
     def _references_untrusted(self, record: Record, shape: Shape) -> Iterator[None]:
         own, named = self.log, self._named_by(record)
         if shape.kind == RecordKind.VOID:
-            self.void += check_void_untrusted(record, own, named)
+            void = yield from check_void_untrusted(record, own, named)
+            self.void += void
             return
         if shape.kind == RecordKind.SEAL:
-            sealed = check_seal_untrusted(record, own, named)
+            sealed = yield from check_seal_untrusted(record, own, named)
             if record.seq == 1 and sealed:
                 last, until = max(sealed, key=self._newness)
                 self.continues = last.n, until

@@ -54,8 +54,9 @@ def check_erase_untrusted(
 
 def check_seal_untrusted(
     record: Record, own: LogState, named: ReferenceResolver
-) -> list[tuple[LogState, int]]:
-    """Check a seal: a promise about logs of one's own, exactly as long as the record knows them.
+) -> Generator[None, None, list[tuple[LogState, int]]]:
+    """Check a seal, some of it at every step: a promise about logs of one's own, exactly as long as
+    the record knows them.
 
     Args:
         record: A record of kind SEAL.
@@ -71,7 +72,10 @@ def check_seal_untrusted(
     if record.engram != NO_ENGRAM:
         raise InvalidRecordError("a seal in an engram")
     sealed: list[tuple[LogState, int]] = []
-    for item in decode_superseded_untrusted(record.superseded, kind=RecordKind.SEAL, puts=0):
+    items = decode_superseded_untrusted(record.superseded, kind=RecordKind.SEAL, puts=0)
+    for number, item in enumerate(items, 1):
+        if not number % DOTS_PER_STEP:
+            yield
         part = named.part(item.log, item.clock)
         if part.author != own.author or part.domain != LogDomain.DATA:
             raise InvalidRecordError("a seal of a log that is not its author's own data log")
@@ -86,8 +90,9 @@ def check_seal_untrusted(
 
 def check_void_untrusted(
     record: Record, own: LogState, named: ReferenceResolver
-) -> list[tuple[bytes, int]]:
-    """Check a void: what follows a position of a log of one's own is not to count.
+) -> Generator[None, None, list[tuple[bytes, int]]]:
+    """Check a void, some of it at every step: what follows a position of a log of one's own is not
+    to count.
 
     Args:
         record: A record of kind VOID.
@@ -104,7 +109,10 @@ def check_void_untrusted(
     if record.engram != NO_ENGRAM:
         raise InvalidRecordError("a void in an engram")
     void: list[tuple[bytes, int]] = []
-    for item in decode_superseded_untrusted(record.superseded, kind=RecordKind.VOID, puts=0):
+    items = decode_superseded_untrusted(record.superseded, kind=RecordKind.VOID, puts=0)
+    for number, item in enumerate(items, 1):
+        if not number % DOTS_PER_STEP:
+            yield
         if not item.clock:
             void.append((item.log or own.id, 0))  # The column names no log by 0.
             continue

@@ -2,9 +2,9 @@
 
 import pytest
 
-from engram_sync.ledger import IngestBatch, Taking
+from engram_sync.ledger import NO_ENGRAM, IngestBatch, Taking
 from engram_sync.ledger._limits import DOTS_PER_STEP
-from engram_wire import Edit, EditInsert, RecordKind, Reference, Span, Superseded
+from engram_wire import DEPS_MAX, Edit, EditInsert, RecordKind, Reference, Span, Superseded
 from tests.ledger.forger import Forger
 from tests.ledger.world import E, World
 
@@ -64,6 +64,28 @@ def test_a_record_that_names_many_is_checked_in_steps_of_few(kind: RecordKind) -
         forger.add(kind=kind, engram=E, dots=dots)
     else:
         forger.add("r/content", engram=E, dots=[Superseded(0, None, n + 1) for n in range(many)])
+    frame = forger.frame(before + 1)
+    taking = world.ann.ledger.taking(forger.announcement, world.scope, frame)
+    assert stepped(world, taking, many // DOTS_PER_STEP) is None
+    assert ended(world, taking).seq == before + 1
+
+
+@pytest.mark.parametrize("kind", [RecordKind.SEAL, RecordKind.VOID])
+def test_a_record_that_ends_many_logs_is_checked_in_steps_of_few(kind: RecordKind) -> None:
+    world, many = World(), 3 * DOTS_PER_STEP
+    ended_logs: list[Forger] = []
+    for number in range(2, many + 2):
+        ended_logs.append(Forger(world.bob, world.scope, number=number))
+        world.take(ended_logs[-1].add("r/content", engram=E))
+    ended_logs.sort(key=lambda log: log.id)
+    dots = [Superseded(0, log.id, 1) for log in ended_logs]
+    forger = world.forger()
+    for start in range(0, many, DEPS_MAX):
+        deps = [log.heads[-1] for log in ended_logs[start : start + DEPS_MAX]]
+        forger.add("r/content", engram=E, deps=deps)
+    assert world.take(forger).rejection is None
+    before = len(forger.records)
+    forger.add(kind=kind, engram=NO_ENGRAM, dots=dots)
     frame = forger.frame(before + 1)
     taking = world.ann.ledger.taking(forger.announcement, world.scope, frame)
     assert stepped(world, taking, many // DOTS_PER_STEP) is None
