@@ -66,8 +66,10 @@ class RunCheck:
     failed_at: int = 0
     """Position of the record that a failed ``check_untrusted`` stopped at."""
     pasts: list[tuple[int, bytes]] = field(default_factory=list[tuple[int, bytes]])
-    erased: list[tuple[LogState, int]] = field(default_factory=list[tuple[LogState, int]])
-    """(log, seq) of each record that the accepted ones erase."""
+    erased: list[tuple[LogState, int, bytes]] = field(
+        default_factory=list[tuple[LogState, int, bytes]]
+    )
+    """(log, seq, engram) of each record that the accepted ones erase."""
     sealed: list[tuple[LogState, int]] = field(default_factory=list[tuple[LogState, int]])
     """(log, seq) of each log that they end."""
     continues: tuple[int, int] | None = None
@@ -287,7 +289,7 @@ class RunCheck:
             yield from self._ratify_untrusted(record, context)
         elif shape.kind == RecordKind.ERASE:
             erased = yield from check_erase_untrusted(record, own, context, self._leads)
-            self.erased += erased
+            self.erased += [(*each, record.engram) for each in erased]
         elif shape.kind == RecordKind.EDIT:
             self._generations[own.id, record.seq] = yield from check_edit_untrusted(
                 record,

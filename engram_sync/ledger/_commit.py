@@ -46,7 +46,7 @@ def commit(
             void.append(Void(name, last, stood))
             part_of = registry.log(name, log.scope)
             ended |= part_of is not None and end_live(registry, part_of)
-    erased = tuple([(part.n, seq) for part, seq in check.erased])
+    erased = tuple([(part.n, seq) for part, seq, _ in check.erased])
     marks = tuple([(part.n, part.sealed) for part in sealed])
     ratified = tuple([(part.n, seq, by) for part, seq, by in check.ratified])
     return Committed(new, erased, marks, tuple(void), ratified, ended)

@@ -1,6 +1,6 @@
 """Frames of other authors: compare what overlaps, prove what is new, keep what is valid."""
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from engram_wire import (
@@ -21,12 +21,16 @@ from ._check import RunCheck
 from ._commit import commit, end_live
 from ._errors import GapError, MissingDependencyError
 from ._fit import Fit, fit_untrusted
+from ._limits import ERASED_PER_STEP
 from ._logs import LogState, branch_of, root_log
 from ._refusals import Refusals
 from ._registry import Advance, Registry
 from ._resolve import follow
 from ._split import Undo, split
 from ._views import History, Rules
+
+Erasing = Callable[[Mapping[bytes, Sequence[tuple[int, int]]]], Iterator[None]]
+"""Erases held records, of which it is told (log number, seq) by engram, some at every step."""
 
 
 @dataclass(slots=True)
@@ -57,12 +61,18 @@ class FrameIngest:
         return branch if branch is not None and branch.root == root.id else root
 
     def steps_untrusted(
-        self, log: LogState, frame: Frame, history: History, *, alone: bool = False
+        self,
+        log: LogState,
+        frame: Frame,
+        history: History,
+        *,
+        alone: bool = False,
+        erasing: Erasing | None = None,
     ) -> Generator[LogState, None, IngestBatch]:
         """Take one frame of ``log``; yields, between its steps, the log that it goes on with.
 
-        Until the last step nothing is changed, and the steps may be dropped.  ``alone`` is said of
-        a frame where nothing on its way here can bring what it names.
+        Until the last step the ledger is not changed, and the steps may be dropped.  ``alone`` is
+        said of a frame where nothing on its way here can bring what it names.
 
         Raises:
             GapError: It starts beyond the next record.
@@ -80,7 +90,7 @@ class FrameIngest:
                 raise
             return _empty(log, 0, refusal)
         yield fit.log
-        batch = yield from _Taking(self, fit, frame, history, alone).steps_untrusted()
+        batch = yield from _Taking(self, fit, frame, history, alone, erasing).steps_untrusted()
         if batch.own_ended:
             end_live(self.registry, fit.log)
         return batch
@@ -97,15 +107,24 @@ class Taking:
         announcement: Its log.
         scope: Id of the scope.
         frame: The frame.
+        erasing: Erases what a valid frame erases, before the frame is taken, where that is more
+            than ``ERASED_PER_STEP`` held records.  Who drops the steps then may have erased some
+            of it: its author signed that it be erased.
     """
 
     def __init__(
-        self, intake: FrameIngest, announcement: Announcement, scope: bytes, frame: Frame
+        self,
+        intake: FrameIngest,
+        announcement: Announcement,
+        scope: bytes,
+        frame: Frame,
+        erasing: Erasing | None = None,
     ) -> None:
         self._intake = intake
         self._announcement = announcement
         self._scope = scope
         self._frame = frame
+        self._erasing = erasing
         self._steps: Generator[LogState, None, IngestBatch] | None = None
         self._log: LogState | None = None
         self._moment: tuple[object, ...] = ()
@@ -127,7 +146,9 @@ class Taking:
         """
         if self._steps is None or self._moment != self._now():
             log = self._intake.log_of_untrusted(self._announcement, self._scope)
-            self._steps = self._intake.steps_untrusted(log, self._frame, history, alone=alone)
+            self._steps = self._intake.steps_untrusted(
+                log, self._frame, history, alone=alone, erasing=self._erasing
+            )
         steps, self._steps = self._steps, None
         while True:
             try:
@@ -164,6 +185,7 @@ class _Taking:
     frame: Frame
     history: History
     alone: bool
+    erasing: Erasing | None
 
     def steps_untrusted(self) -> Generator[LogState, None, IngestBatch]:
         fit, frame = self.fit, self.frame
@@ -258,6 +280,8 @@ class _Taking:
         if not runs:
             return _empty(log, begin, refusal, problem, ended=ended)
         self.intake.refused.taken(log.root, position)
+        if split is None:  # Otherwise the store does not know yet what is called how.
+            yield from self._erase_held(log, check)
         told, undo = split or (None, _nothing)
         registry.journal.record(undo)
         done = commit(registry, log, check, Advance(position, head, check.hlc, check.past), told)
@@ -281,6 +305,20 @@ class _Taking:
             ratified=done.ratified,
             own_ended=ended or done.own_ended,
         )
+
+    def _erase_held(self, log: LogState, check: RunCheck) -> Iterator[LogState]:
+        """Erase what is held, if it is much; what the frame itself brings is left."""
+        held: dict[bytes, list[tuple[int, int]]] = {}
+        brought: list[tuple[LogState, int, bytes]] = []
+        for part, seq, engram in check.erased:
+            if part is log and seq > log.seq:
+                brought.append((part, seq, engram))
+            else:
+                held.setdefault(engram, []).append((part.n, seq))
+        if self.erasing is not None and len(check.erased) - len(brought) > ERASED_PER_STEP:
+            for _ in self.erasing(held):
+                yield log
+            check.erased[:] = brought
 
     def _verdict(self, error: Exception) -> CloseCode | None:
         """The code with which a record that failed so is refused; None where it says nothing."""

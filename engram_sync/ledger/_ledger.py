@@ -9,7 +9,7 @@ from engram_wire import Announcement, ClockEntry, Frame, LogDomain, Rejection
 from ._author import author
 from ._batches import AuthoredBatch, Draft, IngestBatch
 from ._commit import set_live
-from ._ingest import FrameIngest, Taking, open_log
+from ._ingest import Erasing, FrameIngest, Taking, open_log
 from ._journal import UndoPoint
 from ._lineage import depth_of
 from ._logs import LogFork, LogState
@@ -331,9 +331,15 @@ class Ledger:
         """
         return self.taking(announcement, scope, frame).all_untrusted(history)
 
-    def taking(self, announcement: Announcement, scope: bytes, frame: Frame) -> Taking:
-        """The same in steps, with other work between them."""
-        return Taking(self._intake, announcement, scope, frame)
+    def taking(
+        self,
+        announcement: Announcement,
+        scope: bytes,
+        frame: Frame,
+        erasing: Erasing | None = None,
+    ) -> Taking:
+        """The same in steps, with other work between them; see ``Taking`` for ``erasing``."""
+        return Taking(self._intake, announcement, scope, frame, erasing)
 
     # -- transactions ------------------------------------------------------------------------
 

@@ -210,7 +210,12 @@ class Materialiser:
         return self._indexed(batch)
 
     def refill(
-        self, tx: Transaction, scope: int, positions: Iterable[tuple[int, int]]
+        self,
+        tx: Transaction,
+        scope: int,
+        positions: Iterable[tuple[int, int]],
+        *,
+        index: bool = True,
     ) -> tuple[bytes, ...]:
         """Follow payloads that came or went, in what their records put and is still live.
 
@@ -218,6 +223,8 @@ class Materialiser:
             tx: The transaction of the writer's job, which has changed the payloads.
             scope: Number of the scope.
             positions: (log, seq) of their records.
+            index: Whether to make what is left findable at once: that costs what is live.  Else no
+                word finds it until ``flush_index``.
 
         Returns:
             Ids of the engrams whose rows were written.
@@ -237,7 +244,11 @@ class Materialiser:
             if known is not None and applied:
                 batch.tally.count(standing_of(Snapshot(tx, self._logs), known), -1)
                 self._keep(batch, known, self._refilled(batch, known, applied))
-        return self._indexed(batch)
+        if index:
+            return self._indexed(batch)
+        for row in batch.tally.updated:
+            tx.unindex(row.n)
+        return batch.tally.write(tx, batch.scope, direct=False)
 
     # -- parts -------------------------------------------------------------------------------
 

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from engram_sync.ledger import Taking
+from engram_sync.node.writing.erasing_held import ErasingHeld
 from engram_sync.node.writing.rules import StoredHistory
+from engram_sync.store import Transaction
 from engram_wire import (
     Announcement,
     Frame,
@@ -21,6 +23,12 @@ class Begun(NamedTuple):
 
     taking: Taking
     history: StoredHistory
+    erasing: ErasingHeld
+
+    def go_on(self, tx: Transaction) -> None:
+        """Work with another transaction from now on."""
+        self.history.now_from(tx)
+        self.erasing.tx = tx
 
 
 @dataclass(slots=True, eq=False)
@@ -37,6 +45,10 @@ class Arrival:
     """Time of the writer that it took so far, and will take until it is shown."""
     alone: bool = False
     """Whether nothing that waits here can bring what it names."""
+
+    def begin_again(self) -> None:
+        """Forget how far it got: what was done for it was undone."""
+        self.begun = None
 
 
 def arrival_untrusted(

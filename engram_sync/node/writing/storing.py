@@ -1,6 +1,6 @@
 """Making the store follow the ledger: records, runs, forks, seals and erasures of one batch."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from operator import itemgetter
 
@@ -71,7 +71,8 @@ class Storing:
             tx.put_ratified(number, seq, (log.n, saying))
             touched |= {record.engram for record in tx.records(number, seq, seq)}
         if batch.erased:
-            self._erase(tx, scope, batch, now_ms)
+            self.erase(tx, scope, batch.erased)
+        self._confirm(tx, scope, batch, now_ms)
         if touched and isinstance(batch, IngestBatch):
             # Whoever voids records of its own ratifies in the same transaction what counted: it
             # shows what it did, and what appeared when.
@@ -150,15 +151,26 @@ class Storing:
                 engrams |= {record.engram for record in tx.records(part.n, first, last)}
         return engrams
 
-    def _erase(self, tx: Transaction, scope: int, batch: Batch, now_ms: int) -> None:
-        """Purge what the batch erases, here and now: the payloads and all that shows them."""
-        for number, some in groupby(sorted(batch.erased), key=itemgetter(0)):
-            tx.erase(number, [seq for _, seq in some])
-        self._materialiser.refill(tx, scope, batch.erased)
+    def _confirm(self, tx: Transaction, scope: int, batch: Batch, now_ms: int) -> None:
+        """Say that what the records of a batch erase is gone here: it is, before they are shown."""
         for record in batch.records:
             if record.shape[0] == RecordKind.ERASE:
                 tx.put_receipt(scope, batch.log.n, record.seq, self._own.key, now_ms)
                 note_erased(tx, record.engram)
+
+    def erase(
+        self,
+        tx: Transaction,
+        scope: int,
+        positions: Iterable[tuple[int, int]],
+        *,
+        index: bool = True,
+    ) -> tuple[bytes, ...]:
+        """Purge payloads, here and now, and all that shows them; see ``Materialiser.refill``."""
+        positions = sorted(positions)
+        for number, some in groupby(positions, key=itemgetter(0)):
+            tx.erase(number, [seq for _, seq in some])
+        return self._materialiser.refill(tx, scope, positions, index=index)
 
 
 def without_erased(tx: Transaction, log: int, records: Sequence[Record]) -> Sequence[Record]:

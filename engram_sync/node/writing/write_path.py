@@ -4,6 +4,7 @@ Runs inside the store's writer jobs: synchronous, one thread, one transaction at
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from hashlib import blake2b
 from itertools import chain
 from typing import TypeVar
@@ -40,6 +41,7 @@ from engram_sync.node.writing.arrivals import FrameOutcome as FrameOutcome
 from engram_sync.node.writing.arrivals import IngestOutcome as IngestOutcome
 from engram_sync.node.writing.arrivals import arrival_untrusted as arrival_untrusted
 from engram_sync.node.writing.cut_logs import CutLogs
+from engram_sync.node.writing.erasing_held import ErasingHeld
 from engram_sync.node.writing.outcome import JobNotes, JobOutcome
 from engram_sync.node.writing.rules import StoredHistory
 from engram_sync.node.writing.storing import Storing
@@ -343,10 +345,13 @@ class WritePath:
     ) -> FrameOutcome | None:
         scope, frame = arrival.scope, arrival.frame
         if arrival.begun is None:
-            taking = self.ledger.taking(arrival.announcement, scope, frame)
-            arrival.begun = Begun(taking, StoredHistory(tx, self.ledger))
-        taking, history = arrival.begun
-        history.now_from(tx)
+            number = self.ledger.scope_number(scope)
+            erasing = ErasingHeld(self._storing, number, partial(self._erased, scope), tx)
+            taking = self.ledger.taking(arrival.announcement, scope, frame, erasing)
+            arrival.begun = Begun(taking, StoredHistory(tx, self.ledger), erasing)
+        arrival.begun.go_on(tx)
+        tx.on_rollback(arrival.begin_again)
+        taking, history, _ = arrival.begun
         own = [log for log in self.own.live() if log.n]
         if (batch := taking.take_untrusted(history, pause, alone=arrival.alone)) is None:
             return None
@@ -381,6 +386,10 @@ class WritePath:
         arrivals = self._storing.store(tx, batch)
         self._changed(batch.log.scope, self.cuts.follow(tx, batch))
         return arrivals
+
+    def _erased(self, scope: bytes, engrams: Iterable[bytes]) -> None:
+        self._notes.erased = True
+        self._changed(scope, engrams)
 
     # -- derived state -----------------------------------------------------------------------
 
