@@ -1,16 +1,17 @@
 """``Transaction`` in SQL."""
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 
-from engram_wire import Record
+from engram_wire import Record, payload_hash
 
 from ._forks import CLOSE_LOG, split_log
-from ._limits import LOG_SEQ_BITS
+from ._limits import CLOCK_BITS, LOG_SEQ_BITS
 from ._merging import merge_runs
-from ._rows import EngramRow, MergedRuns, PeerRow, ScopeRow
-from ._sql_derived import SqlDerived
-from ._sql_records import EMPTY_LIST, UNCHANGED
+from ._rows import ElementRow, EngramRow, MergedRuns, PartRow, PeerRow, ScopeRow, TextRow
+from ._schema import PURGE_INDEX, PURGE_KEY
+from ._sql_reader import SqlReader
+from ._sql_records import EMPTY_LIST, STREAMED, UNCHANGED
 from ._statements import Statements
 
 
@@ -18,7 +19,45 @@ class RollbackBrokenError(Exception):
     """A rollback callback raised: memory and store may disagree from now on.  Our bug."""
 
 
-class SqlTransaction(SqlDerived):
+_PAYLOADS = """SELECT id, payload FROM rec
+    WHERE payload IS NOT NULL AND id IN (SELECT value FROM json_each(?))"""
+_ERASING = (
+    "INSERT INTO erased (id) SELECT value FROM json_each(?) WHERE true ON CONFLICT DO NOTHING",
+    "DELETE FROM owed WHERE id IN (SELECT value FROM json_each(?))",
+)
+
+
+_DERIVED = (
+    "DELETE FROM elem",
+    "DELETE FROM part",
+    "DELETE FROM contested",
+    "DELETE FROM text",
+    "DELETE FROM text_structure",
+    "DELETE FROM text_since",
+    "DELETE FROM owed",
+    "DELETE FROM eng",
+    "DELETE FROM unindexed",
+    "INSERT INTO fts (fts) VALUES ('delete-all')",
+    "UPDATE scope SET materialised = 0, digest = zeroblob(32), live = 0, deleted = 0",
+)
+
+_TAKEN = """DELETE FROM elem WHERE {} RETURNING
+    log, clk, seq, coll, born, digest, life, grp, val, grp2, val2"""
+_TAKEN_SPAN = _TAKEN.format("n = ? AND log = ? AND clk >= ? AND clk < ?")
+_TAKEN_DOTS = _TAKEN.format("n = ? AND (log, clk) IN (SELECT {}, {} FROM json_each(?))").format(
+    f"value >> {CLOCK_BITS}", f"value & {(1 << CLOCK_BITS) - 1}"
+)
+_TEXT = ("text", "text_structure", "text_since")
+
+# The smallest and the largest value of a group: two steps of an index, however many it has.
+_CONTESTED = """INSERT INTO contested (n, grp) SELECT ?1, ?2
+    WHERE (SELECT {val} FROM elem WHERE n = ?1 AND {grp} = ?2 ORDER BY {val} LIMIT 1)
+    IS NOT (SELECT {val} FROM elem WHERE n = ?1 AND {grp} = ?2 ORDER BY {val} DESC LIMIT 1)"""
+_CONTESTED_1 = _CONTESTED.format(grp="grp", val="val")
+_CONTESTED_2 = _CONTESTED.format(grp="grp2", val="val2")
+
+
+class SqlTransaction(SqlReader):
     """Implements ``Transaction``, which states what each method promises."""
 
     def __init__(self, statements: Statements) -> None:
@@ -262,3 +301,127 @@ class SqlTransaction(SqlDerived):
             address = excluded.address, via = excluded.via, last_success = excluded.last_success,
             failures = excluded.failures, error = excluded.error"""
         self._sql.run(sql, row)
+
+    # Payloads: taken away, brought back, counted
+
+    def set_payload(self, log: int, seq: int, payload: bytes) -> bool:
+        row_id = log << LOG_SEQ_BITS | seq
+        sql = """SELECT phash FROM rec WHERE id = ?1 AND payload IS NULL
+            AND NOT EXISTS (SELECT 1 FROM erased WHERE id = ?1)"""
+        row = self._sql.one(sql, (row_id,))
+        if row is None or row[0] != payload_hash(payload):
+            return False
+        self._sql.run("UPDATE rec SET payload = ?, phash = NULL WHERE id = ?", (payload, row_id))
+        self._sql.run("DELETE FROM owed WHERE id = ?", (row_id,))
+        return True
+
+    def drop_payloads(self, positions: Iterable[tuple[int, int]]) -> int:
+        return self._drop([log << LOG_SEQ_BITS | seq for log, seq in positions])
+
+    def _drop(self, ids: Sequence[int]) -> int:
+        freed = 0
+        for start in range(0, len(ids), STREAMED):
+            held = self._sql.all(_PAYLOADS, (str(ids[start : start + STREAMED]),))
+            dropped = [(payload_hash(payload), row_id) for row_id, payload in held]
+            self._sql.many("UPDATE rec SET payload = NULL, phash = ? WHERE id = ?", dropped)
+            freed += sum([len(payload) for _, payload in held])
+        return freed
+
+    def erase(self, log: int, seqs: Iterable[int]) -> int:
+        ids = [log << LOG_SEQ_BITS | seq for seq in seqs]
+        for sql in _ERASING:
+            self._sql.run(sql, (str(ids),))
+        # A store of the first release has more to purge than the index: that mark stays.
+        sql = "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO NOTHING"
+        self._sql.run(sql, (PURGE_KEY, PURGE_INDEX))
+        return self._drop(ids)
+
+    def put_owed(self, n: int, positions: Iterable[tuple[int, int]]) -> None:
+        sql = """INSERT INTO owed (id, scope, n) SELECT ?1, scope, n FROM eng WHERE n = ?2
+            AND NOT EXISTS (SELECT 1 FROM erased WHERE id = ?1)
+            ON CONFLICT DO UPDATE SET n = excluded.n"""
+        self._sql.many(sql, [(log << LOG_SEQ_BITS | seq, n) for log, seq in positions])
+
+    def clear_owed(self, n: int) -> None:
+        self._sql.run("DELETE FROM owed WHERE n = ?", (n,))
+
+    def put_void(self, scope: int, log: bytes, author: bytes, last: int) -> None:
+        sql = """INSERT INTO void (log, author, scope, last) VALUES (?, ?, ?, ?)
+            ON CONFLICT DO UPDATE SET last = min(last, excluded.last)"""
+        self._sql.run(sql, (log, author, scope, last))
+
+    def drop_void(self, log: bytes, author: bytes) -> None:
+        self._sql.run("DELETE FROM void WHERE log = ? AND author = ?", (log, author))
+
+    def set_cut(self, log: int, last: int | None) -> None:
+        self._sql.run("DELETE FROM cut WHERE log = ?", (log,))
+        if last is not None:
+            self._sql.run("INSERT INTO cut (log, last) VALUES (?, ?)", (log, last))
+
+    def put_ratified(self, log: int, seq: int, saying: tuple[int, int]) -> None:
+        sql = "INSERT INTO ratified (id, saying) VALUES (?, ?) ON CONFLICT DO NOTHING"
+        self._sql.run(sql, (log << LOG_SEQ_BITS | seq, saying[0] << LOG_SEQ_BITS | saying[1]))
+
+    def put_receipt(self, scope: int, log: int, seq: int, key: bytes, at: int) -> None:
+        sql = """INSERT INTO receipt (scope, log, seq, key, at) VALUES (?, ?, ?, ?, ?)
+            ON CONFLICT DO NOTHING"""
+        self._sql.run(sql, (scope, log, seq, key, at))
+
+    # Live elements, changed in place
+
+    def put_elements(self, n: int, rows: Sequence[ElementRow]) -> None:
+        self._sql.many(
+            """INSERT INTO elem (n, log, clk, seq, coll, born, digest, life, grp, val, grp2, val2)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+            [(n, *row) for row in rows],
+        )
+
+    def take_elements(self, n: int, dots: Mapping[int, Iterable[int]]) -> list[ElementRow]:
+        # One statement for all of them: a record may name thousands.
+        named = [log << CLOCK_BITS | clock for log, clocks in dots.items() for clock in clocks]
+        return [ElementRow(*row) for row in self._sql.all(_TAKEN_DOTS, (n, str(named)))]
+
+    def take_span(self, n: int, log: int, first: int, end: int) -> list[ElementRow]:
+        return [ElementRow(*row) for row in self._sql.all(_TAKEN_SPAN, (n, log, first, end))]
+
+    def compare_groups(self, n: int, first: Iterable[bytes], second: Iterable[bytes]) -> None:
+        for groups, found in ((first, _CONTESTED_1), (second, _CONTESTED_2)):
+            rows = [(n, group) for group in groups]
+            self._sql.many("DELETE FROM contested WHERE n = ? AND grp = ?", rows)
+            self._sql.many(found, rows)
+
+    def put_part(self, n: int, row: PartRow) -> None:
+        sql = """INSERT INTO part (n, log, clk, seq) VALUES (?, ?, ?, ?)
+            ON CONFLICT DO UPDATE SET clk = excluded.clk, seq = excluded.seq"""
+        self._sql.run(sql, (n, *row))
+
+    def put_text(self, n: int, row: TextRow) -> None:
+        sql = """INSERT OR REPLACE INTO text (n, shown, orphans, changed, since)
+            VALUES (?, ?, ?, ?, ?)"""
+        self._sql.run(sql, (n, *row))
+
+    def put_text_structure(self, n: int, state: bytes) -> None:
+        self._sql.run("INSERT OR REPLACE INTO text_structure (n, state) VALUES (?, ?)", (n, state))
+        self._sql.run("DELETE FROM text_since WHERE n = ?", (n,))
+
+    def add_text_since(self, n: int, positions: Iterable[tuple[int, int]]) -> None:
+        sql = """INSERT INTO text_since (n, place, id) SELECT ?1,
+            1 + ifnull((SELECT max(place) FROM text_since WHERE n = ?1), 0), ?2"""
+        self._sql.many(sql, [(n, log << LOG_SEQ_BITS | seq) for log, seq in positions])
+
+    def drop_text(self, n: int) -> None:
+        self._clear(n, _TEXT)
+
+    def clear_engram(self, n: int) -> None:
+        self._clear(n, ("elem", "part", "contested", *_TEXT, "owed"))
+
+    def _clear(self, n: int, tables: Iterable[str]) -> None:
+        for table in tables:
+            self._sql.run(f"DELETE FROM {table} WHERE n = ?", (n,))  # noqa: S608 - constants only
+
+    def reset(self) -> None:
+        for statement in _DERIVED:
+            self._sql.run(statement)
+
+    def drop_owed(self, log: int, seq: int) -> None:
+        self._sql.run("DELETE FROM owed WHERE id = ?", (log << LOG_SEQ_BITS | seq,))
