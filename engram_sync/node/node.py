@@ -76,8 +76,8 @@ class Node(NodeApi):
             label: Display name of a node that is created now.
             services: What runs beside it; by default ``default_services``.
             running: Whether the node outlives single calls, so that instant memories make sense.
-            machine: Time, entropy and network; by default the real ones.
-            premises: Where key and store are; by default the directory ``home``.
+            environment: Time, entropy and network; by default the real ones.
+            storage: Where key and store are; by default the directory ``home``.
             lock_wait_s: Seconds to wait for another process to leave the home.
             strategies: How fields may be read that hold several values; by default the built-in
                 ways.  ``config.strategies`` says which field is read how.

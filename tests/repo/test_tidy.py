@@ -101,6 +101,24 @@ def test_a_class_name_means_one_thing_in_all_packages() -> None:
     assert {name: found for name, found in places.items() if len(found) > 1} == {}
 
 
+def documented(doc: str) -> list[str]:
+    """The arguments that a docstring explains."""
+    _, _, rest = doc.partition("\nArgs:\n")
+    section = re.split(r"^(?=\S)", rest, maxsplit=1, flags=re.MULTILINE)[0]
+    return re.findall(r"^ {4}\*{0,2}(\w+):", section, re.MULTILINE)
+
+
+def test_a_docstring_explains_arguments_that_there_are() -> None:
+    wrong: dict[str, set[str]] = {}
+    for path in python_files():
+        for function in functions(path):
+            taken = {n.arg for n in ast.walk(function.node.args) if isinstance(n, ast.arg)}
+            told = set(documented(ast.get_docstring(function.node) or ""))
+            if told - taken:
+                wrong[str(function)] = told - taken
+    assert wrong == {}
+
+
 def called_names(function: Function) -> set[str]:
     """Names of what a function calls, methods included."""
     names: set[str] = set()
