@@ -237,13 +237,26 @@ async def test_a_long_text_is_one_memory() -> None:
 
 
 @pytest.mark.slow
-async def test_a_long_text_is_deleted_in_as_many_edits_as_it_takes() -> None:
-    """No edit deletes more than 512 units, so none reaches over more records than that."""
+async def test_a_long_text_is_deleted_in_as_many_edits_as_the_inserts_that_wrote_it_take() -> None:
+    """No edit reaches over more inserts than 512, however many units they wrote."""
+
+    async def edits(desk: Desk) -> int:
+        stream = await desk.store.read(lambda r: list(r.stream_of(1, engram)))
+        return sum(record.shape[0] == RecordKind.EDIT for _, record in stream)
+
     async with desks(2) as (ann, bob):
         e = await text_of(ann, "0123456789" * 200)
+        engram = bytes.fromhex(e.id.replace("-", ""))
         e = await ann.update(e, edits=[Insert(0, "first "), Delete(506, 1_500)])
         assert e.content == "first " + "0123456789" * 50
-        e = await ann.update(e, content="another")
+        assert await edits(ann) == 2
+        one = WireEdit(Reference(None, 0), (WireInsert(None, None, 2),), ())
+        insert = Draft(RecordKind.EDIT, engram, (("x/body", encode("ab")),), edit=one)
+        await ann.write(lambda _tx, _log: [insert] * SUPERSEDED_MAX)
+        await ann.materialise_pending()
+        before = await edits(ann)
+        e = await ann.update(await ann.get(e), content="another")
+        assert await edits(ann) - before == 3, "two to delete, one to write"
         assert (await agree(ann, bob, e)).content == "another"
         assert await bob.conflicts() == []
 

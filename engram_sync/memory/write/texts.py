@@ -5,8 +5,9 @@ generation, never to delete everything and insert: two replacements that did not
 would be strung together.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
+from itertools import accumulate
 
 from engram_crdt import Dot, EngramDocument, EngramTexts, TextEdit
 from engram_sync.api import Delete, Insert
@@ -21,7 +22,15 @@ from engram_sync.memory.state.stored import streamed
 from engram_sync.model.fields import BODY, TEXT, content_value
 from engram_sync.model.limits import EDITS_MAX, PUTS_MAX
 from engram_sync.model.values import NOT_HELD_HINT
-from engram_wire import INSERT_UNITS_MAX, SUPERSEDED_MAX, RecordKind, Reference, Span
+from engram_wire import (
+    INSERT_UNITS_MAX,
+    SUPERSEDED_MAX,
+    RecordKind,
+    Reference,
+    Span,
+    decode_edit_untrusted,
+    parse_shape_untrusted,
+)
 from engram_wire import Edit as WireEdit
 from engram_wire import EditInsert as WireInsert
 from engram_wire.cbor import encode, is_list, is_tuple
@@ -80,7 +89,9 @@ def edit_text(
     except ValueError as error:
         raise UsageError(str(error)) from None
     return [
-        *edit_drafts(observed.state.engram, made, own_log),
+        *edit_drafts(
+            observed.state.engram, made, own_log, ends_of(snapshot, observed.state.engram)
+        ),
         *clear_orphans(document, observed, own_log),
     ]
 
@@ -91,9 +102,10 @@ def clear_text(snapshot: Snapshot, observed: CallerView, own_log: bytes) -> list
         return []
     document = as_seen(snapshot, observed)
     drafts: list[Draft] = []
+    end_of = ends_of(snapshot, observed.state.engram)
     for element in observed.live(BODY):
         made = document.clearing(element.dot)
-        drafts += edit_drafts(observed.state.engram, made, own_log)
+        drafts += edit_drafts(observed.state.engram, made, own_log, end_of)
     return [*drafts, *clear_orphans(document, observed, own_log)]
 
 
@@ -230,8 +242,30 @@ def _edited(text: str, ops: Sequence[_Op]) -> str:
     return text
 
 
-def edit_drafts(engram: bytes, made: TextEdit, own_log: bytes) -> list[Draft]:
-    """An edit as records: one, and more where one cannot delete it all."""
+def ends_of(snapshot: Snapshot, engram: bytes) -> Callable[[Dot], int]:
+    """What tells of a unit of text the clock after the insert that wrote it."""
+
+    def end_of(unit: Dot) -> int:
+        log = snapshot.log_number(unit.log)
+        found = snapshot.reader.taker(engram, log, unit.clock)
+        assert found is not None, "it stands in a text"
+        clock, record = found
+        puts = len(parse_shape_untrusted(record.shape).collections)
+        lengths = [put.length for put in decode_edit_untrusted(record.superseded, puts).inserts]
+        return next(end for end in accumulate(lengths, initial=clock) if end > unit.clock)
+
+    return end_of
+
+
+def _next(unit: Dot) -> int:
+    """As ``ends_of`` where every unit may be an insert of its own."""
+    return unit.clock + 1
+
+
+def edit_drafts(
+    engram: bytes, made: TextEdit, own_log: bytes, end_of: Callable[[Dot], int] = _next
+) -> list[Draft]:
+    """An edit as records: one, and more where one cannot delete it all; see ``ends_of``."""
     if len(made.inserts) > PUTS_MAX:
         raise UsageError(
             f"the edits insert at {len(made.inserts)} places; at most {PUTS_MAX} fit in one update",
@@ -248,7 +282,7 @@ def edit_drafts(engram: bytes, made: TextEdit, own_log: bytes) -> list[Draft]:
     puts = tuple((TEXT, encode(insert.text or "")) for insert in made.inserts)
     parts = [
         _sorted(Span(*_reference(dot, own_log), length) for dot, length in part)
-        for part in _parts(made.deletes)
+        for part in _parts(made.deletes, end_of)
     ]
     drafts: list[Draft] = []
     for deletes in parts or [()] * bool(inserts):
@@ -258,16 +292,19 @@ def edit_drafts(engram: bytes, made: TextEdit, own_log: bytes) -> list[Draft]:
     return drafts
 
 
-def _parts(spans: Iterable[tuple[Dot, int]]) -> Iterator[list[tuple[Dot, int]]]:
-    """Deleted spans in parts that one edit each can delete, however many records wrote them."""
+def _parts(
+    spans: Iterable[tuple[Dot, int]], end_of: Callable[[Dot], int]
+) -> Iterator[list[tuple[Dot, int]]]:
+    """Deleted spans in parts that one edit each can delete: each of so many inserts."""
     part: list[tuple[Dot, int]] = []
     room = SUPERSEDED_MAX
     for (log, first), length in spans:
-        clock, end = first, first + length
+        begin, clock, end = first, first, first + length
         while clock < end:
-            size = min(end - clock, room)
-            part.append((Dot(log, clock), size))
-            clock, room = clock + size, room - size
+            clock, room = min(end, end_of(Dot(log, clock))), room - 1
+            if clock == end or not room:
+                part.append((Dot(log, begin), clock - begin))
+                begin = clock
             if not room:
                 yield part
                 part, room = [], SUPERSEDED_MAX
