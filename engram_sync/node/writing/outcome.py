@@ -36,17 +36,6 @@ class JobNotes:
     erased_here: bool = False
 
     def outcome(self, views: Iterable[ScopeView], *, waits: bool) -> JobOutcome:
-        """The outcome of the job, which has ended well.
-
-        Args:
-            views: Of the scopes touched.
-            waits: As in the outcome.
-        """
-        return JobOutcome(
-            views=tuple(views),
-            changed=frozenset(self.changed),
-            reports=tuple(self.reports.items()),
-            erased=self.erased,
-            erased_here=self.erased_here,
-            waits=waits,
-        )
+        """The outcome of the job, which has ended well, with the views of the scopes touched."""
+        changed, reports = frozenset(self.changed), tuple(self.reports.items())
+        return JobOutcome(tuple(views), changed, reports, self.erased, self.erased_here, waits)
