@@ -35,7 +35,7 @@ class BranchIndex:
 
     def all(self) -> list[LogRow]:
         """Every log of the scope."""
-        self._rows = {row.n: row for row in self._reader.logs() if row.scope == self._scope}
+        self._rows = {row.n: row for row in self._reader.logs_of(self._scope, closed=True)}
         return list(self._rows.values())
 
     def row(self, n: int) -> LogRow:

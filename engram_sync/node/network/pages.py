@@ -130,8 +130,8 @@ def read_credentials(
     """
     logs = {
         row.n: row
-        for row in reader.logs()
-        if row.scope == scope and row.domain == LogDomain.MEMBERS and row.author in leaders
+        for row in reader.logs_of(scope, closed=True)
+        if row.domain == LogDomain.MEMBERS and row.author in leaders
     }
     runs = [run for n in logs for run in all_runs(reader, n)]
     frames = _Frames(reader, {})
