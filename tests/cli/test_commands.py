@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from engram_sync.api import Check, Doctor, Status
+from engram_sync.api.calls import HistoryCall, StatusCall
 from engram_sync.cli._main import run_command
 from engram_sync.cli._output import at
 from engram_sync.errors import NotFoundError
@@ -135,15 +136,15 @@ def test_an_erasure_says_who_has_confirmed_and_what_stays(ask: Run, see: Run) ->
 def test_an_erasure_that_nobody_has_to_confirm_is_done(
     ask: Run, running_fake: FakeNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def unknown(ref: str, **_: object) -> None:
-        raise NotFoundError(f"no memory {ref}")
+    async def unknown(call: HistoryCall) -> None:
+        raise NotFoundError(f"no memory {call.ref}")
 
     lasting = ask("remember", "x")["id"]
     instant = ask("remember", "x", "--type", "instant")["id"]
     monkeypatch.setattr(running_fake, "all_confirm", True)
     found = ask("forget", lasting, "--erase", "--yes")
     assert (found["confirmed"], found["waiting"]) == (["laptop"], [])
-    monkeypatch.setattr(running_fake, "history", unknown)
+    monkeypatch.setattr(running_fake, "_history", unknown)
     assert ask("forget", instant, "--erase", "--yes")["records"] == 0
 
 
@@ -248,10 +249,10 @@ def test_a_sync_that_is_not_clean_is_exit_code_6(
 ) -> None:
     from engram_sync.api import SyncResult, SyncState
 
-    async def sync(**_: object) -> SyncResult:
+    async def sync(_: object) -> SyncResult:
         return SyncResult(SyncState.FAILED, 0, (), (), "no peers")
 
-    monkeypatch.setattr(running_fake, "sync", sync)
+    monkeypatch.setattr(running_fake, "_sync", sync)
     assert ask("sync", code=6)["detail"] == "no peers"
 
 
@@ -260,10 +261,10 @@ def test_a_sync_that_finds_conflicts_says_what_to_type_on_this_home(
 ) -> None:
     from engram_sync.api import SyncResult, SyncState
 
-    async def sync(**_: object) -> SyncResult:
+    async def sync(_: object) -> SyncResult:
         return SyncResult(SyncState.CLEAN, 0, ("b20a",), ())
 
-    monkeypatch.setattr(running_fake, "sync", sync)
+    monkeypatch.setattr(running_fake, "_sync", sync)
     assert f"engram-sync --home {running_fake.home} conflicts" in see("sync")
 
 
@@ -299,13 +300,13 @@ def test_people_see_lines(see: Run) -> None:
 def test_people_see_what_is_missing(
     see: Run, running_fake: FakeNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = running_fake.status
+    whole = running_fake._status
 
-    async def status() -> Status:
-        return dataclasses.replace(await whole(), owed=1)
+    async def status(call: StatusCall) -> Status:
+        return dataclasses.replace(await whole(call), owed=1)
 
     assert "owed" not in see("status")
-    monkeypatch.setattr(running_fake, "status", status)
+    monkeypatch.setattr(running_fake, "_status", status)
     assert "owed       1 value known of has not arrived" in see("status")
 
 
