@@ -26,7 +26,7 @@ from engram_sync.api import Conflict, Engram, ScopeStatus, Status
 from engram_sync.node import Node
 
 PAGE = 200
-COPIES = ("another copy of this node", " ways after record ", "a copy of that home runs")
+COPIES = ("another copy of this node", " branches after record ", "a copy of that home runs")
 """Of the problems that a copied or restored home may rightly cause."""
 NEWER_VERSION = "only a newer version of engram-sync knows"
 """Of the one that stops a scope."""

@@ -192,10 +192,10 @@ def goes_on_after_a_refused_record(patch: pytest.MonkeyPatch) -> None:
 def keeps_what_is_erased(patch: pytest.MonkeyPatch) -> None:
     """An erasure is stored and hides its memory, and the values stay where they are."""
 
-    def keep(self: Storing, *_: object) -> None:
-        return None
+    def keep(self: Storing, *_: object, **__: object) -> tuple[bytes, ...]:
+        return ()
 
-    patch.setattr(Storing, "_erase", keep)
+    patch.setattr(Storing, "erase", keep)
 
 
 def never_asks_for_what_it_lacks(patch: pytest.MonkeyPatch) -> None:
