@@ -267,7 +267,7 @@ async def judge(village: Village) -> None:
         same(digest, expected[1], f"{home.name} has another digest")
         for mine, theirs in zip(looks, first, strict=True):
             same(mine.elements, theirs.elements, f"{home.name} holds other elements")
-    village.text.readers.agree()
+    village.text.agree()
 
 
 def run_life(seed: int, home_type: type[Home] = Home) -> LifeOutcome:

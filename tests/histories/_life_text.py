@@ -4,6 +4,7 @@ No character is ever written twice, so a character is its own name: what every h
 follows from who had seen what, and from nothing that the product computes.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -39,7 +40,11 @@ class SharedText:
 
     edits: dict[bytes, Edited] = field(default_factory=dict[bytes, Edited])
     """By payload hash."""
-    readers: Readers = field(default_factory=Readers)
+    readers: dict[frozenset[bytes], Readers] = field(
+        default_factory=lambda: defaultdict(Readers),
+    )
+    """What was read, by the branches known then: a fork gives the inserts of its branches other
+    names, and the order of concurrent inserts follows from names."""
     characters: int = 0
     erased_around: int = 0
     """Characters that stand although what stood next to them was erased."""
@@ -99,6 +104,21 @@ class SharedText:
         """What this home shows of the text."""
         return get(Snapshot(reader, home.path.logs), engram_text(TEXT)).content
 
+    def read(self, home: Home, characters: str) -> None:
+        """Note what a home shows of the text."""
+        forks = home.path.ledger.forks(home.world.scope)
+        known = frozenset(branch.id for fork in forks for branch in fork.branches)
+        self.readers[known].read([(b"", ord(char)) for char in characters])
+
+    def agree(self) -> None:
+        """Check that all who knew of the same forks read one order.
+
+        Raises:
+            Disagreement: They did not.
+        """
+        for readers in self.readers.values():
+            readers.agree()
+
     async def check(self, home: Home) -> None:
         """Every character that was seen and that nobody deleted, in an order all agree on.
 
@@ -127,6 +147,6 @@ class SharedText:
             lost = sorted(map(hex, map(ord, expected - set(content))))
             ghosts = sorted(map(hex, map(ord, set(content) - expected)))
             raise Disagreement(f"the text at {home.name} lacks {lost} and has {ghosts} too much")
-        self.readers.read([(b"", ord(char)) for char in content])
+        self.read(home, content)
         if hidden and content:
             self.erased_around += len(content)

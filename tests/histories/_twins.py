@@ -220,8 +220,8 @@ class TwinVillage(Village):
         view = show(Snapshot(reader, home.path.logs), state)
         if view.collaborative:
             # A release that cannot read a text says so in its place.
-            own = [ord(char) for char in view.content if ord(char) >= FIRST_CHAR]
-            self.text.readers.read([(b"", char) for char in own])
+            own = [char for char in view.content if ord(char) >= FIRST_CHAR]
+            self.text.read(home, "".join(own))
         self._check_order(home, view)
         held = [
             self.steps[record.payload_hash]
@@ -333,7 +333,7 @@ def live_once(
                 await village.found()
                 await village.live(luck.randint(*STEPS))
                 ending = await village.end()
-                village.text.readers.agree()
+                village.text.agree()
                 await judge(village, ending)
             finally:
                 with trio.CancelScope(shield=True):

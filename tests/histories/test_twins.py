@@ -35,5 +35,11 @@ def test_the_twins_find_a_home_that(defect: type[Home]) -> None:
             run_twins(seed, defect)
 
 
+def test_only_a_fork_that_becomes_known_moves_what_was_inserted_at_one_place() -> None:
+    # Here a log that inserted beside another is found to be forked later, see crdt/SPEC.md 4.1.
+    counted = run_twins(3453)
+    assert counted.forks
+
+
 def test_a_twin_history_is_a_function_of_its_seed_and_its_clocks() -> None:
     assert live_once(3, Clocks()) == live_once(3, Clocks())
