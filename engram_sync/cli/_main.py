@@ -11,7 +11,6 @@ import click
 
 from engram_sync.errors import EngramError, LocalError, UsageError
 
-from ._demo_command import demo
 from ._home_commands import config, id_command, init, status
 from ._import_command import import_command
 from ._network_commands import down, invite, join, offline, online, peers, sync
@@ -21,6 +20,7 @@ from ._state import Options, global_options
 from ._up_command import up
 from ._upkeep_commands import compact, doctor, forget
 from ._write_commands import archive, remember, restore, update
+from .demo.command import demo
 
 EXIT_INTERRUPTED = 130
 EXIT_PIPE_CLOSED = 1

@@ -7,9 +7,9 @@ import pytest
 import trio
 import trio.testing
 
-from engram_sync.cli._demo_nodes import DemoNode
-from engram_sync.cli._demo_story import Story, until
 from engram_sync.cli._main import run_command
+from engram_sync.cli.demo.nodes import DemoNode
+from engram_sync.cli.demo.story import Story, until
 from engram_sync.errors import DegradedError
 
 

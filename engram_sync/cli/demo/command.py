@@ -10,11 +10,10 @@ from typing import TextIO
 
 import click
 
+from engram_sync.cli._attach import run
+from engram_sync.cli._output import print_json, print_line
+from engram_sync.cli._state import Options, global_options, pass_state
 from engram_sync.errors import NotFoundError
-
-from ._attach import run
-from ._output import print_json, print_line
-from ._state import Options, global_options, pass_state
 
 NAMES = ("A", "B", "C")
 
@@ -52,8 +51,8 @@ def demo(state: Options, *, keep: bool, no_mdns: bool) -> None:
 async def _play(source: Path, folder: Path, output: TextIO, *, keep: bool, multicast: bool) -> None:
     import trio
 
-    from ._demo_nodes import DemoNode
-    from ._demo_story import Story
+    from .nodes import DemoNode
+    from .story import Story
 
     nodes = [DemoNode(name, folder) for name in NAMES]
     try:
@@ -72,7 +71,7 @@ async def _play(source: Path, folder: Path, output: TextIO, *, keep: bool, multi
 
 
 def _print_kept(folder: Path, output: TextIO) -> None:
-    from ._demo_nodes import program_here
+    from .nodes import program_here
 
     program = program_here()
     print_line("The nodes are still up.  Talk to them, then stop them:", file=output)
@@ -90,7 +89,7 @@ def _checkout() -> Path:
     Raises:
         NotFoundError: There is neither.
     """
-    here = Path(__file__).resolve().parents[2]
+    here = Path(__file__).resolve().parents[3]
     for folder in (here, *Path.cwd().parents, Path.cwd()):
         if (folder / ".git").exists():
             return folder

@@ -9,11 +9,11 @@ import trio
 
 from engram_sync.api import Conflict, PeerStatus, ScopeStatus, Status
 from engram_sync.api.arguments import NewMemory
+from engram_sync.cli._import_command import read_source, write_batches
+from engram_sync.cli._output import print_line, print_table, short
 from engram_sync.errors import DegradedError, NotFoundError
 
-from ._demo_nodes import DemoNode
-from ._import_command import read_source, write_batches
-from ._output import print_line, print_table, short
+from .nodes import DemoNode
 
 T = TypeVar("T")
 

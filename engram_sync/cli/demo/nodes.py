@@ -201,4 +201,4 @@ def _environment() -> dict[str, str]:
 
 
 def _package_folder() -> Path:
-    return Path(__file__).resolve().parents[2]
+    return Path(__file__).resolve().parents[3]
