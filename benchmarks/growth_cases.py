@@ -36,7 +36,9 @@ from engram_sync.api import Engram
 from engram_sync.api.arguments import NewMemory
 from engram_sync.ledger import Draft
 from engram_sync.membership import Admission, MemberRole, admit_draft
-from engram_wire import LogDomain
+from engram_sync.node.writing.write_path import Arrival, arrival_untrusted
+from engram_wire import KeyPair, LogDomain
+from tests.hostile._forge import Forged, new_engram
 from tests.node.village import MemoryHomeStorage, Village, agreement
 
 # -- one node --------------------------------------------------------------------------------------
@@ -150,6 +152,29 @@ async def _members() -> AsyncGenerator[Subject]:
         yield Subject(admit, lambda: _remembered(node, 5))
 
 
+@asynccontextmanager
+async def _logs() -> AsyncGenerator[Subject]:
+    """Logs of another node that nobody sealed, as those of many members are."""
+    async with two() as (a, b):
+        await agreement(a, b)
+        await b.go_offline()
+        core, key = a._core, b._core.key
+        scope, identity = core.facts.agent_scope, KeyPair(key.public, key.secret)
+        heads = core.path.charters.of(scope).auth(key.public)
+
+        def arrival() -> Arrival:
+            log = Forged(scope, identity, heads).add(new_engram(), [("r/content", "theirs")])
+            (frame,) = log.frames(1)
+            return arrival_untrusted(scope, {1: log.announcement(1)}, frame)
+
+        async def grow(times: int) -> None:
+            for start in range(0, times, TOGETHER):
+                some = [arrival() for _ in range(min(TOGETHER, times - start))]
+                await core.write(partial(core.path.ingest, arrivals=some))
+
+        yield Subject(grow, lambda: _remembered(a, 1))
+
+
 async def _remembered(node: Node, times: int) -> None:
     for number in range(times):
         await node.remember(f"memory {number}")
@@ -223,6 +248,7 @@ CURVES: dict[str, Curve] = {
     "text-depth": Curve("units nested in a text", "eight more", 2_000, 16_000, grown(text_depth)),
     "incarnations": Curve("sealed logs", "three turns", 10, 120, _incarnations),
     "openings": Curve("sealed logs", "opening", 1, 2_000, _openings),
+    "logs": Curve("logs that go on", "one memory", 100, 2_000, grown(_logs)),
     "dependencies": Curve("turns of two nodes", "three more", 20, 300, grown(_dependencies)),
     "erasures": Curve("erased memories", "five received", 20, 320, grown(_erasures)),
     "admissions": Curve("members", "one more", 50, 800, grown(_admissions)),

@@ -89,8 +89,12 @@ class Replica:
 
     def clock(self) -> tuple[bytes, list[Any]]:
         """The digest of the positions of all logs when nothing is sealed, and they themselves."""
-        every = [[log, len(held) - 1, held[-1]["id"]] for log, held in sorted(self.logs.items())]
-        return h("clock", write([every, bytes(32)])), every
+        every: list[Any] = [
+            [log, len(held) - 1, held[-1]["id"]] for log, held in sorted(self.logs.items())
+        ]
+        terms = [h("position", log + seq.to_bytes(8) + head) for log, seq, head in every]
+        total = sum(int.from_bytes(term) for term in terms) % (1 << 256)
+        return h("clock", total.to_bytes(32) + bytes(32)), every
 
 
 class Session:

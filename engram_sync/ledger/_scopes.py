@@ -1,11 +1,15 @@
 """The logs of one scope, and the digests by which two nodes compare how far they hold them."""
 
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from operator import attrgetter
 
-from engram_wire import ClockEntry, LogDomain, clock_digest, sealed_sum, sealed_term
+from engram_wire import ClockEntry, LogDomain, clock_sum, clock_term, sealed_sum, sealed_term
 
 from ._logs import LogState
+
+_log = attrgetter("log")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +43,11 @@ class ScopeState:
     tips: dict[int, set[int]] = field(default_factory=dict[int, set[int]])
     """By domain, the numbers of the logs whose newest position no other log of that domain has
     seen; computed when first asked for, then kept up to date."""
-    going: dict[bytes, LogState] = field(default_factory=dict[bytes, LogState])
-    """By id, the logs that are not held exactly to a seal, and hold something."""
+    going: list[ClockEntry] = field(default_factory=list[ClockEntry])
+    """Positions of the logs that are not held exactly to a seal, and hold something, sorted by
+    id."""
+    going_total: int = 0
+    """The sum of the terms of them."""
     sealed: dict[bytes, ClockEntry] = field(default_factory=dict[bytes, ClockEntry])
     """By id, the positions of all others, as far as they were looked at."""
     unread: int = 0
@@ -89,13 +96,12 @@ class ScopeState:
         return len(self.sealed) + self.unread, sealed_sum(self.sealed_total)
 
     def measured(self) -> Clocks:
-        """Every position, and the digests over them; costs what is not sealed."""
+        """Every position, and the digests over them; hashes none of them again."""
         if self.clocks is None:
             if self.closed is None:
                 self.closed = Closed(tuple(self.sealed.values()), *self.sealed_summary())
-            entries = [log.entry for log in self.going.values()]
-            going = tuple(sorted(entries, key=lambda entry: entry.log))
-            self.clocks = Clocks(going, self.closed, clock_digest(going, self.closed.digest))
+            digest = clock_sum(self.going_total, self.closed.digest)
+            self.clocks = Clocks(tuple(self.going), self.closed, digest)
         return self.clocks
 
     def file(self, log: LogState) -> None:
@@ -118,8 +124,14 @@ class ScopeState:
             self.trunks[log.id] = log
         else:
             self.trunks.pop(log.id, None)
-        if registered and not ended:
-            self.going[log.id] = log
-        else:
-            self.going.pop(log.id, None)
+        self._go_on(log.id, log.entry if registered and not ended else None)
         self.clocks = None
+
+    def _go_on(self, name: bytes, now: ClockEntry | None) -> None:
+        """Let a log that is not sealed stand there now, or nowhere."""
+        place = bisect_left(self.going, name, key=_log)
+        end = place + (place < len(self.going) and self.going[place].log == name)
+        self.going_total -= sum(map(clock_term, self.going[place:end]))
+        self.going[place:end] = [] if now is None else [now]
+        if now is not None:
+            self.going_total += clock_term(now)

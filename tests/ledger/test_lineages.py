@@ -10,7 +10,15 @@ from engram_sync.ledger import Draft, LogState, MissingDependencyError
 from engram_sync.ledger._lineage import NamedPosition, Reach, extended
 from engram_sync.ledger._logs import root_log
 from engram_sync.ledger._resolve import past_at
-from engram_wire import LogDomain, decode_auth_untrusted, decode_ids_untrusted, extend
+from engram_wire import (
+    ClockEntry,
+    LogDomain,
+    clock_digest,
+    clock_term,
+    decode_auth_untrusted,
+    decode_ids_untrusted,
+    extend,
+)
 from tests.ledger.replica import Replica, create, engram_id, update
 from tests.ledger.test_seals import seal
 from tests.ledger.world import E, World
@@ -210,8 +218,34 @@ def test_the_logs_that_a_record_seals_are_counted_without_a_look_at_the_others(
 ) -> None:
     """Else every record received costs what is held of other logs."""
     world = World()
-    monkeypatch.setattr("engram_sync.ledger._scopes.clock_digest", None)
+    monkeypatch.setattr("engram_sync.ledger._scopes.clock_sum", None)
     for number in range(3):
         world.ann.incarnation = number.to_bytes(16, "big")
         world.ann.write(world.scope, create(engram_id(number)))
         assert world.ann.ledger.sealed_summary(world.scope) == (0, bytes(32))
+
+
+def test_a_record_costs_the_digest_its_own_log_however_many_others_go_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else every commit of a scope with thousands of members hashes the positions of all."""
+    world = World()
+    ann, scope = world.ann, world.scope
+    for number in range(20):
+        world.bob.incarnation = number.to_bytes(16, "big")
+        world.bob.write(scope, create(engram_id(number)))
+    ann.take_all(world.bob, scope)
+    hashed: list[bytes] = []
+
+    def term(entry: ClockEntry) -> int:
+        hashed.append(entry.log)
+        return clock_term(entry)
+
+    monkeypatch.setattr("engram_sync.ledger._scopes.clock_term", term)
+    ann.write(scope, create(engram_id(99)))
+    ann.write(scope, create(engram_id(98)))
+    assert len(ann.ledger.clock(scope)) > 20
+    assert len(set(hashed)) == 1
+    clock = ann.ledger.clock(scope)
+    assert ann.ledger.clock_digest(scope) == clock_digest(clock)
+    assert list(clock) == sorted(clock, key=lambda entry: entry.log)

@@ -7,7 +7,7 @@ import pytest
 
 import engram_wire
 from engram_wire import TRANSITIONS, CloseCode, MessageType, State
-from engram_wire._digests import PERSON_CLOCK, PERSON_RANGE, PERSON_SEALED
+from engram_wire._digests import PERSON_CLOCK, PERSON_POSITION, PERSON_RANGE, PERSON_SEALED
 from engram_wire.envelope import DOMAIN_ENVELOPE, PERSON_ENVELOPE
 from engram_wire.handshake import DOMAIN_HANDSHAKE, PERSON_TRANSCRIPT
 from engram_wire.records import (
@@ -76,6 +76,7 @@ def test_every_message_and_close_code_is_written_down_with_its_number() -> None:
         PERSON_ENVELOPE,
         PERSON_LOG,
         PERSON_PAYLOAD,
+        PERSON_POSITION,
         PERSON_RANGE,
         PERSON_RECORD,
         PERSON_SEALED,

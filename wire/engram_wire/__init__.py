@@ -137,6 +137,8 @@ from .messages import SyncRequest as SyncRequest
 from .messages import SyncResponse as SyncResponse
 from .messages import SyncStatus as SyncStatus
 from .messages import clock_digest as clock_digest
+from .messages import clock_sum as clock_sum
+from .messages import clock_term as clock_term
 from .messages import decode_message_untrusted as decode_message_untrusted
 from .messages import encode_message as encode_message
 from .messages import range_fingerprint as range_fingerprint
@@ -343,6 +345,8 @@ __all__ = [
     "cbor",
     "check_key_untrusted",
     "clock_digest",
+    "clock_sum",
+    "clock_term",
     "clocks_taken",
     "decode_auth_untrusted",
     "decode_edit_untrusted",

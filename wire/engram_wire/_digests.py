@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from . import _limits
-from .cbor import encode
 from .records import keyed_hash
 
 PERSON_CLOCK: Final = b"engram clock"
+PERSON_POSITION: Final = b"engram position"
 PERSON_SEALED: Final = b"engram sealed"
 PERSON_RANGE: Final = b"engram range"
 
@@ -24,14 +24,18 @@ class ClockEntry:
     """The id at that position."""
 
 
-def _ordered(entries: Iterable[ClockEntry]) -> list[tuple[bytes, int, bytes]]:
-    return sorted((entry.log, entry.seq, entry.head) for entry in entries)
+def _term(person: bytes, entry: ClockEntry) -> int:
+    data = b"".join((entry.log, entry.seq.to_bytes(8, "big"), entry.head))
+    return int.from_bytes(keyed_hash(person, data), "big")
+
+
+def _modulo(total: int) -> bytes:
+    return (total % (1 << 256)).to_bytes(_limits.HASH_BYTES, "big")
 
 
 def sealed_term(entry: ClockEntry) -> int:
     """What one sealed log adds to the digest of all."""
-    data = b"".join((entry.log, entry.seq.to_bytes(8, "big"), entry.head))
-    return int.from_bytes(keyed_hash(PERSON_SEALED, data), "big")
+    return _term(PERSON_SEALED, entry)
 
 
 def sealed_sum(total: int) -> bytes:
@@ -39,7 +43,7 @@ def sealed_sum(total: int) -> bytes:
 
     A log that is sealed, or goes on beyond its seal, costs one term, however many others there are.
     """
-    return (total % (1 << 256)).to_bytes(_limits.HASH_BYTES, "big")
+    return _modulo(total)
 
 
 def sealed_digest(entries: Iterable[ClockEntry]) -> bytes:
@@ -61,7 +65,20 @@ def clock_digest(entries: Iterable[ClockEntry], sealed_digest: bytes = EMPTY_SEA
         entries: The logs that are not sealed.
         sealed_digest: ``sealed_digest`` of all others, which change seldom.
     """
-    return keyed_hash(PERSON_CLOCK, encode([_ordered(entries), sealed_digest]))
+    return clock_sum(sum(map(clock_term, entries)), sealed_digest)
+
+
+def clock_term(entry: ClockEntry) -> int:
+    """What one log that is not sealed adds to the digest of a clock."""
+    return _term(PERSON_POSITION, entry)
+
+
+def clock_sum(total: int, sealed_digest: bytes) -> bytes:
+    """``clock_digest`` of the logs whose ``clock_term`` add up to ``total``.
+
+    A log that goes on costs one term, however many others there are.
+    """
+    return keyed_hash(PERSON_CLOCK, _modulo(total) + sealed_digest)
 
 
 def range_fingerprint(session_id: bytes, entries: Iterable[ClockEntry]) -> bytes:

@@ -7,6 +7,8 @@ from . import _message_decoding as decoding
 from ._digests import EMPTY_SEALED as EMPTY_SEALED
 from ._digests import NOTHING_SEALED as NOTHING_SEALED
 from ._digests import clock_digest as clock_digest
+from ._digests import clock_sum as clock_sum
+from ._digests import clock_term as clock_term
 from ._digests import range_fingerprint as range_fingerprint
 from ._digests import sealed_digest as sealed_digest
 from ._digests import sealed_sum as sealed_sum
