@@ -21,7 +21,6 @@ from ._ids import uuid7 as uuid7
 from ._ingest import Taking as Taking
 from ._journal import UndoPoint as UndoPoint
 from ._ledger import Ledger as Ledger
-from ._limits import ERASED_PER_STEP as ERASED_PER_STEP
 from ._limits import NO_ENGRAM as NO_ENGRAM
 from ._logs import LogFork as LogFork
 from ._logs import LogState as LogState
@@ -40,7 +39,6 @@ from ._witness import decode_witnesses as decode_witnesses
 from ._witness import encode_witnesses as encode_witnesses
 
 __all__ = [
-    "ERASED_PER_STEP",
     "NO_ENGRAM",
     "Archive",
     "AuthoredBatch",

@@ -21,7 +21,6 @@ from ._check import RunCheck
 from ._commit import commit, end_live
 from ._errors import GapError, MissingDependencyError
 from ._fit import Fit, fit_untrusted
-from ._limits import ERASED_PER_STEP
 from ._logs import LogState, branch_of, root_log
 from ._refusals import Refusals
 from ._registry import Advance, Registry
@@ -107,9 +106,8 @@ class Taking:
         announcement: Its log.
         scope: Id of the scope.
         frame: The frame.
-        erasing: Erases what a valid frame erases, before the frame is taken, where that is more
-            than ``ERASED_PER_STEP`` held records.  Who drops the steps then may have erased some
-            of it: its author signed that it be erased.
+        erasing: Erases the held records that a valid frame erases, before the frame is taken.  Who
+            drops the steps then may have erased some of it: its author signed that it be erased.
     """
 
     def __init__(
@@ -307,7 +305,7 @@ class _Taking:
         )
 
     def _erase_held(self, log: LogState, check: RunCheck) -> Iterator[LogState]:
-        """Erase what is held, if it is much; what the frame itself brings is left."""
+        """Erase what is held; what the frame itself brings is left."""
         held: dict[bytes, list[tuple[int, int]]] = {}
         brought: list[tuple[LogState, int, bytes]] = []
         for part, seq, engram in check.erased:
@@ -315,7 +313,7 @@ class _Taking:
                 brought.append((part, seq, engram))
             else:
                 held.setdefault(engram, []).append((part.n, seq))
-        if self.erasing is not None and len(check.erased) - len(brought) > ERASED_PER_STEP:
+        if self.erasing is not None and held:
             for _ in self.erasing(held):
                 yield log
             check.erased[:] = brought

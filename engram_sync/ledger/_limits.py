@@ -2,11 +2,8 @@
 
 from typing import Final
 
-DOTS_PER_STEP: Final = 64
-"""Dots checked at once; each may take a few look-ups, of which 64 take about 5 ms."""
-
-ERASED_PER_STEP: Final = 64
-"""Records erased at once, in about 5 ms; a frame that erases more does it before it is taken."""
+DOTS_PER_STEP: Final = 16
+"""Dots checked at once; each may take a few look-ups, of which 16 take about a millisecond."""
 
 NO_ENGRAM: Final = bytes(16)
 """The engram of records that change none: joins and membership statements."""

@@ -78,8 +78,7 @@ class PutIndex:
         if log is self._log and self._fresh and seq >= self._fresh[0].seq:
             return any(record.seq == seq for record in self._fresh)
         there = log.base < seq <= log.seq and not self._is_beyond(log, seq)
-        found = self._history.records(log.n, seq, seq) if there else ()
-        return bool(found) and found[0].engram == self._engram
+        return there and self._history.engram_at(log.n, seq) == self._engram
 
     def count(self, log: LogState) -> int:
         """How many clocks ``log`` has taken."""

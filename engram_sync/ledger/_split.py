@@ -142,6 +142,10 @@ class _Renamed:
             return self._history.clocks(engram, self._trunk.n) - self._before(engram)
         return self._history.clocks(engram, log, until)
 
+    def engram_at(self, log: int, seq: int) -> bytes | None:
+        """The engram of a record held of log ``log``; None when it is not held."""
+        return self._history.engram_at(self._stored(log), seq)
+
     def taker(self, engram: bytes, log: int, clock: int) -> tuple[int, Record] | None:
         """The record of ``log`` that took a clock of ``engram``, and the first clock it took."""
         if log == self._moved.n:

@@ -43,7 +43,14 @@ class History(Protocol):
         ...
 
     def taker(self, engram: bytes, log: int, clock: int) -> tuple[int, Record] | None:
-        """The record of ``log`` that took a clock of ``engram``, and the first clock it took."""
+        """The record of ``log`` that took a clock of ``engram``, and the first clock it took.
+
+        Nobody looks at its payload, nor at the hash of that.
+        """
+        ...
+
+    def engram_at(self, log: int, seq: int) -> bytes | None:
+        """The engram of a record held of log ``log``; None when it is not held."""
         ...
 
 

@@ -32,8 +32,11 @@ READ_SLOW_S = 0.01
 """No honest message takes longer to read: a full frame takes 2 ms."""
 READ_WAIT_FACTOR = 4.0
 """How long a peer waits for its next message to be read, after a slow one, in times of that."""
-INGEST_SLICE_S = 0.005
-"""How long frames are taken in one job while other jobs wait for the writer."""
+INGEST_SLICE_S = 0.003
+"""How long frames are taken in one job while other jobs wait for the writer: with the step that it
+has begun, and what is done at its end, that is 5 ms."""
+ERASE_WEIGHT = 64
+"""Values that are erased in one step of a frame; a memory counts as eight, 16 KiB as one."""
 ERASURES_TOLD_MAX = 64
 """Erasures of which ``status`` tells who has confirmed them, newest first; it counts the others."""
 PEERS_TOLD_MAX = 1_024

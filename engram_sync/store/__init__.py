@@ -21,6 +21,7 @@ from ._lock import HomeLock as HomeLock
 from ._reader import Reader as Reader
 from ._rows import ElementRow as ElementRow
 from ._rows import EngramRow as EngramRow
+from ._rows import Erasable as Erasable
 from ._rows import LogRow as LogRow
 from ._rows import MergedRuns as MergedRuns
 from ._rows import PartRow as PartRow
@@ -44,6 +45,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "ElementRow",
     "EngramRow",
+    "Erasable",
     "HomeLock",
     "InlineExecutor",
     "LogRow",

@@ -8,6 +8,7 @@ from engram_wire import Record
 from ._rows import (
     ElementRow,
     EngramRow,
+    Erasable,
     LogRow,
     PartRow,
     PeerRow,
@@ -145,6 +146,10 @@ class Reader(Protocol):
         """How many clocks of ``engram`` the records of ``log`` up to ``until`` took."""
         ...
 
+    def engram_at(self, log: int, seq: int) -> bytes | None:
+        """The engram of a record held of log ``log`` itself; None when it is not held."""
+        ...
+
     def first_clock(self, log: int, seq: int) -> int:
         """The first clock that a record held takes of its engram, if it takes any."""
         ...
@@ -154,7 +159,10 @@ class Reader(Protocol):
         ...
 
     def taker(self, engram: bytes, log: int, clock: int) -> tuple[int, Record] | None:
-        """The record of ``log`` that took a clock of ``engram``, and the first clock it took."""
+        """The record of ``log`` that took a clock of ``engram``, and the first clock it took.
+
+        Without its payload and the hash of that, which would have to be read: up to 512 KiB.
+        """
         ...
 
     def past(self, log: int, seq: int) -> bytes | None:
@@ -233,6 +241,10 @@ class Reader(Protocol):
         Whoever confirms a position confirms all before it, so only what follows the newest
         receipt of ``key`` is looked at.
         """
+        ...
+
+    def erasable(self, positions: Iterable[tuple[int, int]]) -> Iterator[Erasable]:
+        """Those of these records that are held and were not erased, and how much each holds."""
         ...
 
     def erased_between(self, log: int, first: int, last: int) -> set[int]:

@@ -117,6 +117,17 @@ class EngramRow(NamedTuple):
     """32 bytes; None while there is one record, which then says everything, these four included."""
 
 
+class Erasable(NamedTuple):
+    """A record of which something may be erased."""
+
+    log: int
+    seq: int
+    puts: int
+    """How many values it puts."""
+    size: int
+    """Bytes of its payload; 0 when that is not held."""
+
+
 class ElementRow(NamedTuple):
     """One live element of an engram with several records; its value is in its record."""
 

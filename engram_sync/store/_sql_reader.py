@@ -1,19 +1,20 @@
 """``Reader`` in SQL."""
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from heapq import merge
 from itertools import islice, starmap
 
 import apsw
 
-from engram_wire import Record
+from engram_wire import Record, parse_shape_untrusted
 
 from ._database import Row
 from ._limits import LOG_SEQ_BITS, LOG_SEQ_MASK
 from ._rows import (
     ElementRow,
     EngramRow,
+    Erasable,
     LogRow,
     PartRow,
     PeerRow,
@@ -69,6 +70,11 @@ _LIVE_OF = """SELECT rec.clk, elem.log, elem.clk, elem.seq, coll, born, digest, 
     grp, val, grp2, val2 FROM json_each(?1) CROSS JOIN rec ON rec.id = value
     CROSS JOIN elem ON n = ?2 AND log = rec.id >> 40 AND elem.clk >= rec.clk
     AND elem.clk < rec.clk + ?3 WHERE elem.seq = rec.id & 0xFFFFFFFFFF"""
+
+# The size of a payload is known without reading it.
+_ERASABLE = """SELECT rec.id, ifnull(length(payload), 0), shape.b FROM json_each(?)
+    CROSS JOIN rec ON rec.id = value JOIN shape ON shape.id = rec.shape
+    WHERE NOT EXISTS (SELECT 1 FROM erased WHERE erased.id = rec.id)"""
 
 
 class SqlReader(SqlRecords):
@@ -284,6 +290,12 @@ class SqlReader(SqlRecords):
         sql = "SELECT 1 FROM erased WHERE id = ?"
         base = log << LOG_SEQ_BITS
         return {seq for seq in seqs if self._sql.one(sql, (base | seq,)) is not None}
+
+    def erasable(self, positions: Iterable[tuple[int, int]]) -> Iterator[Erasable]:
+        ids = [log << LOG_SEQ_BITS | seq for log, seq in positions]
+        for row_id, size, shape in self._sql.all(_ERASABLE, (str(ids),)):
+            puts = len(parse_shape_untrusted(shape).collections)
+            yield Erasable(row_id >> LOG_SEQ_BITS, row_id & LOG_SEQ_MASK, puts, size)
 
     def erased_between(self, log: int, first: int, last: int) -> set[int]:
         base = log << LOG_SEQ_BITS

@@ -35,6 +35,8 @@ _UNREAD = (
     WHERE eid = ? AND rec.id > ? AND rec.id <= ? AND log.scope = ? ORDER BY rec.id LIMIT ?"""
 )
 _BY_IDS = RECORD + " WHERE rec.id IN (SELECT value FROM json_each(?))"  # noqa: S608 - constants only
+_UNFILLED = """SELECT id, eid, hlc, shape, sups, NULL, x'', deps, auth, marked FROM rec
+    WHERE id = ?"""
 STREAMED = 32
 """Records of a stream that are in memory at once: 16 MB of the largest."""
 _FORKED = "SELECT 1 FROM log WHERE scope = ? AND parent IS NOT NULL LIMIT 1"
@@ -279,6 +281,10 @@ class SqlRecords:
         row = self._sql.one(_BEFORE, (engram, base, base | end))
         return 0 if row is None else row[0] + taken_by(row[1], row[2])
 
+    def engram_at(self, log: int, seq: int) -> bytes | None:
+        row = self._sql.one("SELECT eid FROM rec WHERE id = ?", (log << LOG_SEQ_BITS | seq,))
+        return None if row is None else row[0]
+
     def first_clock(self, log: int, seq: int) -> int:
         row = self._sql.one("SELECT clk FROM rec WHERE id = ?", (log << LOG_SEQ_BITS | seq,))
         return 0 if row is None else row[0]
@@ -296,8 +302,7 @@ class SqlRecords:
         found = self._sql.one(_NEWEST, (engram, base, end))
         if found is None:
             return None
-        seq = found[0] & LOG_SEQ_MASK
-        record = self._records(log, seq, seq)[0]
+        ((_, record),) = self._decoded(self._sql.all(_UNFILLED, (found[0],)))
         taken = taken_by(record.shape, record.superseded)
         return (found[1], record) if found[1] <= clock < found[1] + taken else None
 

@@ -126,6 +126,10 @@ class Shelf:
                 first += _taken(record)
         return None
 
+    def engram_at(self, log: int, seq: int) -> bytes | None:
+        at = seq - 1 - self.base[log]
+        return self.rows[log][at].engram if 0 <= at < len(self.rows[log]) else None
+
     def records_of(self, scope: bytes, engram: bytes) -> list[tuple[bytes, Record]]:
         self.lookups += 1
         return [

@@ -89,6 +89,29 @@ async def test_to_erase_a_record_more_takes_one_statement_more_or_two() -> None:
         assert await ann.second_opinion() == []
 
 
+async def test_to_erase_one_value_takes_as_much_beside_three_hundred_others() -> None:
+    """Somebody may crowd a memory, and then erase one value after the other."""
+
+    async def erased(desk: Desk, e: Engram) -> int:
+        def job(tx: Transaction) -> None:
+            tx.erase(*place[:1], [place[1]])
+            desk.materialiser.refill(tx, 1, [place])
+
+        engram = bytes.fromhex(e.id.replace("-", ""))
+        stream = await desk.store.read(lambda reader: list(reader.stream_of(1, engram)))
+        place = [(log, record.seq) for log, record in stream][-1]
+        return sum(await steps_of(desk, lambda: desk.store.submit(job)))
+
+    async with desks() as (ann,):
+        few, many = await ann.remember("one"), await ann.remember("two")
+        for number in range(300):
+            await ann.update(many.id, add_tags=[f"tag {number}"])
+            if number < 3:
+                await ann.update(few.id, add_tags=[f"tag {number}"])
+        assert await erased(ann, many) <= 1.5 * await erased(ann, few)
+        assert await ann.second_opinion() == []
+
+
 async def test_a_received_record_costs_the_same_beside_a_thousand_tags() -> None:
     async with desks(2) as (ann, bob):
         plain, tagged = await ann.remember("one"), await ann.remember("two")

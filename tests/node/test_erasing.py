@@ -6,11 +6,12 @@ from itertools import count
 import pytest
 from trio.testing import MockClock
 
-from engram_sync.ledger import ERASED_PER_STEP
 from engram_sync.node import Node
-from engram_sync.node.writing.write_path import Arrival, IngestOutcome
+from engram_sync.node.limits import ERASE_WEIGHT
+from engram_sync.node.writing.write_path import Arrival, IngestOutcome, arrival_untrusted
 from engram_sync.store import Transaction
-from engram_wire import decode_frame_untrusted
+from engram_wire import RecordKind, Superseded, decode_frame_untrusted, encode_frame, sign_head
+from tests.hostile._forge import Forged, new_engram
 
 from .speaker import Speaker
 from .test_dividing import erasing, held, history, of, take
@@ -19,8 +20,24 @@ from .village import Village
 pytestmark = pytest.mark.slow
 
 TEXT = "a secret"
-MANY = 4 * ERASED_PER_STEP + 20
+MANY = 2 * ERASE_WEIGHT + 20
 RUN = 256
+
+
+async def one_step(
+    node: Node, arrival: Arrival, after: Callable[[], object] = lambda: None
+) -> IngestOutcome:
+    """Take what one job may while others wait, as if every look at the clock took a second."""
+    core, seconds = node._core, count()
+
+    def job(tx: Transaction) -> IngestOutcome:
+        intake = core.path.ingest(
+            tx, [arrival], work_s=lambda: float(next(seconds)), others_wait=lambda: True
+        )
+        after()
+        return intake
+
+    return await core.write(job)
 
 
 class Erased:
@@ -42,17 +59,7 @@ class Erased:
     async def step(
         self, arrival: Arrival, after: Callable[[], object] = lambda: None
     ) -> IngestOutcome:
-        """Take what one job may while others wait, as if every look at the clock took a second."""
-        core, seconds = self.node._core, count()
-
-        def job(tx: Transaction) -> IngestOutcome:
-            intake = core.path.ingest(
-                tx, [arrival], work_s=lambda: float(next(seconds)), others_wait=lambda: True
-            )
-            after()
-            return intake
-
-        return await core.write(job)
+        return await one_step(self.node, arrival, after)
 
     async def confirmed(self) -> bool:
         """Whether the node says that it is gone; if so, it is, and nothing finds it."""
@@ -79,10 +86,10 @@ async def test_much_is_erased_in_steps_and_confirmed_at_the_end(
         assert left == MANY
         while not (await erased.step(arrival)).taken:
             before, left, steps = left, await held(a, TEXT), steps + 1
-            assert before - left <= ERASED_PER_STEP
+            assert before - left <= ERASE_WEIGHT // 2
             await a.remember(f"something else {steps}")
             assert not await erased.confirmed()
-        assert steps > MANY // ERASED_PER_STEP
+        assert steps > MANY // (ERASE_WEIGHT // 2)
         assert await erased.confirmed()
         assert (await a.doctor()).healthy
 
@@ -129,3 +136,32 @@ async def test_an_erasure_that_was_left_half_done_is_done_when_it_comes_again(
             pass
         assert await erased.confirmed()
         assert (await a.doctor()).healthy
+
+
+async def test_records_of_many_values_are_erased_in_smaller_steps(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    async with village.open("a") as a:
+        rogue = await Speaker.dial(village)
+        assert (await rogue.join(await a.invite())).accepted
+        core = a._core
+        scope = core.facts.agent_scope
+        heads = core.path.charters.of(scope).auth(rogue.identity.public_key)
+        log, engram = Forged(scope, rogue.identity, heads), new_engram()
+        for number in range(8):
+            log.add(engram, [("s/tags", f"{TEXT} {number} {n}") for n in range(ERASE_WEIGHT)])
+        seqs = range(1, len(log.records) + 1)
+        (frame,) = log.frames(1)
+        arrival = arrival_untrusted(scope, {1: log.announcement(1)}, frame)
+        assert (await core.write(lambda tx: core.path.ingest(tx, [arrival]))).taken
+        log.add(engram, kind=RecordKind.ERASE, superseded=[Superseded(0, None, n) for n in seqs])
+        frame = encode_frame(
+            1, log.records[-1:], [(9, sign_head(log.author.secret_key, log.heads[9]))]
+        )
+        arrival = arrival_untrusted(scope, {1: log.announcement(1)}, frame)
+        left = await held(a, TEXT)
+        while not (await one_step(a, arrival)).taken:
+            before, left = left, await held(a, TEXT)
+            assert before - left <= 1
+        assert left == 0
+        assert not [check for check in (await a.doctor()).checks if check.damaged]

@@ -1,6 +1,6 @@
 """What every store does with payloads that come late, go, or are waited for."""
 
-from engram_sync.store import ReceiptRow, Store, Transaction
+from engram_sync.store import Erasable, ReceiptRow, Store, Transaction
 from engram_wire import payload_hash
 
 from .rows import add_log, add_scope, append, engram_row, id_of, record
@@ -58,6 +58,31 @@ async def test_an_erased_payload_never_comes_back(store: Store) -> None:
         assert not tx.set_payload(log, 2, b"gone")
         assert not tx.set_payload(log, 3, b"p3")
         assert tx.erase(log, [3]) == 0
+
+    await store.submit(job)
+
+
+async def test_what_an_erasure_takes_is_told_by_what_is_held_and_was_not_erased(
+    store: Store,
+) -> None:
+    def job(tx: Transaction) -> None:
+        log = three(tx)
+        tx.erase(log, [3])
+        places = [(log, seq) for seq in (1, 2, 3, 9)]
+        assert list(tx.erasable(places)) == [Erasable(log, 1, 1, 2), Erasable(log, 2, 1, 0)]
+
+    await store.submit(job)
+
+
+async def test_who_took_a_clock_is_told_without_what_it_put(store: Store) -> None:
+    """A payload has up to 512 KiB, and it would have to be hashed."""
+
+    def job(tx: Transaction) -> None:
+        log = three(tx)
+        (held,) = tx.records(log, 1, 1)
+        assert tx.taker(held.engram, log, 0) == (0, held._replace(payload=None, payload_hash=b""))
+        assert tx.engram_at(log, 1) == held.engram
+        assert tx.engram_at(log, 9) is None
 
     await store.submit(job)
 

@@ -187,17 +187,20 @@ class LiveEngram:
         self._erased = self._erased or any(tx.erased(log, [seq]) for log, seq in records)
         shapes = {parse_shape_untrusted(shape) for shape in {r.shape for r in records.values()}}
         most = max([len(shape.collections) for shape in shapes])
+        values = {place: puts_of(record) for place, record in records.items()}
         was: list[ElementRow] = []
         made: list[ElementRow] = []
         for first, row in tx.live_of(n, records, most):
+            if row.collection == BODY:
+                continue  # What a generation is compared by is its text.
             record = records[row.log, row.seq]
             dot = Dot(self.logs.log_id(tx, row.log), row.clock)
-            value = puts_of(record)[row.clock - first][1]
+            value = values[row.log, row.seq][row.clock - first][1]
+            # Its name and the hash of the payload are as they were, and so is its own hash.
             element = Element(
                 row.collection, dot, record.hlc, value, record.payload_hash, record.seq
             )
-            # What a generation is compared by is its text.
-            said = row if row.collection == BODY else self._row_of(row.log, element, row.born)
+            said = ElementRow(*row[:6], *claims_of(element))
             if said != row:
                 was.append(row)
                 made.append(said)

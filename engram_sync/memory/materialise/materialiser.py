@@ -22,7 +22,7 @@ from engram_sync.model.shapes import plain_digest, plain_texts
 from engram_sync.store import EngramRow, ScopeRow, Transaction
 from engram_wire import Record, RecordKind
 
-from .index import index_rows, texts_of
+from .index import texts_of
 from .live import LiveEngram
 from .rebuild import expanded, remade, renamed, standing_of
 from .scope_delta import Contribution, ScopeDelta
@@ -185,7 +185,7 @@ class Materialiser:
         return batch.tally.write(tx, batch.scope, direct=False)
 
     def rebuild(self, tx: Transaction, scope: int, engrams: Iterable[bytes]) -> tuple[bytes, ...]:
-        """Make the rows of engrams anew from the records that count, and index them.
+        """Make the rows of engrams anew from the records that count.
 
         Costs the history of each.
 
@@ -207,15 +207,10 @@ class Materialiser:
             else:
                 every = streamed(Snapshot(tx, self._logs), batch.scope, engram)
                 self._merge(batch, None, [each for each in every if is_applied(each.record)])
-        return self._indexed(batch)
+        return self._unindexed(batch)
 
     def refill(
-        self,
-        tx: Transaction,
-        scope: int,
-        positions: Iterable[tuple[int, int]],
-        *,
-        index: bool = True,
+        self, tx: Transaction, scope: int, positions: Iterable[tuple[int, int]]
     ) -> tuple[bytes, ...]:
         """Follow payloads that came or went, in what their records put and is still live.
 
@@ -223,8 +218,6 @@ class Materialiser:
             tx: The transaction of the writer's job, which has changed the payloads.
             scope: Number of the scope.
             positions: (log, seq) of their records.
-            index: Whether to make what is left findable at once: that costs what is live.  Else no
-                word finds it until ``flush_index``.
 
         Returns:
             Ids of the engrams whose rows were written.
@@ -244,11 +237,7 @@ class Materialiser:
             if known is not None and applied:
                 batch.tally.count(standing_of(Snapshot(tx, self._logs), known), -1)
                 self._keep(batch, known, self._refilled(batch, known, applied))
-        if index:
-            return self._indexed(batch)
-        for row in batch.tally.updated:
-            tx.unindex(row.n)
-        return batch.tally.write(tx, batch.scope, direct=False)
+        return self._unindexed(batch)
 
     # -- parts -------------------------------------------------------------------------------
 
@@ -293,11 +282,13 @@ class Materialiser:
         batch.tally.count(standing_of(Snapshot(batch.tx, self._logs), row), 1)
         batch.tally.updated.append(row)
 
-    def _indexed(self, batch: "_Batch") -> tuple[bytes, ...]:
-        """Write the rows, and their words at once: those of an erased value must go now."""
-        written = batch.tally.write(batch.tx, batch.scope, direct=False)
-        index_rows(batch.tx, self._logs, batch.tally.updated)
-        return written
+    def _unindexed(self, batch: "_Batch") -> tuple[bytes, ...]:
+        """Write the rows; no word finds them until ``flush_index``: those of an erased value must
+        go now, and to find the others again costs what is live.
+        """
+        for row in batch.tally.updated:
+            batch.tx.unindex(row.n)
+        return batch.tally.write(batch.tx, batch.scope, direct=False)
 
     def _add_one(self, batch: "_Batch", stored: StoredRecord) -> None:
         """A new engram with one record: its row refers to the record and repeats nothing."""

@@ -1,14 +1,18 @@
-"""Erasing much of what is held before the frame is stored that says so."""
+"""Erasing what is held before the frame is stored that says so."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from engram_sync.ledger import ERASED_PER_STEP
+from engram_sync.node.limits import ERASE_WEIGHT
 from engram_sync.node.writing.storing import Storing
-from engram_sync.store import Transaction
+from engram_sync.store import Erasable, Transaction
 
 Place = tuple[int, int]
 """Log number and position."""
+_MEMORY = 8
+"""What each memory weighs of which something is erased: its row is written again."""
+_BYTES = 16 << 10
+"""What is hashed in the time that a value takes."""
 
 
 @dataclass(slots=True)
@@ -31,20 +35,28 @@ class ErasingHeld:
         """Erase a portion at every step."""
         for some in self._portions(held):
             yield
-            self.done(self.storing.erase(self.tx, self.scope, some, index=False))
+            self.done(self.storing.erase(self.tx, self.scope, some))
         yield
 
     def _portions(self, held: Mapping[bytes, Sequence[Place]]) -> Iterator[Sequence[Place]]:
-        few: list[Place] = []
+        some: list[Place] = []
+        weight = 0
         for engram, positions in held.items():
             row = self.tx.engram(self.scope, engram)
             if row is not None and self.tx.text(row.n) is not None:
                 yield positions  # A text is made anew each time, from all of its records.
                 continue
-            for place in positions:
-                few.append(place)
-                if len(few) == ERASED_PER_STEP:
-                    yield few
-                    few = []
-        if few:
-            yield few
+            weight += _MEMORY
+            for start in range(0, len(positions), ERASE_WEIGHT):
+                for record in self.tx.erasable(positions[start : start + ERASE_WEIGHT]):
+                    some.append((record.log, record.seq))
+                    weight += _weight(record)
+                    if weight >= ERASE_WEIGHT:
+                        yield some
+                        some, weight = [], _MEMORY
+        if some:
+            yield some
+
+
+def _weight(record: Erasable) -> int:
+    return 1 + record.puts + record.size // _BYTES

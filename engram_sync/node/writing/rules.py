@@ -42,6 +42,10 @@ class StoredHistory:
         """The record of ``log`` that took a clock of ``engram``, and the first clock it took."""
         return self._reader.taker(engram, log, clock)
 
+    def engram_at(self, log: int, seq: int) -> bytes | None:
+        """The engram of a record held of log ``log``; None when it is not held."""
+        return self._reader.engram_at(log, seq)
+
 
 def _position(run: RunRow | None) -> SignedPosition | None:
     return None if run is None else SignedPosition(run.last, run.head, run.signature)

@@ -159,18 +159,13 @@ class Storing:
                 note_erased(tx, record.engram)
 
     def erase(
-        self,
-        tx: Transaction,
-        scope: int,
-        positions: Iterable[tuple[int, int]],
-        *,
-        index: bool = True,
+        self, tx: Transaction, scope: int, positions: Iterable[tuple[int, int]]
     ) -> tuple[bytes, ...]:
         """Purge payloads, here and now, and all that shows them; see ``Materialiser.refill``."""
         positions = sorted(positions)
         for number, some in groupby(positions, key=itemgetter(0)):
             tx.erase(number, [seq for _, seq in some])
-        return self._materialiser.refill(tx, scope, positions, index=index)
+        return self._materialiser.refill(tx, scope, positions)
 
 
 def without_erased(tx: Transaction, log: int, records: Sequence[Record]) -> Sequence[Record]:
