@@ -6,6 +6,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from engram_sync.errors import DegradedError, LocalError
 from engram_sync.node import Node
 from engram_sync.transport import Link, Transport
 from engram_wire import LogDomain
@@ -44,6 +45,38 @@ async def test_a_clean_close_lets_the_log_go_on(
             await a.remember(f"round {round_number}")
             logs = own_logs(a)
     assert list(logs.values()) == [3]
+
+
+async def test_what_is_asked_while_a_node_closes_is_refused_and_does_not_cost_an_incarnation(
+    village: Village, autojump_clock: MockClock
+) -> None:
+    # The witness is left by the last job; a caller that does not wait may still ask for another.
+    async with trio.open_nursery() as callers:
+        home = village.home("a")
+        assert isinstance(home, MemoryHomeStorage)
+        leave, late = home.leave_witness, list[Exception]()
+
+        async def ask(node: Node) -> None:
+            try:
+                await node.remember("too late")
+            except LocalError as error:
+                late.append(error)
+
+        async with village.open("a", online=False) as a:
+            await a.remember("in time")
+            logs = own_logs(a)
+
+            def leave_and_ask(store_id: bytes, data: bytes) -> None:
+                leave(store_id, data)
+                callers.start_soon(ask, a)
+
+            home.leave_witness = leave_and_ask  # type: ignore[method-assign]
+    assert [type(error) for error in late] == [DegradedError]
+    home.leave_witness = leave  # type: ignore[method-assign]
+    async with village.open("a", online=False) as a:
+        await a.remember("later")
+        assert own_logs(a) == {name: seq + 1 for name, seq in logs.items()}
+        assert await contents(a) == ["in time", "later"]
 
 
 async def test_an_error_of_the_caller_does_not_cost_an_incarnation(

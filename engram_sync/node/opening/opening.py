@@ -115,6 +115,7 @@ async def _leave_witness(storage: HomeStorage, background: Background) -> None:
         known = store_id(tx)
         assert known is not None
         witnesses = core.path.witnesses(storage.boot_id)
+        core.path.close()
         storage.leave_witness(known, encode_witnesses(witnesses))
 
     with trio.CancelScope(shield=True):

@@ -10,7 +10,7 @@ from itertools import chain
 from typing import TypeVar
 
 from engram_sync.api import Scope
-from engram_sync.errors import CorruptError
+from engram_sync.errors import CorruptError, DegradedError
 from engram_sync.host import Clock, Entropy
 from engram_sync.ledger import (
     AuthoredBatch,
@@ -88,6 +88,7 @@ class WritePath:
         self._forked: dict[bytes, frozenset[bytes]] = {}
         """By scope, as of its newest view: whoever continued a log in two ways."""
         self._generation = 0
+        self._closing = False
 
     # -- opening and closing -----------------------------------------------------------------
 
@@ -133,6 +134,10 @@ class WritePath:
     def witnesses(self, boot_id: str) -> list[Witness]:
         """What the next opening must find to continue the own logs."""
         return [Witness(log.id, log.seq, log.head, boot_id) for log in self.own.live()]
+
+    def close(self) -> None:
+        """Write no own records any more: the witness has said how far the own logs go."""
+        self._closing = True
 
     # -- transactions ------------------------------------------------------------------------
 
@@ -281,6 +286,10 @@ class WritePath:
         drafts: Sequence[Draft],
         heads: Sequence[bytes] | None = None,
     ) -> AuthoredBatch:
+        if self._closing:
+            raise DegradedError(
+                "the node is closing; nothing was written", hint="open it again and repeat this"
+            )
         data = log.domain == LogDomain.DATA
         if data and not log.n and heads is None:
             drafts = [*self.own.seals(log.scope), *drafts]
