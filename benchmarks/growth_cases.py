@@ -6,7 +6,6 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from itertools import count
-from typing import cast
 
 from nacl.bindings import crypto_sign_seed_keypair
 
@@ -28,7 +27,7 @@ from benchmarks.growth_subjects import (
     anew,
     draft,
     grown,
-    open_village,
+    open_cluster,
     two,
 )
 from engram_sync import Node
@@ -37,33 +36,33 @@ from engram_sync.api.arguments import NewMemory
 from engram_sync.ledger import Draft
 from engram_sync.membership import Admission, MemberRole, admit_draft
 from engram_sync.node.writing.write_path import Arrival, arrival_untrusted
+from engram_sync.testing import Cluster, converged
 from engram_wire import KeyPair, LogDomain
 from tests.hostile._forge import Forged, new_engram
-from tests.node.village import MemoryHomeStorage, Village, agreement
 
 # -- one node --------------------------------------------------------------------------------------
 
 
-async def _reboot(village: Village, times: int) -> None:
+async def _reboot(cluster: Cluster, times: int) -> None:
     """Let host a lose its witness and open again, so often; each time it begins a new log."""
-    home = cast("MemoryHomeStorage", village.home("a"))
+    home = cluster.home("a")
     for number in range(times):
-        home.witness.clear()
-        async with village.open("a", online=False) as node:
+        home.witnesses.clear()
+        async with cluster.open("a", online=False) as node:
             await node.remember(f"memory {number} of its boot")
 
 
 async def _incarnations(sizes: Sequence[int]) -> list[float]:
     """Two nodes take turns, so that each record has seen the other's newest."""
     costs, held = list[float](), 0
-    async with open_village() as village:
-        async with village.pair() as (a, b):
-            await agreement(a, b)
+    async with open_cluster() as cluster:
+        async with cluster.nodes() as (a, b):
+            await converged(a, b)
         for size in sizes:
-            await _reboot(village, size - held)
+            await _reboot(cluster, size - held)
             held = size
-            async with village.open("a") as a, village.open("b", peers=["a"]) as b:
-                await agreement(a, b)
+            async with cluster.open("a") as a, cluster.open("b", peers=["a"]) as b:
+                await converged(a, b)
                 costs.append(await typical_cpu(partial(_turns, a, b, 3)))
     return costs
 
@@ -71,20 +70,20 @@ async def _incarnations(sizes: Sequence[int]) -> list[float]:
 async def _turns(a: Node, b: Node, times: int) -> None:
     for number in range(times):
         await a.remember(f"said {number}")
-        await agreement(a, b)
+        await converged(a, b)
         await b.remember(f"answered {number}")
-        await agreement(a, b)
+        await converged(a, b)
 
 
 async def _openings(sizes: Sequence[int]) -> list[float]:
     costs, held = list[float](), 0
-    async with open_village() as village:
+    async with open_cluster() as cluster:
         for size in sizes:
-            await _reboot(village, size - held)
+            await _reboot(cluster, size - held)
             held = size
 
             async def reopen() -> None:
-                async with village.open("a", online=False) as node:
+                async with cluster.open("a", online=False) as node:
                     await node.identity()
 
             costs.append(await typical_cpu(reopen, 5))
@@ -94,7 +93,7 @@ async def _openings(sizes: Sequence[int]) -> list[float]:
 @asynccontextmanager
 async def _dependencies() -> AsyncGenerator[Subject]:
     async with two() as (a, b):
-        await agreement(a, b)
+        await converged(a, b)
 
         async def grow(times: int) -> None:
             await _turns(a, b, times)
@@ -105,17 +104,17 @@ async def _dependencies() -> AsyncGenerator[Subject]:
 @asynccontextmanager
 async def _erasures() -> AsyncGenerator[Subject]:
     async with two() as (a, b):
-        await agreement(a, b)
+        await converged(a, b)
 
         async def erase(times: int) -> None:
             for name in await a.remember_many([NewMemory(f"secret {n}") for n in range(times)]):
                 await a.forget(name, erase=True)
-            await agreement(a, b)
+            await converged(a, b)
 
         async def receive() -> None:
             for number in range(5):
                 await b.remember(f"received {number}")
-                await agreement(a, b)
+                await converged(a, b)
 
         yield Subject(erase, receive)
 
@@ -156,7 +155,7 @@ async def _members() -> AsyncGenerator[Subject]:
 async def _logs() -> AsyncGenerator[Subject]:
     """Logs of another node that nobody sealed, as those of many members are."""
     async with two() as (a, b):
-        await agreement(a, b)
+        await converged(a, b)
         await b.go_offline()
         core, key = a._core, b._core.key
         scope, identity = core.facts.agent_scope, KeyPair(key.public, key.secret)
@@ -182,21 +181,21 @@ async def _remembered(node: Node, times: int) -> None:
 
 async def _forks(size: int) -> float:
     """A log continued in two ways, with ``size`` updates of one memory before and on each side."""
-    async with open_village() as village:
-        async with village.pair() as (a, b):
+    async with open_cluster() as cluster:
+        async with cluster.nodes() as (a, b):
             memory = await a.remember("start")
             await _updated(a, memory, size)
-            await agreement(a, b)
-        village.snapshot("twin", "a")
-        async with village.open("twin", online=False) as twin:
+            await converged(a, b)
+        cluster.clone("twin", of="a", with_witness=True)
+        async with cluster.open("twin", online=False) as twin:
             await _updated(twin, memory, size)
-        async with village.open("a", peers=["b"]) as a, village.open("b") as b:
+        async with cluster.open("a", peers=["b"]) as a, cluster.open("b") as b:
             await _updated(a, memory, size)
-            await agreement(a, b)
+            await converged(a, b)
             gc.collect()
             start = time.process_time()
-            async with village.open("twin", peers=["b"]) as twin:
-                await agreement(a, b, twin)
+            async with cluster.open("twin", peers=["b"]) as twin:
+                await converged(a, b, twin)
                 return time.process_time() - start
 
 
@@ -207,30 +206,30 @@ async def _updated(node: Node, memory: Engram, times: int) -> None:
 
 async def _catch_up(size: int) -> float:
     """A newcomer takes one memory in which two nodes counted in turns."""
-    async with open_village() as village, village.pair() as (a, b):
+    async with open_cluster() as cluster, cluster.nodes() as (a, b):
         memory = await a.remember("tokens used", counters={"used": 0})
-        await agreement(a, b)
+        await converged(a, b)
         for _ in range(size // 2):
             for node in (a, b):
                 await node.update(memory.id, count={"used": 1})
-                await agreement(a, b)
-        async with village.open("c") as c:
+                await converged(a, b)
+        async with cluster.open("c") as c:
             await c.join(await a.invite())
             gc.collect()
             start = time.process_time()
-            await agreement(a, b, c)
+            await converged(a, b, c)
             return time.process_time() - start
 
 
 @asynccontextmanager
 async def _scopes() -> AsyncGenerator[Subject]:
     """One node that belongs to the agents of many others, one after the other."""
-    async with open_village() as village, village.open("a") as node:
+    async with open_cluster() as cluster, cluster.open("a") as node:
         numbers = count()
 
         async def join(times: int) -> None:
             for _ in range(times):
-                async with village.open(f"founder-{next(numbers)}") as founder:
+                async with cluster.open(f"founder-{next(numbers)}") as founder:
                     await node.join(await founder.invite())
 
         yield Subject(join, lambda: _remembered(node, 5))

@@ -8,8 +8,8 @@ from uuid import UUID
 from benchmarks.growth_subjects import TOGETHER, Subject, alone, draft, repeated, two
 from engram_crdt import Change, Dot, EngramDocument, TextEdit, TextInsert
 from engram_sync.ledger import Draft
+from engram_sync.testing import converged
 from engram_wire import RecordKind, cbor
-from tests.node.village import agreement
 
 
 @asynccontextmanager
@@ -27,7 +27,7 @@ async def versions() -> AsyncGenerator[Subject]:
 async def received() -> AsyncGenerator[Subject]:
     async with two() as (a, b):
         memory, numbers = await a.remember("version"), count()
-        await agreement(a, b)
+        await converged(a, b)
 
         async def update() -> None:
             await a.update(memory.id, content=f"version {next(numbers)}")
@@ -35,11 +35,11 @@ async def received() -> AsyncGenerator[Subject]:
         async def shared() -> None:
             for _ in range(5):
                 await update()
-            await agreement(a, b)
+            await converged(a, b)
 
         async def grow(times: int) -> None:
             await repeated(update)(times)
-            await agreement(a, b)
+            await converged(a, b)
 
         yield Subject(grow, shared)
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from benchmarks.growth import Measure, Step, typical_cpu
 from engram_sync import Node
 from engram_sync.ledger import Draft
+from engram_sync.testing import Cluster
 from engram_wire import LogDomain
-from tests.node.village import Village
 
 TOGETHER = 64
 """Of what is only there to be held, this many are made at once where that is possible."""
@@ -25,23 +25,20 @@ class Subject:
 
 
 @asynccontextmanager
-async def open_village() -> AsyncGenerator[Village]:
-    village = Village(1)
-    try:
-        yield village
-    finally:
-        village.close()
+async def open_cluster() -> AsyncGenerator[Cluster]:
+    with Cluster(1) as cluster:
+        yield cluster
 
 
 @asynccontextmanager
 async def alone() -> AsyncGenerator[Node]:
-    async with open_village() as village, village.open("a", online=False) as node:
+    async with open_cluster() as cluster, cluster.open("a", online=False) as node:
         yield node
 
 
 @asynccontextmanager
 async def two() -> AsyncGenerator[tuple[Node, Node]]:
-    async with open_village() as village, village.pair() as (a, b):
+    async with open_cluster() as cluster, cluster.nodes() as (a, b):
         yield a, b
 
 

@@ -32,8 +32,9 @@ from engram_sync.node.core import Core
 from engram_sync.node.home.environment import DirectoryStorage
 from engram_sync.node.home.files import Home
 from engram_sync.node.writing.arrivals import Arrival, arrival_untrusted
-from engram_sync.store import InlineExecutor, MemoryStore, Reader, Store, Transaction
+from engram_sync.store import MemoryStore, Reader, Store, Transaction
 from engram_sync.store._commit import Committer, Failed
+from engram_sync.testing import InlineExecutor
 from engram_wire import (
     RUN_RECORDS_MAX,
     Announcement,

@@ -9,6 +9,7 @@ from engram_sync.node.home.environment import Environment as Environment
 from engram_sync.node.home.environment import HomeStorage as HomeStorage
 from engram_sync.node.home.environment import SystemClock as SystemClock
 from engram_sync.node.home.environment import configured_peers as configured_peers
+from engram_sync.node.home.files import Home as Home
 from engram_sync.node.home.files import NodeKey as NodeKey
 from engram_sync.node.node import Node as Node
 from engram_sync.node.node import Service as Service
@@ -16,6 +17,7 @@ from engram_sync.node.node import Service as Service
 __all__ = [
     "DirectoryStorage",
     "Environment",
+    "Home",
     "HomeStorage",
     "Node",
     "NodeKey",

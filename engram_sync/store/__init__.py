@@ -5,7 +5,6 @@ decide who may read, or know the clock, the network or a document.
 """
 
 from ._connection import sync_directory as sync_directory
-from ._executors import InlineExecutor as InlineExecutor
 from ._executors import ThreadExecutor as ThreadExecutor
 from ._faults import FULL_BYTES as FULL_BYTES
 from ._faults import OlderFormatError as OlderFormatError
@@ -47,7 +46,6 @@ __all__ = [
     "EngramRow",
     "Erasable",
     "HomeLock",
-    "InlineExecutor",
     "LogRow",
     "MemoryStore",
     "MergedRuns",

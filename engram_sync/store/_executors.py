@@ -1,4 +1,4 @@
-"""Where blocking work runs: a thread for real programs, in place for simulations."""
+"""Where blocking work runs."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -21,15 +21,3 @@ class ThreadExecutor:
     async def run(self, work: Callable[[], T]) -> T:
         """Run ``work`` in the thread; see ``Executor.run``."""
         return await trio.to_thread.run_sync(work, limiter=self._limiter, abandon_on_cancel=False)
-
-
-class InlineExecutor:
-    """Runs work in place, so that a simulation's virtual clock and order of events are exact.
-
-    Under a mock clock a thread hop lets virtual time advance and destroys determinism.
-    """
-
-    async def run(self, work: Callable[[], T]) -> T:
-        """Run ``work`` now; the event loop waits for it."""
-        await trio.lowlevel.checkpoint()
-        return work()

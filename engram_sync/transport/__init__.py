@@ -1,14 +1,16 @@
 """Links between nodes: ordered, confidential byte streams with a channel binding.
 
-Holds how a stream is listened for, opened, bounded and closed, over TLS and in memory.  It must
-never contain anything about keys of nodes, messages, scopes or memories: who is at the other end
-is decided above, by a handshake over the link's channel binding.
+Holds how a stream is listened for, opened, bounded and closed, over TLS.  It must never contain
+anything about keys of nodes, messages, scopes or memories: who is at the other end is decided
+above, by a handshake over the link's channel binding.
 """
 
 from engram_sync.address import Address as Address
 
 from ._authority import NODE_URI_PREFIX as NODE_URI_PREFIX
 from ._authority import Authority as Authority
+from ._connection_limiter import ConnectionLimiter as ConnectionLimiter
+from ._connection_limiter import Slot as Slot
 from ._interfaces import dialable as dialable
 from ._limits import CLOSE_S_MAX as CLOSE_S_MAX
 from ._limits import CONNECT_S_MAX as CONNECT_S_MAX
@@ -22,9 +24,6 @@ from ._link import Link as Link
 from ._link import Transport as Transport
 from ._link import TransportStatistics as TransportStatistics
 from ._link import UnreachableError as UnreachableError
-from ._memory import MemoryNetwork as MemoryNetwork
-from ._memory import MemoryTransport as MemoryTransport
-from ._memory import NetworkFaults as NetworkFaults
 from ._tcp import TcpTransport as TcpTransport
 from ._tls import certificate_alert as certificate_alert
 
@@ -40,10 +39,9 @@ __all__ = [
     "Address",
     "Authority",
     "CertificateError",
+    "ConnectionLimiter",
     "Link",
-    "MemoryNetwork",
-    "MemoryTransport",
-    "NetworkFaults",
+    "Slot",
     "TcpTransport",
     "Transport",
     "TransportStatistics",

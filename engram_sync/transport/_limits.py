@@ -31,10 +31,6 @@ LINKS_PER_ADDRESS_MAX: Final = 128
 """Inbound links from one IPv4 address or one IPv6 /64, proven or not: half of what a node takes,
 so that no host has them all, whatever number of keys it has proven."""
 
-MEMORY_BUFFER_BYTES: Final = 1 << 16
-"""What a memory link holds per direction before its sender waits: as small as a slow socket's
-buffers, so that simulations meet back-pressure."""
-
 assert STRANGERS_PER_ADDRESS_MAX * 2 <= STRANGERS_MAX
 assert STRANGERS_PER_ADDRESS_MAX < LINKS_PER_ADDRESS_MAX
 assert STRANGER_RECEIVE_BYTES < RECEIVE_BYTES

@@ -5,8 +5,6 @@ time, entropy, links, a home.  It never contains a second implementation of anyt
 """
 
 from ._command import main as main
-from ._determinism import SimulatedClock as SimulatedClock
-from ._home_storage import SimulatedHomeStorage as SimulatedHomeStorage
 from ._plan import Plan as Plan
 from ._plan import draw_plan as draw_plan
 from ._run import run as run
@@ -18,8 +16,6 @@ __all__ = [
     "SOMETIMES",
     "Plan",
     "Report",
-    "SimulatedClock",
-    "SimulatedHomeStorage",
     "Verdict",
     "draw_plan",
     "main",

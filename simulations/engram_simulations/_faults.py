@@ -281,7 +281,7 @@ class Faults:
         if host.opening:
             self._trace.sometimes("a crash while opening")
         self._note_interrupted([pair for pair in self._world.pairs if host.name in pair])
-        if not host.storage.proven:
+        if not host.storage.witnesses:
             # Else the node had not begun to use its store, or was done with it.
             self._continuity.lost_proof(host.name)
         host.crash()

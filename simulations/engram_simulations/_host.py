@@ -3,22 +3,45 @@
 import random
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import trio
 
-from engram_simulations._determinism import SimulatedClock, seeded_entropy
-from engram_simulations._home_storage import Disk, SimulatedHomeStorage
-from engram_simulations._links import OverheardTransport
+from engram_simulations._determinism import seeded_entropy
+from engram_simulations._watched import WatchedHome
 from engram_sync.api import Engram
 from engram_sync.config import Config
 from engram_sync.node import Environment, Node, configured_peers
 from engram_sync.store import Reader
-from engram_sync.transport import MemoryNetwork
+from engram_sync.testing import (
+    Disk,
+    MemoryNetwork,
+    SimulatedClock,
+    TappedStream,
+    WrappedTransport,
+)
+from engram_sync.transport import Link
 
 NEWER_ENGRAM = b"\x12" * 16
 """The memory of which a record says what only a newer release understands."""
+OVERLAP_BYTES = 64
+"""Of what was sent before, shown again, so that nothing hides by lying across two pieces."""
 LOOK_S = 0.05
 """How often somebody who waits for a machine looks at it; simulated time costs nothing."""
+
+
+def _tapped(overhear: Callable[[bytes, int], None], link: Link) -> Link:
+    """Let somebody read what leaves on a link, before encryption makes it unreadable."""
+    tail = b""
+
+    def hear(data: bytes) -> None:
+        nonlocal tail
+        seen = tail + data
+        overhear(seen, len(tail))
+        tail = seen[-OVERLAP_BYTES:]
+
+    link.stream = TappedStream(link.stream, hear)
+    return link
 
 
 class Host:
@@ -27,7 +50,6 @@ class Host:
     Args:
         name: One letter.
         seed: Draws keys, salts and pauses.
-        run: What tells the stores of this run from those of others in the process.
         network: Where it stands.
         clock: Its wall clock.
         config: What its node is told.
@@ -40,7 +62,6 @@ class Host:
         name: str,
         *,
         seed: int,
-        run: int,
         network: MemoryNetwork,
         clock: SimulatedClock,
         config: Config,
@@ -62,7 +83,7 @@ class Host:
         """Since when the store holds a record that stops the scope."""
         self.views: dict[str, Engram] = {}
         """What its user looked at last, by engram; may be old."""
-        self.storage = SimulatedHomeStorage(name, run, self._watch)
+        self.storage = WatchedHome(name, self._watch)
         self.kept: list[tuple[int, Disk]] = []
         """Copies of its home, with the moment in the order of the account."""
         self.parked: list[Disk] = []
@@ -74,9 +95,8 @@ class Host:
         self._leave = trio.Event()
         self._ended = trio.Event()
         self._ended.set()
-        transport = OverheardTransport(
-            network.transport(name), lambda seen, overlap: overhear(name, seen, overlap)
-        )
+        tapped = partial(_tapped, partial(overhear, name))
+        transport = WrappedTransport(network.transport(name), dialled=tapped, accepted=tapped)
         self._machine = Environment(
             clock=clock,
             entropy=seeded_entropy(f"{seed} {name}"),

@@ -7,7 +7,6 @@ from typing import Protocol
 
 import trio
 
-from engram_simulations._determinism import SimulatedClock
 from engram_simulations._host import Host
 from engram_simulations._plan import Plan
 from engram_simulations._trace import Trace
@@ -16,15 +15,13 @@ from engram_simulations._writes import Account
 from engram_sync.api import Engram, ScopeStatus, Status
 from engram_sync.errors import EngramError
 from engram_sync.node import Node
-from engram_sync.transport import MemoryNetwork, NetworkFaults
+from engram_sync.testing import MemoryNetwork, NetworkFaults, SimulatedClock
 
 SETTLE_POLLS_S = (*(0.1 for _ in range(40)), 1.0)
 """How soon nodes that come to rest are looked at again: closely while they find each other, when
 a claim that is made too early is soon true."""
 JOIN_S = 120.0
 ID_SHOWN = 8
-
-_runs = itertools.count(1)
 
 
 class Checker(Protocol):
@@ -89,8 +86,6 @@ class World:
         self._wire_bytes = 0
         faults = NetworkFaults(latency_s_max=plan.latency_s, tear=plan.tear)
         self.network = MemoryNetwork(plan.seed, faults=faults)
-        # Stores in memory have names of the whole process; no run may find those of another.
-        self._run = next(_runs)
         self.hosts = [self._host(index, name) for index, name in enumerate(plan.names)]
         self.by_name = {host.name: host for host in self.hosts}
         self.pairs = list(itertools.combinations(plan.names, 2))
@@ -100,7 +95,6 @@ class World:
         return Host(
             name,
             seed=self.plan.seed,
-            run=self._run,
             network=self.network,
             clock=clock,
             config=self.plan.config(name),

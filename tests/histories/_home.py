@@ -18,7 +18,8 @@ from engram_sync.node.opening.founding import found_scope
 from engram_sync.node.upkeep.space import compact_slice
 from engram_sync.node.writing.scopes import add_scope
 from engram_sync.node.writing.write_path import WritePath, arrival_untrusted
-from engram_sync.store import InlineExecutor, MemoryStore, Reader, RunRow, Transaction
+from engram_sync.store import MemoryStore, Reader, RunRow, Transaction
+from engram_sync.testing import InlineExecutor
 from engram_wire import Announcement, LogDomain, Record, RecordKind, Superseded, encode_frame
 from tests.oracle import Event, Op, OpKind, Put
 

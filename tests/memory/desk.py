@@ -31,7 +31,8 @@ from engram_sync.memory.read.versions import parse_version, state_name, token_of
 from engram_sync.memory.state import EngramState, Snapshot
 from engram_sync.model import ids, limits
 from engram_sync.node.writing.rules import StoredHistory
-from engram_sync.store import InlineExecutor, MemoryStore, Reader, Transaction
+from engram_sync.store import MemoryStore, Reader, Transaction
+from engram_sync.testing import InlineExecutor
 from engram_wire import (
     Announcement,
     Frame,

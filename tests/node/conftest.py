@@ -1,11 +1,11 @@
-"""A village for each test; tests in it take ``autojump_clock`` too, which only works by name."""
+"""A cluster for each test; tests of it take ``autojump_clock`` too, which only works by name."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from .village import Village
+from engram_sync.testing import Cluster
 
 
 @pytest.fixture(autouse=True)
@@ -17,7 +17,6 @@ def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def village() -> Iterator[Village]:
-    built = Village()
-    yield built
-    built.close()
+def cluster() -> Iterator[Cluster]:
+    with Cluster() as built:
+        yield built

@@ -5,9 +5,8 @@ from enum import Enum
 
 import trio
 
+from engram_sync.testing import WrappedTransport
 from engram_sync.transport import Link, Transport
-
-from .wrapping import WrappedTransport
 
 
 class Way(Enum):

@@ -11,6 +11,7 @@ from nacl.bindings import crypto_sign_seed_keypair
 from engram_sync.address import Address
 from engram_sync.membership import parse_token
 from engram_sync.node import Node
+from engram_sync.testing import EPOCH_MS, PORT, Cluster
 from engram_sync.transport import Link
 from engram_wire import (
     NEED_DATA,
@@ -41,8 +42,6 @@ from engram_wire import (
     sign_head,
 )
 
-from .village import EPOCH_MS, PORT, Village
-
 M = TypeVar("M", bound=Message)
 
 
@@ -71,12 +70,12 @@ class Speaker:
     @classmethod
     async def dial(
         cls,
-        village: Village,
+        cluster: Cluster,
         to: str = "a",
         name: str = "rogue",
         capabilities: Sequence[str] = (),
     ) -> "Speaker":
-        link = await village.network.transport(name).connect(Address(to, PORT))
+        link = await cluster.network.transport(name).connect(Address(to, PORT))
         identity = key_of(name)
         session = Session(
             Role.INITIATOR,

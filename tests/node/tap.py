@@ -1,11 +1,10 @@
-"""Listens on the links of a village, where nothing is encrypted."""
+"""Listens on the links of a cluster, where nothing is encrypted."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-import trio
-
+from engram_sync.testing import TappedStream, WrappedTransport
 from engram_sync.transport import Link, Transport
 from engram_wire import (
     Message,
@@ -17,8 +16,6 @@ from engram_wire import (
     decode_message_untrusted,
     log_id,
 )
-
-from .wrapping import WrappedTransport
 
 M = TypeVar("M")
 
@@ -43,7 +40,7 @@ class Tap:
                 heard.extend(data)
                 self.sends.append((host, self.stamp(), data))
 
-            link.stream = _TappedStream(link.stream, hear)
+            link.stream = TappedStream(link.stream, hear)
             return link
 
         return WrappedTransport(transport, dialled=listen, accepted=listen)
@@ -101,22 +98,3 @@ def _messages(data: bytes) -> list[Message]:
             case _:
                 pass  # The handshake.
     return found
-
-
-class _TappedStream(trio.abc.Stream):
-    def __init__(self, stream: trio.abc.Stream, hear: Callable[[bytes], None]) -> None:
-        self._stream = stream
-        self._hear = hear
-
-    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        self._hear(bytes(data))
-        await self._stream.send_all(data)
-
-    async def wait_send_all_might_not_block(self) -> None:
-        await self._stream.wait_send_all_might_not_block()
-
-    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
-        return await self._stream.receive_some(max_bytes)
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()

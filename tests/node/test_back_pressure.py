@@ -20,6 +20,7 @@ from engram_sync.node.network.connection import Connection, ConnectionEnded, Ing
 from engram_sync.node.network.inbox import Received
 from engram_sync.node.network.network_parts import PeerMemory
 from engram_sync.sync import Exchange
+from engram_sync.testing import PORT, Cluster, converged, until
 from engram_sync.transport import Link
 from engram_wire import (
     HANDSHAKE_BYTES_MAX,
@@ -39,14 +40,14 @@ from engram_wire import (
 
 from .speaker import Log, Speaker, key_of
 from .tap import Tap
-from .village import PORT, Village, agreement, all_synced, contents, until
+from .views import all_synced, contents
 
 LARGE = [NewMemory(content=f"{n} " + "x" * 10_000) for n in range(600)]
 """6 MB: many times what all buffers on the way hold."""
 
 
-async def rogue_member(village: Village, node: Node) -> Speaker:
-    rogue = await Speaker.dial(village)
+async def rogue_member(cluster: Cluster, node: Node) -> Speaker:
+    rogue = await Speaker.dial(cluster)
     assert (await rogue.join(await node.invite())).accepted
     return rogue
 
@@ -59,35 +60,35 @@ def connection_of(node: Node, key: bytes) -> Connection:
 
 
 async def test_a_peer_that_stops_reading_costs_the_others_nothing(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b), village.open("c") as c:
+    async with cluster.nodes() as (a, b), cluster.open("c") as c:
         await c.join(await a.invite())
-        rogue = await rogue_member(village, a)
+        rogue = await rogue_member(cluster, a)
         own = await rogue.hear(SyncRequest)
         await rogue.say(SyncRequest(1, own.scope, own.clock_digest, ()))
-        await agreement(a, b, c)
+        await converged(a, b, c)
         await a.remember_many(LARGE)
         before = trio.current_time()
         stuck = connection_of(a, rogue.identity.public_key)
-        await agreement(a, b, c)
+        await converged(a, b, c)
         assert len(await c.list(limit=1000)) == len(LARGE)
         # In virtual time whatever does not wait takes no time; and it still lives.
         assert trio.current_time() - before < 1
         assert 0 < stuck._outbound_bytes <= OUTBOUND_ROOM_BYTES + PAGE_BYTES + (128 << 10)
         for number in range(20):
             await a.remember(f"meanwhile {number}")
-            await agreement(a, b, c)
+            await converged(a, b, c)
         assert stuck._outbound_bytes <= OUTBOUND_ROOM_BYTES + PAGE_BYTES + (128 << 10)
         assert len(stuck._work) <= 2
         assert connection_of(a, rogue.identity.public_key) is stuck
 
 
 async def test_a_peer_that_reads_again_gets_everything(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a") as a:
-        rogue = await rogue_member(village, a)
+    async with cluster.open("a") as a:
+        rogue = await rogue_member(cluster, a)
         own = await rogue.hear(SyncRequest)
         await rogue.say(SyncRequest(1, own.scope, own.clock_digest, ()))
         await a.remember_many(LARGE)
@@ -99,16 +100,16 @@ async def test_a_peer_that_reads_again_gets_everything(
 
 
 @asynccontextmanager
-async def two_scopes(village: Village) -> AsyncGenerator[tuple[Node, Node, bytes, bytes]]:
+async def two_scopes(cluster: Cluster) -> AsyncGenerator[tuple[Node, Node, bytes, bytes]]:
     """a and b, which share the agent of a, and another one; both are its members."""
-    async with village.open("a") as a, village.open("b") as b, village.open("c") as c:
+    async with cluster.open("a") as a, cluster.open("b") as b, cluster.open("c") as c:
         await b.join(await a.invite())
         first = a._core.facts.agent_scope
         await b.sync()
         for node in (a, b):
             await node.join(await c.invite())
             await node.sync()
-        await agreement(a, b, c)
+        await converged(a, b, c)
         yield a, b, first, c._core.facts.agent_scope
 
 
@@ -116,12 +117,12 @@ async def test_a_huge_scope_does_not_starve_a_small_one_on_the_same_connection(
     autojump_clock: MockClock,
 ) -> None:
     """Whichever was asked for first: they take turns, page by page."""
-    village = Village()
-    village.tap = tap = Tap()
-    async with two_scopes(village) as (a, b, first, second):
+    cluster = Cluster()
+    cluster.tap = tap = Tap()
+    async with two_scopes(cluster) as (a, b, first, second):
         await b.go_offline()
         await until(lambda: parted(a, b))
-        village.network.partition("b", "c")
+        cluster.network.partition("b", "c")
         await a.remember("small")
         a._core.facts.current[Scope.AGENT] = first
         await a.remember_many(LARGE)
@@ -144,7 +145,7 @@ async def test_a_huge_scope_does_not_starve_a_small_one_on_the_same_connection(
         # What was on its way when the small one was asked for, and a page of the huge one.
         before = sum(size for _, size in frames[:small])
         assert before <= OUTBOUND_ROOM_BYTES + 2 * (PAGE_BYTES + (128 << 10))
-    village.close()
+    cluster.close()
 
 
 async def parted(a: Node, b: Node) -> bool:
@@ -193,11 +194,11 @@ class Gate:
 
 
 async def test_a_flood_of_frames_waits_outside_while_the_store_is_busy(
-    village: Village, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+    cluster: Cluster, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_budget, "HELD_PER_PEER_BYTES_MAX", 64 << 10)
-    async with village.pair() as (a, b):
-        rogue = await rogue_member(village, a)
+    async with cluster.nodes() as (a, b):
+        rogue = await rogue_member(cluster, a)
         request = await rogue.hear(SyncRequest)
         budget = a._controller.network._services.budget
         logs = [Log(a, rogue.identity, n).add(f"{n} " + "y" * 30_000) for n in range(1, 60)]
@@ -215,7 +216,7 @@ async def test_a_flood_of_frames_waits_outside_while_the_store_is_busy(
             gate.opened.set()
             await until(lambda: has(a, len(logs)))
         await until(lambda: idle(budget))
-        await agreement(a, b)
+        await converged(a, b)
 
 
 async def has(node: Node, count: int) -> bool:
@@ -227,10 +228,10 @@ async def idle(budget: Budget) -> bool:
 
 
 async def test_nothing_is_held_any_more_once_a_peer_has_gone(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a") as a:
-        rogue = await rogue_member(village, a)
+    async with cluster.open("a") as a:
+        rogue = await rogue_member(cluster, a)
         Gate(a)
         await rogue.serve(*[Log(a, rogue.identity, n).add(f"{n}") for n in range(1, 30)])
         budget = a._controller.network._services.budget
@@ -249,10 +250,10 @@ def made(*kinds: type) -> int:
     return sum(isinstance(thing, kinds) for thing in gc.get_objects())
 
 
-async def half_open(village: Village, number: int) -> trio.abc.Stream:
+async def half_open(cluster: Cluster, number: int) -> trio.abc.Stream:
     """A link on which the node has said who it is, and the other side has proven nothing."""
     name = f"stranger-{number}"
-    link = await village.network.transport(name).connect(Address("a", PORT))
+    link = await cluster.network.transport(name).connect(Address("a", PORT))
     session = Session(
         Role.INITIATOR,
         key_of(name),
@@ -267,14 +268,14 @@ async def half_open(village: Village, number: int) -> trio.abc.Stream:
 
 @pytest.mark.parametrize("garbage", [b"", b"\x00\x00\x10\x00", cbor.encode([1, bytes(32)])])
 async def test_nothing_is_kept_of_a_peer_before_a_valid_signature(
-    village: Village, autojump_clock: MockClock, garbage: bytes
+    cluster: Cluster, autojump_clock: MockClock, garbage: bytes
 ) -> None:
-    async with village.open("a") as a:
+    async with cluster.open("a") as a:
         network = a._controller.network
         before = made(Exchange, Connection, PeerMemory, _budget.Share)
         async with AsyncExitStack() as stack:
             for number in range(40):
-                stream = await half_open(village, number)
+                stream = await half_open(cluster, number)
                 stack.push_async_callback(trio.aclose_forcefully, stream)
                 await stream.send_all(garbage)
             await trio.sleep(1)
@@ -332,11 +333,11 @@ async def test_a_stranger_is_not_read_further_than_a_handshake_may_be_long() -> 
 
 
 async def test_notices_are_taken_and_change_nothing(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         await all_synced(a, b)
-        rogue = await rogue_member(village, a)
+        rogue = await rogue_member(cluster, a)
         scope = a._core.facts.agent_scope
         before = a._core.scopes[scope]
         conflict = OpenConflict(bytes(32), bytes(32), bytes(16), 1)
@@ -346,4 +347,4 @@ async def test_notices_are_taken_and_change_nothing(
         assert connection_of(a, rogue.identity.public_key).exchange.notices == 2
         assert a._core.scopes[scope] == before
         await a.remember("still here")
-        await agreement(a, b)
+        await converged(a, b)

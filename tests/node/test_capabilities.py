@@ -14,25 +14,26 @@ from engram_sync.node import Node
 from engram_sync.node.home import environment as _machine
 from engram_sync.node.network.authentication import authenticate
 from engram_sync.node.network.connection import ConnectionEnded
+from engram_sync.testing import Cluster, converged
 from engram_sync.transport import Address, Link
 from engram_wire import ZSTD, CloseCode, Established, Ping, Pong, Role, Session
 
 from .speaker import Hung, Speaker, key_of
 from .tap import Tap
-from .village import Village, agreement, all_synced
+from .views import all_synced
 
 TEXT = "the same words again and again " * 40
 
 
 @pytest.mark.parametrize("offered_by", ["", "a", "b", "ab"], ids=lambda who: who or "nobody")
 async def test_messages_are_compressed_when_both_offer_it_and_travel_either_way(
-    village: Village, autojump_clock: MockClock, offered_by: str
+    cluster: Cluster, autojump_clock: MockClock, offered_by: str
 ) -> None:
-    village.tap = tap = Tap()
+    cluster.tap = tap = Tap()
     compression = {name: ZSTD if name in offered_by else "none" for name in "ab"}
     async with (
-        village.open("a", compression=compression["a"]) as a,
-        village.open("b", compression=compression["b"]) as b,
+        cluster.open("a", compression=compression["a"]) as a,
+        cluster.open("b", compression=compression["b"]) as b,
     ):
         await b.join(await a.invite())
         one = await a.remember(TEXT)
@@ -46,23 +47,23 @@ async def test_messages_are_compressed_when_both_offer_it_and_travel_either_way(
 
 @pytest.mark.parametrize("offered", [("future",), ("future", ZSTD), ("!zstd", "future")])
 async def test_a_capability_that_is_not_known_is_ignored(
-    village: Village, autojump_clock: MockClock, offered: Sequence[str]
+    cluster: Cluster, autojump_clock: MockClock, offered: Sequence[str]
 ) -> None:
-    async with village.open("a", compression=ZSTD):
-        newer = await Speaker.dial(village, capabilities=offered)
+    async with cluster.open("a", compression=ZSTD):
+        newer = await Speaker.dial(cluster, capabilities=offered)
         await newer.say(Ping(7))
         assert (await newer.hear(Pong)).nonce == 7
 
 
 @pytest.mark.parametrize("demanded", ["!future", "!zstd"])
 async def test_a_node_that_lacks_what_a_peer_demands_hangs_up_and_goes_on(
-    village: Village, autojump_clock: MockClock, demanded: str
+    cluster: Cluster, autojump_clock: MockClock, demanded: str
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         with pytest.raises((Hung, trio.BrokenResourceError)):
-            await Speaker.dial(village, capabilities=(demanded,))
+            await Speaker.dial(cluster, capabilities=(demanded,))
         await a.remember("still here")
-        await agreement(a, b)
+        await converged(a, b)
 
 
 async def both_ends(
@@ -142,10 +143,10 @@ async def test_compressed_and_plain_nodes_sync_over_real_sockets(tmp_path: Path)
 
 
 async def test_a_node_that_shall_compress_and_cannot_says_what_to_install(
-    village: Village, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+    cluster: Cluster, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_machine, "available_capabilities", tuple)
-    async with village.open("a", online=False, compression=ZSTD) as a:
+    async with cluster.open("a", online=False, compression=ZSTD) as a:
         with pytest.raises(UsageError, match="its library is not installed") as error:
             await a.go_online()
         assert error.value.hint.startswith("pip install '.[zstd]' from your checkout")

@@ -7,8 +7,9 @@ from trio.testing import MockClock
 
 from engram_sync.api import Delete, Insert, Life
 from engram_sync.node import Node
+from engram_sync.testing import EPOCH_MS, Cluster, agent_scope, agree, converged
 
-from .village import EPOCH_MS, Village, agent_scope, agree, agreement, contents
+from .views import contents
 
 SECOND_MS = 1_000
 HOUR_MS = 3_600_000
@@ -20,7 +21,7 @@ OFFSETS_MS = (
     *(TO_1970_MS, -10 * YEAR_MS, -3 * HOUR_MS, -61 * SECOND_MS),
     *(61 * SECOND_MS, 2 * HOUR_MS, 10 * YEAR_MS, TO_2400_MS),
 )
-wrong_by = pytest.mark.parametrize("offset_ms", OFFSETS_MS)
+wrong_by = pytest.mark.parametrize("skew_ms", OFFSETS_MS)
 
 
 async def holds(node: Node, text: str) -> int:
@@ -31,7 +32,7 @@ async def holds(node: Node, text: str) -> int:
 
 async def same_for_all(nodes: Sequence[Node], ref: str) -> set[tuple[str, str, int]]:
     """What every node shows of a memory, with how many conflicts there are."""
-    await agreement(*nodes)
+    await converged(*nodes)
     return {
         (str(shown.life), shown.content, len(await node.conflicts()))
         for node in nodes
@@ -41,22 +42,22 @@ async def same_for_all(nodes: Sequence[Node], ref: str) -> set[tuple[str, str, i
 
 @wrong_by
 async def test_opening_a_node_with_a_wrong_clock_writes_nothing_and_brings_nothing_back(
-    village: Village, autojump_clock: MockClock, offset_ms: int
+    cluster: Cluster, autojump_clock: MockClock, skew_ms: int
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         gone = await a.remember("password of the router")
         kept = await a.remember("deploy on Tuesdays")
-        await agreement(a, b)
+        await converged(a, b)
         await b.forget(gone.id)
         await b.update(kept.id, content="deploy on Wednesdays")
-        await agreement(a, b)
+        await converged(a, b)
         records = (await agent_scope(a)).records
-    village.clocks["a"].offset_ms = offset_ms
-    async with village.open("a", online=False) as a:
+    cluster.clocks["a"].skew_ms = skew_ms
+    async with cluster.open("a", online=False) as a:
         assert await contents(a) == ["deploy on Wednesdays"]
-    village.clocks["a"].offset_ms = 0
-    async with village.open("a") as a, village.open("b", peers=["a"]) as b:
-        await agreement(a, b)
+    cluster.clocks["a"].skew_ms = 0
+    async with cluster.open("a") as a, cluster.open("b", peers=["a"]) as b:
+        await converged(a, b)
         assert (await agent_scope(b)).records == records
         assert await same_for_all((a, b), gone.id) == {("deleted", "", 0)}
         assert await same_for_all((a, b), kept.id) == {("active", "deploy on Wednesdays", 0)}
@@ -64,19 +65,19 @@ async def test_opening_a_node_with_a_wrong_clock_writes_nothing_and_brings_nothi
 
 @wrong_by
 async def test_what_was_written_under_a_wrong_clock_is_shown_replaced_and_deleted_like_anything(
-    village: Village, autojump_clock: MockClock, offset_ms: int
+    cluster: Cluster, autojump_clock: MockClock, skew_ms: int
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         before = await a.remember("from before", tags=["kept"])
-        await agreement(a, b)
-        village.clocks["a"].offset_ms = offset_ms
+        await converged(a, b)
+        cluster.clocks["a"].skew_ms = skew_ms
         await a.update(before.id, content="said under the wrong clock")
         updated = await a.remember("v1")
         deleted = await a.remember("to be deleted")
-        await agreement(a, b)
+        await converged(a, b)
         assert await contents(b) == await contents(a)
         assert (await b.get(before.id)).content == "said under the wrong clock"
-        village.clocks["a"].offset_ms = 0
+        cluster.clocks["a"].skew_ms = 0
         await b.update(updated.id, content="v2")
         await b.forget(deleted.id)
         await a.update(before.id, content="said under the right clock")
@@ -86,22 +87,22 @@ async def test_what_was_written_under_a_wrong_clock_is_shown_replaced_and_delete
             deleted.id: ("deleted", "", 0),
         }
         for later_ms in (0, 20 * YEAR_MS):
-            village.clocks["a"].offset_ms = village.clocks["b"].offset_ms = later_ms
+            cluster.clocks["a"].skew_ms = cluster.clocks["b"].skew_ms = later_ms
             for ref, shown in wanted.items():
                 assert await same_for_all((a, b), ref) == {shown}
 
 
 @wrong_by
 async def test_a_clock_that_steps_while_a_node_runs_ends_no_log_and_loses_no_write(
-    village: Village, autojump_clock: MockClock, offset_ms: int
+    cluster: Cluster, autojump_clock: MockClock, skew_ms: int
 ) -> None:
-    async with village.open("a", online=False) as a:
+    async with cluster.open("a", online=False) as a:
         e = await a.remember("old", counters={"seen": 1})
         log = a._core.path.own_log(a._core.facts.agent_scope)
-        village.clocks["a"].offset_ms = offset_ms
+        cluster.clocks["a"].skew_ms = skew_ms
         assert (await a.update(e.id, content="new", count={"seen": 1})).content == "new"
         assert (await a.get(e.id)).counters == {"seen": 2}
-        village.clocks["a"].offset_ms = 0
+        cluster.clocks["a"].skew_ms = 0
         assert (await a.update(e.id, content="newest")).content == "newest"
         assert not await a.conflicts()
         assert (await a.forget(e.id)).life == Life.DELETED
@@ -112,14 +113,14 @@ async def test_a_clock_that_steps_while_a_node_runs_ends_no_log_and_loses_no_wri
 
 @wrong_by
 async def test_an_edit_of_a_text_counts_positions_in_what_is_shown_whatever_the_clock_says(
-    village: Village, autojump_clock: MockClock, offset_ms: int
+    cluster: Cluster, autojump_clock: MockClock, skew_ms: int
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         e = await a.remember("one two three", collaborative=True)
-        await agreement(a, b)
-        village.clocks["b"].offset_ms = offset_ms
+        await converged(a, b)
+        cluster.clocks["b"].skew_ms = skew_ms
         await b.update(e.id, edits=[Delete(0, 8)])
-        await agreement(a, b)
+        await converged(a, b)
         await a.update(e.id, edits=[Insert(5, " four")])
         assert await same_for_all((a, b), e.id) == {("active", "three four", 0)}
         await a.update(e.id, content="another text")
@@ -128,19 +129,19 @@ async def test_an_edit_of_a_text_counts_positions_in_what_is_shown_whatever_the_
 
 @pytest.mark.parametrize("ahead_ms", [90 * SECOND_MS, 2 * HOUR_MS, TO_2400_MS])
 async def test_what_was_written_by_a_clock_that_was_ahead_is_erased_everywhere(
-    village: Village, autojump_clock: MockClock, ahead_ms: int
+    cluster: Cluster, autojump_clock: MockClock, ahead_ms: int
 ) -> None:
-    async with village.pair() as (a, b):
-        village.clocks["a"].offset_ms = ahead_ms
+    async with cluster.nodes() as (a, b):
+        cluster.clocks["a"].skew_ms = ahead_ms
         e = await a.remember("the secret is hunter2")
         await a.update(e.id, content="the secret is hunter3")
-        village.clocks["a"].offset_ms = 0
-        await agreement(a, b)
+        cluster.clocks["a"].skew_ms = 0
+        await converged(a, b)
         assert await holds(b, "hunter") == 2
         assert (await a.forget(e.id, erase=True)).erased
-        await agreement(a, b)
+        await converged(a, b)
         for later_ms in (0, ahead_ms + HOUR_MS):
-            village.clocks["a"].offset_ms = village.clocks["b"].offset_ms = later_ms
+            cluster.clocks["a"].skew_ms = cluster.clocks["b"].skew_ms = later_ms
             for node in (a, b):
                 assert await holds(node, "hunter") == 0
                 assert (await node.get(e.id)).content == ""
@@ -149,71 +150,71 @@ async def test_what_was_written_by_a_clock_that_was_ahead_is_erased_everywhere(
 
 @wrong_by
 async def test_what_has_arrived_is_shown_at_once_whatever_the_clocks_say(
-    village: Village, autojump_clock: MockClock, offset_ms: int
+    cluster: Cluster, autojump_clock: MockClock, skew_ms: int
 ) -> None:
-    async with village.pair() as (a, b):
-        village.clocks["a"].offset_ms = offset_ms
+    async with cluster.nodes() as (a, b):
+        cluster.clocks["a"].skew_ms = skew_ms
         await a.remember("from the laptop")
-        await agreement(a, b)
+        await converged(a, b)
         assert await contents(b) == ["from the laptop"]
         assert (await b.recall("laptop"))[0].engram.content == "from the laptop"
 
 
 async def test_a_memory_is_listed_and_told_in_the_order_of_what_its_authors_had_seen(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         e = await a.remember("first")
-        await agreement(a, b)
+        await converged(a, b)
         offsets = (2 * HOUR_MS, -3 * HOUR_MS, TO_1970_MS, 0)
-        for number, offset_ms in enumerate(offsets):
+        for number, skew_ms in enumerate(offsets):
             node, name = ((a, "a"), (b, "b"))[number % 2]
-            village.clocks[name].offset_ms = offset_ms
+            cluster.clocks[name].skew_ms = skew_ms
             await node.update(e.id, content=f"version {number}")
-            await agreement(a, b)
+            await converged(a, b)
         told = [entry.fields["content"] for entry in await b.history(e.id)]
         assert told == ["first", *(f"version {number}" for number in range(4))]
 
 
 async def test_a_wrong_clock_infects_only_what_it_wrote_to(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
-        village.clocks["b"].offset_ms = YEAR_MS
+    async with cluster.nodes() as (a, b):
+        cluster.clocks["b"].skew_ms = YEAR_MS
         ahead = await b.remember("a year ahead")
-        await agreement(a, b)
+        await converged(a, b)
         after = await a.update(ahead.id, content="seen and changed")
         assert after.updated_at_ms >= ahead.updated_at_ms
         other = await a.remember("of another memory")
-        assert abs(other.updated_at_ms - village.clocks["a"].now_ms()) < HOUR_MS
+        assert abs(other.updated_at_ms - cluster.clocks["a"].now_ms()) < HOUR_MS
 
 
 async def test_no_leader_is_kept_from_admitting_by_the_clock_of_another(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a") as a, village.open("b") as b, village.open("c") as c:
+    async with cluster.open("a") as a, cluster.open("b") as b, cluster.open("c") as c:
         await b.join(await a.invite(role="leader"))
-        await agreement(a, b)
-        village.clocks["b"].offset_ms = TO_2400_MS
+        await converged(a, b)
+        cluster.clocks["b"].skew_ms = TO_2400_MS
         await b.relabel("from the year 2400")
-        await agreement(a, b)
+        await converged(a, b)
         await a.relabel("alpha")
         await c.join(await a.invite())
-        await agreement(a, b, c)
+        await converged(a, b, c)
         assert await agree(a, b, c)
 
 
 async def test_its_owner_can_always_act_on_a_memory_whose_clock_is_at_its_end(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         mine = await a.remember("mine")
         gone = await a.remember("mine too")
-        await agreement(a, b)
-        village.clocks["b"].offset_ms = (1 << 47) - EPOCH_MS  # Beyond the last clock there is.
+        await converged(a, b)
+        cluster.clocks["b"].skew_ms = (1 << 47) - EPOCH_MS  # Beyond the last clock there is.
         await b.update(mine.id, title="by a clock at its end")
         await b.update(gone.id, title="by a clock at its end")
-        await agreement(a, b)
+        await converged(a, b)
         await a.update(mine.id, content="updated", title="T")
         await a.update(mine.id, content="updated again")
         shown = await a.get(mine.id)
@@ -226,13 +227,13 @@ async def test_its_owner_can_always_act_on_a_memory_whose_clock_is_at_its_end(
 
 
 async def test_status_and_doctor_say_that_this_clock_is_behind_what_was_written_here(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a", online=False) as a:
+    async with cluster.open("a", online=False) as a:
         await a.remember("under a right clock")
-        village.clocks["a"].offset_ms = -50 * SECOND_MS
+        cluster.clocks["a"].skew_ms = -50 * SECOND_MS
         assert (await a.status()).health == "ok"
-        village.clocks["a"].offset_ms = -3 * HOUR_MS
+        cluster.clocks["a"].skew_ms = -3 * HOUR_MS
         status = await a.status()
         assert status.health == "degraded"
         assert "clock is 3 h behind the newest memory written here" in status.problems[0]
@@ -245,16 +246,16 @@ async def test_status_and_doctor_say_that_this_clock_is_behind_what_was_written_
 
 
 async def test_status_names_the_member_whose_records_are_dated_ahead(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
-        village.clocks["b"].offset_ms = 2 * DAY_MS
+    async with cluster.nodes() as (a, b):
+        cluster.clocks["b"].skew_ms = 2 * DAY_MS
         await b.remember("the day after tomorrow")
-        await agreement(a, b)
+        await converged(a, b)
         (problem,) = (await a.status()).problems
         assert "of b is dated 2 days ahead" in problem
         assert not (await b.status()).problems
-        village.clocks["b"].offset_ms = 0
+        cluster.clocks["b"].skew_ms = 0
         await b.remember("today")
-        await agreement(a, b)
+        await converged(a, b)
         assert not (await a.status()).problems

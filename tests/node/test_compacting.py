@@ -5,42 +5,41 @@ from trio.testing import MockClock
 
 from engram_sync.api import Delete, Insert
 from engram_sync.errors import PreconditionError
-
-from .village import Village, agreement
+from engram_sync.testing import Cluster, converged
 
 HOUR_MS = 3_600_000
 
 
 @pytest.mark.parametrize("key", [None, "a key"])
 async def test_a_deleted_text_whose_characters_are_gone_is_not_restored_without_them(
-    village: Village, autojump_clock: MockClock, key: str | None
+    cluster: Cluster, autojump_clock: MockClock, key: str | None
 ) -> None:
-    async with village.open("a", online=False) as a:
+    async with cluster.open("a", online=False) as a:
         e = await a.remember("a text", collaborative=True, key=key)
         await a.update(e.id, edits=[Insert(6, " that goes on")])
         await a.forget(e.id)
-        village.clocks["a"].offset_ms += 60_000
+        cluster.clocks["a"].skew_ms += 60_000
         await a.compact(keep_days=0)
         with pytest.raises(PreconditionError, match="not held here"):
             await a.restore(e.id)
 
 
 async def test_a_past_whose_values_are_gone_says_so(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         e = await a.remember("first")
         await a.update(e.id, content="second")
-        await agreement(a, b)
+        await converged(a, b)
         await b.remember("b names that position, so that its signature stays")
-        await agreement(a, b)
-        at_ms = village.clocks["a"].now_ms()
-        for clock in village.clocks.values():
-            clock.offset_ms += 60_000
+        await converged(a, b)
+        at_ms = cluster.clocks["a"].now_ms()
+        for clock in cluster.clocks.values():
+            clock.skew_ms += 60_000
         await a.update(e.id, content="third")
-        await agreement(a, b)
+        await converged(a, b)
         assert (await a.get(e.id, at_ms=at_ms)).content == "second"
-        village.clocks["a"].offset_ms += 60_000
+        cluster.clocks["a"].skew_ms += 60_000
         await a.compact(keep_days=0)
         then = await a.get(e.id, at_ms=at_ms)
         assert then.content == "(not held here)"
@@ -49,20 +48,20 @@ async def test_a_past_whose_values_are_gone_says_so(
         assert not (await b.get(e.id, at_ms=at_ms)).notes
 
 
-async def test_a_past_text_with_a_gap_says_so(village: Village, autojump_clock: MockClock) -> None:
+async def test_a_past_text_with_a_gap_says_so(cluster: Cluster, autojump_clock: MockClock) -> None:
     """What is left of a text looks like a text."""
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         e = await a.remember("one two three", collaborative=True)
         await a.update(e.id, edits=[Insert(3, " and")])
-        await agreement(a, b)
+        await converged(a, b)
         await b.remember("b names that position, so that its signature stays")
-        await agreement(a, b)
-        at_ms = village.clocks["a"].now_ms()
-        for clock in village.clocks.values():
-            clock.offset_ms += 60_000
+        await converged(a, b)
+        at_ms = cluster.clocks["a"].now_ms()
+        for clock in cluster.clocks.values():
+            clock.skew_ms += 60_000
         await a.update(e.id, edits=[Delete(3, 4)])
-        await agreement(a, b)
-        village.clocks["a"].offset_ms += 60_000
+        await converged(a, b)
+        cluster.clocks["a"].skew_ms += 60_000
         await a.compact(keep_days=0)
         then, now = await a.get(e.id, at_ms=at_ms), await a.get(e.id)
         assert (then.content, now.content) == ("one two three", "one two three")

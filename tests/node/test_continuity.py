@@ -8,11 +8,11 @@ from trio.testing import MockClock
 
 from engram_sync.errors import DegradedError, LocalError
 from engram_sync.node import Node
+from engram_sync.testing import Cluster, WrappedTransport, converged
 from engram_sync.transport import Link, Transport
 from engram_wire import LogDomain
 
-from .village import MemoryHomeStorage, Village, agreement, contents
-from .wrapping import WrappedTransport
+from .views import contents
 
 
 def own_logs(node: Node) -> dict[bytes, int]:
@@ -25,10 +25,8 @@ def own_logs(node: Node) -> dict[bytes, int]:
     }
 
 
-def witness_of(village: Village, name: str) -> dict[bytes, bytes]:
-    storage = village.home(name)
-    assert isinstance(storage, MemoryHomeStorage)
-    return storage.witness
+def witness_of(cluster: Cluster, name: str) -> dict[bytes, bytes]:
+    return cluster.home(name).witnesses
 
 
 async def no_problems(nodes: Iterable[Node]) -> None:
@@ -37,23 +35,22 @@ async def no_problems(nodes: Iterable[Node]) -> None:
 
 
 async def test_a_clean_close_lets_the_log_go_on(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
     logs: dict[bytes, int] = {}
     for round_number in range(3):
-        async with village.open("a", online=False) as a:
+        async with cluster.open("a", online=False) as a:
             await a.remember(f"round {round_number}")
             logs = own_logs(a)
     assert list(logs.values()) == [3]
 
 
 async def test_what_is_asked_while_a_node_closes_is_refused_and_does_not_cost_an_incarnation(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
     # The witness is left by the last job; a caller that does not wait may still ask for another.
     async with trio.open_nursery() as callers:
-        home = village.home("a")
-        assert isinstance(home, MemoryHomeStorage)
+        home = cluster.home("a")
         leave, late = home.leave_witness, list[Exception]()
 
         async def ask(node: Node) -> None:
@@ -62,7 +59,7 @@ async def test_what_is_asked_while_a_node_closes_is_refused_and_does_not_cost_an
             except LocalError as error:
                 late.append(error)
 
-        async with village.open("a", online=False) as a:
+        async with cluster.open("a", online=False) as a:
             await a.remember("in time")
             logs = own_logs(a)
 
@@ -73,19 +70,19 @@ async def test_what_is_asked_while_a_node_closes_is_refused_and_does_not_cost_an
             home.leave_witness = leave_and_ask  # type: ignore[method-assign]
     assert [type(error) for error in late] == [DegradedError]
     home.leave_witness = leave  # type: ignore[method-assign]
-    async with village.open("a", online=False) as a:
+    async with cluster.open("a", online=False) as a:
         await a.remember("later")
         assert own_logs(a) == {name: seq + 1 for name, seq in logs.items()}
         assert await contents(a) == ["in time", "later"]
 
 
 async def test_an_error_of_the_caller_does_not_cost_an_incarnation(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
     logs: dict[bytes, int] = {}
     for round_number in range(3):
         try:
-            async with village.open("a", online=False) as a:
+            async with cluster.open("a", online=False) as a:
                 await a.remember(f"round {round_number}")
                 logs = own_logs(a)
                 raise LookupError
@@ -95,13 +92,13 @@ async def test_an_error_of_the_caller_does_not_cost_an_incarnation(
 
 
 async def test_after_a_crash_a_new_incarnation_begins_and_old_records_stay(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a", online=False) as a:
+    async with cluster.open("a", online=False) as a:
         await a.remember("before")
         before = own_logs(a)
-    witness_of(village, "a").clear()
-    async with village.open("a", online=False) as a:
+    witness_of(cluster, "a").clear()
+    async with cluster.open("a", online=False) as a:
         await a.remember("after")
         assert len(own_logs(a)) == 2
         assert before.items() <= own_logs(a).items()
@@ -109,33 +106,32 @@ async def test_after_a_crash_a_new_incarnation_begins_and_old_records_stay(
 
 
 async def test_after_a_reboot_the_witness_proves_nothing(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a", online=False) as a:
+    async with cluster.open("a", online=False) as a:
         await a.remember("before")
-    home = village.home("a")
-    assert isinstance(home, MemoryHomeStorage)
-    home.boot_id = "another boot"
-    async with village.open("a", online=False) as a:
+    home = cluster.home("a")
+    home.boots += 1
+    async with cluster.open("a", online=False) as a:
         await a.remember("after")
         assert len(own_logs(a)) == 2
 
 
 async def test_a_restored_backup_goes_on_beside_what_it_had_written_since(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         await a.remember("in the backup")
-        await agreement(a, b)
-    village.clone("backup", of="a")
-    async with village.open("a") as a, village.open("b", peers=["a"]) as b:
+        await converged(a, b)
+    cluster.clone("backup", of="a")
+    async with cluster.open("a") as a, cluster.open("b", peers=["a"]) as b:
         await a.remember("after the backup")
-        await agreement(a, b)
+        await converged(a, b)
     # Restored: the old content, and the witness of the newer one.
-    village.homes["a"] = village.home("backup")
-    async with village.open("a") as a, village.open("b", peers=["a"]) as b:
+    cluster.homes["a"] = cluster.home("backup")
+    async with cluster.open("a") as a, cluster.open("b", peers=["a"]) as b:
         await a.remember("after the restore")
-        await agreement(a, b)
+        await converged(a, b)
         assert await contents(a) == ["after the backup", "after the restore", "in the backup"]
         assert await contents(b) == await contents(a)
         assert len(own_logs(a)) == 2
@@ -143,48 +139,48 @@ async def test_a_restored_backup_goes_on_beside_what_it_had_written_since(
 
 
 async def test_a_home_that_was_copied_and_opened_twice_forks_no_log(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         await a.remember("common")
-        await agreement(a, b)
-    village.clone("copy", of="a")
-    async with village.open("a", online=False) as a, village.open("copy", online=False) as copy:
+        await converged(a, b)
+    cluster.clone("copy", of="a")
+    async with cluster.open("a", online=False) as a, cluster.open("copy", online=False) as copy:
         await a.remember("from the original")
         await copy.remember("from the copy")
     # One after the other, because they are one key; both meet the same peer.
     for name in ("a", "copy"):
-        async with village.open(name) as node, village.open("b", peers=[name]) as b:
-            await agreement(node, b)
+        async with cluster.open(name) as node, cluster.open("b", peers=[name]) as b:
+            await converged(node, b)
             await no_problems([node, b])
-    async with village.open("b", online=False) as b:
+    async with cluster.open("b", online=False) as b:
         assert await contents(b) == ["common", "from the copy", "from the original"]
 
 
 async def test_two_live_nodes_with_one_key_never_talk_to_each_other(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a"):
+    async with cluster.open("a"):
         pass
-    village.clone("copy", of="a")
-    async with village.open("a") as a, village.open("copy", peers=["a"]) as copy:
+    cluster.clone("copy", of="a")
+    async with cluster.open("a") as a, cluster.open("copy", peers=["a"]) as copy:
         await trio.sleep(30)
         assert not a._controller.network.connections
         assert not copy._controller.network.connections
         (problem,) = (await copy.status()).problems
         assert "a node with this node's key answers at a:" in problem
-    async with village.open("copy", peers=["copy"]) as alone:
+    async with cluster.open("copy", peers=["copy"]) as alone:
         await trio.sleep(30)
         assert not (await alone.status()).problems
 
 
 @pytest.mark.parametrize("dialler", ["copies", "peer"])
 async def test_two_copies_that_run_at_once_take_turns_are_told_and_get_everything(
-    village: Village, autojump_clock: MockClock, dialler: str
+    cluster: Cluster, autojump_clock: MockClock, dialler: str
 ) -> None:
-    async with village.pair() as (a, b):
-        await agreement(a, b)
-    village.clone("copy", of="b")
+    async with cluster.nodes() as (a, b):
+        await converged(a, b)
+    cluster.clone("copy", of="b")
     calls: list[str] = []
 
     def counted(name: str, transport: Transport) -> Transport:
@@ -194,18 +190,18 @@ async def test_two_copies_that_run_at_once_take_turns_are_told_and_get_everythin
 
         return WrappedTransport(transport, dialled=count)
 
-    village.tap = counted
+    cluster.tap = counted
     of_a, of_b = (["b"], []) if dialler == "peer" else ([], ["a"])
     async with (
-        village.open("a", peers=of_a) as a,
-        village.open("b", peers=of_b) as b,
-        village.open("copy", peers=["a"]) as copy,
+        cluster.open("a", peers=of_a) as a,
+        cluster.open("b", peers=of_b) as b,
+        cluster.open("copy", peers=["a"]) as copy,
     ):
         for number in range(5):
             for name, node in (("a", a), ("b", b), ("copy", copy)):
                 await node.remember(f"{number} by {name}")
             await trio.sleep(2)
-        await agreement(a, b, copy)
+        await converged(a, b, copy)
         assert len(await contents(a)) == 15
         for node in (b, copy) if dialler == "copies" else (copy,):
             assert (await node.status()).health == "degraded"

@@ -7,11 +7,12 @@ import pytest
 from trio.testing import MockClock
 
 from engram_sync.node import Node
+from engram_sync.testing import Cluster, DirectoryHome, converged
 from engram_wire import LogDomain
 from tests.store.crash_vfs import Crash, CrashDisk, Loss
 
 from .tap import Tap
-from .village import DiskHomeStorage, Village, agreement, contents
+from .views import contents
 
 
 def own_logs(node: Node) -> set[bytes]:
@@ -27,8 +28,8 @@ def own_logs(node: Node) -> set[bytes]:
 class Images:
     """Opens the images of a crash, one after the other, beside a peer that lost nothing."""
 
-    def __init__(self, village: Village, directory: Path, peer: str) -> None:
-        self.village = village
+    def __init__(self, cluster: Cluster, directory: Path, peer: str) -> None:
+        self.cluster = cluster
         self.directory = directory
         self.peer = peer
         self.seen = dict.fromkeys(Loss, 0)
@@ -37,11 +38,11 @@ class Images:
         """Everything acknowledged is there; a new incarnation goes on; sync completes."""
         place = f"{crash.position} {crash.loss}"
         image = crash.write_to(self.directory / "image")
-        village = self.village
+        cluster = self.cluster
         with CrashDisk(image) as disk:
-            village.homes["image"] = DiskHomeStorage(image, disk.name)
-            village.clone("peer", of=self.peer)
-            async with village.open("image") as node:
+            cluster.homes["image"] = DirectoryHome(image, vfs=disk.name)
+            cluster.clone("peer", of=self.peer)
+            async with cluster.open("image") as node:
                 held = await contents(node)
                 assert promised <= set(held), place
                 view = node._core.scopes[node._core.facts.agent_scope]
@@ -50,8 +51,8 @@ class Images:
                 before = own_logs(node)
                 await node.remember("after the crash")
                 assert len(own_logs(node) - before) == 1, place
-                async with village.open("peer", peers=["image"]) as peer:
-                    await agreement(node, peer)
+                async with cluster.open("peer", peers=["image"]) as peer:
+                    await converged(node, peer)
                     assert {*held, "after the crash"} <= set(await contents(peer)), place
                     assert not (await node.status()).problems
                     assert not (await peer.status()).problems
@@ -61,22 +62,22 @@ class Images:
 
 @pytest.mark.slow
 async def test_a_crash_at_any_operation_of_remember_loses_nothing_acknowledged(
-    village: Village, autojump_clock: MockClock, tmp_path: Path, runtime: Path
+    cluster: Cluster, autojump_clock: MockClock, tmp_path: Path, runtime: Path
 ) -> None:
     home = tmp_path / "home"
-    village.homes["a"] = DiskHomeStorage(home)
-    async with village.open("a") as a, village.open("b") as b:
+    cluster.homes["a"] = DirectoryHome(home)
+    async with cluster.open("a") as a, cluster.open("b") as b:
         await b.join(await a.invite())
         await a.remember("before")
-        await agreement(a, b)
+        await converged(a, b)
     with CrashDisk(home) as disk:
-        village.homes["a"] = DiskHomeStorage(home, disk.name)
+        cluster.homes["a"] = DirectoryHome(home, vfs=disk.name)
         promises: list[tuple[int, str]] = [(0, "before")]
-        async with village.open("a") as a, village.open("b") as b:
+        async with cluster.open("a") as a, cluster.open("b") as b:
             await a.remember("one")
             promises.append((disk.position, "one"))
-            await agreement(a, b)
-        images = Images(village, tmp_path, "b")
+            await converged(a, b)
+        images = Images(cluster, tmp_path, "b")
         for crash in disk.crashes(seed=1):
             shutil.rmtree(runtime, ignore_errors=True)  # What was not closed left no witness.
             promised = {content for at, content in promises if at <= crash.position}
@@ -86,22 +87,22 @@ async def test_a_crash_at_any_operation_of_remember_loses_nothing_acknowledged(
 
 @pytest.mark.slow
 async def test_a_crash_at_any_operation_of_receiving_loses_nothing_acknowledged(
-    village: Village, autojump_clock: MockClock, tmp_path: Path, runtime: Path
+    cluster: Cluster, autojump_clock: MockClock, tmp_path: Path, runtime: Path
 ) -> None:
     home = tmp_path / "home"
-    village.homes["b"] = DiskHomeStorage(home)
-    async with village.open("a") as a, village.open("b") as b:
+    cluster.homes["b"] = DirectoryHome(home)
+    async with cluster.open("a") as a, cluster.open("b") as b:
         await b.join(await a.invite())
-        await agreement(a, b)
+        await converged(a, b)
     with CrashDisk(home) as disk:
-        village.homes["b"] = DiskHomeStorage(home, disk.name)
-        village.tap = tap = Tap(stamp=lambda: disk.position)
-        async with village.open("a") as a, village.open("b", peers=["a"]) as b:
+        cluster.homes["b"] = DirectoryHome(home, vfs=disk.name)
+        cluster.tap = tap = Tap(stamp=lambda: disk.position)
+        async with cluster.open("a") as a, cluster.open("b", peers=["a"]) as b:
             await a.remember("one")
-            await agreement(a, b)
+            await converged(a, b)
             acks = tap.acknowledged("b", a._core.facts.agent_scope)
         assert acks
-        images = Images(village, tmp_path, "a")
+        images = Images(cluster, tmp_path, "a")
         for crash in disk.crashes(seed=2):
             shutil.rmtree(runtime, ignore_errors=True)
             acked: dict[bytes, int] = {}
@@ -113,23 +114,23 @@ async def test_a_crash_at_any_operation_of_receiving_loses_nothing_acknowledged(
 
 
 async def test_a_disk_that_only_pretends_to_sync_is_noticed(
-    village: Village, autojump_clock: MockClock, tmp_path: Path
+    cluster: Cluster, autojump_clock: MockClock, tmp_path: Path
 ) -> None:
     """Were this to pass silently, the tests above would prove nothing."""
     home = tmp_path / "home"
-    village.homes["a"] = DiskHomeStorage(home)
-    async with village.open("a", online=False):
+    cluster.homes["a"] = DirectoryHome(home)
+    async with cluster.open("a", online=False):
         pass
     with CrashDisk(home) as disk:
         disk.lie()
-        village.homes["a"] = DiskHomeStorage(home, disk.name)
-        async with village.open("a", online=False) as a:
+        cluster.homes["a"] = DirectoryHome(home, vfs=disk.name)
+        async with cluster.open("a", online=False) as a:
             await a.remember("acknowledged")
             acknowledged_at = disk.position
         lost = 0
         for crash in disk.crashes(seed=3, start=acknowledged_at, stop=acknowledged_at):
             if crash.loss is Loss.LOST:
-                village.homes["image"] = DiskHomeStorage(crash.write_to(tmp_path / "image"))
-                async with village.open("image", online=False) as node:
+                cluster.homes["image"] = DirectoryHome(crash.write_to(tmp_path / "image"))
+                async with cluster.open("image", online=False) as node:
                     lost += "acknowledged" not in await contents(node)
         assert lost == 1

@@ -16,10 +16,9 @@ from trio.testing import MockClock
 from engram_sync.api import Conflict, Engram, Page
 from engram_sync.node import Node
 from engram_sync.node.writing.write_path import Arrival, arrival_untrusted
+from engram_sync.testing import Cluster, converged
 from engram_wire import SUPERSEDED_MAX, KeyPair
 from tests.hostile._forge import Forged
-
-from .village import Village, agreement
 
 T = TypeVar("T")
 LOGS, SIBLINGS = 640, 600
@@ -91,10 +90,10 @@ async def forgotten(node: Node, crowded: Engram, *, erase: bool) -> None:
 
 
 async def test_the_owner_of_a_crowded_memory_reads_settles_forgets_and_erases_it(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
-        await agreement(a, b)
+    async with cluster.nodes() as (a, b):
+        await converged(a, b)
         e = await a.remember("the owner's")
         await b.go_offline()
         await crowd(a, b, e.id)
@@ -105,8 +104,8 @@ async def test_the_owner_of_a_crowded_memory_reads_settles_forgets_and_erases_it
         "erased": partial(forgotten, erase=True),
     }
     for name, act in acts.items():
-        village.clone(name, of="a")
-        async with village.open(name, online=False) as node:
+        cluster.clone(name, of="a")
+        async with cluster.open(name, online=False) as node:
             shown = await node.get(e.id)
             assert len(msgspec.json.encode(shown)) <= ANSWER_BYTES_MAX
             assert len(shown.siblings) + shown.left_out["siblings"] == SIBLINGS + 1

@@ -25,10 +25,11 @@ from engram_sync.node import Node
 from engram_sync.node.writing.scopes import add_scope
 from engram_sync.node.writing.write_path import Arrival, arrival_untrusted
 from engram_sync.store import LogRow, Transaction
+from engram_sync.testing import Cluster, agent_scope, converged, until
 from engram_wire import Announcement, LogDomain, encode_frame
 
 from .test_voids import refuse
-from .village import Village, agent_scope, agreement, contents, until
+from .views import contents
 
 
 def scope_of(node: Node) -> bytes:
@@ -107,28 +108,28 @@ async def shown(node: Node, scope: bytes) -> tuple[bytes, bytes | None, int]:
 
 
 async def same_in_any_order(
-    village: Village, node: Node, seeds: Sequence[int] = (1, 2, 3, 4)
+    cluster: Cluster, node: Node, seeds: Sequence[int] = (1, 2, 3, 4)
 ) -> None:
     """Whoever holds what ``node`` holds shows the same, whatever came first."""
     scope = scope_of(node)
     logs = await frames_of(node, scope)
     for seed in seeds:
-        async with village.open(f"order {seed}", online=False) as other:
+        async with cluster.open(f"order {seed}", online=False) as other:
             await receive(other, scope, logs, random.Random(seed))
             assert await shown(other, scope) == await shown(node, scope)
             assert (await other.doctor()).healthy
-        del village.homes[f"order {seed}"]
+        del cluster.homes[f"order {seed}"]
 
 
 async def test_neither_puts_nor_removals_beyond_a_cut_off_apply_whatever_comes_first(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         kept = await b.remember("kept", tags=["x"])
         theirs = await a.remember("a's")
         deleted = await a.remember("deleted by b")
         gone = await a.remember("gone for good", tags=["y"])
-        await agreement(a, b)
+        await converged(a, b)
         await b.update(theirs.id, content="b's")
         await b.forget(gone.id)
         stands = here(b)
@@ -137,7 +138,7 @@ async def test_neither_puts_nor_removals_beyond_a_cut_off_apply_whatever_comes_f
         await b.forget(deleted.id)
         await b.restore(gone.id)
         await b.remember("never shown")
-        await agreement(a, b)
+        await converged(a, b)
         # Others have built upon it, and not known.
         await a.update(theirs.id, content="a's last word")
         await a.update(kept.id, metadata={"seen": 1})
@@ -148,18 +149,18 @@ async def test_neither_puts_nor_removals_beyond_a_cut_off_apply_whatever_comes_f
         assert (set(found.tags), found.metadata) == ({"x"}, {"seen": 1})
         assert (await a.status()).health == "ok"
         assert (await a.doctor()).healthy
-        await same_in_any_order(village, a)
+        await same_in_any_order(cluster, a)
 
 
 async def test_status_counts_what_is_held_and_hidden_because_it_lies_beyond_a_cut_off(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         await b.remember("kept")
         stands = here(b)
         await b.remember("hidden")
         await b.remember("hidden too")
-        await agreement(a, b)
+        await converged(a, b)
         assert (await agent_scope(a)).cut_off == 0
         await say(a, revoked(b, stands))
         assert (await agent_scope(a)).cut_off == 2
@@ -168,9 +169,9 @@ async def test_status_counts_what_is_held_and_hidden_because_it_lies_beyond_a_cu
 
 
 async def test_any_number_of_logs_is_cut_off_and_an_honest_one_that_is_not_named_is_not(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         named: list[Cutoff] = []
         for number in range(4):
             await begin_again(b)
@@ -179,67 +180,67 @@ async def test_any_number_of_logs_is_cut_off_and_an_honest_one_that_is_not_named
             await b.remember(f"cut off {number}")
         await begin_again(b)
         await b.remember("in a log that nobody names")
-        await agreement(a, b)
+        await converged(a, b)
         await say(a, revoked(b, *named[:2]), revoked(b, *named[2:]))
         stands = [f"stands {number}" for number in range(4)]
         assert await contents(a) == ["in a log that nobody names", *stands]
-        await same_in_any_order(village, a)
+        await same_in_any_order(cluster, a)
         # Once an epoch has begun, what relies on the membership before it has no force.
         await say(a, epoch_draft(Epoch(1, commitment_to(bytes(32)), ())))
         assert await contents(a) == stands
-        await same_in_any_order(village, a)
+        await same_in_any_order(cluster, a)
         # It was honest: another statement lets it count.
         await say(a, revoked(b, here(b)))
         assert await contents(a) == ["in a log that nobody names", *stands]
-        await same_in_any_order(village, a)
+        await same_in_any_order(cluster, a)
 
 
 async def test_what_was_cut_off_stays_so_when_its_author_is_admitted_again(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         await b.remember("before")
         stands = here(b)
         await b.remember("cut off")
-        await agreement(a, b)
+        await converged(a, b)
         key = b._core.key.public
         await say(a, revoked(b, stands), epoch_draft(Epoch(1, commitment_to(bytes(32)), ())))
         assert a._core.path.charters.of(scope_of(a)).role(key) is None
         await b.join(await a.invite())
-        await agreement(a, b)
+        await converged(a, b)
         await b.remember("written since")
-        await agreement(a, b)
+        await converged(a, b)
         assert await contents(a) == await contents(b) == ["before", "written since"]
         assert (await b.doctor()).healthy
-        await same_in_any_order(village, a)
+        await same_in_any_order(cluster, a)
         # A role is cut off in the same way, and what was written since is named by itself.
         last = here(b)
         await b.remember("cut off too")
-        await agreement(a, b)
+        await converged(a, b)
         await say(a, set_role_draft(SetRole(key, MemberRole.OBSERVER, (last,)), "b"))
         assert await contents(a) == ["before", "written since"]
-        await same_in_any_order(village, a)
+        await same_in_any_order(cluster, a)
 
 
 async def test_of_a_log_that_forks_only_the_continuation_counts_that_a_cut_off_names(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         await b.remember("in common")
-        await agreement(a, b)
-    village.snapshot("forger", of="b")
-    async with village.open("a") as a, village.open("b", peers=["a"]) as b:
+        await converged(a, b)
+    cluster.clone("forger", of="b", with_witness=True)
+    async with cluster.open("a") as a, cluster.open("b", peers=["a"]) as b:
         await b.remember("what a has seen")
         await b.remember("cut off")
-        await agreement(a, b)
+        await converged(a, b)
         stands = here(b)
         await say(a, revoked(b, Cutoff(stands.log, stands.seq - 1, await head_before(b))))
         logs = await frames_of(a, scope_of(a))
-    async with village.open("forger", online=False) as forger:
+    async with cluster.open("forger", online=False) as forger:
         await forger.remember("forged where a log counts")
         logs += await frames_of(forger, scope_of(forger))
     for seed in range(4):
-        async with village.open(f"order {seed}", online=False) as other:
+        async with cluster.open(f"order {seed}", online=False) as other:
             await receive(other, logs[0][0].scope, logs, random.Random(seed))
             _, _, engrams = await shown(other, logs[0][0].scope)
             assert engrams == 2, "in common, and what a has seen"
@@ -255,30 +256,30 @@ async def head_before(node: Node) -> bytes:
 
 @pytest.mark.parametrize("beyond", [False, True])
 async def test_a_text_of_others_stands_without_what_was_cut_off(
-    village: Village, autojump_clock: MockClock, *, beyond: bool
+    cluster: Cluster, autojump_clock: MockClock, *, beyond: bool
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         e = await a.remember("one two three", collaborative=True)
-        await agreement(a, b)
+        await converged(a, b)
         stands = here(b)
         await b.update(e.id, edits=[Insert(7, " and a half")])
         if not beyond:
             stands = here(b)
-        await agreement(a, b)
+        await converged(a, b)
         await a.update(e.id, edits=[Insert(24, " four")])
         await say(a, revoked(b, stands))
         middle = "" if beyond else " and a half"
         assert (await a.get(e.id)).content == f"one two{middle} three four"
-        await same_in_any_order(village, a, (1,))
+        await same_in_any_order(cluster, a, (1,))
 
 
 @pytest.mark.parametrize("told", [False, True])
 async def test_who_left_or_was_put_out_and_is_admitted_to_less_has_less(
-    village: Village, autojump_clock: MockClock, *, told: bool
+    cluster: Cluster, autojump_clock: MockClock, *, told: bool
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         await b.remember("b's")
-        await agreement(a, b)
+        await converged(a, b)
         key, scope = b._core.key.public, scope_of(a)
         await say(*((a, revoked(b, here(b))) if told else (b, leave_draft(key, "b"))))
         members = a._core.path.charters.of(scope)
@@ -290,26 +291,26 @@ async def test_who_left_or_was_put_out_and_is_admitted_to_less_has_less(
         assert a._core.scopes[scope].readers == {a._core.key.public}, "it is not served any more"
         await b.join(await a.invite(role="observer"))
         assert members.role(key) is MemberRole.OBSERVER
-        await agreement(a, b)
+        await converged(a, b)
         with pytest.raises(DeniedError):
             await b.remember("no longer")
         # Also once what it relied on before has no force any more.
         await say(a, epoch_draft(Epoch(1, commitment_to(bytes(32)), ())))
-        await agreement(a, b)
+        await converged(a, b)
         assert await contents(a) == await contents(b) == ["b's"]
 
 
 async def test_what_a_cut_off_record_ratified_is_void_again(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         await b.remember("stands")
         await b.remember("refused")
         await b.remember("after it")
         ends = here(b)
         assert await refuse(b, ends.log, ends.seq - 1)
         await b.remember("in the next log")
-        await agreement(a, b)
+        await converged(a, b)
         assert await contents(a) == ["after it", "in the next log", "refused", "stands"]
         others = [
             Cutoff(log.root, 0, log.root)
@@ -319,29 +320,29 @@ async def test_what_a_cut_off_record_ratified_is_void_again(
         await say(a, revoked(b, ends, *others))
         assert await contents(a) == ["stands"]
         assert (await a.doctor()).healthy
-        await same_in_any_order(village, a)
+        await same_in_any_order(cluster, a)
 
 
 async def test_a_cut_and_a_void_that_had_not_seen_each_other_end_alike(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b), village.open("c", peers=["a", "b"]) as c:
+    async with cluster.nodes() as (a, b), cluster.open("c", peers=["a", "b"]) as c:
         await c.join(await a.invite())
         await b.remember("stands")
         await b.remember("refused")
-        await agreement(a, b, c)
+        await converged(a, b, c)
         cut = here(b)
         await a.go_offline()
         await b.remember("beyond the cut")
         assert await refuse(b, cut.log, cut.seq)
-        await agreement(b, c)
+        await converged(b, c)
         await say(a, revoked(b, cut))
         assert await contents(a) == ["refused", "stands"]
         await b.go_offline()
         await a.go_online()
-        await agreement(a, c)
+        await converged(a, c)
         for node in (a, c):
             # No statement names the log that ratifies; what lies beyond the cut stays cut off.
             assert await contents(node) == ["refused", "stands"]
             assert (await node.doctor()).healthy
-        await same_in_any_order(village, a)
+        await same_in_any_order(cluster, a)

@@ -11,11 +11,11 @@ from engram_sync.errors import PreconditionError
 from engram_sync.node import Node
 from engram_sync.node.writing.refused_logs import set_aside
 from engram_sync.store import Reader, Transaction
+from engram_sync.testing import Cluster, converged
 from engram_wire import Rejection
 
 from .test_cut_off import here, revoked, say
 from .test_owed import lose
-from .village import MemoryHomeStorage, Village, agreement
 
 SAID_BY_NOTHING_ELSE = {
     "meta": "settings, and what this node made up",
@@ -50,9 +50,9 @@ WHERE = {
 """Of columns that are empty in most rows, the others."""
 
 
-async def rich(village: Village) -> None:
+async def rich(cluster: Cluster) -> None:
     """A node with a row of every kind in its store."""
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         await a.remember("plain", tags={"x"})
         e = await a.remember("version 0", title="T", counters={"n": 1})
         for number in range(3):
@@ -71,26 +71,25 @@ async def rich(village: Village) -> None:
         await a.forget(secret.id, erase=True)
         archived = await a.remember("archived")
         await a.archive(archived.id)
-        await agreement(a, b)
-    async with village.open("a", online=False) as a, village.open("b", online=False) as b:
+        await converged(a, b)
+    async with cluster.open("a", online=False) as a, cluster.open("b", online=False) as b:
         await a.update(e.id, content="of a")
         await b.update(e.id, content="of b")
-    await sealed(village)
-    async with village.open("a", online=False) as a:
+    await sealed(cluster)
+    async with cluster.open("a", online=False) as a:
         await a.compact(keep_days=0)
         lost = [await a.remember("lost"), await a.remember("lost too")]
         await a.update(lost[1], title="x")
         await a._core.write(partial(lose, a, [each.id for each in lost]))
 
 
-async def sealed(village: Village) -> None:
+async def sealed(cluster: Cluster) -> None:
     """A crash, and then a log of which somebody refused the end."""
-    home = village.home("a")
-    assert isinstance(home, MemoryHomeStorage)
-    home.witness.clear()
-    async with village.open("a") as a, village.open("b", peers=["a"]) as b:
+    home = cluster.home("a")
+    home.witnesses.clear()
+    async with cluster.open("a") as a, cluster.open("b", peers=["a"]) as b:
         await a.remember("after a crash")
-        await agreement(a, b)
+        await converged(a, b)
         core = a._core
         log = core.path.own_log(core.facts.agent_scope)
         rejection = Rejection(log=log.id, seq=log.seq + 1, code=7)
@@ -100,7 +99,7 @@ async def sealed(village: Village) -> None:
         await core.write(
             lambda tx: set_aside(core.path, tx, scope=scope, rejection=rejection, now_ms=now_ms)
         )
-        await agreement(a, b)
+        await converged(a, b)
         await say(a, revoked(b, here(b)))
 
 
@@ -138,9 +137,9 @@ async def damaged(node: Node) -> list[str]:
 
 
 async def test_a_doctor_finds_an_index_of_words_that_is_of_other_texts(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a", online=False) as a:
+    async with cluster.open("a", online=False) as a:
         await a.remember("deploys go out on Tuesdays", title="Deploys", tags=["ops"])
         text = await a.remember("one two three", collaborative=True)
         await a.update(text.id, edits=[Insert(0, "zero ")])
@@ -154,10 +153,10 @@ async def test_a_doctor_finds_an_index_of_words_that_is_of_other_texts(
 
 @pytest.mark.slow
 async def test_a_doctor_finds_damage_in_every_column_that_follows_from_something_else(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    await rich(village)
-    async with village.open("a", online=False) as a:
+    await rich(cluster)
+    async with cluster.open("a", online=False) as a:
         assert not await damaged(a)
         submit = a._core.store.submit
         every = await a._core.read(lambda reader: list(columns(reader)))

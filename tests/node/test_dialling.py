@@ -12,11 +12,12 @@ from engram_sync.address import Address
 from engram_sync.config import Config, NetworkConfig, SyncConfig
 from engram_sync.discovery import Discovery, MdnsDiscovery, StaticDiscovery
 from engram_sync.node import Environment, Node
+from engram_sync.testing import PORT, Cluster, converged, until
 from engram_sync.transport import TcpTransport
 from engram_wire import CloseCode
 
 from .tap import Tap
-from .village import PORT, Village, agreement, all_synced, peer_of, until
+from .views import all_synced, peer_of
 
 
 def links(node: Node) -> list[bytes]:
@@ -31,14 +32,14 @@ async def test_dials_at_once_in_one_direction_end_with_one_connection_and_no_oth
     autojump_clock: MockClock, times: int, seed: int
 ) -> None:
     """On ways of different lengths: the first to be proven here is not the first one there."""
-    village = Village(seed)
-    village.tap = tap = Tap()
-    async with village.open("a") as a, village.open("b") as b:
+    cluster = Cluster(seed)
+    cluster.tap = tap = Tap()
+    async with cluster.open("a") as a, cluster.open("b") as b:
         await b.join(await a.invite())
         await all_synced(a, b)
         await b.go_offline()
         await until(lambda: nobody(a))
-        village.network.faults.latency_s_max = 0.5
+        cluster.network.faults.latency_s_max = 0.5
         tap.streams.clear()
         tap.sends.clear()
         network = b._controller.network
@@ -49,15 +50,15 @@ async def test_dials_at_once_in_one_direction_end_with_one_connection_and_no_oth
         await trio.sleep(10)
         assert len(links(a)) == len(links(b)) == 1
         assert links(a) == links(b)
-        assert len(village.network.links()) == 1
+        assert len(cluster.network.links()) == 1
         # Only one of them was ever told who dials, so none was replaced and nobody dialled again.
         dialled = [data for host, data in tap.streams if host == "b"]
         assert sum(len(data) > 400 for data in dialled) == 1
         assert len(dialled) <= times + 1
         assert next(iter(network.connections.values())).initiator
         await a.remember("over the one that stayed")
-        await agreement(a, b)
-    village.close()
+        await converged(a, b)
+    cluster.close()
 
 
 async def nobody(node: Node) -> bool:
@@ -73,28 +74,28 @@ async def test_dials_at_once_in_both_directions_end_with_one_connection(
     autojump_clock: MockClock,
 ) -> None:
     for seed in range(8):
-        village = Village(seed)
-        async with village.pair():
+        cluster = Cluster(seed)
+        async with cluster.nodes():
             pass
-        village.network.faults.latency_s_max = 0.5
-        village.tap = tap = Tap()
+        cluster.network.faults.latency_s_max = 0.5
+        cluster.tap = tap = Tap()
         async with (
-            village.open("a", peers=["b"]) as a,
-            village.open("b", peers=["a"]) as b,
+            cluster.open("a", peers=["b"]) as a,
+            cluster.open("b", peers=["a"]) as b,
         ):
             await all_synced(a, b)
             await trio.sleep(30)
-            assert len(village.network.links()) == 1
+            assert len(cluster.network.links()) == 1
             assert links(a) == links(b)
             assert len(tap.streams) <= 4, "two links of two ends: neither had to dial again"
-        village.close()
+        cluster.close()
 
 
 async def test_a_dial_that_begins_while_connected_replaces_the_connection_on_both_sides(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
     """Nobody dials a peer that is connected, unless that connection died unseen."""
-    async with village.pair() as (a, b), trio.open_nursery() as nursery:
+    async with cluster.nodes() as (a, b), trio.open_nursery() as nursery:
         await all_synced(a, b)
         (before,) = links(b)
         await trio.sleep(1)
@@ -104,7 +105,7 @@ async def test_a_dial_that_begins_while_connected_replaces_the_connection_on_bot
         await until(lambda: connected(a, but=before))
         assert links(a) == links(b)
         await a.remember("over the new one")
-        await agreement(a, b)
+        await converged(a, b)
         nursery.cancel_scope.cancel()
 
 

@@ -8,6 +8,7 @@ from trio.testing import MockClock
 from engram_sync.node import Node
 from engram_sync.node.writing.write_path import Arrival
 from engram_sync.store import Reader, Transaction
+from engram_sync.testing import EPOCH_MS, Cluster
 from engram_wire import (
     NO_IDS,
     NO_SUPERSEDED,
@@ -29,7 +30,7 @@ from engram_wire import (
 from engram_wire.cbor import encode
 
 from .speaker import Log, Speaker
-from .village import EPOCH_MS, Village, contents
+from .views import contents
 
 DAY_MS = 86_400_000
 
@@ -63,11 +64,11 @@ def history(node: Node, author: Speaker, *contents: str) -> Log:
 
 
 async def test_a_run_that_reaches_back_over_two_forks_is_materialised_whole(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
     """The second fork divides what the branch of the first one began in."""
-    async with village.open("a") as a:
-        rogue = await Speaker.dial(village)
+    async with cluster.open("a") as a:
+        rogue = await Speaker.dial(cluster)
         assert (await rogue.join(await a.invite())).accepted
         long = history(a, rogue, "base", "b", "c", "d", "base")
         late = history(a, rogue, "base", "b", "c", "d", "late")
@@ -80,11 +81,11 @@ async def test_a_run_that_reaches_back_over_two_forks_is_materialised_whole(
 
 
 async def test_a_read_during_which_the_first_log_forked_is_made_again(
-    village: Village, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+    cluster: Cluster, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What references mean has changed while it looked at an older state."""
-    async with village.open("a") as a:
-        rogue = await Speaker.dial(village)
+    async with cluster.open("a") as a:
+        rogue = await Speaker.dial(cluster)
         assert (await rogue.join(await a.invite())).accepted
         await take(a, of(history(a, rogue, "base", "one"), 1, 2))
         core = a._core
@@ -101,16 +102,16 @@ async def test_a_read_during_which_the_first_log_forked_is_made_again(
 
 
 async def test_a_fork_is_a_problem_while_it_is_news_and_listed_for_ever(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a") as a:
-        rogue = await Speaker.dial(village)
+    async with cluster.open("a") as a:
+        rogue = await Speaker.dial(cluster)
         assert (await rogue.join(await a.invite())).accepted
         await take(a, of(history(a, rogue, "base", "one"), 1, 2))
         third = of(history(a, rogue, "base", "three"), 1, 2)
         await take(a, of(history(a, rogue, "base", "two"), 1, 2))
         assert "forked into 2 branches" in " ".join((await a.status()).problems)
-    async with village.open("a", online=False) as a:
+    async with cluster.open("a", online=False) as a:
         await a.remember("something else")
         status = await a.status()
         assert (status.health, len(status.forks)) == ("ok", 1)
@@ -120,11 +121,11 @@ async def test_a_fork_is_a_problem_while_it_is_news_and_listed_for_ever(
 
 
 async def test_a_version_from_before_a_fork_means_what_it_meant(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
     """The names of what it saw have changed: it must never be taken for a view of less."""
-    async with village.open("a") as a:
-        rogue = await Speaker.dial(village)
+    async with cluster.open("a") as a:
+        rogue = await Speaker.dial(cluster)
         assert (await rogue.join(await a.invite())).accepted
         one = history(a, rogue, "early", "common", "late")
         await take(a, of(one, 1, 1, 3))
@@ -194,10 +195,10 @@ async def held(node: Node, text: str) -> int:
 
 
 async def test_which_of_two_equal_clocks_decides_follows_from_the_names_after_a_fork(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a") as a:
-        rogue, other = await Speaker.dial(village), await Speaker.dial(village, name="mallory")
+    async with cluster.open("a") as a:
+        rogue, other = await Speaker.dial(cluster), await Speaker.dial(cluster, name="mallory")
         for speaker in (rogue, other):
             assert (await speaker.join(await a.invite())).accepted
         engram = history(a, rogue, "base").records[0].engram
@@ -217,10 +218,10 @@ async def test_which_of_two_equal_clocks_decides_follows_from_the_names_after_a_
 
 @pytest.mark.parametrize("erased_first", [True, False])
 async def test_what_one_branch_erases_is_gone_whatever_branch_came_first(
-    village: Village, autojump_clock: MockClock, *, erased_first: bool
+    cluster: Cluster, autojump_clock: MockClock, *, erased_first: bool
 ) -> None:
-    async with village.open("a") as a:
-        rogue = await Speaker.dial(village)
+    async with cluster.open("a") as a:
+        rogue = await Speaker.dial(cluster)
         assert (await rogue.join(await a.invite())).accepted
         plain = history(a, rogue, "base", "secret", "other", "secret")
         erased = history(a, rogue, "base", "secret", "secret")
@@ -236,11 +237,11 @@ async def test_what_one_branch_erases_is_gone_whatever_branch_came_first(
 
 
 async def test_an_erasure_from_the_future_acts_at_once(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
     """Whoever asks for it means it; a wrong clock is no reason to keep a secret."""
-    async with village.open("a") as a:
-        rogue = await Speaker.dial(village)
+    async with cluster.open("a") as a:
+        rogue = await Speaker.dial(cluster)
         assert (await rogue.join(await a.invite())).accepted
         log = history(a, rogue, "base", "secret")
         await take(a, of(log, 1, 2))

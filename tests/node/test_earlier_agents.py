@@ -2,15 +2,17 @@
 
 import pytest
 
-from .village import Village, agent_scope, agreement, contents, until
+from engram_sync.testing import Cluster, agent_scope, converged, until
+
+from .views import contents
 
 BELIEF = {"subject": "deploys", "relation": "happen on", "object": "Tuesdays"}
 
 
 async def test_recall_after_a_join_finds_the_new_agent_and_not_the_earlier_one(
-    village: Village, autojump_clock: object
+    cluster: Cluster, autojump_clock: object
 ) -> None:
-    async with village.open("a") as a, village.open("b") as b:
+    async with cluster.open("a") as a, cluster.open("b") as b:
         await b.remember("deploys of the earlier agent")
         await b.join(await a.invite())
         assert await b.recall("deploys") == []
@@ -22,9 +24,9 @@ async def test_recall_after_a_join_finds_the_new_agent_and_not_the_earlier_one(
 
 
 async def test_what_is_brought_along_keeps_its_siblings_and_its_state_of_life(
-    village: Village, autojump_clock: object
+    cluster: Cluster, autojump_clock: object
 ) -> None:
-    async with village.open("a") as a, village.open("b") as b:
+    async with cluster.open("a") as a, cluster.open("b") as b:
         await b.archive(await b.remember("archived"), reason="old")
         await b.forget(await b.remember("deleted"))
         split = await b.remember("first", tags={"x"}, belief=BELIEF)
@@ -44,9 +46,9 @@ async def test_what_is_brought_along_keeps_its_siblings_and_its_state_of_life(
 
 
 async def test_a_deletion_in_conflict_with_an_edit_is_brought_along_as_that_conflict(
-    village: Village, autojump_clock: object
+    cluster: Cluster, autojump_clock: object
 ) -> None:
-    async with village.open("a") as a, village.open("b") as b:
+    async with cluster.open("a") as a, cluster.open("b") as b:
         e = await b.remember("text")
         await b.forget(e, reason="gone")
         await b.update(e, content="edited meanwhile")
@@ -56,8 +58,8 @@ async def test_a_deletion_in_conflict_with_an_edit_is_brought_along_as_that_conf
         assert {s.value for s in conflict.siblings} >= {"deleted: gone", "edited meanwhile"}
 
 
-async def test_bringing_again_changes_nothing(village: Village, autojump_clock: object) -> None:
-    async with village.open("a") as a, village.open("b") as b:
+async def test_bringing_again_changes_nothing(cluster: Cluster, autojump_clock: object) -> None:
+    async with cluster.open("a") as a, cluster.open("b") as b:
         for n in range(600):
             await b.remember(f"memory {n}")
         token = await a.invite()
@@ -70,13 +72,13 @@ async def test_bringing_again_changes_nothing(village: Village, autojump_clock: 
 
 @pytest.mark.parametrize("eraser", ["by the one that brought it", "by another", "by its old id"])
 async def test_what_was_brought_is_erased_in_both_agents(
-    village: Village, autojump_clock: object, eraser: str
+    cluster: Cluster, autojump_clock: object, eraser: str
 ) -> None:
-    async with village.open("a") as a, village.open("b") as b:
+    async with cluster.open("a") as a, cluster.open("b") as b:
         old = await b.remember("the door code is 4711")
         await b.join(await a.invite(), bring=True)
         (new,) = await b.list()
-        await agreement(a, b)
+        await converged(a, b)
         node, ref = (a if eraser == "by another" else b), new.id
         if eraser == "by its old id":
             ref = old.id
@@ -91,18 +93,18 @@ async def test_what_was_brought_is_erased_in_both_agents(
         await until(gone)
         for ref in (old.id, new.id):
             assert (await b.history(ref))[0].erased
-        await agreement(a, b)
+        await converged(a, b)
         assert (await a.get(new.id)).content == ""
         assert not (await b.status()).problems
 
 
 async def test_a_counterpart_that_this_node_may_not_erase_is_named(
-    village: Village, autojump_clock: object
+    cluster: Cluster, autojump_clock: object
 ) -> None:
-    async with village.open("a") as a, village.open("b") as b, village.open("c") as c:
+    async with cluster.open("a") as a, cluster.open("b") as b, cluster.open("c") as c:
         await b.join(await c.invite())
         shared = await c.remember("written by c in the agent that b was a member of")
-        await agreement(b, c)
+        await converged(b, c)
         await b.join(await a.invite(), bring=True)
         (new,) = await b.list()
         await b.forget(new.id, erase=True)

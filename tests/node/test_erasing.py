@@ -10,12 +10,12 @@ from engram_sync.node import Node
 from engram_sync.node.limits import ERASE_WEIGHT
 from engram_sync.node.writing.write_path import Arrival, IngestOutcome, arrival_untrusted
 from engram_sync.store import Transaction
+from engram_sync.testing import Cluster
 from engram_wire import RecordKind, Superseded, decode_frame_untrusted, encode_frame, sign_head
 from tests.hostile._forge import Forged, new_engram
 
 from .speaker import Speaker
 from .test_dividing import erasing, held, history, of, take
-from .village import Village
 
 pytestmark = pytest.mark.slow
 
@@ -75,10 +75,10 @@ class Erased:
 
 
 async def test_much_is_erased_in_steps_and_confirmed_at_the_end(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a") as a:
-        rogue = await Speaker.dial(village)
+    async with cluster.open("a") as a:
+        rogue = await Speaker.dial(cluster)
         assert (await rogue.join(await a.invite())).accepted
         erased = Erased(a, rogue)
         arrival = await erased.brought()
@@ -96,13 +96,13 @@ async def test_much_is_erased_in_steps_and_confirmed_at_the_end(
 
 @pytest.mark.parametrize("whole_steps", [0, 6, 8])
 async def test_what_a_failed_job_erased_is_erased_by_the_next(
-    whole_steps: int, village: Village, autojump_clock: MockClock
+    whole_steps: int, cluster: Cluster, autojump_clock: MockClock
 ) -> None:
     def fail() -> None:
         raise RuntimeError("the disk is full")
 
-    async with village.open("a") as a:
-        rogue = await Speaker.dial(village)
+    async with cluster.open("a") as a:
+        rogue = await Speaker.dial(cluster)
         assert (await rogue.join(await a.invite())).accepted
         erased = Erased(a, rogue)
         arrival = await erased.brought()
@@ -118,16 +118,16 @@ async def test_what_a_failed_job_erased_is_erased_by_the_next(
 
 
 async def test_an_erasure_that_was_left_half_done_is_done_when_it_comes_again(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a") as a:
-        rogue = await Speaker.dial(village)
+    async with cluster.open("a") as a:
+        rogue = await Speaker.dial(cluster)
         assert (await rogue.join(await a.invite())).accepted
         erased = Erased(a, rogue)
         arrival = await erased.brought()
         while await held(a, TEXT) == MANY:
             assert not (await erased.step(arrival)).taken
-    async with village.open("a") as a:
+    async with cluster.open("a") as a:
         erased.node = a
         assert not await erased.confirmed()
         assert (await a.doctor()).healthy
@@ -139,10 +139,10 @@ async def test_an_erasure_that_was_left_half_done_is_done_when_it_comes_again(
 
 
 async def test_records_of_many_values_are_erased_in_smaller_steps(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a") as a:
-        rogue = await Speaker.dial(village)
+    async with cluster.open("a") as a:
+        rogue = await Speaker.dial(cluster)
         assert (await rogue.join(await a.invite())).accepted
         core = a._core
         scope = core.facts.agent_scope

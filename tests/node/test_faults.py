@@ -11,23 +11,24 @@ from engram_sync.api.arguments import NewMemory
 from engram_sync.config import Config
 from engram_sync.errors import DegradedError, EngramError
 from engram_sync.node import Environment, Node
+from engram_sync.testing import Cluster, DirectoryHome, agree, converged, until
 from tests.store.crash_vfs import CrashDisk
 
-from .village import DiskHomeStorage, Village, agree, agreement, all_synced, contents, until
+from .views import all_synced, contents
 
 FOREVER = 1 << 30
 
 
 async def test_a_full_disk_while_receiving_delays_and_loses_nothing(
-    village: Village, autojump_clock: MockClock, tmp_path: Path
+    cluster: Cluster, autojump_clock: MockClock, tmp_path: Path
 ) -> None:
     home = tmp_path / "home"
     home.mkdir()
     with CrashDisk(home) as disk:
-        village.homes["b"] = DiskHomeStorage(home, disk.name)
-        async with village.pair() as (a, b):
+        cluster.homes["b"] = DirectoryHome(home, vfs=disk.name)
+        async with cluster.nodes() as (a, b):
             await a.remember("before")
-            await agreement(a, b)
+            await converged(a, b)
             disk.fail(after=0, times=FOREVER)
             await a.remember_many([NewMemory(content=f"fact {n}") for n in range(500)])
             await trio.sleep(60)
@@ -39,60 +40,60 @@ async def test_a_full_disk_while_receiving_delays_and_loses_nothing(
             # It is called again, less and less often, not twice a second.
             assert disk.failures < 200
             disk.heal()
-            await agreement(a, b)
+            await converged(a, b)
             await all_synced(a, b)
             assert len(await contents(b)) == 501
             assert not (await b.status()).problems
 
 
 async def test_a_full_disk_refuses_a_write_and_the_node_goes_on(
-    village: Village, autojump_clock: MockClock, tmp_path: Path
+    cluster: Cluster, autojump_clock: MockClock, tmp_path: Path
 ) -> None:
     home = tmp_path / "home"
     home.mkdir()
     with CrashDisk(home) as disk:
-        village.homes["a"] = DiskHomeStorage(home, disk.name)
-        async with village.pair() as (a, b):
+        cluster.homes["a"] = DirectoryHome(home, vfs=disk.name)
+        async with cluster.nodes() as (a, b):
             await a.remember("before")
-            await agreement(a, b)
+            await converged(a, b)
             for after in range(6):
                 disk.fail(after=after, times=FOREVER)
                 with pytest.raises(DegradedError, match="full"):
                     await a.remember(f"refused {after}")
                 disk.heal()
                 await a.remember(f"taken {after}")
-            await agreement(a, b)
+            await converged(a, b)
             assert await contents(b) == ["before", *[f"taken {n}" for n in range(6)]]
-        async with village.open("a", online=False) as a:
+        async with cluster.open("a", online=False) as a:
             assert len(await contents(a)) == 7
 
 
 async def test_a_join_at_a_full_disk_ends_no_node(
-    village: Village, autojump_clock: MockClock, tmp_path: Path
+    cluster: Cluster, autojump_clock: MockClock, tmp_path: Path
 ) -> None:
     home = tmp_path / "home"
     home.mkdir()
     with CrashDisk(home) as disk:
-        village.homes["a"] = DiskHomeStorage(home, disk.name)
-        async with village.open("a") as a, village.open("b") as b:
+        cluster.homes["a"] = DirectoryHome(home, vfs=disk.name)
+        async with cluster.open("a") as a, cluster.open("b") as b:
             token = await a.invite()
             disk.fail(after=0, times=FOREVER)
             with pytest.raises(EngramError):
                 await b.join(token)
             disk.heal()
             await b.join(token)
-            await agreement(a, b)
+            await converged(a, b)
             assert len(await a.peers()) == 1
 
 
 @pytest.mark.parametrize("failing", ["a", "b"])
 async def test_a_page_that_cannot_be_read_ends_no_node(
-    village: Village,
+    cluster: Cluster,
     autojump_clock: MockClock,
     monkeypatch: pytest.MonkeyPatch,
     failing: str,
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         await all_synced(a, b)
         broken = {"a": a, "b": b}[failing]
         works = type(broken._core.store).read
@@ -104,7 +105,7 @@ async def test_a_page_that_cannot_be_read_ends_no_node(
         await broken.remember("unreadable for now")
         await trio.sleep(5)
         monkeypatch.setattr(type(broken._core.store), "read", works)
-        await agreement(a, b)
+        await converged(a, b)
         assert await contents(a) == await contents(b) == ["unreadable for now"]
 
 
@@ -141,7 +142,7 @@ async def test_a_store_that_breaks_for_good_is_an_error_of_the_call(
             async with Node.open(
                 config=Config(),
                 services=(),
-                storage=DiskHomeStorage(home, disk.name),
+                storage=DirectoryHome(home, vfs=disk.name),
                 environment=Environment(discovery=lambda _: ()),
             ) as node:
                 await node.remember("kept")
@@ -155,14 +156,14 @@ async def test_a_store_that_breaks_for_good_is_an_error_of_the_call(
 
 
 async def test_a_backlog_larger_than_all_buffers_arrives(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         await b.go_offline()
         await a.remember_many([NewMemory(content=f"{n} " + "x" * 20_000) for n in range(600)])
         await b.remember_many([NewMemory(content=f"{n} " + "y" * 20_000) for n in range(600)])
         await b.go_online()
-        await agreement(a, b)
+        await converged(a, b)
         found: list[str] = []
         page = await b.list(limit=5000)
         while True:

@@ -9,21 +9,13 @@ from trio.testing import MockClock
 
 from engram_sync.config import Config, NetworkConfig
 from engram_sync.node import Environment, Node, configured_peers
+from engram_sync.testing import Cluster, DirectoryHome, agent_scope, converged, until
 from engram_wire import LogDomain, SyncAck, SyncResponse, SyncStatus
 
 from .speaker import Log, Speaker
 from .tap import Tap
 from .test_voids import own_log, refuse
-from .village import (
-    DiskHomeStorage,
-    Village,
-    agent_scope,
-    agreement,
-    all_synced,
-    contents,
-    peer_of,
-    until,
-)
+from .views import all_synced, contents, peer_of
 
 
 def own_logs(node: Node) -> dict[bytes, int]:
@@ -40,32 +32,32 @@ async def problems(node: Node) -> str:
     return "\n".join((await node.status()).problems)
 
 
-async def both_branches(village: Village, a: Node, b: Node) -> None:
+async def both_branches(cluster: Cluster, a: Node, b: Node) -> None:
     """A rogue member gives a one branch of its log and b, which is apart, another one."""
-    rogue = await Speaker.dial(village)
+    rogue = await Speaker.dial(cluster)
     assert (await rogue.join(await a.invite())).accepted
-    await agreement(a, b)
+    await converged(a, b)
     await b.go_offline()
     await rogue.serve(Log(a, rogue.identity).add("same").add("one").add("one more"))
     await rogue.hear(SyncAck)
     await rogue.link.aclose()
     await a.go_offline()
     await b.go_online()
-    at_b = await Speaker.dial(village, "b")
+    at_b = await Speaker.dial(cluster, "b")
     await at_b.serve(Log(a, rogue.identity).add("same").add("another"))
     await at_b.hear(SyncAck)
     await at_b.link.aclose()
 
 
 async def test_two_nodes_that_hold_two_branches_end_with_both_and_say_so(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
-        await both_branches(village, a, b)
+    async with cluster.nodes() as (a, b):
+        await both_branches(cluster, a, b)
         await a.remember("from a")
         await b.remember("from b")
         await a.go_online()
-        await agreement(a, b)
+        await converged(a, b)
         for node in (a, b):
             everything = ["another", "from a", "from b", "one", "one more", "same"]
             assert await contents(node) == everything
@@ -74,10 +66,10 @@ async def test_two_nodes_that_hold_two_branches_end_with_both_and_say_so(
 
 
 async def test_both_branches_over_one_connection_live_beside_each_other(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
-        rogue = await Speaker.dial(village)
+    async with cluster.nodes() as (a, b):
+        rogue = await Speaker.dial(cluster)
         assert (await rogue.join(await a.invite())).accepted
         one = Log(a, rogue.identity).add("same").add("one history")
         two = Log(a, rogue.identity).add("same").add("another").add("and on")
@@ -89,59 +81,59 @@ async def test_both_branches_over_one_connection_live_beside_each_other(
             return await contents(a) == ["and on", "another", "one history", "same"]
 
         await until(taken)
-        await agreement(a, b)
+        await converged(a, b)
         assert await contents(b) == await contents(a)
 
 
 async def test_an_author_that_forked_is_believed_nothing_and_still_heard(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
-        await both_branches(village, a, b)
+    async with cluster.nodes() as (a, b):
+        await both_branches(cluster, a, b)
         await a.go_online()
-        await agreement(a, b)
+        await converged(a, b)
         seen = {e.content: e.provenance.trust for e in await a.list(scope="agent")}
         assert seen["one"] == seen["another"] == 0.0
 
 
 async def test_whoever_joins_later_gets_both_branches_and_the_same_state(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
-        await both_branches(village, a, b)
+    async with cluster.nodes() as (a, b):
+        await both_branches(cluster, a, b)
         await a.go_online()
-        await agreement(a, b)
-        async with village.open("c") as c:
+        await converged(a, b)
+        async with cluster.open("c") as c:
             await c.join(await a.invite())
-            await agreement(a, b, c)
+            await converged(a, b, c)
             assert await contents(c) == ["another", "one", "one more", "same"]
 
 
 async def test_what_depends_on_one_branch_reaches_those_who_held_the_other(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
     """The honest third node cannot know that its view rests on one of two histories."""
-    async with village.pair() as (a, b), village.open("c") as c:
+    async with cluster.nodes() as (a, b), cluster.open("c") as c:
         await c.join(await a.invite())
-        await agreement(a, b, c)
+        await converged(a, b, c)
         await c.go_offline()
-        await both_branches(village, a, b)
+        await both_branches(cluster, a, b)
         await b.go_offline()
         await c.go_online()
         await a.go_online()
-        await agreement(a, c)
+        await converged(a, c)
         (seen,) = [e for e in await c.list(scope="agent") if e.content == "one more"]
         await c.update(seen, content="one more, says c")
         await c.remember("after having seen one")
-        await agreement(a, c)
+        await converged(a, c)
         await a.go_offline()
         await c.go_offline()
-        async with village.open("d") as d:
+        async with cluster.open("d") as d:
             await b.go_online()
             await c.go_online()
             del d
             await a.go_online()
-            await agreement(a, b, c)
+            await converged(a, b, c)
         for node in (a, b, c):
             assert "after having seen one" in await contents(node)
             assert "one more, says c" in await contents(node)
@@ -150,22 +142,22 @@ async def test_what_depends_on_one_branch_reaches_those_who_held_the_other(
 
 @pytest.mark.parametrize("more", [0, 1, 40])
 async def test_two_runs_of_one_snapshot_lose_nothing_and_neither_goes_on_with_the_log(
-    village: Village, autojump_clock: MockClock, more: int
+    cluster: Cluster, autojump_clock: MockClock, more: int
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         await a.remember("common")
-        await agreement(a, b)
-    village.snapshot("again", of="a")
+        await converged(a, b)
+    cluster.clone("again", of="a", with_witness=True)
     for name, count in (("a", 3), ("again", 3 + more)):
-        async with village.open(name, online=False) as node:
+        async with cluster.open(name, online=False) as node:
             for number in range(count):
                 await node.remember(f"{name} {number}")
             assert len(own_logs(node)) == 1, "nothing here can tell"
     wanted = ["common", *(f"a {n}" for n in range(3)), *(f"again {n}" for n in range(3 + more))]
     for round_number in range(2):
         for name in ("a", "again"):
-            async with village.open(name) as node, village.open("b", peers=[name]) as b:
-                await agreement(node, b)
+            async with cluster.open(name) as node, cluster.open("b", peers=[name]) as b:
+                await converged(node, b)
                 await all_synced(node, b)
                 if round_number:
                     assert await contents(node) == await contents(b) == sorted(wanted)
@@ -175,26 +167,26 @@ async def test_two_runs_of_one_snapshot_lose_nothing_and_neither_goes_on_with_th
                     after = own_logs(node)
                     assert all(after[log] == seq for log, seq in before.items())
                     assert len(after) == len(before) + 1
-                    await agreement(node, b)
+                    await converged(node, b)
 
 
 async def test_a_restored_snapshot_is_told_by_its_peer_before_it_writes(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         await a.remember("in the snapshot")
-        await agreement(a, b)
-    village.snapshot("earlier", of="a")
-    async with village.open("a") as a, village.open("b", peers=["a"]) as b:
+        await converged(a, b)
+    cluster.clone("earlier", of="a", with_witness=True)
+    async with cluster.open("a") as a, cluster.open("b", peers=["a"]) as b:
         await a.remember("after the snapshot")
-        await agreement(a, b)
+        await converged(a, b)
         written = own_logs(a)
-    village.homes["a"] = village.home("earlier")
-    async with village.open("a") as a, village.open("b", peers=["a"]) as b:
-        await agreement(a, b)
+    cluster.homes["a"] = cluster.home("earlier")
+    async with cluster.open("a") as a, cluster.open("b", peers=["a"]) as b:
+        await converged(a, b)
         assert "rolled back" in await problems(a)
         await a.remember("after the restore")
-        await agreement(a, b)
+        await converged(a, b)
         await all_synced(a, b)
         assert own_logs(a).items() > written.items()
         assert await contents(b) == ["after the restore", "after the snapshot", "in the snapshot"]
@@ -202,27 +194,27 @@ async def test_a_restored_snapshot_is_told_by_its_peer_before_it_writes(
 
 
 async def test_of_two_long_histories_only_what_differs_is_sent(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         for number in range(150):
             await a.remember(f"common {number}")
-        await agreement(a, b)
-    village.snapshot("again", of="a")
+        await converged(a, b)
+    cluster.clone("again", of="a", with_witness=True)
     for name in ("a", "again"):
-        async with village.open(name, online=False) as node:
+        async with cluster.open(name, online=False) as node:
             await node.remember(f"from {name}")
-    async with village.open("a") as a, village.open("b", peers=["a"]) as b:
-        await agreement(a, b)
-    village.tap = tap = Tap()
-    async with village.open("again") as again, village.open("b", peers=["again"]) as b:
-        await agreement(again, b)
+    async with cluster.open("a") as a, cluster.open("b", peers=["a"]) as b:
+        await converged(a, b)
+    cluster.tap = tap = Tap()
+    async with cluster.open("again") as again, cluster.open("b", peers=["again"]) as b:
+        await converged(again, b)
         assert len(await contents(b)) == 152
     frames = [m.frame for m in tap.messages("again", SyncResponse) if m.frame is not None]
     assert sum(map(len, frames)) < 4_000
 
 
-class Machines(DiskHomeStorage):
+class Machines(DirectoryHome):
     """A home on a disk with all that the snapshot of a machine has: the witness lies in it."""
 
     def take_witness(self, store_id: bytes) -> bytes | None:
@@ -254,7 +246,7 @@ async def test_over_tcp_and_disks_two_runs_of_one_snapshot_lose_nothing_either(
     async with on(other) as b, on(first) as a:
         await a.join(await b.invite())
         await a.remember("common")
-        await agreement(a, b)
+        await converged(a, b)
     shutil.copytree(first, again)
     for home in (first, again):
         async with on(home) as node:
@@ -263,29 +255,29 @@ async def test_over_tcp_and_disks_two_runs_of_one_snapshot_lose_nothing_either(
     held: tuple[list[str], ...] = ()
     for home in (first, again, first):
         async with on(other) as b, on(home, *(await b.status()).listen) as node:
-            await agreement(node, b)
+            await converged(node, b)
             held = await contents(node), await contents(b)
     assert held == (["common", "from a", "from again"],) * 2
 
 
 async def test_what_is_refused_is_ratified_as_well_where_another_log_has_forked(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
-        await both_branches(village, a, b)
+    async with cluster.nodes() as (a, b):
+        await both_branches(cluster, a, b)
         e = await a.remember("first", counters={"n": 1})
         await a.go_online()
-        await agreement(a, b)
+        await converged(a, b)
         (forked,) = [m.id for m in await a.list() if m.content == "same"]
         await a.update(forked, title="of a", add_tags=["x"])
         await a.update(e.id, count={"n": 2})
-        await agreement(a, b)
+        await converged(a, b)
         await b.update(forked, content="same, of b")
-        await agreement(a, b)
+        await converged(a, b)
         before = (await agent_scope(a)).digest
         log, seq = own_log(a)
         assert await refuse(a, log, seq - 1)
-        await agreement(a, b)
+        await converged(a, b)
         assert (await agent_scope(a)).digest == (await agent_scope(b)).digest == before
         for node in (a, b):
             assert (await node.get(e.id)).counters == {"n": 3}

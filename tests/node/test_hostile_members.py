@@ -14,6 +14,7 @@ from engram_sync.node import Node
 from engram_sync.node.background import scope_problems as _scope_problems
 from engram_sync.node.limits import REFUSED_LOGS_MAX
 from engram_sync.sync import Exchange
+from engram_sync.testing import EPOCH_MS, Cluster, agent_scope, converged, until
 from engram_wire import (
     OPTIONAL,
     ClockEntry,
@@ -37,24 +38,24 @@ from engram_wire import (
 
 from .speaker import Log, Speaker
 from .tap import Tap
-from .village import EPOCH_MS, Village, agent_scope, agreement, contents, until
+from .views import contents
 
 
-async def admitted(village: Village, node: Node, name: str = "rogue") -> Speaker:
-    rogue = await Speaker.dial(village, name=name)
+async def admitted(cluster: Cluster, node: Node, name: str = "rogue") -> Speaker:
+    rogue = await Speaker.dial(cluster, name=name)
     assert (await rogue.join(await node.invite())).accepted
     return rogue
 
 
 async def test_a_join_request_tells_a_stranger_nothing_about_a_scope(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
     """Whether it exists, is private, or is led by this node: every answer is the same."""
-    async with village.open("a") as a:
+    async with cluster.open("a") as a:
         held = a._core.facts.agent_scope
         answers: list[list[Message]] = []
         for scope in (bytes(32), a._core.facts.instance_scope, held):
-            rogue = await Speaker.dial(village)
+            rogue = await Speaker.dial(cluster)
             mine = rogue.identity
             token = make_invite(
                 scope,
@@ -75,40 +76,40 @@ async def test_a_join_request_tells_a_stranger_nothing_about_a_scope(
 
 
 async def test_an_observer_cannot_fill_the_answer_to_those_who_join(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
     """What it may write into its membership log does not come along with an admission."""
-    async with village.open("a") as a, village.open("b") as b, village.open("c") as c:
+    async with cluster.open("a") as a, cluster.open("b") as b, cluster.open("c") as c:
         await b.join(await a.invite(role="observer"))
         noise = [
             Draft(22 | OPTIONAL, NO_ENGRAM, statement=("noise", bytes(8000))) for _ in range(150)
         ]
         scope = b._core.facts.agent_scope
         await b._core.write(lambda tx: b._core.path.write(tx, scope, noise, LogDomain.MEMBERS))
-        await agreement(a, b)
+        await converged(a, b)
         assert (await agent_scope(a)).records > 150
         await c.join(await a.invite())
-        await agreement(a, b, c)
+        await converged(a, b, c)
 
 
 async def test_what_no_longer_fits_a_message_ends_that_connection_only(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
-        await agreement(a, b)
+    async with cluster.nodes() as (a, b):
+        await converged(a, b)
         connection = next(iter(b._controller.network.connections.values()))
         assert connection.initiator
         connection._queue(SyncResponse(1, SyncStatus.DATA, frame=bytes(2 << 20)))
         await a.remember("still here")
         await b.remember("here too")
-        await agreement(a, b)
+        await converged(a, b)
 
 
 async def test_a_defect_that_a_dialled_peer_reaches_ends_its_connection_only(
-    village: Village, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+    cluster: Cluster, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with village.pair() as (a, b):
-        await agreement(a, b)
+    async with cluster.nodes() as (a, b):
+        await converged(a, b)
         connection = next(iter(b._controller.network.connections.values()))
         assert connection.initiator
 
@@ -126,11 +127,11 @@ async def test_a_defect_that_a_dialled_peer_reaches_ends_its_connection_only(
 
         await until(replaced)
         await a.remember("still here")
-        await agreement(a, b)
+        await converged(a, b)
 
 
 async def test_whoever_lies_about_an_own_log_costs_one_new_log_and_no_more(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
     """A claim to know more of it is no proof; only the records are, and nobody can make those."""
 
@@ -139,9 +140,9 @@ async def test_whoever_lies_about_an_own_log_costs_one_new_log_and_no_more(
         logs = core.path.ledger.logs(core.facts.agent_scope)
         return [log.id for log in logs if log.author == core.key.public and log.domain == 0]
 
-    async with village.open("a") as a:
+    async with cluster.open("a") as a:
         await a.remember("before")
-        rogue = await admitted(village, a)
+        rogue = await admitted(cluster, a)
         scope = a._core.facts.agent_scope
         for number in range(5):
             (live,) = {log for log in a._core.scopes[scope].own if log in own_logs(a)}
@@ -165,11 +166,11 @@ def records_in(responses: Sequence[SyncResponse]) -> int:
 
 
 async def test_a_forged_record_does_not_make_others_send_a_whole_log_again(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    village.tap = tap = Tap()
-    async with village.pair() as (a, b):
-        rogue = await admitted(village, a)
+    cluster.tap = tap = Tap()
+    async with cluster.nodes() as (a, b):
+        rogue = await admitted(cluster, a)
         request = (await rogue.hear(SyncRequest)).request
         long = Log(a, rogue.identity)
         for number in range(600):
@@ -180,7 +181,7 @@ async def test_a_forged_record_does_not_make_others_send_a_whole_log_again(
             await rogue.say(
                 SyncResponse(request, SyncStatus.DATA, announced if first == 1 else (), frame)
             )
-        await agreement(a, b)
+        await converged(a, b)
         for common in range(3):
             before = [len(tap.messages(name, SyncResponse)) for name in "ab"]
             other = Log(a, rogue.identity)
@@ -192,7 +193,7 @@ async def test_a_forged_record_does_not_make_others_send_a_whole_log_again(
             frame = run_of(other, ref, 1, common + 1)
             await rogue.say(SyncResponse(request, SyncStatus.DATA, (announcement,), frame))
             await until(partial(forked, a, 1 + common))
-            await agreement(a, b)
+            await converged(a, b)
             await trio.sleep(3)
             sent = [
                 records_in(tap.messages(name, SyncResponse)[count:])
@@ -206,10 +207,10 @@ async def forked(node: Node, count: int) -> bool:
 
 
 async def test_nobody_fills_the_status_with_logs_that_are_refused(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a") as a:
-        rogue = await admitted(village, a)
+    async with cluster.open("a") as a:
+        rogue = await admitted(cluster, a)
         request = (await rogue.hear(SyncRequest)).request
         for ref in range(REFUSED_LOGS_MAX + 20):
             log = Log(a, rogue.identity, ref + 1).add("fine").add(f"bad {ref}", valid=False)
@@ -222,10 +223,10 @@ async def test_nobody_fills_the_status_with_logs_that_are_refused(
 
 
 async def test_a_claim_that_states_diverged_is_reported_once(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a") as a:
-        rogue = await admitted(village, a)
+    async with cluster.open("a") as a:
+        rogue = await admitted(cluster, a)
         scope = a._core.facts.agent_scope
 
         view = a._core.scopes[scope]
@@ -245,10 +246,10 @@ async def silent(node: Node) -> bool:
 
 
 async def test_a_claim_that_states_diverged_is_over_when_it_is_taken_back(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a") as a:
-        rogue = await admitted(village, a)
+    async with cluster.open("a") as a:
+        rogue = await admitted(cluster, a)
         scope = a._core.facts.agent_scope
         view = a._core.scopes[scope]
         await rogue.say(
@@ -262,12 +263,12 @@ async def test_a_claim_that_states_diverged_is_over_when_it_is_taken_back(
 
 
 async def test_one_member_that_contradicts_all_others_is_its_own_problem(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a") as a, village.open("b") as b:
+    async with cluster.open("a") as a, cluster.open("b") as b:
         await b.join(await a.invite())
-        rogue = await admitted(village, a)
-        await agreement(a, b)
+        rogue = await admitted(cluster, a)
+        await converged(a, b)
         scope = a._core.facts.agent_scope
         view = a._core.scopes[scope]
         await rogue.say(
@@ -281,11 +282,11 @@ async def test_one_member_that_contradicts_all_others_is_its_own_problem(
 
 
 async def test_nobody_fills_the_status_with_forks(
-    village: Village, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+    cluster: Cluster, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_scope_problems, "FORKS_TOLD_MAX", 3)
-    async with village.open("a") as a:
-        rogue = await admitted(village, a)
+    async with cluster.open("a") as a:
+        rogue = await admitted(cluster, a)
         request = (await rogue.hear(SyncRequest)).request
         for number in range(12):
             log = Log(a, rogue.identity, 1 + number // 2).add(f"branch {number % 2}")
@@ -298,10 +299,10 @@ async def test_nobody_fills_the_status_with_forks(
 
 
 async def test_what_a_member_says_it_refuses_is_a_problem_while_it_says_so(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a") as a:
-        rogue = await admitted(village, a)
+    async with cluster.open("a") as a:
+        rogue = await admitted(cluster, a)
         engram = await a.remember("fine, and refused all the same")
         await rogue.say(SyncRequest(1, a._core.facts.agent_scope, bytes(32), ()))
         (announced, *_) = (await rogue.hear(SyncResponse)).announcements

@@ -10,6 +10,7 @@ from engram_sync.address import Address
 from engram_sync.node import Node
 from engram_sync.node.limits import WORK_MAX
 from engram_sync.node.network import connection as _connection
+from engram_sync.testing import PORT, Cluster, converged, until
 from engram_wire import (
     CloseCode,
     Credential,
@@ -26,12 +27,12 @@ from engram_wire import (
 )
 
 from .speaker import Log, Speaker
-from .village import PORT, Village, agreement, all_synced, contents, until
+from .views import all_synced, contents
 
 
-async def admitted(village: Village, node: Node) -> Speaker:
+async def admitted(cluster: Cluster, node: Node) -> Speaker:
     """A member of the agent of ``node`` that is no node."""
-    rogue = await Speaker.dial(village)
+    rogue = await Speaker.dial(cluster)
     assert (await rogue.join(await node.invite())).accepted
     return rogue
 
@@ -41,10 +42,10 @@ async def problems(node: Node) -> str:
 
 
 async def test_an_invalid_record_is_refused_and_reported_and_all_else_goes_on(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
-        rogue = await admitted(village, a)
+    async with cluster.nodes() as (a, b):
+        rogue = await admitted(cluster, a)
         good = Log(a, rogue.identity, 1).add("good")
         bad = Log(a, rogue.identity, 2).add("fine so far").add("bad", valid=False)
         await rogue.serve(bad, good)
@@ -57,17 +58,17 @@ async def test_an_invalid_record_is_refused_and_reported_and_all_else_goes_on(
         assert [(r.ref, r.seq, r.code) for r in ack.rejected] == [(0, 2, CloseCode.INVALID_RECORD)]
         assert "record 2" in await problems(a)
         await a.remember("still here")
-        await agreement(a, b)
+        await converged(a, b)
         assert await contents(b) == ["fine so far", "good", "still here"]
         await rogue.say(Ping(7))
         assert (await rogue.hear(Pong)).nonce == 7
 
 
 async def test_what_builds_on_a_refused_record_waits_and_all_else_goes_on(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a") as a:
-        rogue = await admitted(village, a)
+    async with cluster.open("a") as a:
+        rogue = await admitted(cluster, a)
         bad = Log(a, rogue.identity, 1).add("fine so far").add("bad", valid=False).add("behind")
         on_it = Log(a, rogue.identity, 2).add("before").add("on it", deps=[bad.heads[2]])
         behind_it = Log(a, rogue.identity, 3).add("behind it", deps=[bad.heads[3]])
@@ -90,27 +91,27 @@ async def test_what_builds_on_a_refused_record_waits_and_all_else_goes_on(
             (3, 1, CloseCode.NOT_FOUND),
         }
         assert "build on refused ones" in await problems(a)
-        rogue = await Speaker.dial(village)
+        rogue = await Speaker.dial(cluster)
         await rogue.serve(bad, on_it)
         await rogue.say(Ping(8))
         assert (await rogue.hear(Pong)).nonce == 8
 
 
 async def test_what_names_a_record_that_was_never_sent_ends_the_session(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a") as a:
-        rogue = await admitted(village, a)
+    async with cluster.open("a") as a:
+        rogue = await admitted(cluster, a)
         await rogue.serve(Log(a, rogue.identity).add("early", deps=[bytes(32)]))
         heard = await rogue.hear_end()
         assert [m.code for m in heard if isinstance(m, Goodbye)] == [CloseCode.PROTOCOL]
 
 
 async def test_a_log_whose_first_record_is_invalid_can_be_refused(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a") as a:
-        rogue = await admitted(village, a)
+    async with cluster.open("a") as a:
+        rogue = await admitted(cluster, a)
         bad = Log(a, rogue.identity).add("never", valid=False)
         await rogue.serve(bad)
         ack = await rogue.hear(SyncAck)
@@ -130,23 +131,23 @@ async def test_a_log_whose_first_record_is_invalid_can_be_refused(
     ids=lambda message: type(message).__name__,
 )
 async def test_a_message_out_of_place_ends_that_connection_only(
-    village: Village, autojump_clock: MockClock, message: Message
+    cluster: Cluster, autojump_clock: MockClock, message: Message
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         await all_synced(a, b)
-        rogue = await Speaker.dial(village)
+        rogue = await Speaker.dial(cluster)
         await rogue.say(message)
         heard = await rogue.hear_end()
         if not isinstance(message, Goodbye):
             assert [m.code for m in heard if isinstance(m, Goodbye)] == [CloseCode.PROTOCOL]
         await a.remember("still here")
-        await agreement(a, b)
+        await converged(a, b)
 
 
 async def test_a_dialled_peer_with_an_unknown_goodbye_does_not_end_the_node(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         connection = next(iter(b._controller.network.connections.values()))
         peer = next(iter(a._controller.network.connections.values()))
         assert connection.initiator
@@ -158,14 +159,14 @@ async def test_a_dialled_peer_with_an_unknown_goodbye_does_not_end_the_node(
 
         await until(replaced)
         await a.remember("still here")
-        await agreement(a, b)
+        await converged(a, b)
 
 
 async def test_a_garbled_signature_is_answered_with_its_code(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a"):
-        rogue = await Speaker.dial(village)
+    async with cluster.open("a"):
+        rogue = await Speaker.dial(cluster)
         data = bytearray(rogue.session.send(Ping(1), timestamp_ms=1))
         data[-1] ^= 1
         await rogue.link.stream.send_all(bytes(data))
@@ -174,27 +175,27 @@ async def test_a_garbled_signature_is_answered_with_its_code(
 
 
 async def test_garbage_before_the_handshake_costs_nothing(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         for number in range(40):
-            link = await village.network.transport(f"noise-{number}").connect(Address("a", PORT))
+            link = await cluster.network.transport(f"noise-{number}").connect(Address("a", PORT))
             with trio.move_on_after(60), pytest.raises(trio.BrokenResourceError):
                 await link.stream.send_all(b"GET / HTTP/1.1\r\n\r\n" * 300)
                 while await link.stream.receive_some(1000):
                     pass
                 raise trio.BrokenResourceError
         await a.remember("still here")
-        await agreement(a, b)
+        await converged(a, b)
         assert len(a._controller.network.memory) == 1
 
 
 async def test_strangers_leave_no_trace_once_they_are_gone(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a") as a:
+    async with cluster.open("a") as a:
         for number in range(5):
-            stranger = await Speaker.dial(village, name=f"stranger {number}")
+            stranger = await Speaker.dial(cluster, name=f"stranger {number}")
             heard = await stranger.hear_end()
             assert [m.code for m in heard if isinstance(m, Goodbye)] == [CloseCode.NOT_FOUND]
         network = a._controller.network
@@ -205,18 +206,18 @@ async def test_strangers_leave_no_trace_once_they_are_gone(
 
 
 async def test_absent_and_forbidden_scopes_look_alike_even_with_credentials(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a") as a:
+    async with cluster.open("a") as a:
         held = a._core.facts.agent_scope
         own = a._core.facts.instance_scope
-        garbled = Log(a, (await Speaker.dial(village, name="x")).identity).add("no").response(1)
+        garbled = Log(a, (await Speaker.dial(cluster, name="x")).identity).add("no").response(1)
         assert garbled.frame is not None
         announcement = replace(garbled.announcements[0], domain=int(LogDomain.MEMBERS))
         shown = (Credential(announcement, garbled.frame),)
         answers: list[list[Message]] = []
         for scope in (bytes(32), held, own):
-            rogue = await Speaker.dial(village)
+            rogue = await Speaker.dial(cluster)
             answer: list[Message] = []
             for request in (
                 SyncRequest(1, scope, bytes(32), ()),
@@ -233,11 +234,11 @@ async def test_absent_and_forbidden_scopes_look_alike_even_with_credentials(
 
 
 async def test_a_peer_that_asks_and_does_not_read_is_held_back_and_cut_off(
-    village: Village, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+    cluster: Cluster, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_connection, "OUTBOUND_BYTES_MAX", 64 << 10)
-    async with village.open("a") as a:
-        rogue = await admitted(village, a)
+    async with cluster.open("a") as a:
+        rogue = await admitted(cluster, a)
         connection = next(iter(a._controller.network.connections.values()))
         request = JoinRequest(bytes(32), bytes(32), b"x", bytes(64), "rogue")
         with pytest.raises(trio.BrokenResourceError):

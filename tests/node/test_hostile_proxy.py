@@ -11,19 +11,19 @@ import pytest
 from trio.testing import MockClock
 
 from engram_sync.node import Node
+from engram_sync.testing import Cluster, converged, until
 
 from .saboteur import Deed, Order, Saboteur, Way
-from .village import Village, agreement, until
 
 
 @asynccontextmanager
-async def meddled_pair(village: Village) -> AsyncGenerator["Exchanges"]:
+async def meddled_pair(cluster: Cluster) -> AsyncGenerator["Exchanges"]:
     """Two nodes that know each other, with a saboteur on the way from b to a."""
     saboteur = Saboteur()
-    village.tap = lambda name, transport: saboteur(transport) if name == "b" else transport
-    async with village.open("a") as a, village.open("b", peers=["a"]) as b:
+    cluster.tap = lambda name, transport: saboteur(transport) if name == "b" else transport
+    async with cluster.open("a") as a, cluster.open("b", peers=["a"]) as b:
         await b.join(await a.invite())
-        await agreement(a, b)
+        await converged(a, b)
         yield Exchanges(a, b, saboteur)
 
 
@@ -43,7 +43,7 @@ class Exchanges:
             await node.remember(self.written[-1])
         self.saboteur.order = order
         await self.b.go_online()
-        await agreement(self.a, self.b)
+        await converged(self.a, self.b)
 
     async def _parted(self) -> bool:
         return not any(peer.connected for peer in await self.a.peers())
@@ -81,9 +81,9 @@ async def _everything(node: Node) -> set[str]:
     ids=lambda value: value.name if isinstance(value, Deed) else str(value),
 )
 async def test_nothing_is_lost_by_meddling_with_any_byte_of_an_exchange(
-    village: Village, autojump_clock: MockClock, deed: Deed, first: int, step: int, way: Way
+    cluster: Cluster, autojump_clock: MockClock, deed: Deed, first: int, step: int, way: Way
 ) -> None:
-    async with meddled_pair(village) as exchanges:
+    async with meddled_pair(cluster) as exchanges:
         await exchanges.meet(None)
         places = range(first, exchanges.saboteur.seen[way], step)
         await exchanges.judge(Order(deed, way, place) for place in places)
@@ -94,9 +94,9 @@ async def test_nothing_is_lost_by_meddling_with_any_byte_of_an_exchange(
 @pytest.mark.parametrize("way", Way, ids=lambda way: way.name)
 @pytest.mark.parametrize("deed", [Deed.REPEAT, Deed.SWAP], ids=lambda deed: deed.name)
 async def test_nothing_is_lost_by_repeating_or_swapping_any_piece(
-    village: Village, autojump_clock: MockClock, deed: Deed, way: Way
+    cluster: Cluster, autojump_clock: MockClock, deed: Deed, way: Way
 ) -> None:
-    async with meddled_pair(village) as exchanges:
+    async with meddled_pair(cluster) as exchanges:
         await exchanges.meet(None)
         pieces = exchanges.saboteur.pieces[way]
         assert pieces >= 3

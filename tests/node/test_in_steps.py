@@ -6,8 +6,7 @@ from trio.testing import MockClock
 from engram_sync.api import Engram
 from engram_sync.model import draft_parts as _draft_parts
 from engram_sync.node import Node
-
-from .village import Village, agreement
+from engram_sync.testing import Cluster, converged
 
 
 @pytest.fixture(autouse=True)
@@ -27,39 +26,39 @@ async def crowded(node: Node) -> Engram:
 
 
 async def test_a_conflict_of_more_values_than_a_record_may_replace_is_settled(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         shown = await crowded(a)
         settled = await a.update(shown, content="settled", remove_tags=shown.tags)
         assert (settled.content, settled.siblings, settled.tags) == ("settled", (), ())
         assert await a.conflicts() == []
-        await agreement(a, b)
+        await converged(a, b)
         assert (await b.get(shown.id)).content == "settled"
 
 
 @pytest.mark.parametrize("erase", [False, True])
 async def test_a_memory_that_more_logs_wrote_to_than_a_record_may_name_is_forgotten(
-    village: Village, autojump_clock: MockClock, erase: bool
+    cluster: Cluster, autojump_clock: MockClock, erase: bool
 ) -> None:
-    async with village.open("a") as a, village.open("b") as b:
+    async with cluster.open("a") as a, cluster.open("b") as b:
         await b.join(await a.invite())
         e = await a.remember("first")
-        await agreement(a, b)
+        await converged(a, b)
     for number in range(10):
-        village.homes["b"].witness.clear()  # type: ignore[attr-defined]
-        async with village.open("b", online=False) as b:
+        cluster.home("b").witnesses.clear()
+        async with cluster.open("b", online=False) as b:
             await b.update(e.id, add_tags=[f"tag {number}"])
-    async with village.open("a") as a, village.open("b", peers=["a"]) as b:
-        await agreement(a, b)
+    async with cluster.open("a") as a, cluster.open("b", peers=["a"]) as b:
+        await converged(a, b)
         shown = await a.get(e.id)
         assert len(shown.tags) == 10
         gone = await a.forget(shown, erase=erase)
         assert (gone.life, gone.erased) == ("deleted", erase)
-        await agreement(a, b)
+        await converged(a, b)
         assert (await b.get(e.id)).life == "deleted"
         assert await a.conflicts() == await b.conflicts() == []
         if not erase:
             back = await b.restore(e.id)
             assert (back.content, len(back.tags)) == ("first", 10)
-            await agreement(a, b)
+            await converged(a, b)

@@ -19,9 +19,10 @@ from engram_sync.node import Node
 from engram_sync.node.network import connection as _connection
 from engram_sync.node.network import redeeming as _redeeming
 from engram_sync.sync import _joining
+from engram_sync.testing import Cluster, agree, converged
 
 from .speaker import Speaker
-from .village import MemoryHomeStorage, Village, agree, agreement, all_synced, contents, peer_of
+from .views import all_synced, contents, peer_of
 
 
 async def members(node: Node) -> set[str]:
@@ -29,9 +30,9 @@ async def members(node: Node) -> set[str]:
 
 
 async def test_both_sides_list_each_other_after_a_join(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a") as a, village.open("b") as b:
+    async with cluster.open("a") as a, cluster.open("b") as b:
         result = await b.join(await a.invite())
         assert result.agent == (await a.identity()).agent == (await b.identity()).agent
         assert result.role == "member"
@@ -45,9 +46,9 @@ async def test_both_sides_list_each_other_after_a_join(
 
 @pytest.mark.parametrize("token", ["", "engram2.", "engram2.AAAA", "hello", "engram9.AAAA"])
 async def test_a_bad_token_is_a_usage_error_and_changes_nothing(
-    village: Village, autojump_clock: MockClock, token: str
+    cluster: Cluster, autojump_clock: MockClock, token: str
 ) -> None:
-    async with village.open("b", online=False) as b:
+    async with cluster.open("b", online=False) as b:
         agent = (await b.identity()).agent
         with pytest.raises(UsageError) as caught:
             await b.join(token)
@@ -55,8 +56,8 @@ async def test_a_bad_token_is_a_usage_error_and_changes_nothing(
         assert (await b.identity()).agent == agent
 
 
-async def test_a_garbled_token_is_refused(village: Village, autojump_clock: MockClock) -> None:
-    async with village.open("a") as a, village.open("b") as b:
+async def test_a_garbled_token_is_refused(cluster: Cluster, autojump_clock: MockClock) -> None:
+    async with cluster.open("a") as a, cluster.open("b") as b:
         token = await a.invite()
         middle = len(token) // 2
         garbled = token[:middle] + ("A" if token[middle] != "A" else "B") + token[middle + 1 :]
@@ -64,23 +65,23 @@ async def test_a_garbled_token_is_refused(village: Village, autojump_clock: Mock
             await b.join(garbled)
 
 
-async def test_an_expired_token_is_denied(village: Village, autojump_clock: MockClock) -> None:
-    async with village.open("a") as a, village.open("b") as b:
+async def test_an_expired_token_is_denied(cluster: Cluster, autojump_clock: MockClock) -> None:
+    async with cluster.open("a") as a, cluster.open("b") as b:
         token = await a.invite(ttl_s=60)
         await trio.sleep(61)
         with pytest.raises(DeniedError, match="expired"):
             await b.join(token)
         # The issuer does not take the joiner's clock for the truth either.
-        village.clocks["b"].offset_ms = -3_600_000
+        cluster.clocks["b"].skew_ms = -3_600_000
         with pytest.raises(DeniedError, match="expired"):
             await b.join(token)
         assert await members(a) == set()
 
 
 async def test_a_token_admits_one_key_and_a_second_is_told_so(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a") as a, village.open("b") as b, village.open("c") as c:
+    async with cluster.open("a") as a, cluster.open("b") as b, cluster.open("c") as c:
         token = await a.invite()
         await b.join(token)
         with pytest.raises(DeniedError, match="used already"):
@@ -88,72 +89,71 @@ async def test_a_token_admits_one_key_and_a_second_is_told_so(
         assert await members(a) == {(await b.identity()).node}
         # On the same connection: the refusal belongs to the first token only.
         await c.join(await a.invite())
-        await agreement(a, b, c)
+        await converged(a, b, c)
         assert len(await members(a)) == 2
 
 
 async def test_the_same_key_may_use_its_token_again_after_a_crash(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a") as a:
+    async with cluster.open("a") as a:
         token = await a.invite(ttl_s=60)
-        async with village.open("b") as b:
+        async with cluster.open("b") as b:
             pass
         # What b was before it joined: as if it had died with the answer on its way.
-        village.clone("fallen", of="b")
-        async with village.open("b") as b:
+        cluster.clone("fallen", of="b")
+        async with cluster.open("b") as b:
             await b.join(token)
             records = a._core.path.charters.of(a._core.facts.agent_scope).heads
         await trio.sleep(120)
-        home = village.home("fallen")
-        assert isinstance(home, MemoryHomeStorage)
-        home.witness.clear()
-        async with village.open("fallen") as b:
+        home = cluster.home("fallen")
+        home.witnesses.clear()
+        async with cluster.open("fallen") as b:
             # Even after it expired: the issuer knows the key.  Its holder's own clock says no.
-            village.clocks["fallen"].offset_ms = -120_000
+            cluster.clocks["fallen"].skew_ms = -120_000
             await b.join(token)
             assert a._core.path.charters.of(a._core.facts.agent_scope).heads == records
             await a.remember("welcome back")
-            await agreement(a, b)
+            await converged(a, b)
 
 
 async def test_joining_again_with_a_spent_token_is_harmless(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a") as a, village.open("b") as b:
+    async with cluster.open("a") as a, cluster.open("b") as b:
         token = await a.invite()
         first = await b.join(token)
         assert await b.join(token) == first
 
 
 async def test_nobody_is_denied_for_a_token_when_the_issuer_is_away(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("b") as b:
-        async with village.open("a") as a:
+    async with cluster.open("b") as b:
+        async with cluster.open("a") as a:
             token = await a.invite()
         with pytest.raises(DegradedError, match="no address"):
             await b.join(token)
-        async with village.open("a"):
+        async with cluster.open("a"):
             await b.join(token)
 
 
 async def test_an_impostor_at_the_issuers_address_learns_nothing(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a") as a:
+    async with cluster.open("a") as a:
         token = await a.invite()
-    village.homes["a"] = MemoryHomeStorage(village.store_name())
-    async with village.open("a") as impostor, village.open("b") as b:
+    cluster.homes["a"] = cluster.home("impostor")
+    async with cluster.open("a") as impostor, cluster.open("b") as b:
         with pytest.raises(DegradedError):
             await b.join(token)
         assert await members(impostor) == set()
 
 
 async def test_only_a_leader_that_listens_invites(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         with pytest.raises(DeniedError):
             await b.invite()
         with pytest.raises(UsageError):
@@ -164,21 +164,21 @@ async def test_only_a_leader_that_listens_invites(
         with pytest.raises(DegradedError):
             await a.invite()
         with pytest.raises(DegradedError):
-            await a.join(await _token_of(village))
+            await a.join(await _token_of(cluster))
 
 
-async def _token_of(village: Village) -> str:
-    async with village.open("other") as other:
+async def _token_of(cluster: Cluster) -> str:
+    async with cluster.open("other") as other:
         return await other.invite()
 
 
 async def test_an_observer_reads_and_its_writes_are_denied(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a") as a, village.open("b") as b:
+    async with cluster.open("a") as a, cluster.open("b") as b:
         await b.join(await a.invite(role="observer"))
         await a.remember("look")
-        await agreement(a, b)
+        await converged(a, b)
         assert await contents(b) == ["look"]
         with pytest.raises(DeniedError):
             await b.remember("touch")
@@ -186,19 +186,19 @@ async def test_an_observer_reads_and_its_writes_are_denied(
 
 
 async def test_earlier_memories_stay_local_and_are_counted(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a") as a, village.open("b") as b:
+    async with cluster.open("a") as a, cluster.open("b") as b:
         await b.remember("mine, from before")
         result = await b.join(await a.invite())
         assert (result.brought, result.left_behind) == (0, 1)
         assert (await b.status()).earlier_memories == 1
-        await agreement(a, b)
+        await converged(a, b)
         assert await contents(a) == []
 
 
-async def test_bring_takes_them_along_once(village: Village, autojump_clock: MockClock) -> None:
-    async with village.open("a") as a, village.open("b") as b:
+async def test_bring_takes_them_along_once(cluster: Cluster, autojump_clock: MockClock) -> None:
+    async with cluster.open("a") as a, cluster.open("b") as b:
         for number in range(300):
             await b.remember(f"fact {number}", tags={"t"}, metadata={"n": number})
         await b.archive((await b.remember("archived")).id)
@@ -208,7 +208,7 @@ async def test_bring_takes_them_along_once(village: Village, autojump_clock: Moc
         assert (result.brought, result.left_behind) == (301, 0)
         assert (await b.join(token, bring=True)).brought == 0
         assert (await b.status()).earlier_memories == 0
-        await agreement(a, b)
+        await converged(a, b)
         found = [e for e in await a.list(limit=1000) if e.tags == ("t",)]
         assert len(found) == 300
         assert {e.metadata["n"] for e in found} == set(range(300))
@@ -216,9 +216,9 @@ async def test_bring_takes_them_along_once(village: Village, autojump_clock: Moc
 
 
 async def test_a_joiner_with_a_full_disk_may_try_again(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a") as a, village.open("b") as b:
+    async with cluster.open("a") as a, cluster.open("b") as b:
         token = await a.invite()
 
         async def full(*_: object, **__: object) -> None:
@@ -229,14 +229,14 @@ async def test_a_joiner_with_a_full_disk_may_try_again(
             await b.join(token)
         a._core.store.submit = works  # type: ignore[method-assign]
         await b.join(token)
-        await agreement(a, b)
+        await converged(a, b)
 
 
-async def test_a_member_may_not_admit(village: Village, autojump_clock: MockClock) -> None:
-    async with village.pair() as (a, b):
+async def test_a_member_may_not_admit(cluster: Cluster, autojump_clock: MockClock) -> None:
+    async with cluster.nodes() as (a, b):
         token = await a.invite()
         await a.go_offline()
-        stranger = await Speaker.dial(village, to="b", name="stranger")
+        stranger = await Speaker.dial(cluster, to="b", name="stranger")
         answer = await stranger.join(token)
         assert not answer.accepted
         assert answer.secret is None
@@ -248,9 +248,9 @@ async def test_a_member_may_not_admit(village: Village, autojump_clock: MockCloc
     "label", ["Ann\u00a0laptop", "\u7814\u7a76\u3000\u5ba4", "a\u200db", "\ue000"]
 )
 async def test_a_label_that_no_peer_would_take_is_refused_where_it_is_chosen(
-    village: Village, autojump_clock: MockClock, label: str
+    cluster: Cluster, autojump_clock: MockClock, label: str
 ) -> None:
-    async with village.open("b", online=False) as b:
+    async with cluster.open("b", online=False) as b:
         with pytest.raises(UsageError, match="cannot be a label") as refused:
             await b.relabel(label)
         assert "plain spaces" in str(refused.value.hint)
@@ -258,17 +258,17 @@ async def test_a_label_that_no_peer_would_take_is_refused_where_it_is_chosen(
 
 
 async def test_a_label_of_any_version_of_unicode_is_taken_by_all(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a") as a, village.open("b") as b:
+    async with cluster.open("a") as a, cluster.open("b") as b:
         await b.relabel("shaking \U0001fae8 and not assigned \U0001fbff")
         assert (await b.join(await a.invite())).role == "member"
 
 
 async def test_a_secret_that_the_charter_does_not_commit_to_is_not_taken(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a") as a, village.open("b") as b:
+    async with cluster.open("a") as a, cluster.open("b") as b:
         core, scope = a._core, a._core.facts.agent_scope
         row = await core.read(lambda reader: next(r for r in reader.scopes() if r.id == scope))
         await core.write(lambda tx: tx.update_scope(row._replace(secret=bytes(32))))
@@ -277,14 +277,14 @@ async def test_a_secret_that_the_charter_does_not_commit_to_is_not_taken(
 
 
 async def test_a_join_shows_any_number_of_admissions_page_by_page(
-    village: Village, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+    cluster: Cluster, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A page of a few admissions, and room for three of them on their way.
     monkeypatch.setattr(_joining, "CREDENTIALS_BYTES", 16 << 10)
     monkeypatch.setattr(_connection, "OUTBOUND_ROOM_BYTES", 32 << 10)
     monkeypatch.setattr(_connection, "OUTBOUND_BYTES_MAX", 64 << 10)
     monkeypatch.setattr(_redeeming, "PAGE_FRAMES", 1)
-    async with village.open("a") as a, village.open("b") as b:
+    async with cluster.open("a") as a, cluster.open("b") as b:
         scope, core = a._core.facts.agent_scope, a._core
         keys = [crypto_sign_seed_keypair(bytes((n % 256, n // 256)) * 16)[0] for n in range(1, 601)]
         for first in range(0, len(keys), 50):
@@ -295,6 +295,6 @@ async def test_a_join_shows_any_number_of_admissions_page_by_page(
             await core.write(partial(core.path.write, scope=scope, drafts=drafts, domain=1))
         await b.join(await a.invite())
         await a.remember("for all of them")
-        await agreement(a, b)
+        await converged(a, b)
         assert len(b._core.path.members(scope)) == 602
         assert await contents(b) == ["for all of them"]

@@ -15,55 +15,56 @@ from engram_sync.node.limits import MATERIALISE_WEIGHT_MIN
 from engram_sync.node.network.joining import bring, make_current
 from engram_sync.store import Reader
 from engram_sync.sync import ScopeView
+from engram_sync.testing import Cluster, agent_scope, converged, until
 from engram_wire import Rejection
 
 from .test_scopes import founded
 from .test_voids import own_log
-from .village import Village, agent_scope, agreement, contents, until
+from .views import contents
 
 COUNT = 3000
 CHANGES = 300
 MEMBERSHIP_RECORDS = 2
 
 
-async def lagging(village: Village) -> None:
+async def lagging(cluster: Cluster) -> None:
     """Make host c as b would be had it died with records stored and not yet materialised."""
-    async with village.open("a") as a, village.open("b") as b:
+    async with cluster.open("a") as a, cluster.open("b") as b:
         await a.remember_many([NewMemory(f"backlog number {n}", key=f"{n}") for n in range(COUNT)])
 
         def changed(_: ScopeView | None, view: ScopeView) -> None:
             if view.state_digest is None:
-                village.clone("c", of="b")
+                cluster.clone("c", of="b")
 
         b._core.listeners.append(changed)
         await b.join(await a.invite())
-        await agreement(a, b)
+        await converged(a, b)
 
 
 async def test_a_node_opened_after_a_crash_shows_everything_that_is_durable(
-    village: Village, autojump_clock: object
+    cluster: Cluster, autojump_clock: object
 ) -> None:
-    await lagging(village)
-    async with village.open("c", online=False) as c:
+    await lagging(cluster)
+    async with cluster.open("c", online=False) as c:
         hits = await c.recall("backlog", limit=10_000)
         assert len(hits) == (await agent_scope(c)).records - MEMBERSHIP_RECORDS > 0
 
 
 async def test_a_memory_that_waits_to_be_materialised_is_listed_and_can_be_changed(
-    village: Village, autojump_clock: object
+    cluster: Cluster, autojump_clock: object
 ) -> None:
-    await lagging(village)
-    async with village.open("c", online=False) as c:
+    await lagging(cluster)
+    async with cluster.open("c", online=False) as c:
         listed = await c.list(limit=10_000)
         assert len(listed) == (await agent_scope(c)).records - MEMBERSHIP_RECORDS > 0
         assert (await c.update(listed[0], content="changed")).content == "changed"
 
 
 async def test_a_source_key_that_waits_to_be_materialised_is_known(
-    village: Village, autojump_clock: object
+    cluster: Cluster, autojump_clock: object
 ) -> None:
-    await lagging(village)
-    async with village.open("c", online=False) as c:
+    await lagging(cluster)
+    async with cluster.open("c", online=False) as c:
         with pytest.raises(PreconditionError, match="same key"):
             await c.remember("something else", key=f"{COUNT - 1}")
         assert (await c.remember("backlog number 0", key="0")).siblings == ()
@@ -92,15 +93,15 @@ async def _waiting(node: Node) -> int:
 
 
 async def test_a_change_does_not_wait_for_what_waits_of_other_memories(
-    village: Village, autojump_clock: object, monkeypatch: pytest.MonkeyPatch
+    cluster: Cluster, autojump_clock: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with village.open("a") as a, village.open("b") as b:
+    async with cluster.open("a") as a, cluster.open("b") as b:
         await b.join(await a.invite())
         mine = await b.remember("mine")
         shared = await b.remember("shared", key="k")
-        await agreement(a, b)
+        await converged(a, b)
     monkeypatch.setattr(Materialising, "materialise_forever", _never)
-    async with village.open("a", peers=["b"]) as a, village.open("b") as b:
+    async with cluster.open("a", peers=["b"]) as a, cluster.open("b") as b:
         await a.remember_many([NewMemory(f"flood {n}") for n in range(COUNT)])
         await a.update(shared, content="changed")
         await a.remember_many([NewMemory(f"flood {n}") for n in range(COUNT)])
@@ -150,17 +151,17 @@ async def refuse_last(node: Node, _: Engram) -> None:
 
 @pytest.mark.parametrize("act", [update, remember, remember_many, bring_over, refuse_last])
 async def test_whoever_needs_what_waits_of_a_memory_waits_in_many_small_jobs(
-    village: Village, autojump_clock: object, monkeypatch: pytest.MonkeyPatch, act: Act
+    cluster: Cluster, autojump_clock: object, monkeypatch: pytest.MonkeyPatch, act: Act
 ) -> None:
-    async with village.open("a") as a, village.open("b") as b:
+    async with cluster.open("a") as a, cluster.open("b") as b:
         await b.join(await a.invite())
         shared = await b.remember("shared", key="k")
-        await agreement(a, b)
+        await converged(a, b)
     monkeypatch.setattr(Materialising, "materialise_forever", _never)
-    async with village.open("a", online=False) as a:
+    async with cluster.open("a", online=False) as a:
         for number in range(CHANGES):
             await a.update(shared.id, content=f"changed {number}")
-    async with village.open("a", peers=["b"]) as a, village.open("b") as b:
+    async with cluster.open("a", peers=["b"]) as a, cluster.open("b") as b:
         await until(partial(_holds_all_of, b, a))
         assert await _waiting(b) >= CHANGES
         b._background.materialising._weight = MATERIALISE_WEIGHT_MIN

@@ -6,9 +6,8 @@ from trio.testing import MockClock
 from engram_sync.membership import Admission, MemberRole, admit_draft, make_proof
 from engram_sync.model.ids import node_text
 from engram_sync.node import Node
+from engram_sync.testing import Cluster, agent_scope, converged, until
 from engram_wire import LogDomain
-
-from .village import Village, agent_scope, agreement, until
 
 SEED = b"i" * 32
 SESSION = b"s" * 32
@@ -26,11 +25,11 @@ async def redeem(node: Node, name: str) -> bytes:
 
 
 async def test_status_names_who_was_let_go_alike_on_every_node_until_it_is_admitted_again(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a") as a, village.open("b", peers=["a"]) as b:
+    async with cluster.open("a") as a, cluster.open("b", peers=["a"]) as b:
         await b.join(await a.invite(role="leader"))
-        await agreement(a, b)
+        await converged(a, b)
         await a.go_offline()
         cay, dan = await redeem(a, "cay"), await redeem(b, "dan")
         assert (await a.status()).let_go == (await b.status()).let_go == ()

@@ -16,16 +16,15 @@ from engram_sync.node.background.materialising import Materialising
 from engram_sync.node.home.files import Home
 from engram_sync.node.upkeep import maintenance as _maintenance
 from engram_sync.store import Transaction
-
-from .village import DiskHomeStorage, Village, agent_scope, agreement
+from engram_sync.testing import Cluster, DirectoryHome, agent_scope, converged
 
 
 @asynccontextmanager
-async def on_disk(village: Village, directory: Path) -> AsyncGenerator[Node]:
+async def on_disk(cluster: Cluster, directory: Path) -> AsyncGenerator[Node]:
     """A node whose store is a file that a test may damage."""
-    storage = DiskHomeStorage(directory)
+    storage = DirectoryHome(directory)
     async with Node.open(
-        config=Config(), services=(), environment=village.environment("disk"), storage=storage
+        config=Config(), services=(), environment=cluster.environment("disk"), storage=storage
     ) as node:
         yield node
 
@@ -41,14 +40,14 @@ def check(found: Doctor, name: str) -> Check:
 
 
 async def test_a_doctor_finds_nothing_where_nothing_is_wrong(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         for number in range(300):
             await a.remember(f"memory {number}")
         e = await b.remember("a text", collaborative=True, skill={"name": "s", "steps": ["x"]})
         await b.update(e, edits=[("insert", 0, "not ")])
-        await agreement(a, b)
+        await converged(a, b)
         for node in (a, b):
             found = await node.doctor()
             assert found.healthy, found
@@ -67,13 +66,13 @@ DAMAGES: list[tuple[str, str]] = [
 
 @pytest.mark.parametrize(("sql", "what"), DAMAGES)
 async def test_a_doctor_finds_what_is_not_as_it_was_signed(
-    village: Village, autojump_clock: MockClock, tmp_path: Path, sql: str, what: str
+    cluster: Cluster, autojump_clock: MockClock, tmp_path: Path, sql: str, what: str
 ) -> None:
-    async with on_disk(village, tmp_path) as node:
+    async with on_disk(cluster, tmp_path) as node:
         await node.remember("one")
         await node.remember("two")
     spoil(tmp_path, sql)
-    async with on_disk(village, tmp_path) as node:
+    async with on_disk(cluster, tmp_path) as node:
         found = await node.doctor()
     assert not found.healthy
     logs = check(found, "logs")
@@ -82,13 +81,13 @@ async def test_a_doctor_finds_what_is_not_as_it_was_signed(
 
 
 async def test_a_doctor_finds_a_memory_that_is_not_what_its_records_say(
-    village: Village, autojump_clock: MockClock, tmp_path: Path
+    cluster: Cluster, autojump_clock: MockClock, tmp_path: Path
 ) -> None:
-    async with on_disk(village, tmp_path) as node:
+    async with on_disk(cluster, tmp_path) as node:
         e = await node.remember("one")
         await node.update(e, content="two")
     spoil(tmp_path, "UPDATE eng SET digest = zeroblob(32) WHERE digest IS NOT NULL")
-    async with on_disk(village, tmp_path) as node:
+    async with on_disk(cluster, tmp_path) as node:
         found = await node.doctor()
     assert check(found, "memories").damaged
     assert e.id in check(found, "memories").detail
@@ -96,13 +95,13 @@ async def test_a_doctor_finds_a_memory_that_is_not_what_its_records_say(
 
 
 async def test_compaction_drops_what_nothing_shows_and_changes_nothing_that_is_seen(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         e = await a.remember("version 0", tags={"kept"})
         for number in range(1, 40):
             e = await a.update(e, content=f"version {number}")
-        await agreement(a, b)
+        await converged(a, b)
         before = await agent_scope(a)
         planned = await a.compact(keep_days=0, dry_run=True)
         assert (await a.doctor()).saving.payloads == 0, "it is younger than a month"
@@ -116,27 +115,27 @@ async def test_compaction_drops_what_nothing_shows_and_changes_nothing_that_is_s
         assert (await a.doctor()).healthy
         history = await a.history(e.id)
         assert [entry.kind for entry in history] == ["create"] + ["update"] * 39
-        async with village.open("c") as c:
+        async with cluster.open("c") as c:
             await c.join(await a.invite())
-            await agreement(a, c)
+            await converged(a, c)
             assert (await c.get(e.id)).content == "version 39"
             assert (await c.doctor()).healthy
 
 
 async def test_a_compaction_of_the_future_is_refused(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a", online=False) as a:
+    async with cluster.open("a", online=False) as a:
         for days in (-1, float("nan")):
             with pytest.raises(UsageError):
                 await a.compact(keep_days=days)
 
 
 async def test_a_doctor_ends_where_more_arrives_than_it_can_compare(
-    village: Village, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+    cluster: Cluster, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_maintenance, "CHECK_SLICES", 3)
-    async with village.open("a", online=False) as a:
+    async with cluster.open("a", online=False) as a:
         await a.remember("one")
         core = a._core
         asked: list[bytes] = []

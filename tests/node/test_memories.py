@@ -19,14 +19,15 @@ from engram_sync.errors import (
     UsageError,
 )
 from engram_sync.node import Node
+from engram_sync.testing import EPOCH_MS, Cluster, converged, until
 
-from .village import EPOCH_MS, Village, agreement, contents, until
+from .views import contents
 
 
 async def test_a_memory_lives_through_all_its_changes_and_a_restart(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a", online=False) as a:
+    async with cluster.open("a", online=False) as a:
         e = await a.remember("Deploys go out on Tuesdays", title="Deploys", tags={"ops", "team"})
         assert (await a.get(e.id)) == e
         changed = await a.update(e, content="Deploys go out on Wednesdays", remove_tags=["team"])
@@ -35,7 +36,7 @@ async def test_a_memory_lives_through_all_its_changes_and_a_restart(
         assert (gone.life, gone.reason) == ("deleted", "no more deploys")
         assert await a.list() == []
         assert await a.recall("deploys") == []
-    async with village.open("a", online=False) as a:
+    async with cluster.open("a", online=False) as a:
         assert (await a.get(e.id[:13])).life == "deleted"
         back = await a.restore(e.id)
         assert (back.life, back.content) == ("active", "Deploys go out on Wednesdays")
@@ -49,26 +50,26 @@ async def test_a_memory_lives_through_all_its_changes_and_a_restart(
 
 
 async def test_an_update_supersedes_what_its_caller_saw_and_nothing_newer(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         seen = await a.remember("one")
-        await agreement(a, b)
+        await converged(a, b)
         await b.update(seen.id, content="two")
-        await agreement(a, b)
+        await converged(a, b)
         after = await a.update(seen, content="three")
         assert {s.value for s in after.siblings} == {"two", "three"}
         with pytest.raises(PreconditionError):
             await a.update(seen.id, content="four")
         (conflict,) = await a.conflicts()
         await a.update(seen.id, content="both", if_version=conflict.engram_version)
-        await agreement(a, b)
+        await converged(a, b)
         assert await a.conflicts() == await b.conflicts() == []
         assert await contents(b) == ["both"]
 
 
-async def test_a_key_names_one_memory(village: Village, autojump_clock: MockClock) -> None:
-    async with village.open("a", online=False) as a:
+async def test_a_key_names_one_memory(cluster: Cluster, autojump_clock: MockClock) -> None:
+    async with cluster.open("a", online=False) as a:
         first = await a.remember("fact", key="source 1")
         assert (await a.remember("fact", key="source 1")).id == first.id
         with pytest.raises(PreconditionError):
@@ -81,9 +82,9 @@ async def test_a_key_names_one_memory(village: Village, autojump_clock: MockCloc
 
 
 async def test_a_batch_with_a_bad_memory_writes_nothing_of_it(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a", online=False) as a:
+    async with cluster.open("a", online=False) as a:
         with pytest.raises(UsageError):
             await a.remember_many([NewMemory("good"), NewMemory("x", confidence=7.0)])
         with pytest.raises(UsageError):
@@ -101,18 +102,18 @@ async def test_a_batch_with_a_bad_memory_writes_nothing_of_it(
     ],
 )
 async def test_what_cannot_be_remembered_is_refused(
-    village: Village, autojump_clock: MockClock, wrong: NewMemory, error: type[Exception]
+    cluster: Cluster, autojump_clock: MockClock, wrong: NewMemory, error: type[Exception]
 ) -> None:
-    async with village.open("a", online=False) as a:
+    async with cluster.open("a", online=False) as a:
         with pytest.raises(error):
             await a.remember_many([wrong])
         assert await a.list() == []
 
 
 async def test_an_instant_memory_lives_as_long_as_the_node(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         e = await a.remember("just now", type="instant")
         assert (await a.get(e.id)).content == "just now"
         assert [hit.engram.id for hit in await a.recall("just now")] == [e.id]
@@ -121,29 +122,29 @@ async def test_an_instant_memory_lives_as_long_as_the_node(
             with pytest.raises(UsageError):
                 await refused(e.id)
         await a.remember("lasting")
-        await agreement(a, b)
+        await converged(a, b)
         assert await contents(b) == ["lasting"]
         await a.forget(e.id)
         assert [m.content for m in await a.list()] == ["lasting"]
         await a.remember("again", type="instant")
-    async with village.open("a", online=False) as a:
+    async with cluster.open("a", online=False) as a:
         assert [m.content for m in await a.list()] == ["lasting"]
 
 
 async def test_a_node_that_does_not_run_keeps_no_instant_memories(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
     async with Node.open(
-        services=(), running=False, environment=village.environment("a"), storage=village.home("a")
+        services=(), running=False, environment=cluster.environment("a"), storage=cluster.home("a")
     ) as a:
         with pytest.raises(DegradedError, match="running"):
             await a.remember("just now", type="instant")
         assert not (await a.status()).running
 
 
-async def test_an_unknown_id_is_not_found(village: Village, autojump_clock: MockClock) -> None:
+async def test_an_unknown_id_is_not_found(cluster: Cluster, autojump_clock: MockClock) -> None:
     unknown = "00000000-0000-7000-8000-000000000000"
-    async with village.open("a", online=False) as a:
+    async with cluster.open("a", online=False) as a:
         for call in (a.get, a.forget, a.archive, a.restore, a.history):
             with pytest.raises(NotFoundError):
                 await call(unknown)
@@ -154,27 +155,27 @@ async def test_an_unknown_id_is_not_found(village: Village, autojump_clock: Mock
 
 
 async def test_many_writers_at_once_all_get_their_own(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b), trio.open_nursery() as nursery:
+    async with cluster.nodes() as (a, b), trio.open_nursery() as nursery:
         for number in range(50):
             nursery.start_soon(a.remember, f"a {number}")
             nursery.start_soon(b.remember, f"b {number}")
-    async with village.open("a") as a, village.open("b", peers=["a"]) as b:
-        await agreement(a, b)
+    async with cluster.open("a") as a, cluster.open("b", peers=["a"]) as b:
+        await converged(a, b)
         assert len(await contents(a)) == 100
 
 
 async def test_an_erased_memory_is_gone_everywhere_and_says_so(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         e = await a.remember("a secret", title="hush")
         await a.update(e, content="a better secret")
-        await agreement(a, b)
+        await converged(a, b)
         gone = await a.forget(e.id, reason="private", erase=True)
         assert (gone.life, gone.content, gone.erased) == ("deleted", "", True)
-        await agreement(a, b)
+        await converged(a, b)
         here, there = await a.get(e.id), await b.get(e.id)
         assert replace(here, version="") == replace(there, version="")
         for node in (a, b):
@@ -189,11 +190,11 @@ async def test_an_erased_memory_is_gone_everywhere_and_says_so(
 
 
 async def test_an_erasure_waits_for_every_member(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         e = await a.remember("a secret")
-        await agreement(a, b)
+        await converged(a, b)
         await b.go_offline()
         await a.forget(e.id, erase=True)
         (waiting,) = (await a.status()).erasures
@@ -213,40 +214,40 @@ def _nothing_waits(node: Node) -> Callable[[], Awaitable[bool]]:
 
 
 async def test_only_its_author_or_a_leader_erases(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         e = await a.remember("written by a")
-        await agreement(a, b)
+        await converged(a, b)
         with pytest.raises(DeniedError, match="a wrote parts of memory"):
             await b.forget(e.id, erase=True)
         assert (await b.get(e.id)).life == "active"
         mine = await b.remember("written by b")
         assert (await b.forget(mine.id, erase=True)).erased
         led = await b.remember("also written by b")
-        await agreement(a, b)
+        await converged(a, b)
         assert (await a.forget(led.id, erase=True)).erased
 
 
 async def test_an_edit_that_nobody_saw_survives_an_erasure(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         seen = await a.remember("one")
-        await agreement(a, b)
+        await converged(a, b)
         await b.update(seen.id, content="two")
-        await agreement(a, b)
+        await converged(a, b)
         after = await a.forget(seen, erase=True)
         assert (after.content, after.erased) == ("two", True)
-        await agreement(a, b)
+        await converged(a, b)
         (conflict,) = await b.conflicts()
         assert conflict.kind == "lifecycle"
 
 
 async def test_what_was_deleted_can_still_be_erased(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a", online=False) as a:
+    async with cluster.open("a", online=False) as a:
         e = await a.remember("a secret")
         await a.forget(e.id)
         assert (await a.forget(e.id, erase=True)).erased
@@ -254,12 +255,12 @@ async def test_what_was_deleted_can_still_be_erased(
 
 
 async def test_a_node_tells_what_it_could_have_known_then(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
-        clock = village.clocks["a"]
+    async with cluster.nodes() as (a, b):
+        clock = cluster.clocks["a"]
         e = await a.remember("first")
-        await agreement(a, b)
+        await converged(a, b)
         await trio.sleep(60)
         between = clock.now_ms()
         await trio.sleep(60)
@@ -269,7 +270,7 @@ async def test_a_node_tells_what_it_could_have_known_then(
         away = clock.now_ms()
         await trio.sleep(60)
         await b.go_online()
-        await agreement(a, b)
+        await converged(a, b)
         for node in (a, b):
             assert (await node.get(e.id)).content == "second"
             assert (await node.get(e.id, at_ms=between)).content == "first"
@@ -281,9 +282,9 @@ async def test_a_node_tells_what_it_could_have_known_then(
 
 
 async def test_every_kind_of_conflict_is_settled_by_an_update_of_what_was_seen(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         memory = await a.remember(
             "text",
             belief={"subject": "deploys", "relation": "on", "object": "Monday"},
@@ -291,7 +292,7 @@ async def test_every_kind_of_conflict_is_settled_by_an_update_of_what_was_seen(
             skill={"name": "deploy", "steps": ["push"]},
             epistemic="observed",
         )
-        await agreement(a, b)
+        await converged(a, b)
         (event,), (head,) = memory.events, memory.skill
         for node, word in ((a, "Tuesday"), (b, "Friday")):
             await node.update(
@@ -303,7 +304,7 @@ async def test_every_kind_of_conflict_is_settled_by_an_update_of_what_was_seen(
                 refine={"name": "deploy", "text": f"wait for {word}"},
                 refine_parents=[head.id],
             )
-        await agreement(a, b)
+        await converged(a, b)
         found = {(conflict.kind, conflict.field) for conflict in await a.conflicts()}
         assert found == {
             ("value", "content"),
@@ -325,40 +326,40 @@ async def test_every_kind_of_conflict_is_settled_by_an_update_of_what_was_seen(
             if_version=version,
         )
         assert settled.siblings == ()
-        await agreement(a, b)
+        await converged(a, b)
         assert await a.conflicts() == await b.conflicts() == []
         assert [one.skill for one in (await a.get(memory.id)).skill] == [
             {"name": "deploy", "text": "wait"}
         ]
 
 
-async def test_two_people_edit_one_text(village: Village, autojump_clock: MockClock) -> None:
-    async with village.pair() as (a, b):
+async def test_two_people_edit_one_text(cluster: Cluster, autojump_clock: MockClock) -> None:
+    async with cluster.nodes() as (a, b):
         e = await a.remember("Deploys go out on Tuesdays 🎉", collaborative=True)
-        await agreement(a, b)
+        await converged(a, b)
         await a.update(e, edits=[Insert(0, "All ")])
         await b.update(e, edits=[Delete(18, 4), Insert(18, "Wednes")])
-        await agreement(a, b)
+        await converged(a, b)
         for node in (a, b):
             assert (await node.get(e.id)).content == "All Deploys go out on Wednesdays 🎉"
         assert await a.conflicts() == []
 
 
-async def test_several_nodes_count_at_once(village: Village, autojump_clock: MockClock) -> None:
-    async with village.pair() as (a, b):
+async def test_several_nodes_count_at_once(cluster: Cluster, autojump_clock: MockClock) -> None:
+    async with cluster.nodes() as (a, b):
         e = await a.remember("tries", counters={"tries": 1})
-        await agreement(a, b)
+        await converged(a, b)
         await a.update(e.id, count={"tries": 2})
         await b.update(e.id, count={"tries": 3, "wins": 1})
-        await agreement(a, b)
+        await converged(a, b)
         for node in (a, b):
             assert (await node.get(e.id)).counters == {"tries": 6, "wins": 1}
 
 
 async def test_memories_are_found_by_the_ground_they_stand_on(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a", online=False) as a:
+    async with cluster.open("a", online=False) as a:
         await a.remember("seen", epistemic="observed")
         await a.remember("seen and concluded", epistemic="inferred")
         assert [m.content for m in await a.list(epistemic="observed")] == ["seen"]
@@ -369,14 +370,14 @@ async def test_memories_are_found_by_the_ground_they_stand_on(
 
 
 async def test_a_node_reads_by_the_strategies_that_its_owner_chose(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         e = await a.remember("text", title="first")
-        await agreement(a, b)
+        await converged(a, b)
         for node, word in ((a, "longer"), (b, "short")):
             await node.update(e, content=word, title=word)
-        await agreement(a, b)
+        await converged(a, b)
         assert len(await a.conflicts()) == 2
     registry = StrategyRegistry()
     longest = registry.register("longest", 1, lambda one, two: max(one, two, key=_length))
@@ -385,8 +386,8 @@ async def test_a_node_reads_by_the_strategies_that_its_owner_chose(
         async with Node.open(
             config=Config(strategies=chosen),
             services=(),
-            environment=village.environment("a"),
-            storage=village.home("a"),
+            environment=cluster.environment("a"),
+            storage=cluster.home("a"),
             strategies=strategies,
         ) as a:
             assert {conflict.field for conflict in await a.conflicts()} == fields

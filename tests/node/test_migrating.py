@@ -17,10 +17,10 @@ from engram_sync.api.arguments import NewMemory
 from engram_sync.config import Config
 from engram_sync.errors import CorruptError, DegradedError, PreconditionError
 from engram_sync.node import Node
+from engram_sync.testing import Cluster, DirectoryHome, converged
 from engram_wire.cbor import encode
 
 from .format_1 import old_store, write_home
-from .village import DiskHomeStorage, Village, agreement
 
 CONFIG = Config()
 DESKTOP = "vsllhgfe53c7ktil2h3kxi7quguagubvyarcjtagsmzges5ywp3a"
@@ -337,25 +337,25 @@ def test_a_process_killed_on_the_way_leaves_a_home_that_opens_with_everything(
 
 
 async def test_what_another_member_has_already_is_not_brought_along_twice(
-    village: Village, tmp_path: Path, autojump_clock: object
+    cluster: Cluster, tmp_path: Path, autojump_clock: object
 ) -> None:
     """Both nodes of an agent migrated: they hold the same memories under the same ids."""
-    village.homes["a"] = DiskHomeStorage(write_home(tmp_path / "a"))
-    village.homes["b"] = DiskHomeStorage(write_home(tmp_path / "b"))
+    cluster.homes["a"] = DirectoryHome(write_home(tmp_path / "a"))
+    cluster.homes["b"] = DirectoryHome(write_home(tmp_path / "b"))
     # Another node that held the same: the key in its store and the one in its home are its own.
     public, secret = crypto_sign_seed_keypair(b"b" * 32)
     seed = b64encode(secret[:32]).decode()
     (tmp_path / "b" / "node.key").write_text(f"engram-key-1 {seed}\n")
     with closing(sqlite3.connect(tmp_path / "b" / "store.db", isolation_level=None)) as database:
         database.execute("UPDATE meta SET value = ? WHERE key = 'node_key'", (public,))
-    async with village.open("a") as a, village.open("b") as b:
+    async with cluster.open("a") as a, cluster.open("b") as b:
         changed = await b.update(IDS["counted"], content="changed on one of them")
         only = await b.remember("remembered on one of them")
         token = await a.invite()
         await b.join(token)
-        await agreement(a, b)
+        await converged(a, b)
         held = await agent_contents(a)
         await b.join(token, bring=True)
-        await agreement(a, b)
+        await converged(a, b)
         brought = {changed.content, only.content, "of the earlier agent"}
         assert await agent_contents(a) == await agent_contents(b) == sorted([*held, *brought])

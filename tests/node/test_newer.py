@@ -9,9 +9,10 @@ from engram_sync.errors import DegradedError
 from engram_sync.ledger import Draft
 from engram_sync.membership import Revoke, revoke_draft
 from engram_sync.node import Node
+from engram_sync.testing import Cluster, agent_scope, converged, until
 from engram_wire import LogDomain, RecordKind, cbor
 
-from .village import Village, agent_scope, agreement, contents, until
+from .views import contents
 
 TOMORROW = Draft(
     22, bytes(16), (("label", cbor.encode("")),), statement=("example/quorum", {"of": 3})
@@ -32,14 +33,14 @@ async def write(node: Node, draft: Draft, domain: int) -> None:
 
 
 async def test_nobody_is_served_after_a_statement_that_is_not_understood(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a") as a, village.open("b") as b, village.open("c", peers=["b"]) as c:
+    async with cluster.open("a") as a, cluster.open("b") as b, cluster.open("c", peers=["b"]) as c:
         await b.join(await a.invite())
         await c.join(await a.invite())
-        await agreement(a, b, c)
+        await converged(a, b, c)
         await a.remember("before")
-        await agreement(a, b, c)
+        await converged(a, b, c)
         scope = bytes.fromhex((await agent_scope(a)).id)
         a._core.path.charters.of(scope)._newer = Known()
         await write(a, TOMORROW, LogDomain.MEMBERS)
@@ -58,18 +59,18 @@ async def test_nobody_is_served_after_a_statement_that_is_not_understood(
         result = await b.sync(timeout_s=1.0)
         assert (result.state, "this agent is not shared" in result.detail) == ("failed", True)
     # It is no matter of one run of the program.
-    async with village.open("b", online=False) as b:
+    async with cluster.open("b", online=False) as b:
         assert (await b.status()).health == "degraded"
 
 
 @pytest.mark.parametrize(("kind", "stopped"), [(12, True), (12 | 0x20, False)])
 async def test_of_kinds_of_data_that_are_not_known_only_the_optional_ones_are_left_alone(
-    village: Village, autojump_clock: MockClock, kind: int, stopped: bool
+    cluster: Cluster, autojump_clock: MockClock, kind: int, stopped: bool
 ) -> None:
-    async with village.open("a", online=False) as a:
+    async with cluster.open("a", online=False) as a:
         await write(a, Draft(kind, b"e" * 16, (("r/what", cbor.encode(1)),)), LogDomain.DATA)
         assert (await a.status()).health == ("degraded" if stopped else "ok")
-    async with village.open("a", online=False) as a:
+    async with cluster.open("a", online=False) as a:
         assert (await a.status()).health == ("degraded" if stopped else "ok")
         if not stopped:
             await a.remember("goes on")
@@ -88,15 +89,15 @@ def opinion(engram: str) -> Draft:
 
 @pytest.mark.parametrize("collaborative", [False, True])
 async def test_what_follows_a_record_of_an_optional_kind_is_shown_alike_by_rows_and_by_replays(
-    village: Village, autojump_clock: MockClock, collaborative: bool
+    cluster: Cluster, autojump_clock: MockClock, collaborative: bool
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         e = await a.remember("first", collaborative=collaborative, tags={"x"})
         await write(a, opinion(e.id), LogDomain.DATA)
         e = await a.update(e, content="second", add_tags=["y"])
         await write(a, opinion(e.id), LogDomain.DATA)
         await a.update(e, content="third")
-        await agreement(a, b)
+        await converged(a, b)
         for node in (a, b):
             found = await node.doctor()
             assert found.healthy, found
@@ -109,38 +110,38 @@ async def test_what_follows_a_record_of_an_optional_kind_is_shown_alike_by_rows_
             assert not any("opinion" in entry.fields for entry in entries)
         # Nobody who erases has to name what nobody shows, and all that is shown goes.
         await b.update(e.id, content="fourth")
-        await agreement(a, b)
+        await converged(a, b)
         await a.forget(e.id, erase=True)
         assert await contents(a) == []
         assert (await a.doctor()).healthy
 
 
 async def test_a_memory_may_begin_behind_a_record_of_an_optional_kind(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         engram = "01a1f993-0011-7769-b8f9-ed0ecc56f530"
         await write(a, opinion(engram), LogDomain.DATA)
         begun = Draft(RecordKind.CREATE, UUID(engram).bytes, (("r/content", cbor.encode("first")),))
         await write(a, begun, LogDomain.DATA)
-        await agreement(a, b)
+        await converged(a, b)
         assert [(await node.get(engram)).content for node in (a, b)] == ["first", "first"]
         await b.update(engram, content="second")
-        await agreement(a, b)
+        await converged(a, b)
         for node in (a, b):
             assert await contents(node) == ["second"]
             assert (await node.doctor()).healthy
 
 
-async def test_who_was_put_out_is_not_served(village: Village, autojump_clock: MockClock) -> None:
-    async with village.open("a") as a, village.open("b") as b, village.open("c", peers=["b"]) as c:
+async def test_who_was_put_out_is_not_served(cluster: Cluster, autojump_clock: MockClock) -> None:
+    async with cluster.open("a") as a, cluster.open("b") as b, cluster.open("c", peers=["b"]) as c:
         await b.join(await a.invite())
         await c.join(await a.invite())
-        await agreement(a, b, c)
+        await converged(a, b, c)
         await write(a, revoke_draft(Revoke(c._core.key.public), "c"), LogDomain.MEMBERS)
-        await agreement(a, b)
+        await converged(a, b)
         await a.remember("after c was put out")
-        await agreement(a, b)
+        await converged(a, b)
         assert (await b.status()).health == "ok"
         assert await contents(c) == []
         assert [p.label for p in await b.peers()] == ["a"]

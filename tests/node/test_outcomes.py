@@ -5,8 +5,7 @@ import pytest
 from engram_sync.errors import UsageError
 from engram_sync.node import Node
 from engram_sync.store import Transaction
-
-from .village import Village
+from engram_sync.testing import Cluster
 
 
 def end_log(node: Node, tx: Transaction) -> None:
@@ -16,9 +15,9 @@ def end_log(node: Node, tx: Transaction) -> None:
 
 
 async def test_a_job_that_fails_leaves_nothing_to_the_next(
-    village: Village, autojump_clock: object
+    cluster: Cluster, autojump_clock: object
 ) -> None:
-    async with village.open("a", online=False) as a:
+    async with cluster.open("a", online=False) as a:
         await a.remember("so that there is a log")
         heard = list[object]()
         a._core.listeners.append(lambda _before, view: heard.append(view))

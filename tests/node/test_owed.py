@@ -11,6 +11,7 @@ from engram_sync.api.arguments import NewMemory
 from engram_sync.model.ids import node_text
 from engram_sync.node import Node
 from engram_sync.store import Transaction
+from engram_sync.testing import Cluster, agent_scope, converged, until
 from engram_wire import (
     Goodbye,
     PayloadRequest,
@@ -26,7 +27,7 @@ from engram_wire import (
 
 from .speaker import Log, Speaker
 from .tap import Tap
-from .village import Village, agent_scope, agreement, all_synced, contents, peer_of, until
+from .views import all_synced, contents, peer_of
 
 
 def lose(node: Node, engrams: Iterable[str], tx: Transaction) -> None:
@@ -53,9 +54,9 @@ async def nothing_owed(*nodes: Node) -> None:
     await until(nothing)
 
 
-async def relayed(village: Village, a: Node) -> tuple[Speaker, Log]:
+async def relayed(cluster: Cluster, a: Node) -> tuple[Speaker, Log]:
     """A member that passes a record on and keeps what it says to itself."""
-    relay = await Speaker.dial(village)
+    relay = await Speaker.dial(cluster)
     assert (await relay.join(await a.invite())).accepted
     log = Log(a, relay.identity).add("something to hide")
     whole = decode_frame_untrusted(log.frame())
@@ -69,10 +70,10 @@ async def relayed(village: Village, a: Node) -> tuple[Speaker, Log]:
 
 
 async def test_a_relay_that_hides_what_a_record_says_is_asked_and_so_is_everybody_else(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a") as a:
-        relay, log = await relayed(village, a)
+    async with cluster.open("a") as a:
+        relay, log = await relayed(cluster, a)
         asked = await relay.hear(PayloadRequest)
         assert asked.wanted == ((log.id, 1),)
         await relay.say(PayloadResponse(asked.number, ((log.id, 1, None),)))
@@ -81,7 +82,7 @@ async def test_a_relay_that_hides_what_a_record_says_is_asked_and_so_is_everybod
         assert (missing.node, missing.values) == (node_text(relay.identity.public_key), 1)
         assert "something to hide" not in await contents(a)
         await relay.link.aclose()
-        honest = await Speaker.dial(village)
+        honest = await Speaker.dial(cluster)
         await honest.serve()
         asked = await honest.hear(PayloadRequest)
         await honest.say(PayloadResponse(asked.number, ((log.id, 1, log.records[0].payload),)))
@@ -90,10 +91,10 @@ async def test_a_relay_that_hides_what_a_record_says_is_asked_and_so_is_everybod
 
 
 async def test_a_payload_that_the_author_did_not_sign_is_not_shown_and_stays_owed(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a") as a:
-        relay, log = await relayed(village, a)
+    async with cluster.open("a") as a:
+        relay, log = await relayed(cluster, a)
         asked = await relay.hear(PayloadRequest)
         forged = encode_payload(bytes(16), [b"\x63lie"])
         await relay.say(PayloadResponse(asked.number, ((log.id, 1, forged),)))
@@ -105,12 +106,12 @@ async def test_a_payload_that_the_author_did_not_sign_is_not_shown_and_stays_owe
 
 
 async def test_what_a_node_lost_comes_back_from_a_peer_and_until_then_nothing_is_synced(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    village.tap = tap = Tap()
-    async with village.pair() as (a, b):
+    cluster.tap = tap = Tap()
+    async with cluster.nodes() as (a, b):
         await a.remember_many([NewMemory(content=f"fact {number}") for number in range(700)])
-        await agreement(a, b)
+        await converged(a, b)
         await all_synced(a, b)
         everything = await contents(a)
         before = await agent_scope(b)
@@ -128,11 +129,11 @@ async def test_what_a_node_lost_comes_back_from_a_peer_and_until_then_nothing_is
 
 
 async def test_what_no_member_has_any_more_is_named_and_keeps_nobody_from_being_synced(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         lost = (await a.remember("known to a alone, once")).id
-        await agreement(a, b)
+        await converged(a, b)
         for node in (a, b):
             await node.go_offline()
             await node._core.write(partial(lose, node, [lost]))
@@ -151,14 +152,14 @@ async def test_what_no_member_has_any_more_is_named_and_keeps_nobody_from_being_
 
 
 async def test_a_value_that_its_author_withholds_does_not_stain_others(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a") as a:
-        relay, log = await relayed(village, a)
-        async with village.open("b") as b:
+    async with cluster.open("a") as a:
+        relay, log = await relayed(cluster, a)
+        async with cluster.open("b") as b:
             await b.join(await a.invite())
             await a.remember("said by somebody honest")
-            await agreement(a, b)
+            await converged(a, b)
 
             async def agreed() -> bool:
                 return [(await peer_of(*pair)).state for pair in ((a, b), (b, a))] == ["synced"] * 2
@@ -175,17 +176,17 @@ async def test_a_value_that_its_author_withholds_does_not_stain_others(
 
 
 async def test_what_a_hub_gets_later_reaches_those_it_could_not_help_at_first(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
     """b asks a, which owes it too; c, which only a knows, comes back and has it."""
-    async with village.pair() as (a, b), village.open("c") as c:
+    async with cluster.nodes() as (a, b), cluster.open("c") as c:
         await c.join(await a.invite())
         lost = (await c.remember("only c still has this")).id
-        await agreement(a, b, c)
+        await converged(a, b, c)
         await c.go_offline()
         for node in (a, b):
             await node._core.write(partial(lose, node, [lost]))
-        await agreement(a, b)
+        await converged(a, b)
         assert [await owed(node) for node in (a, b)] == [1, 1]
         await c.go_online()
         await nothing_owed(a, b)

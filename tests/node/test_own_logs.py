@@ -11,6 +11,7 @@ from engram_sync.node import Node
 from engram_sync.node.writing.refused_logs import set_aside, voids
 from engram_sync.node.writing.write_path import Arrival, IngestOutcome
 from engram_sync.store import Transaction
+from engram_sync.testing import Cluster, converged, until
 from engram_wire import (
     DEPS_MAX,
     NO_IDS,
@@ -33,7 +34,7 @@ from engram_wire import (
 )
 from engram_wire.cbor import encode
 
-from .village import Village, agreement, contents, until
+from .views import contents
 
 DAY_MS = 86_400_000
 LOGS = 600
@@ -77,10 +78,10 @@ async def receive(node: Node, announcement: Announcement, frame: bytes) -> Inges
 
 
 async def test_a_log_of_which_an_invalid_record_comes_back_signed_is_never_continued(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
     """Nobody else has the key: another copy of this node writes, if badly."""
-    async with village.open("a", online=False) as a:
+    async with cluster.open("a", online=False) as a:
         await a.remember("before")
         scope = a._core.facts.agent_scope
         before = a._core.path.own_log(scope).id
@@ -93,9 +94,9 @@ async def test_a_log_of_which_an_invalid_record_comes_back_signed_is_never_conti
 
 
 async def test_a_log_that_somebody_else_went_on_with_is_never_continued(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a", online=False) as a:
+    async with cluster.open("a", online=False) as a:
         await a.remember("before")
         scope = a._core.facts.agent_scope
         before = a._core.path.own_log(scope).id
@@ -136,9 +137,9 @@ async def named_by(node: Node, log: LogState, kind: int) -> list[int]:
 
 
 async def test_more_logs_than_one_record_may_name_are_sealed_in_several(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         path, scope = a._core.path, a._core.facts.agent_scope
         await many_logs(a, LOGS)
         path.own.begin(scope, LogDomain.DATA)
@@ -149,17 +150,17 @@ async def test_more_logs_than_one_record_may_name_are_sealed_in_several(
             SUPERSEDED_MAX,
             LOGS - DEPS_MAX - SUPERSEDED_MAX,
         ]
-        await agreement(a, b)
+        await converged(a, b)
         assert len(await b.list(limit=2 * LOGS)) == LOGS + 1
         for node in (a, b):
             assert node._core.path.ledger.sealed_summary(scope)[0] == LOGS
 
 
 async def test_more_logs_than_one_record_may_name_are_void_in_several(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
     """A log that voids many is refused: the one that goes on voids all of them again."""
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         core, scope = a._core, a._core.facts.agent_scope
         logs = await many_logs(a, LOGS)
         begun = core.path.own.begin(scope, LogDomain.DATA)
@@ -173,7 +174,7 @@ async def test_more_logs_than_one_record_may_name_are_void_in_several(
         counted = [await named_by(a, log, RecordKind.VOID) for log in core.path.ledger.logs(scope)]
         assert [SUPERSEDED_MAX, LOGS + 2 - SUPERSEDED_MAX] in counted
         await a.remember("after")
-        await agreement(a, b)
+        await converged(a, b)
         assert await contents(b) == await contents(a) == ["after"]
 
 
@@ -182,30 +183,30 @@ async def counts(total: int, engram: str, *nodes: Node) -> bool:
 
 
 async def test_a_counter_counts_on_when_the_clock_was_set_back(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         e = await a.remember("counted", counters={"seen": 3})
-        await agreement(a, b)
-        village.clocks["a"].offset_ms = DAY_MS
+        await converged(a, b)
+        cluster.clocks["a"].skew_ms = DAY_MS
         await a.update(e.id, count={"seen": 4})
         assert (await a.get(e.id)).counters == {"seen": 7}
-        village.clocks["a"].offset_ms = 0
+        cluster.clocks["a"].skew_ms = 0
         await a.update(e.id, count={"seen": 10})
         await until(lambda: counts(17, e.id, a, b))
-        village.clocks["a"].offset_ms = village.clocks["b"].offset_ms = 2 * DAY_MS
+        cluster.clocks["a"].skew_ms = cluster.clocks["b"].skew_ms = 2 * DAY_MS
         await a.update(e.id, count={"seen": 1})
         await until(lambda: counts(18, e.id, a, b))
 
 
 async def test_a_text_replaced_after_the_clock_was_set_back_is_the_text(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a", online=False) as a:
+    async with cluster.open("a", online=False) as a:
         e = await a.remember("first text", collaborative=True)
-        village.clocks["a"].offset_ms = DAY_MS
+        cluster.clocks["a"].skew_ms = DAY_MS
         await a.remember("a day ahead")
-        village.clocks["a"].offset_ms = 0
+        cluster.clocks["a"].skew_ms = 0
         await a.update(e.id, content="second text")
         assert (await a.get(e.id)).content == "second text"
         await a.update(e.id, edits=[Insert(0, "the ")])

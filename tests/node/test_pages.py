@@ -7,17 +7,16 @@ from engram_sync.api.arguments import NewMemory
 from engram_sync.errors import UsageError
 from engram_sync.memory.read import siblings as _siblings
 from engram_sync.model import limits as _limits
-
-from .village import Village
+from engram_sync.testing import Cluster
 
 HALF = 200 << 10
 """Characters of a content of which some forty fill an answer."""
 
 
 async def test_the_pages_of_a_history_are_the_history(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a") as a:
+    async with cluster.open("a") as a:
         e = await a.remember("0")
         for number in range(1, 8):
             await a.update(e.id, content=str(number))
@@ -35,9 +34,9 @@ async def test_the_pages_of_a_history_are_the_history(
 
 
 async def test_a_page_ends_where_an_answer_is_full_and_every_entry_is_reached(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a") as a:
+    async with cluster.open("a") as a:
         memories = [NewMemory("x" * HALF, title="memory") for _ in range(60)]
         ids = await a.remember_many(memories)
         page = await a.list(limit=1000)
@@ -55,9 +54,9 @@ async def test_a_page_ends_where_an_answer_is_full_and_every_entry_is_reached(
 
 
 async def test_of_a_memory_with_more_than_one_answer_holds_the_rest_is_counted(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a") as a:
+    async with cluster.open("a") as a:
         e = await a.remember("many")
         for number in range(60):
             await a.update(e.id, metadata={str(number): "x" * 15_000})
@@ -68,10 +67,10 @@ async def test_of_a_memory_with_more_than_one_answer_holds_the_rest_is_counted(
 
 
 async def test_a_conflict_of_more_values_than_one_answer_holds_is_listed_and_settled(
-    village: Village, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+    cluster: Cluster, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_siblings, "SIBLINGS_BYTES_MAX", 3_000)
-    async with village.open("a", online=False) as a:
+    async with cluster.open("a", online=False) as a:
         seen = await a.remember("first")
         for number in range(5):
             await a.update(seen, content=f"{number}" * 500)
@@ -84,9 +83,9 @@ async def test_a_conflict_of_more_values_than_one_answer_holds_is_listed_and_set
 
 
 async def test_the_pages_of_the_conflicts_are_the_conflicts(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a", online=False) as a:
+    async with cluster.open("a", online=False) as a:
         for number in range(5):
             seen = await a.remember(f"first {number}")
             await a.update(seen, content="one", title="one")

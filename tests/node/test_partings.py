@@ -10,66 +10,67 @@ from engram_sync.config import SyncConfig
 from engram_sync.errors import DegradedError
 from engram_sync.node import Node
 from engram_sync.sync import ScopeView
+from engram_sync.testing import Cluster, agent_scope, agree, converged, until
 
 from .speaker import Speaker
 from .tap import Tap
 from .test_traffic import records_sent
-from .village import Village, agent_scope, agree, agreement, all_synced, contents, peer_of, until
+from .views import all_synced, contents, peer_of
 
 
 async def test_a_transfer_that_is_cut_goes_on_where_it_stopped(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    village.tap = tap = Tap()
-    async with village.pair() as (a, b):
+    cluster.tap = tap = Tap()
+    async with cluster.nodes() as (a, b):
         await all_synced(a, b)
         await b.go_offline()
         many = [NewMemory(content=f"{n} " + "x" * 200) for n in range(4000)]
         await a.remember_many(many)
-        village.network.faults.latency_s_min = village.network.faults.latency_s_max = 0.05
+        cluster.network.faults.latency_s_min = cluster.network.faults.latency_s_max = 0.05
         await b.go_online()
 
         async def partly() -> bool:
             return (await agent_scope(b)).records > 1000
 
         await until(partly)
-        assert village.network.cut("a", "b") == 1
+        assert cluster.network.cut("a", "b") == 1
         held = (await agent_scope(b)).records
         assert held < 4000
         sent = records_sent(tap, "a")
-        await agreement(a, b)
+        await converged(a, b)
         again = records_sent(tap, "a") - sent
         assert again <= 4010 - held
         assert len(await b.list(limit=5000)) == 4000
 
 
 async def test_a_network_that_cuts_and_tears_only_delays(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair(SyncConfig(backoff_max_s=2.0)) as (a, b):
-        village.network.faults.tear = True
-        village.network.faults.cut_chance = 0.05
-        village.network.faults.latency_s_max = 0.2
+    async with cluster.nodes(sync=SyncConfig(backoff_max_s=2.0)) as (a, b):
+        cluster.network.faults.tear = True
+        cluster.network.faults.cut_chance = 0.05
+        cluster.network.faults.latency_s_max = 0.2
         for number in range(30):
             await (a, b)[number % 2].remember(f"fact {number}")
             await trio.sleep(0.5)
-        await agreement(a, b)
+        await converged(a, b)
         assert len(await contents(a)) == 30
 
 
 async def test_c_learns_of_b_through_a_and_they_sync_without_it(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
     async with (
-        village.open("a") as a,
-        village.open("b") as b,
-        village.open("c", peers=["a", "b"]) as c,
+        cluster.open("a") as a,
+        cluster.open("b") as b,
+        cluster.open("c", peers=["a", "b"]) as c,
     ):
         # c knows where both are long before anybody has heard of it, and is a stranger by now.
         await trio.sleep(60)
         await c.join(await a.invite())
         await b.join(await a.invite())
-        await agreement(a, b, c)
+        await converged(a, b, c)
         joined_at = trio.current_time()
 
         async def direct() -> bool:
@@ -79,35 +80,35 @@ async def test_c_learns_of_b_through_a_and_they_sync_without_it(
         assert trio.current_time() - joined_at < 10
         await a.go_offline()
         await b.remember("without a")
-        await agreement(b, c)
+        await converged(b, c)
         await c.remember("nor with it")
-        await agreement(b, c)
+        await converged(b, c)
         assert await contents(b) == ["nor with it", "without a"]
 
 
 async def test_three_nodes_agree_whatever_the_order_of_partitions(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
     short = SyncConfig(backoff_max_s=5.0)
     async with (
-        village.open("a", sync=short) as a,
-        village.open("b", peers=["a"], sync=short) as b,
-        village.open("c", peers=["a", "b"], sync=short) as c,
+        cluster.open("a", sync=short) as a,
+        cluster.open("b", peers=["a"], sync=short) as b,
+        cluster.open("c", peers=["a", "b"], sync=short) as c,
     ):
         for node in (b, c):
             await node.join(await a.invite())
-        await agreement(a, b, c)
+        await converged(a, b, c)
         engram = await a.remember("shared")
-        await agreement(a, b, c)
+        await converged(a, b, c)
         for one, two in (("a", "b"), ("b", "c"), ("a", "c")):
-            village.network.partition(one, two)
+            cluster.network.partition(one, two)
             for node, name in ((a, "a"), (b, "b"), (c, "c")):
                 await node.remember(f"{name} while {one} and {two} are apart")
         await b.update(engram.id, content="by b", if_version=engram.version)
         await c.forget(engram.id, if_version=engram.version)
         for one, two in (("a", "b"), ("b", "c"), ("a", "c")):
-            village.network.heal(one, two)
-        await agreement(a, b, c)
+            cluster.network.heal(one, two)
+        await converged(a, b, c)
         conflicts = [[x.id for x in await node.conflicts()] for node in (a, b, c)]
         assert conflicts[0] == conflicts[1] == conflicts[2]
         assert len(conflicts[0]) == 1
@@ -116,23 +117,23 @@ async def test_three_nodes_agree_whatever_the_order_of_partitions(
 
 
 async def test_both_sides_dial_at_once_and_one_connection_stays(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair():
+    async with cluster.nodes():
         pass
-    village.network.faults.latency_s_min = village.network.faults.latency_s_max = 0.1
-    village.tap = tap = Tap()
-    async with village.open("a", peers=["b"]) as a, village.open("b", peers=["a"]) as b:
+    cluster.network.faults.latency_s_min = cluster.network.faults.latency_s_max = 0.1
+    cluster.tap = tap = Tap()
+    async with cluster.open("a", peers=["b"]) as a, cluster.open("b", peers=["a"]) as b:
         await a.remember("hello")
         await all_synced(a, b)
         await trio.sleep(60)
-        assert len(village.network.links()) == 1
+        assert len(cluster.network.links()) == 1
         assert len(tap.streams) <= 4, "both ends of two links: neither side had to dial again"
         at_a = next(iter(a._controller.network.connections.values()))
         at_b = next(iter(b._controller.network.connections.values()))
         assert at_a.initiator != at_b.initiator
         await b.remember("and back")
-        await agreement(a, b)
+        await converged(a, b)
 
 
 def states_of(node: Node) -> set[tuple[str, str]]:
@@ -150,11 +151,11 @@ def states_of(node: Node) -> set[tuple[str, str]]:
 
 
 async def test_status_never_says_synced_before_the_digests_agree(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         await all_synced(a, b)
-        village.network.faults.latency_s_min = village.network.faults.latency_s_max = 0.3
+        cluster.network.faults.latency_s_min = cluster.network.faults.latency_s_max = 0.3
         claims: dict[str, set[str]] = {"a": set(), "b": set()}
         done = trio.Event()
 
@@ -186,36 +187,36 @@ async def test_status_never_says_synced_before_the_digests_agree(
 
 
 async def test_sync_reports_who_could_not_be_reached(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("c") as c:
+    async with cluster.open("c") as c:
         assert (await c.sync()).state is SyncState.FAILED
-    async with village.open("a") as a:
-        async with village.open("b") as b:
+    async with cluster.open("a") as a:
+        async with cluster.open("b") as b:
             await b.join(await a.invite())
-            await agreement(a, b)
-        async with village.open("c") as c:
+            await converged(a, b)
+        async with cluster.open("c") as c:
             await c.join(await a.invite())
             result = await c.sync(timeout_s=5)
             assert result.state is SyncState.PARTIAL
             states = {peer.label: peer.state for peer in result.peers}
             assert states == {"a": SyncState.CLEAN, "b": SyncState.FAILED}
-            village.network.clog("a", "c")
+            cluster.network.clog("a", "c")
             await a.remember("on its way")
             result = await c.sync(timeout_s=5)
             assert result.state is SyncState.FAILED
-            village.network.unclog("a", "c")
+            cluster.network.unclog("a", "c")
             await c.go_offline()
             with pytest.raises(DegradedError, match="offline"):
                 await c.sync()
 
 
 async def test_shutdown_is_bounded_while_a_peer_does_not_read(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a") as a, village.open("b") as b:
+    async with cluster.open("a") as a, cluster.open("b") as b:
         await b.join(await a.invite())
-        village.network.clog("a", "b")
+        cluster.network.clog("a", "b")
         await a.remember_many([NewMemory(content="x" * 2000 + str(n)) for n in range(500)])
         await trio.sleep(1)
         before = trio.current_time()
@@ -225,14 +226,14 @@ async def test_shutdown_is_bounded_while_a_peer_does_not_read(
 
 
 async def test_a_node_closes_in_bounded_time_whoever_is_connected(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("b") as b:
-        async with village.open("a") as a:
+    async with cluster.open("b") as b:
+        async with cluster.open("a") as a:
             await b.join(await a.invite())
-            silent = await Speaker.dial(village)
-            village.network.clog("a", "b")
-            village.network.clog("a", "rogue")
+            silent = await Speaker.dial(cluster)
+            cluster.network.clog("a", "b")
+            cluster.network.clog("a", "rogue")
             await a.remember_many([NewMemory(content="x" * 2000 + str(n)) for n in range(500)])
             await trio.sleep(1)
             before = trio.current_time()
@@ -241,11 +242,11 @@ async def test_a_node_closes_in_bounded_time_whoever_is_connected(
 
 
 async def test_a_dead_peer_is_noticed_and_a_slow_one_is_not_mistaken_for_it(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         await all_synced(a, b)
-        village.network.clog("b", "a")
+        cluster.network.clog("b", "a")
         await trio.sleep(6)
         agreed_ms = (await peer_of(a, b)).last_success_ms
         await trio.sleep(33)
@@ -254,14 +255,14 @@ async def test_a_dead_peer_is_noticed_and_a_slow_one_is_not_mistaken_for_it(
         assert (peer.connected, peer.state, peer.last_success_ms) == (True, "silent", agreed_ms)
         await trio.sleep(5)
         assert not (await peer_of(a, b)).connected
-        village.network.unclog("b", "a")
+        cluster.network.unclog("b", "a")
         await all_synced(a, b)
 
 
 async def test_offline_nodes_write_and_say_that_they_are_offline(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         await all_synced(a, b)
         await a.go_offline()
         await a.go_offline()
@@ -276,9 +277,9 @@ async def test_offline_nodes_write_and_say_that_they_are_offline(
 
 
 async def test_going_off_and_on_at_once_ends_in_the_last_wish(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         async with trio.open_nursery() as nursery:
             for _ in range(3):
                 nursery.start_soon(a.go_offline)

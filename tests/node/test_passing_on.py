@@ -11,68 +11,67 @@ from trio.testing import MockClock
 from engram_sync.node import Node
 from engram_sync.node.limits import REFUSALS_HEARD_MAX, REFUSALS_PASS_ON_S
 from engram_sync.sync import Refused
+from engram_sync.testing import Cluster, converged, until
 from engram_wire import CloseCode, Goodbye, RefusalNotification, Rejection
 
 from .tap import Tap
 from .test_refusals import says
 from .test_voids import lists, own_log, spoil
-from .village import MemoryHomeStorage, Village, agreement, contents, until
+from .views import contents
 
 
 async def test_a_refusal_reaches_its_author_however_many_nodes_stand_between(
-    village: Village, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+    cluster: Cluster, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with line(village) as nodes:
+    async with line(cluster) as nodes:
         a, *others, e = nodes
         memory = await a.remember("before")
-        await agreement(*nodes)
+        await converged(*nodes)
         spoil(e, own_log(a)[0], monkeypatch)
         await a.update(memory.id, content="changed", title="refused")
         await a.remember("after")
         await until(lambda: lists(e, "after"))
-        await agreement(a, *others)
+        await converged(a, *others)
         assert await contents(e) == ["after", "before"]
         assert len(a._core.path.own.data_logs(a._core.facts.agent_scope)) == 4, "it gave way once"
 
 
 async def test_an_author_hears_of_a_refusal_of_a_log_that_it_does_not_continue_any_more(
-    village: Village, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+    cluster: Cluster, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It never sends that log again, so nothing of it is on its way to who knows of the refusal."""
-    async with village.open("hub") as hub, village.open("c", peers=["hub"]) as c:
-        async with village.open("a", peers=["hub"]) as a:
+    async with cluster.open("hub") as hub, cluster.open("c", peers=["hub"]) as c:
+        async with cluster.open("a", peers=["hub"]) as a:
             for node in (a, c):
                 await node.join(await hub.invite())
             memory = await a.remember("before")
-            await agreement(hub, a, c)
+            await converged(hub, a, c)
             await c.go_offline()
             spoil(c, own_log(a)[0], monkeypatch)
             await a.update(memory.id, title="refused")
-            await agreement(hub, a)
-        home = village.home("a")
-        assert isinstance(home, MemoryHomeStorage)
-        home.witness.clear()
+            await converged(hub, a)
+        home = cluster.home("a")
+        home.witnesses.clear()
         await c.go_online()
         await until(lambda: says(hub, "refuses record"))
-        async with village.open("a", peers=["hub"]) as a:
+        async with cluster.open("a", peers=["hub"]) as a:
             await a.remember("after")
             await until(lambda: lists(c, "after"))
 
 
 async def test_what_follows_a_refused_record_arrives_where_sealed_logs_are_not_in_memory(
-    village: Village, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+    cluster: Cluster, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with village.open("a") as a:
-        home = village.home("b")
-        assert isinstance(home, MemoryHomeStorage)
+    async with cluster.open("a") as a:
+        home = cluster.home("b")
         for opening in range(3):
-            async with village.open("b", peers=["a"]) as b:
+            async with cluster.open("b", peers=["a"]) as b:
                 if not opening:
                     await b.join(await a.invite())
                 await b.remember(f"in log {opening}")
-                await agreement(a, b)
-            home.witness.clear()
-        async with village.open("b", peers=["a"], online=False) as b:
+                await converged(a, b)
+            home.witnesses.clear()
+        async with cluster.open("b", peers=["a"], online=False) as b:
             spoil(b, own_log(a)[0], monkeypatch)
             await a.remember("new", title="refused")
             await b.go_online()
@@ -82,33 +81,33 @@ async def test_what_follows_a_refused_record_arrives_where_sealed_logs_are_not_i
 
 @pytest.mark.parametrize("restarts", [False, True])
 async def test_a_restart_changes_nothing_of_what_becomes_of_records_that_build_on_a_refused_one(
-    village: Village, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, restarts: bool
+    cluster: Cluster, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, restarts: bool
 ) -> None:
     """What was refused is not stored: whoever sends what builds on it sends that before."""
     tap = Tap()
-    village.tap = tap
-    async with village.open("a") as a, village.open("c", peers=["a"]) as c:
+    cluster.tap = tap
+    async with cluster.open("a") as a, cluster.open("c", peers=["a"]) as c:
         await c.join(await a.invite())
         async with AsyncExitStack() as stack:
-            b = await stack.enter_async_context(village.open("b", peers=["c"]))
+            b = await stack.enter_async_context(cluster.open("b", peers=["c"]))
             await b.join(await a.invite())
             e = await a.remember("before")
-            await agreement(a, b, c)
+            await converged(a, b, c)
             log = own_log(a)[0]
             spoil(b, log, monkeypatch)
-            village.network.partition("a", "b")
-            village.network.partition("a", "c")
+            cluster.network.partition("a", "b")
+            cluster.network.partition("a", "c")
             await a.update(e.id, title="refused")
             await b.go_offline()
-            village.network.heal("a", "c")
-            await agreement(a, c)
-            village.network.partition("a", "c")
+            cluster.network.heal("a", "c")
+            await converged(a, c)
+            cluster.network.partition("a", "c")
             await c.update(e.id, title="on it")
             await b.go_online()
             await until(lambda: _waits(b))
             if restarts:
                 await stack.aclose()
-                b = await stack.enter_async_context(village.open("b", peers=["c"], online=False))
+                b = await stack.enter_async_context(cluster.open("b", peers=["c"], online=False))
                 spoil(b, log, monkeypatch)
                 await b.go_online()
             await c.update(e.id, add_tags=["on that"])
@@ -117,7 +116,7 @@ async def test_a_restart_changes_nothing_of_what_becomes_of_records_that_build_o
             assert await _waits(b)
             codes = {bye.code for host in "bc" for bye in tap.messages(host, Goodbye)}
             assert codes <= {CloseCode.OK, CloseCode.SHUTDOWN, CloseCode.DUPLICATE}
-            village.network.heal("a", "c")
+            cluster.network.heal("a", "c")
             await until(lambda: _tagged(b, e.id, "on that"))
             assert (await b.get(e.id)).title == "on it"
             assert not await _waits(b)
@@ -133,16 +132,16 @@ async def _tagged(node: Node, ref: str, tag: str) -> bool:
 
 
 async def test_a_member_that_refuses_everything_is_heard_some_times_an_hour(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
     """Each refusal could go through all nodes, and each could name an earlier record."""
     tap = Tap()
-    village.tap = tap
-    async with line(village) as nodes:
+    cluster.tap = tap
+    async with line(cluster) as nodes:
         a, b, c, *_ = nodes
         for number in range(REFUSALS_HEARD_MAX * 2):
             await c.remember(f"memory {number}")
-        await agreement(*nodes)
+        await converged(*nodes)
         log, seq = own_log(c)
         connection = b._controller.network.connections[a._core.key.public]
         for at in range(seq, 0, -1):
@@ -152,17 +151,17 @@ async def test_a_member_that_refuses_everything_is_heard_some_times_an_hour(
         told = [why for m in tap.messages("b", RefusalNotification) for why in m.refused]
         assert 0 < len(told) <= REFUSALS_HEARD_MAX
         assert not tap.messages("a", RefusalNotification), "nobody is told what it has said"
-        await agreement(*nodes)
+        await converged(*nodes)
 
 
 async def test_what_was_on_its_way_when_a_log_was_refused_does_not_count_as_other_refusals(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (hub, a), village.open("c", peers=["a"]) as c:
+    async with cluster.nodes() as (hub, a), cluster.open("c", peers=["a"]) as c:
         await c.join(await hub.invite())
         await hub.remember("of the hub")
         await a.remember("of a")
-        await agreement(hub, a, c)
+        await converged(hub, a, c)
         scope, by_peers = hub._core.facts.agent_scope, hub._controller._refused_by
         connection = hub._controller.network.connections[c._core.key.public]
         own = Refused(scope, (Rejection(own_log(hub)[0], 1, 7),))
@@ -178,18 +177,18 @@ async def test_what_was_on_its_way_when_a_log_was_refused_does_not_count_as_othe
 
 
 @asynccontextmanager
-async def line(village: Village) -> AsyncGenerator[list[Node]]:
+async def line(cluster: Cluster) -> AsyncGenerator[list[Node]]:
     """Five members of one agent, each of which knows its neighbours only."""
     names = "abcde"
     async with AsyncExitStack() as stack:
         nodes: list[Node] = []
         for before, name in zip(" " + names, names, strict=False):
-            node = await stack.enter_async_context(village.open(name, peers=before.split()))
+            node = await stack.enter_async_context(cluster.open(name, peers=before.split()))
             if nodes:
                 await node.join(await nodes[0].invite())
             nodes.append(node)
         for one, other in combinations(names, 2):
             if abs(ord(one) - ord(other)) > 1:
-                village.network.partition(one, other)
-        await agreement(*nodes)
+                cluster.network.partition(one, other)
+        await converged(*nodes)
         yield nodes

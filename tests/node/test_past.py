@@ -6,38 +6,37 @@ from trio.testing import MockClock
 from engram_sync.api import Delete, Insert
 from engram_sync.errors import NotFoundError
 from engram_sync.node import Node
-
-from .village import Village, agreement
+from engram_sync.testing import Cluster, converged
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 
 
-def now_ms(village: Village, name: str) -> int:
-    return village.clocks[name].now_ms()
+def now_ms(cluster: Cluster, name: str) -> int:
+    return cluster.clocks[name].now_ms()
 
 
 async def kinds(node: Node, ref: str, at_ms: int) -> list[str]:
     return [entry.kind for entry in await node.history(ref, at_ms=at_ms)]
 
 
-async def test_a_memory_can_be_read_as_it_was(village: Village, autojump_clock: MockClock) -> None:
-    async with village.open("a", online=False) as a:
-        before = now_ms(village, "a")
-        village.clocks["a"].offset_ms += HOUR_MS
+async def test_a_memory_can_be_read_as_it_was(cluster: Cluster, autojump_clock: MockClock) -> None:
+    async with cluster.open("a", online=False) as a:
+        before = now_ms(cluster, "a")
+        cluster.clocks["a"].skew_ms += HOUR_MS
         e = await a.remember("first", tags=("one",))
-        first = now_ms(village, "a")
-        village.clocks["a"].offset_ms += HOUR_MS
+        first = now_ms(cluster, "a")
+        cluster.clocks["a"].skew_ms += HOUR_MS
         await a.update(e, content="second", add_tags=("two",))
-        second = now_ms(village, "a")
-        village.clocks["a"].offset_ms += HOUR_MS
+        second = now_ms(cluster, "a")
+        cluster.clocks["a"].skew_ms += HOUR_MS
         await a.forget(e.id, reason="done")
         then = await a.get(e.id, at_ms=first)
         assert (then.content, then.tags, then.life) == ("first", ("one",), "active")
         assert then.updated_at_ms == e.updated_at_ms
         then = await a.get(e.id, at_ms=second)
         assert (then.content, then.tags) == ("second", ("one", "two"))
-        assert (await a.get(e.id, at_ms=now_ms(village, "a"))).reason == "done"
+        assert (await a.get(e.id, at_ms=now_ms(cluster, "a"))).reason == "done"
         with pytest.raises(NotFoundError):
             await a.get(e.id, at_ms=before)
         assert await kinds(a, e.id, before) == []
@@ -49,29 +48,29 @@ async def test_a_memory_can_be_read_as_it_was(village: Village, autojump_clock: 
 
 
 async def test_what_was_written_elsewhere_counts_from_when_it_arrived(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         e = await a.remember("known to both")
-        await agreement(a, b)
+        await converged(a, b)
         await b.go_offline()
         await b.update(e.id, content="changed at b")
-        written = now_ms(village, "b")
-        for clock in village.clocks.values():
-            clock.offset_ms += HOUR_MS
+        written = now_ms(cluster, "b")
+        for clock in cluster.clocks.values():
+            clock.skew_ms += HOUR_MS
         await b.go_online()
-        await agreement(a, b)
+        await converged(a, b)
         assert (await a.get(e.id)).content == "changed at b"
         half_an_hour_later = written + HOUR_MS // 2
         assert (await a.get(e.id, at_ms=half_an_hour_later)).content == "known to both"
         assert (await b.get(e.id, at_ms=half_an_hour_later)).content == "changed at b"
 
 
-async def test_a_text_can_be_read_as_it_was(village: Village, autojump_clock: MockClock) -> None:
-    async with village.open("a", online=False) as a:
+async def test_a_text_can_be_read_as_it_was(cluster: Cluster, autojump_clock: MockClock) -> None:
+    async with cluster.open("a", online=False) as a:
         e = await a.remember("naïve text", collaborative=True)
-        first = now_ms(village, "a")
-        village.clocks["a"].offset_ms += HOUR_MS
+        first = now_ms(cluster, "a")
+        cluster.clocks["a"].skew_ms += HOUR_MS
         e = await a.update(e, edits=(Insert(0, "A "), Delete(2, 1)))
         assert e.content == "A aïve text"
         assert (await a.get(e.id, at_ms=first)).content == "naïve text"
@@ -82,12 +81,12 @@ async def test_a_text_can_be_read_as_it_was(village: Village, autojump_clock: Mo
 
 
 async def test_what_was_erased_is_gone_from_the_past_too(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a", online=False) as a:
+    async with cluster.open("a", online=False) as a:
         e = await a.remember("a secret")
-        then = now_ms(village, "a")
-        village.clocks["a"].offset_ms += HOUR_MS
+        then = now_ms(cluster, "a")
+        cluster.clocks["a"].skew_ms += HOUR_MS
         await a.forget(e.id, erase=True)
         seen = await a.get(e.id, at_ms=then)
         assert "secret" not in seen.content

@@ -12,9 +12,10 @@ from engram_sync.node import Node
 from engram_sync.node.background.receipts import note_receipts
 from engram_sync.node.writing.storing import without_erased
 from engram_sync.store import Reader, Transaction
+from engram_sync.testing import Cluster, DirectoryHome, agent_scope, converged, until
 from engram_wire import RecordKind
 
-from .village import DiskHomeStorage, Village, agent_scope, agreement, contents, until
+from .views import contents
 
 SECRET = "the password is xyzzy-plugh-4711"
 
@@ -44,14 +45,14 @@ async def lose_payloads(node: Node) -> None:
 
 
 async def test_owed_payloads_are_counted_and_fetched_from_a_peer(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         e = await a.remember("worth keeping", tags=("t",))
         await a.update(e, title="titled")
         await a.remember("another")
-        await agreement(a, b)
-    async with village.open("b", online=False) as b:
+        await converged(a, b)
+    async with cluster.open("b", online=False) as b:
         before = await agent_scope(b)
         await lose_payloads(b)
         lost = await agent_scope(b)
@@ -59,7 +60,7 @@ async def test_owed_payloads_are_counted_and_fetched_from_a_peer(
         assert lost.digest == before.digest
         assert "worth keeping" not in (await b.get(e.id)).content
         assert not await b.recall("worth keeping")
-    async with village.open("a") as a, village.open("b", peers=["a"]) as b:
+    async with cluster.open("a") as a, cluster.open("b", peers=["a"]) as b:
 
         async def paid() -> bool:
             return not (await agent_scope(b)).owed
@@ -68,11 +69,11 @@ async def test_owed_payloads_are_counted_and_fetched_from_a_peer(
         seen = await b.get(e.id)
         assert (seen.content, seen.title, seen.tags) == ("worth keeping", "titled", ("t",))
         assert [hit.engram.id for hit in await b.recall("worth keeping")] == [e.id]
-        await agreement(a, b)
+        await converged(a, b)
 
 
-async def test_only_what_is_live_is_owed(village: Village, autojump_clock: MockClock) -> None:
-    async with village.open("a", online=False) as a:
+async def test_only_what_is_live_is_owed(cluster: Cluster, autojump_clock: MockClock) -> None:
+    async with cluster.open("a", online=False) as a:
         e = await a.remember("the first")
         for content in ("superseded", "live"):
             await a.update(e, content=content)
@@ -91,19 +92,19 @@ async def test_only_what_is_live_is_owed(village: Village, autojump_clock: MockC
 
 
 async def test_nothing_of_an_erased_memory_is_left_in_any_file(
-    village: Village, autojump_clock: MockClock, tmp_path: Path
+    cluster: Cluster, autojump_clock: MockClock, tmp_path: Path
 ) -> None:
     for name in ("a", "b"):
-        village.homes[name] = DiskHomeStorage(tmp_path / name)
-    async with village.pair() as (a, b):
+        cluster.homes[name] = DirectoryHome(tmp_path / name)
+    async with cluster.nodes() as (a, b):
         e = await a.remember(SECRET, title="xyzzy title")
         other = await a.remember("stays")
         await a.update(e, content=SECRET + " and more")
-        await agreement(a, b)
+        await converged(a, b)
         assert await b.recall("xyzzy")
         before = (await agent_scope(a)).records
         await a.forget(e.id, erase=True)
-        await agreement(a, b)
+        await converged(a, b)
         for node in (a, b):
             assert (await agent_scope(node)).records == before + 2
             seen = await node.get(e.id)
@@ -117,15 +118,15 @@ async def test_nothing_of_an_erased_memory_is_left_in_any_file(
     for name in ("a", "b"):
         for file in (tmp_path / name).rglob("*"):
             assert not file.is_file() or b"xyzzy" not in file.read_bytes(), file
-    async with village.open("b", online=False) as b:
+    async with cluster.open("b", online=False) as b:
         assert (await b.get(e.id)).erased
         assert await contents(b) == ["stays"]
 
 
 async def test_an_erased_payload_is_not_taken_back(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a", online=False) as a:
+    async with cluster.open("a", online=False) as a:
         e = await a.remember(SECRET)
         core = a._core
         place, payload = await core.read(
@@ -146,13 +147,13 @@ async def test_an_erased_payload_is_not_taken_back(
 
 
 async def test_whoever_acknowledged_an_erasure_is_said_to_have_confirmed_it(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         e = await a.remember(SECRET)
-        await agreement(a, b)
+        await converged(a, b)
         await a.forget(e.id, erase=True)
-        await agreement(a, b)
+        await converged(a, b)
         core, scope = a._core, a._core.facts.agent_scope
         held = [(entry.log, entry.seq) for entry in core.scopes[scope].positions()]
         key = b._core.key.public
@@ -170,9 +171,9 @@ async def test_whoever_acknowledged_an_erasure_is_said_to_have_confirmed_it(
 
 
 async def test_a_rebuilt_memory_is_found_under_its_id_as_before(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a", online=False) as a:
+    async with cluster.open("a", online=False) as a:
         e = await a.remember("one")
         await a.update(e, content="two")
         core = a._core
@@ -191,9 +192,9 @@ async def test_a_rebuilt_memory_is_found_under_its_id_as_before(
 
 
 async def test_erasures_of_others_are_purged_together_and_ones_own_at_once(
-    village: Village, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+    cluster: Cluster, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         purges = list[float]()
         purge = b._core.store.purge
 
@@ -204,15 +205,15 @@ async def test_erasures_of_others_are_purged_together_and_ones_own_at_once(
         monkeypatch.setattr(b._core.store, "purge", counted)
         secrets = [await a.remember(f"secret {n}") for n in range(20)]
         mine, last = await b.remember("my own"), await a.remember("the last secret")
-        await agreement(a, b)
+        await converged(a, b)
         for secret in secrets:
             await a.forget(secret, erase=True)
-            await agreement(a, b)
+            await converged(a, b)
         assert 1 <= len(purges) <= 2
         before = len(purges)
         await b.forget(mine, erase=True)
         assert len(purges) == before + 1
         await a.forget(last, erase=True)
-        await agreement(a, b)
+        await converged(a, b)
         assert b._background.purging.due
     assert len(purges) == before + 2, "none is left to the next opening"

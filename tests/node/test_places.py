@@ -12,8 +12,9 @@ from engram_sync.node.network import branch_index as _places
 from engram_sync.node.network.branch_index import BranchIndex, places
 from engram_sync.node.network.pages import read_page
 from engram_sync.node.network.payloads import owed_of, payloads_of
-from engram_sync.store import EngramRow, InlineExecutor, MemoryStore, Reader, Store, Transaction
+from engram_sync.store import EngramRow, MemoryStore, Reader, Store, Transaction
 from engram_sync.sync import ReadRuns
+from engram_sync.testing import InlineExecutor
 from engram_wire import (
     AUTH_UNCHANGED,
     NO_IDS,

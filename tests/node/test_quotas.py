@@ -13,10 +13,10 @@ from engram_sync.node.network.inbox import Inbox, Received
 from engram_sync.node.writing import quotas as _quotas
 from engram_sync.node.writing.arrivals import Arrival
 from engram_sync.node.writing.quotas import Quotas
+from engram_sync.testing import Cluster, converged, until
 from engram_wire import Announcement, Frame, SyncRequest, SyncResponse, SyncStatus
 
 from .speaker import Log, Speaker, key_of
-from .village import Village, agreement, until
 
 OWN, ANN, BOB = (bytes([n]) * 32 for n in (1, 2, 3))
 
@@ -109,8 +109,8 @@ def test_whoever_sends_what_is_slow_to_read_is_read_slowly_on_every_connection()
     assert quotas.read_at(BOB, now=10) == 10
 
 
-async def member(village: Village, node: Node, name: str) -> Speaker:
-    speaker = await Speaker.dial(village, name=name)
+async def member(cluster: Cluster, node: Node, name: str) -> Speaker:
+    speaker = await Speaker.dial(cluster, name=name)
     assert (await speaker.join(await node.invite())).accepted
     return speaker
 
@@ -123,10 +123,10 @@ async def writer(node: Node, name: str) -> WriterStatus:
 
 
 async def test_status_tells_what_each_writer_brought_and_who_waits(
-    village: Village, autojump_clock: MockClock, quotas: Quotas
+    cluster: Cluster, autojump_clock: MockClock, quotas: Quotas
 ) -> None:
-    async with village.open("a") as a:
-        rogue = await member(village, a, "rogue")
+    async with cluster.open("a") as a:
+        rogue = await member(cluster, a, "rogue")
         request = await rogue.hear(SyncRequest)
         for number in range(1, 20):
             log = Log(a, rogue.identity, number).add(f"{number} of many")
@@ -146,14 +146,14 @@ async def test_status_tells_what_each_writer_brought_and_who_waits(
 
 
 async def test_the_records_of_others_go_past_those_of_a_writer_that_waits(
-    village: Village, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+    cluster: Cluster, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Over one connection, behind which both are; and then nothing is missing."""
     monkeypatch.setattr(_quotas, "WRITER_RECORDS_BURST", 10)
     monkeypatch.setattr(_quotas, "WRITER_RECORDS_PER_S", 0.1)
-    async with village.open("a") as a:
-        rogue = await member(village, a, "rogue")
-        honest = await member(village, a, "honest")
+    async with cluster.open("a") as a:
+        rogue = await member(cluster, a, "rogue")
+        honest = await member(cluster, a, "honest")
         request = await rogue.hear(SyncRequest)
         logs = [Log(a, rogue.identity, n).add(f"{n} of a flood") for n in range(1, 21)]
         logs.append(Log(a, honest.identity, 99).add("of an honest one"))
@@ -175,9 +175,9 @@ async def _has(node: Node, count: int) -> bool:
 
 
 async def test_frames_are_stored_in_slices_while_others_wait(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         await a.go_offline()
         await b.remember_many([NewMemory(f"{number}") for number in range(5_000)])
         ticks = itertools.count()
@@ -197,5 +197,5 @@ async def test_frames_are_stored_in_slices_while_others_wait(
         store = a._core.store
         a._core.store = Waiting()  # type: ignore[assignment]
         await a.go_online()
-        await agreement(a, b)
+        await converged(a, b)
         assert next(waited) > 1

@@ -14,8 +14,9 @@ from engram_sync.memory.state import Snapshot
 from engram_sync.node import Node
 from engram_sync.node.upkeep.space import compact_slice, plan_slice
 from engram_sync.store import Transaction
+from engram_sync.testing import Cluster, converged
 
-from .village import MemoryHomeStorage, Village, agreement, contents
+from .views import contents
 
 HOUR_MS = 3_600_000
 
@@ -62,60 +63,54 @@ async def act(node: Node, luck: random.Random) -> None:
 
 @pytest.mark.slow
 async def test_rows_are_what_their_records_make_over_forks_futures_and_erasures(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
     for seed in range(1, 4):
         luck = random.Random(seed)
         a, b, copy = (f"{name}{seed}" for name in ("a", "b", "copy"))
-        async with village.open(a) as one, village.open(b) as two:
+        async with cluster.open(a) as one, cluster.open(b) as two:
             await two.join(await one.invite())
             for _ in range(8):
                 await act(luck.choice((one, two)), luck)
-            await agreement(one, two)
-        home = village.home(a)
-        assert isinstance(home, MemoryHomeStorage)
-        witness = dict(home.witness)
-        village.clone(copy, of=a)
-        twin = village.home(copy)
-        assert isinstance(twin, MemoryHomeStorage)
-        twin.witness = witness
-        village.environment(copy)
-        village.clocks[copy].offset_ms = luck.choice((0, HOUR_MS))
+            await converged(one, two)
+        cluster.clone(copy, of=a, with_witness=True)
+        cluster.environment(copy)
+        cluster.clocks[copy].skew_ms = luck.choice((0, HOUR_MS))
         for name in (a, copy):
-            async with village.open(name, online=False) as node:
+            async with cluster.open(name, online=False) as node:
                 for _ in range(6):
                     await act(node, luck)
         for name, acts in ((copy, True), (a, True), (copy, False), (a, False)):
-            async with village.open(name) as node, village.open(b, peers=[name]) as two:
+            async with cluster.open(name) as node, cluster.open(b, peers=[name]) as two:
                 if acts:
                     await act(two, luck)
-                await agreement(node, two)
+                await converged(node, two)
                 assert await differences(node) == await differences(two) == []
-        village.clocks[b].offset_ms = village.clocks[a].offset_ms = 3 * HOUR_MS
-        village.clocks[copy].offset_ms = 3 * HOUR_MS
+        cluster.clocks[b].skew_ms = cluster.clocks[a].skew_ms = 3 * HOUR_MS
+        cluster.clocks[copy].skew_ms = 3 * HOUR_MS
         shown = list[list[str]]()
         for name in (a, b, copy):
-            async with village.open(name, online=False) as node:
+            async with cluster.open(name, online=False) as node:
                 assert await differences(node) == []
                 shown.append(await contents(node))
         assert shown[0] == shown[1] == shown[2]
 
 
 async def test_compaction_drops_what_nothing_shows_and_keeps_counts_and_digest(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a", online=False) as a:
+    async with cluster.open("a", online=False) as a:
         gone = await a.remember("deleted long ago")
         await a.forget(gone)
         old = await a.remember("the first of many")
         for number in range(20):
             await a.update(old.id, content=f"version {number}")
         core, scope = a._core, a._core.facts.agent_scope
-        village.clocks["a"].offset_ms += HOUR_MS
+        cluster.clocks["a"].skew_ms += HOUR_MS
         fresh = await a.remember("fresh")
         await a.update(fresh, content="fresher")
         await a.forget(fresh.id)
-        before_ms = village.clocks["a"].now_ms() - HOUR_MS // 2
+        before_ms = cluster.clocks["a"].now_ms() - HOUR_MS // 2
         before = core.scopes[scope]
         plan = await core.read(lambda r: plan_slice(core.path, r, scope, None, before_ms))
         assert plan.after is None

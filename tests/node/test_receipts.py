@@ -3,8 +3,9 @@
 from trio.testing import MockClock
 
 from engram_sync.node import Node
+from engram_sync.testing import Cluster, converged, until
 
-from .village import Village, agreement, all_synced, contents, until
+from .views import all_synced, contents
 
 
 async def confirmed_by_all(node: Node) -> bool:
@@ -12,16 +13,16 @@ async def confirmed_by_all(node: Node) -> bool:
 
 
 async def test_who_has_not_confirmed_an_erasure_is_named_until_it_has(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b), village.open("c") as c:
+    async with cluster.nodes() as (a, b), cluster.open("c") as c:
         await c.join(await a.invite())
-        await agreement(a, b, c)
+        await converged(a, b, c)
         secret = await a.remember("a secret that all of them hold")
-        await agreement(a, b, c)
+        await converged(a, b, c)
         await c.go_offline()
         await a.forget(secret, erase=True)
-        await agreement(a, b)
+        await converged(a, b)
 
         async def b_confirmed() -> bool:
             (erasure,) = (await a.status()).erasures
@@ -29,7 +30,7 @@ async def test_who_has_not_confirmed_an_erasure_is_named_until_it_has(
 
         await until(b_confirmed)
         await c.go_online()
-        await agreement(a, b, c)
+        await converged(a, b, c)
         for node in (a, b, c):
             assert not await contents(node)
         await until(lambda: confirmed_by_all(a))
@@ -37,16 +38,16 @@ async def test_who_has_not_confirmed_an_erasure_is_named_until_it_has(
 
 
 async def test_what_was_erased_does_not_come_back_with_a_peer_that_did_not_hear_of_it(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         secret = await a.remember("a secret that b still holds")
-        await agreement(a, b)
+        await converged(a, b)
         await b.go_offline()
         await a.forget(secret, erase=True)
         await b.update(secret.id, add_tags=["seen"])
         await b.go_online()
-        await agreement(a, b)
+        await converged(a, b)
         await all_synced(a, b)
         for node in (a, b):
             shown = await node.get(secret.id)

@@ -23,10 +23,11 @@ from engram_sync.node.writing.arrivals import Arrival, IngestOutcome
 from engram_sync.node.writing.refused_logs import set_aside
 from engram_sync.node.writing.write_path import WritePath
 from engram_sync.store import Transaction
+from engram_sync.testing import Cluster, converged, until
 from engram_wire import Rejection
 
 from .test_voids import HOUR_S, lists, own_log, refuse, refuses, spoil
-from .village import Village, agreement, contents, until
+from .views import contents
 
 STEPS = 20
 
@@ -140,21 +141,21 @@ async def shown(node: Node, ids: list[str]) -> list[object]:
 
 @pytest.mark.parametrize("seed", range(2))
 async def test_a_refusal_changes_nothing_of_what_is_shown(
-    village: Village, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, seed: int
+    cluster: Cluster, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     luck = random.Random(seed)
     someone = Someone(luck)
-    async with village.pair() as (a, b), village.open("c", peers=["a", "b"]) as c:
+    async with cluster.nodes() as (a, b), cluster.open("c", peers=["a", "b"]) as c:
         await c.join(await a.invite())
         states = watched(monkeypatch)
         await someone.act(a)
-        await agreement(a, b, c)
+        await converged(a, b, c)
         strict(c, own_log(a)[0], luck.randint(2, STEPS // 2), monkeypatch)
         for _ in range(STEPS):
             await someone.act(luck.choice((a, a, b)))
             if luck.random() < 0.2:
-                await agreement(a, b)
-        await agreement(a, b, c)
+                await converged(a, b)
+        await converged(a, b, c)
         assert len(states) == 2, "its author gave way once"
         assert states[0] == states[1], "and nothing changed for it"
         expected = await shown(a, someone.ids)
@@ -166,12 +167,12 @@ async def test_a_refusal_changes_nothing_of_what_is_shown(
 
 @pytest.mark.parametrize("accepted", [False, True], ids=["void", "accepted"])
 async def test_a_refusal_that_is_noted_late_does_not_stay_in_status(
-    village: Village, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, accepted: bool
+    cluster: Cluster, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, accepted: bool
 ) -> None:
-    async with village.pair() as (a, b), village.open("c", peers=["a", "b"]) as c:
+    async with cluster.nodes() as (a, b), cluster.open("c", peers=["a", "b"]) as c:
         await c.join(await a.invite())
         e = await a.remember("before")
-        await agreement(a, b, c)
+        await converged(a, b, c)
         core, scope, (log, _) = b._core, b._core.facts.agent_scope, own_log(a)
         seq, held = own_log(a)[1] + 1, list[IngestOutcome]()
 
@@ -192,7 +193,7 @@ async def test_a_refusal_that_is_noted_late_does_not_stay_in_status(
         monkeypatch.setattr(StoreEffects, "_store", late)
         strict(b, log, seq, monkeypatch)
         await a.update(e.id, title="refused")
-        await agreement(a, b, c)
+        await converged(a, b, c)
         assert held
         await until(partial(says_nothing_of_refusals, b))
 
@@ -202,12 +203,12 @@ async def says_nothing_of_refusals(node: Node) -> bool:
 
 
 async def test_what_is_written_after_a_record_that_somebody_behind_a_hub_refuses_arrives(
-    village: Village, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+    cluster: Cluster, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with village.pair() as (hub, a), village.open("c") as c:
+    async with cluster.nodes() as (hub, a), cluster.open("c") as c:
         await c.join(await hub.invite())
         e = await a.remember("before")
-        await agreement(hub, a, c)
+        await converged(hub, a, c)
         spoil(c, own_log(a)[0], monkeypatch)
         await a.update(e.id, content="changed", title="refused")
         await a.remember("after")
@@ -215,7 +216,7 @@ async def test_what_is_written_after_a_record_that_somebody_behind_a_hub_refuses
         await a.remember("later")
         await c.update(e.id, add_tags=["of c"])
         await until(lambda: lists(c, "later"))
-        await agreement(hub, a)
+        await converged(hub, a)
         assert len(a._core.path.own.data_logs(a._core.facts.agent_scope)) == 4, "it gave way once"
         assert await contents(c) == ["after", "before", "later"]
         for node in (hub, a):
@@ -226,17 +227,17 @@ async def test_what_is_written_after_a_record_that_somebody_behind_a_hub_refuses
 
 
 async def test_an_author_hears_of_a_refusal_although_it_was_away_when_that_was_said(
-    village: Village, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+    cluster: Cluster, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with village.pair() as (hub, a), village.open("c") as c:
+    async with cluster.nodes() as (hub, a), cluster.open("c") as c:
         await c.join(await hub.invite())
         e = await a.remember("before")
-        await agreement(hub, a, c)
+        await converged(hub, a, c)
         await c.go_offline()
         spoil(c, own_log(a)[0], monkeypatch)
         await a.update(e.id, title="refused")
         await a.remember("after")
-        await agreement(hub, a)
+        await converged(hub, a)
         await a.go_offline()
         await c.go_online()
         await until(lambda: says(hub, "refuses record"))
@@ -251,18 +252,18 @@ async def says(node: Node, text: str) -> bool:
 
 
 async def test_a_refusal_soon_after_another_one_is_acted_on_when_the_hour_is_over(
-    village: Village, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+    cluster: Cluster, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         e = await a.remember("before")
-        await agreement(a, b)
+        await converged(a, b)
         assert await refuse(a, own_log(a)[0], 1)
-        await agreement(a, b)
+        await converged(a, b)
         spoil(b, own_log(a)[0], monkeypatch)
         await a.update(e.id, title="refused")
         await a.remember("after")
         await until(lambda: says(a, "within the hour"))
         assert await contents(b) == ["before"]
-        village.clocks["a"].offset_ms += round(HOUR_S * 1000)
+        cluster.clocks["a"].skew_ms += round(HOUR_S * 1000)
         await until(lambda: lists(b, "after"))
         assert not await says(a, "within the hour")

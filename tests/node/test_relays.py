@@ -9,10 +9,11 @@ from trio.testing import MockClock
 from engram_sync.node import Node
 from engram_sync.store import Reader
 from engram_sync.sync import _feed
+from engram_sync.testing import Cluster, converged
 from engram_wire import SyncResponse, decode_frame_untrusted
 
 from .tap import Tap
-from .village import Village, agreement, contents
+from .views import contents
 
 NAMES = "abcd"
 
@@ -31,38 +32,38 @@ def data_records(tap: Tap) -> Counter[str]:
     )
 
 
-async def members(village: Village) -> None:
+async def members(cluster: Cluster) -> None:
     """Four hosts of one agent that know no addresses of each other."""
-    async with village.open("a") as a:
+    async with cluster.open("a") as a:
         token = await a.invite(uses=3)
         for name in NAMES[1:]:
-            async with village.open(name) as node:
+            async with cluster.open(name) as node:
                 await node.join(token)
                 await node.sync()
     for one in NAMES:
         for other in NAMES:
             if one < other:
-                village.network.partition(one, other)
+                cluster.network.partition(one, other)
 
 
-def link(village: Village, *ways: str) -> None:
+def link(cluster: Cluster, *ways: str) -> None:
     for way in ways:
-        village.network.heal(way[0], way[1])
+        cluster.network.heal(way[0], way[1])
 
 
 async def test_a_relay_passes_on_what_the_author_signed(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    await members(village)
-    link(village, "ab", "bc")
+    await members(cluster)
+    link(cluster, "ab", "bc")
     async with (
-        village.open("a") as a,
-        village.open("b", peers=["a"]) as b,
-        village.open("c", peers=["b"]) as c,
+        cluster.open("a") as a,
+        cluster.open("b", peers=["a"]) as b,
+        cluster.open("c", peers=["b"]) as c,
     ):
         await a.remember("from a")
         await c.remember("from c")
-        await agreement(a, b, c)
+        await converged(a, b, c)
         assert await contents(a) == await contents(c) == ["from a", "from c"]
         assert a._core.key.public not in c._controller.network.connections
         for writer, reader in ((a, c), (c, a)):
@@ -92,40 +93,40 @@ async def signatures(node: Node, *, of: Node) -> set[bytes]:
     return found
 
 
-async def ring(village: Village) -> int:
+async def ring(cluster: Cluster) -> int:
     """Records sent while four nodes in a ring tell each other twenty things, one by one."""
-    await members(village)
-    link(village, "ab", "bc", "cd", "ad")
-    village.network.faults.latency_s_min = village.network.faults.latency_s_max = 0.05
-    village.tap = tap = Tap()
+    await members(cluster)
+    link(cluster, "ab", "bc", "cd", "ad")
+    cluster.network.faults.latency_s_min = cluster.network.faults.latency_s_max = 0.05
+    cluster.tap = tap = Tap()
     async with (
-        village.open("a", peers=["b"]) as a,
-        village.open("b", peers=["c"]) as b,
-        village.open("c", peers=["d"]) as c,
-        village.open("d", peers=["a"]) as d,
+        cluster.open("a", peers=["b"]) as a,
+        cluster.open("b", peers=["c"]) as b,
+        cluster.open("c", peers=["d"]) as c,
+        cluster.open("d", peers=["a"]) as d,
     ):
         nodes = (a, b, c, d)
-        await agreement(*nodes)
+        await converged(*nodes)
         await trio.sleep(60)
         assert sum(len(node._controller.network.connections) for node in nodes) == 8
         before = data_records(tap)
         for number in range(20):
             await nodes[number % 4].remember(f"fact {number}")
-            await agreement(*nodes)
+            await converged(*nodes)
         await trio.sleep(120)
         assert len(await contents(c)) == 20
         return (data_records(tap) - before).total()
 
 
 async def test_a_ring_of_relays_does_not_multiply_traffic(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
     """Three copies must travel; a fourth crosses where both ways round the ring meet."""
-    assert 20 * 3 <= await ring(village) <= 20 * 4
+    assert 20 * 3 <= await ring(cluster) <= 20 * 4
 
 
 async def test_without_the_memory_of_who_sent_what_the_ring_says_everything_twice(
-    village: Village, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+    cluster: Cluster, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The claim above is about what keeps the echo away, and notices when it is gone."""
 
@@ -133,4 +134,4 @@ async def test_without_the_memory_of_who_sent_what_the_ring_says_everything_twic
         pass
 
     monkeypatch.setattr(_feed.Feed, "shown", forget)
-    assert await ring(village) > 20 * 4
+    assert await ring(cluster) > 20 * 4

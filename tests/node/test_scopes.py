@@ -9,9 +9,8 @@ from engram_sync.ledger import Draft
 from engram_sync.node import Node
 from engram_sync.node.network.joining import invite
 from engram_sync.node.opening.founding import found_scope
+from engram_sync.testing import Cluster, converged, until
 from engram_wire import cbor
-
-from .village import Village, agreement, until
 
 
 async def founded(node: Node, kind: Scope) -> bytes:
@@ -35,9 +34,9 @@ def token(node: Node, kind: Scope) -> str:
 
 @pytest.mark.parametrize("kind", [Scope.COLLECTIVE, Scope.UNIVERSAL])
 async def test_a_node_may_belong_to_a_scope_of_every_kind_beside_its_agent(
-    village: Village, autojump_clock: MockClock, kind: Scope
+    cluster: Cluster, autojump_clock: MockClock, kind: Scope
 ) -> None:
-    async with village.pair() as (a, b), village.open("c") as c:
+    async with cluster.nodes() as (a, b), cluster.open("c") as c:
         agents = [node._core.facts.agent_scope for node in (a, b, c)]
         with pytest.raises(DegradedError, match=f"belongs to no {kind} scope"):
             await c.remember("nowhere to go", scope=kind)
@@ -51,7 +50,7 @@ async def test_a_node_may_belong_to_a_scope_of_every_kind_beside_its_agent(
             return (kind, "for many") in await shown(a)
 
         await until(arrived)
-        await agreement(a, b)
+        await converged(a, b)
         # Whom it shares nothing else with is a peer too.
         assert [(p.label, p.role) for p in await c.peers()] == [("a", "leader")]
         assert sorted(p.label for p in await a.peers()) == ["b", "c"]
@@ -62,7 +61,7 @@ async def test_a_node_may_belong_to_a_scope_of_every_kind_beside_its_agent(
         assert [node._core.facts.agent_scope for node in (a, b, c)] == agents
         held = a._core.path.charters.of(scope)
         assert held.agent_of(c._core.key.public) == c._core.key.public
-    async with village.open("c", online=False) as c:
+    async with cluster.open("c", online=False) as c:
         assert c._core.facts.current[kind] == scope
         assert {(s.kind, s.current) for s in (await c.status()).scopes} == {
             ("instance", True),
@@ -72,9 +71,9 @@ async def test_a_node_may_belong_to_a_scope_of_every_kind_beside_its_agent(
 
 
 async def test_sync_says_in_which_scopes_there_is_nobody_else(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a") as a:
+    async with cluster.open("a") as a:
         assert (await a.sync()).detail == "no peers: nobody else belongs to this agent"
         await founded(a, Scope.COLLECTIVE)
         detail = (await a.sync()).detail
@@ -82,10 +81,10 @@ async def test_sync_says_in_which_scopes_there_is_nobody_else(
 
 
 async def test_a_scope_that_is_not_shared_is_not_called_clean_because_another_one_is(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
-        await agreement(a, b)
+    async with cluster.nodes() as (a, b):
+        await converged(a, b)
         assert (await a.sync()).state == "clean"
         scope = await founded(a, Scope.COLLECTIVE)
         tomorrow = Draft(12, b"e" * 16, (("r/what", cbor.encode(1)),))
@@ -98,9 +97,9 @@ async def test_a_scope_that_is_not_shared_is_not_called_clean_because_another_on
 
 
 async def test_a_second_scope_of_a_kind_is_current_and_the_first_one_is_kept(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a") as a, village.open("c") as c:
+    async with cluster.open("a") as a, cluster.open("c") as c:
         first = await founded(a, Scope.COLLECTIVE)
         await c.join(token(a, Scope.COLLECTIVE))
         second = await founded(a, Scope.COLLECTIVE)
@@ -113,9 +112,9 @@ async def test_a_second_scope_of_a_kind_is_current_and_the_first_one_is_kept(
 
 
 async def test_nobody_is_invited_to_what_never_leaves_a_node(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a") as a, village.open("c") as c:
+    async with cluster.open("a") as a, cluster.open("c") as c:
         private = token(a, Scope.INSTANCE)
         with pytest.raises(DeniedError, match="cannot admit you there"):
             await c.join(private)

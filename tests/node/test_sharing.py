@@ -6,17 +6,18 @@ from trio.testing import MockClock
 from engram_sync.api import SyncState
 from engram_sync.api.arguments import NewMemory
 from engram_sync.membership import Admission, MemberRole, admit_draft
+from engram_sync.testing import Cluster, agent_scope, agree, converged, until
 from engram_wire import LogDomain
 
-from .village import Village, agent_scope, agree, agreement, all_synced, contents, peer_of, until
+from .views import all_synced, contents, peer_of
 
 
 async def test_what_one_node_remembers_the_other_recalls(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         await a.remember("Deploys go out on Tuesdays", tags={"ops"})
-        await agreement(a, b)
+        await converged(a, b)
         hits = await b.recall("when do deploys go out")
         assert [hit.engram.content for hit in hits] == ["Deploys go out on Tuesdays"]
         assert hits[0].engram.provenance.node == (await a.identity()).node
@@ -24,31 +25,31 @@ async def test_what_one_node_remembers_the_other_recalls(
 
 
 async def test_writes_are_pushed_both_ways_over_a_live_connection(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         await all_synced(a, b)
         for number in range(5):
             await a.remember(f"from a, {number}")
             await b.remember(f"from b, {number}")
-        await agreement(a, b)
+        await converged(a, b)
         assert len(await contents(a)) == 10
         assert await contents(a) == await contents(b)
         assert (await peer_of(a, b)).connected
 
 
 async def test_edits_made_apart_are_siblings_on_both_sides(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         engram = await a.remember("Deploys go out on Tuesdays")
-        await agreement(a, b)
+        await converged(a, b)
         await b.go_offline()
         await a.update(engram.id, content="Deploys go out on Wednesdays")
         await b.update(engram.id, content="Deploys go out on Fridays")
         assert not await agree(a, b)
         await b.go_online()
-        await agreement(a, b)
+        await converged(a, b)
         for node in (a, b):
             seen = await node.get(engram.id)
             assert {s.value for s in seen.siblings} == {
@@ -60,9 +61,9 @@ async def test_edits_made_apart_are_siblings_on_both_sides(
 
 
 async def test_sync_says_clean_then_merged_and_counts(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         engram = await a.remember("one")
         result = await b.sync()
         assert result.state is SyncState.CLEAN
@@ -77,36 +78,36 @@ async def test_sync_says_clean_then_merged_and_counts(
 
 
 async def test_a_thousand_memories_travel_in_many_frames(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         many = [NewMemory(content=f"fact {number}") for number in range(1000)]
         await a.remember_many(many)
-        await agreement(a, b)
+        await converged(a, b)
         assert len(await contents(b)) == 1000
 
 
 async def test_a_memory_larger_than_a_frame_travels_whole(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         large = "x" * (256 << 10)
         small = [NewMemory(content=f"{n} " + "y" * 3000) for n in range(200)]
         engram = await a.remember(large)
         await a.remember_many(small)
-        await agreement(a, b)
+        await converged(a, b)
         assert (await b.get(engram.id)).content == large
         assert len(await contents(b)) == 201
 
 
 async def test_a_member_that_does_not_hold_the_agent_is_not_synced_by_what_else_is_shared(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
     """It was admitted, and the answer got lost: the charter has it, and it has nothing."""
-    async with village.open("a") as a, village.open("b") as b, village.open("c") as c:
+    async with cluster.open("a") as a, cluster.open("b") as b, cluster.open("c") as c:
         await b.join(await a.invite())
         await a.remember("of the agent before")
-        await agreement(a, b)
+        await converged(a, b)
         await a.join(await c.invite())
         core = c._core
         scope = core.facts.agent_scope
@@ -114,7 +115,7 @@ async def test_a_member_that_does_not_hold_the_agent_is_not_synced_by_what_else_
         draft = admit_draft(admit, "b")
         await core.write(lambda tx: core.path.write(tx, scope, [draft], LogDomain.MEMBERS))
         await a.remember("of this agent")
-        await agreement(a, c)
+        await converged(a, c)
 
         async def refused() -> bool:
             return (await peer_of(a, b)).state == "refused"
@@ -129,24 +130,24 @@ async def test_a_member_that_does_not_hold_the_agent_is_not_synced_by_what_else_
 
 
 async def test_a_peer_that_went_silent_is_not_called_synced_five_seconds_later(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         await all_synced(a, b)
-        village.network.clog("b", "a")
+        cluster.network.clog("b", "a")
         await trio.sleep(3.5)
         assert (await a.status()).sync == "behind"
         peer = await peer_of(a, b)
         assert (peer.connected, peer.state) == (True, "silent")
         assert (await agent_scope(a)).synced_peers == 0
-        village.network.heal()
+        cluster.network.heal()
         await all_synced(a, b)
 
 
 async def test_an_idle_peer_is_asked_and_called_synced_however_long_nothing_was_said(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         await all_synced(a, b)
         await trio.sleep(14.0)
         assert (await a.status()).sync == "synced"

@@ -19,15 +19,16 @@ from engram_sync.membership import (
 )
 from engram_sync.node import Node
 from engram_sync.node.core import Core
+from engram_sync.testing import Cluster, agent_scope, converged, until
 from engram_wire import LogDomain
 
-from .village import Village, agent_scope, agreement, all_synced, contents, peer_of, until
+from .views import all_synced, contents, peer_of
 
 
 async def test_status_can_be_asked_while_a_join_is_between_its_commit_and_its_effects(
-    village: Village, autojump_clock: object
+    cluster: Cluster, autojump_clock: object
 ) -> None:
-    async with village.open("a") as a, village.open("b") as b:
+    async with cluster.open("a") as a, cluster.open("b") as b:
         core: Core = b._core
         left = core.facts.agent_scope
         await b.join(await a.invite())
@@ -40,9 +41,9 @@ async def test_status_can_be_asked_while_a_join_is_between_its_commit_and_its_ef
 
 @pytest.mark.parametrize("own", [True, False], ids=["left", "put out"])
 async def test_who_is_no_member_any_more_is_told_so_and_the_others_are_synced(
-    village: Village, autojump_clock: MockClock, own: bool
+    cluster: Cluster, autojump_clock: MockClock, own: bool
 ) -> None:
-    async with village.pair() as (a, b), village.open("c", peers=["a", "b"]) as c:
+    async with cluster.nodes() as (a, b), cluster.open("c", peers=["a", "b"]) as c:
         await c.join(await a.invite())
         await all_synced(a, b, c)
         core, key = (b if own else a)._core, b._core.key.public
@@ -51,7 +52,7 @@ async def test_who_is_no_member_any_more_is_told_so_and_the_others_are_synced(
         await core.write(lambda tx: core.path.write(tx, scope, [draft], LogDomain.MEMBERS))
         for node in (a, c):
             await until(partial(forgets, node, "b"))
-        await agreement(a, c)
+        await converged(a, c)
         await all_synced(a, c)
         assert (await a.status()).health == (await c.status()).health == "ok"
         await until(lambda: told(b))
@@ -61,9 +62,9 @@ async def test_who_is_no_member_any_more_is_told_so_and_the_others_are_synced(
 
 
 async def test_a_peer_that_is_synced_has_a_last_success(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         seen = 0
         for number in range(40):
             await a.remember(f"{number}")
@@ -77,9 +78,9 @@ async def test_a_peer_that_is_synced_has_a_last_success(
 
 @pytest.mark.parametrize("own", [True, False], ids=["left", "only reads"])
 async def test_who_may_not_write_any_more_is_told_that_it_cannot_write_and_keeps_what_it_has(
-    village: Village, autojump_clock: MockClock, own: bool
+    cluster: Cluster, autojump_clock: MockClock, own: bool
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         e = await b.remember("before", key="k")
         await all_synced(a, b)
         core, key, scope = b._core, b._core.key.public, b._core.facts.agent_scope
@@ -88,7 +89,7 @@ async def test_who_may_not_write_any_more_is_told_that_it_cannot_write_and_keeps
         await (b if own else a)._core.write(
             lambda tx: path.write(tx, scope, [draft], LogDomain.MEMBERS)
         )
-        await agreement(*([] if own else [a]), b)
+        await converged(*([] if own else [a]), b)
         held = (await agent_scope(b)).records
         writes: list[Callable[[], Awaitable[object]]] = [
             lambda: b.remember("after"),
@@ -105,7 +106,7 @@ async def test_who_may_not_write_any_more_is_told_that_it_cannot_write_and_keeps
         assert (await agent_scope(b)).records == held
         assert await contents(b) == ["before"]
         assert (await b.remember("mine alone", scope="instance")).content == "mine alone"
-    async with village.open("b", online=False) as b:
+    async with cluster.open("b", online=False) as b:
         with pytest.raises(DeniedError, match="it has left"):
             await b.remember("after")
         assert await contents(b) == ["before"]

@@ -11,11 +11,11 @@ from engram_sync.node.limits import OUTBOUND_BYTES_MAX
 from engram_sync.node.writing.scopes import add_scope
 from engram_sync.node.writing.write_path import Arrival
 from engram_sync.store import Transaction
+from engram_sync.testing import Cluster, until
 from engram_wire import LogDomain, RecordKind, cbor
 
 from .tap import Tap
 from .test_cut_off import frames_of_log
-from .village import Village, until
 
 SCOPES = 1_000
 SECRET = bytes(32)
@@ -67,12 +67,12 @@ async def agree(*nodes: Node) -> bool:
 
 
 async def test_a_thousand_scopes_are_synced_in_one_session_and_cost_what_each_costs(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    village.tap = tap = Tap()
-    async with village.open("a", online=False) as a, village.open("b", online=False) as b:
+    cluster.tap = tap = Tap()
+    async with cluster.open("a", online=False) as a, cluster.open("b", online=False) as b:
         scopes = await found_all(a, b)
-    async with village.open("a") as a, village.open("b", peers=["a"]) as b:
+    async with cluster.open("a") as a, cluster.open("b", peers=["a"]) as b:
         await until(lambda: agree(a, b))
         for node in (a, b):
             held = {s.id: (s.engrams, s.synced_peers) for s in (await node.status()).scopes}

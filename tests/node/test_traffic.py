@@ -5,10 +5,11 @@ from trio.testing import MockClock
 
 from engram_sync.api.arguments import NewMemory
 from engram_sync.node import Node
+from engram_sync.testing import Cluster, converged
 from engram_wire import SyncRequest, SyncResponse, decode_frame_untrusted
 
 from .tap import Tap
-from .village import Village, agreement, all_synced
+from .views import all_synced
 
 
 def records_sent(tap: Tap, host: str) -> int:
@@ -18,10 +19,10 @@ def records_sent(tap: Tap, host: str) -> int:
 
 
 async def test_what_a_peer_sent_is_not_sent_back_to_it(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    village.tap = tap = Tap()
-    async with village.pair() as (a, b):
+    cluster.tap = tap = Tap()
+    async with cluster.nodes() as (a, b):
         await all_synced(a, b)
         before = records_sent(tap, "b")
         for number in range(10):
@@ -33,10 +34,10 @@ async def test_what_a_peer_sent_is_not_sent_back_to_it(
 
 
 async def test_equal_nodes_agree_in_one_small_round_trip_after_a_reconnect(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    village.tap = tap = Tap()
-    async with village.pair() as (a, b):
+    cluster.tap = tap = Tap()
+    async with cluster.nodes() as (a, b):
         await a.remember_many([NewMemory(content=f"fact {n}") for n in range(500)])
         await all_synced(a, b)
         await b.go_offline()
@@ -50,14 +51,14 @@ async def test_equal_nodes_agree_in_one_small_round_trip_after_a_reconnect(
 
 
 async def test_nothing_of_the_instance_scope_ever_leaves(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    village.tap = tap = Tap()
-    async with village.pair() as (a, b):
+    cluster.tap = tap = Tap()
+    async with cluster.nodes() as (a, b):
         secret = await a.remember("nobody else reads this", type="episodic")
         await a.remember("shared")
         await a.forget((await a.remember("private too", scope="instance")).id)
-        await agreement(a, b)
+        await converged(a, b)
         await b.sync()
         await b.go_offline()
         await a.remember("more of my own", type="episodic")
@@ -86,10 +87,10 @@ async def test_nothing_of_the_instance_scope_ever_leaves(
 
 
 async def test_a_stranger_is_told_nothing_of_any_scope(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    village.tap = tap = Tap()
-    async with village.open("a") as a, village.open("c", peers=["a"]) as c:
+    cluster.tap = tap = Tap()
+    async with cluster.open("a") as a, cluster.open("c", peers=["a"]) as c:
         await a.remember("not for you")
         await trio.sleep(20.0)
         assert (await c.list()) == []
@@ -100,9 +101,9 @@ async def test_a_stranger_is_told_nothing_of_any_scope(
         assert not tap.messages("c", SyncRequest)
 
 
-async def test_acks_carry_what_became_durable(village: Village, autojump_clock: MockClock) -> None:
-    village.tap = tap = Tap()
-    async with village.pair() as (a, b):
+async def test_acks_carry_what_became_durable(cluster: Cluster, autojump_clock: MockClock) -> None:
+    cluster.tap = tap = Tap()
+    async with cluster.nodes() as (a, b):
         await a.remember_many([NewMemory(content=f"fact {n}") for n in range(1000)])
         await all_synced(a, b)
         held = dict(_positions(b))
@@ -119,16 +120,16 @@ def _positions(node: Node) -> list[tuple[bytes, int]]:
 
 
 async def test_one_edit_of_a_large_memory_sends_the_edit_and_not_the_memory(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    village.tap = tap = Tap()
-    async with village.pair() as (a, b):
+    cluster.tap = tap = Tap()
+    async with cluster.nodes() as (a, b):
         engram = await a.remember("x" * 100_000, tags={"draft"})
         await all_synced(a, b)
         tap.streams.clear()
         tap.sends.clear()
         await a.update(engram, confidence=0.5)
-        await agreement(a, b)
+        await converged(a, b)
         assert (await b.get(engram.id)).confidence == 0.5
         frames = [message.frame for _, message in tap.stamped("a", SyncResponse)]
         sent = [data for sender, _, data in tap.sends if sender == "a"]

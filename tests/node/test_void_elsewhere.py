@@ -4,55 +4,56 @@ import pytest
 from trio.testing import MockClock
 
 from engram_sync.node import Node
+from engram_sync.testing import Cluster, converged, until
 
 from .test_voids import own_log, refuse
-from .village import Village, agreement, contents, until
+from .views import contents
 
 
 @pytest.mark.parametrize("learns", ["copy", "original"])
 @pytest.mark.parametrize("forks", [False, True])
 async def test_what_a_copy_writes_into_a_log_that_its_original_has_voided_is_not_lost(
-    village: Village, autojump_clock: MockClock, learns: str, forks: bool
+    cluster: Cluster, autojump_clock: MockClock, learns: str, forks: bool
 ) -> None:
-    async with village.open("b") as b:
-        async with village.open("a", peers=["b"]) as a:
+    async with cluster.open("b") as b:
+        async with cluster.open("a", peers=["b"]) as a:
             await a.join(await b.invite())
             await a.remember("before")
             e = await a.remember("text")
-            await agreement(a, b)
-        village.snapshot("copy", of="a")
-        async with village.open("a", peers=["b"]) as a:
+            await converged(a, b)
+        cluster.clone("copy", of="a", with_witness=True)
+        async with cluster.open("a", peers=["b"]) as a:
             log, seq = own_log(a)
             if forks:
                 await a.remember("of the original")
                 seq += 1
             assert await refuse(a, log, seq)
-            await agreement(a, b)
-        async with village.open("copy", online=False) as copy:
+            await converged(a, b)
+        async with cluster.open("copy", online=False) as copy:
             await copy.remember("of the copy")
             await copy.update(e.id, content="changed", title="of the copy")
             wanted = {"before", "changed", "of the copy", *(["of the original"] if forks else [])}
         if learns == "original":
             # Only b and the original are left, and b passes on what the copy wrote.
-            village.network.partition("copy", "b")
-            async with village.open("b2") as relay:
+            cluster.network.partition("copy", "b")
+            async with cluster.open("b2") as relay:
                 await relay.join(await b.invite())
                 await b.go_offline()
-                async with village.open("copy", peers=["b2"]):
+                async with cluster.open("copy", peers=["b2"]):
                     await until(lambda: _holds(relay, log, seq + 1))
-                    village.network.partition("copy", "b2")
+                    cluster.network.partition("copy", "b2")
                 await b.go_online()
-                async with village.open("a", peers=["b", "b2"]) as a:
+                async with cluster.open("a", peers=["b", "b2"]) as a:
                     await until(lambda: _shows(a, wanted))
                     await a.update(e.id, content="later")
                     await until(lambda: _shows(relay, wanted - {"changed"} | {"later"}))
             return
-        async with village.open("copy", peers=["b"]) as copy:
-            await agreement(copy, b)
+        async with cluster.open("copy", peers=["b"]) as copy:
+            await converged(copy, b)
             await until(lambda: _shows(b, wanted))
             await until(lambda: _shows(copy, wanted))
             await b.update(e.id, content="later")
-            await agreement(copy, b)
+            await converged(copy, b)
             assert (await b.doctor()).healthy
             assert (await copy.get(e.id)).content == "later"
 

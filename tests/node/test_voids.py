@@ -12,9 +12,10 @@ from engram_sync.memory.state import Snapshot
 from engram_sync.memory.state.lamport import lamport_numbers
 from engram_sync.node import Node
 from engram_sync.node.writing.refused_logs import set_aside
+from engram_sync.testing import Cluster, agent_scope, converged, until
 from engram_wire import InvalidRecordError, LogDomain, Record, Rejection
 
-from .village import Village, agent_scope, agreement, all_synced, contents, until
+from .views import all_synced, contents
 
 HOUR_S = 3_600.0
 SHOWN = ("content", "title", "tags", "metadata", "counters", "life", "siblings", "belief")
@@ -67,11 +68,11 @@ def spoil(node: Node, log: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_what_is_written_before_and_after_a_refused_record_arrives(
-    village: Village, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+    cluster: Cluster, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         e = await a.remember("before")
-        await agreement(a, b)
+        await converged(a, b)
         spoil(b, own_log(a)[0], monkeypatch)
         await a.update(e.id, content="changed", title="refused")
         for number in range(3):
@@ -93,11 +94,11 @@ async def test_what_is_written_before_and_after_a_refused_record_arrives(
 
 
 async def test_a_memory_of_which_the_first_record_is_refused_can_still_be_changed(
-    village: Village, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+    cluster: Cluster, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         await a.remember("before")
-        await agreement(a, b)
+        await converged(a, b)
         spoil(b, own_log(a)[0], monkeypatch)
         e = await a.remember("new", title="refused")
         await until(lambda: _told(a))
@@ -122,11 +123,11 @@ async def lists(node: Node, content: str) -> bool:
 
 
 async def test_a_node_that_refused_a_record_takes_it_once_it_finds_it_valid(
-    village: Village, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+    cluster: Cluster, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         e = await a.remember("before")
-        await agreement(a, b)
+        await converged(a, b)
         with monkeypatch.context() as defect:
             spoil(b, own_log(a)[0], defect)
             await a.update(e.id, content="changed", title="refused")
@@ -135,7 +136,7 @@ async def test_a_node_that_refused_a_record_takes_it_once_it_finds_it_valid(
             assert await contents(b) == ["after", "before"]
         await b.go_offline()
         await b.go_online()
-        await agreement(a, b)
+        await converged(a, b)
         await all_synced(a, b)
         assert await contents(b) == await contents(a) == ["after", "changed"]
         for node in (a, b):
@@ -144,18 +145,18 @@ async def test_a_node_that_refused_a_record_takes_it_once_it_finds_it_valid(
 
 
 async def test_what_others_built_on_a_refused_record_arrives_once_that_is_void(
-    village: Village, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+    cluster: Cluster, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with village.pair() as (a, b), village.open("c", peers=("b",)) as c:
+    async with cluster.nodes() as (a, b), cluster.open("c", peers=("b",)) as c:
         await c.join(await a.invite())
         e = await a.remember("before")
-        await agreement(a, b, c)
+        await converged(a, b, c)
         await b.go_offline()
         spoil(b, own_log(a)[0], monkeypatch)
         await a.update(e.id, title="refused")
-        await agreement(a, c)
+        await converged(a, c)
         await c.update(e.id, title="on it")
-        await agreement(a, c)
+        await converged(a, c)
         await a.go_offline()
         await b.remember("of b")
         await b.go_online()
@@ -176,14 +177,14 @@ async def waiting(node: Node) -> bool:
 
 
 async def test_everything_that_a_void_record_said_is_said_again(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         kept = await a.remember("kept", tags=["x", "y"], title="T", counters={"n": 5})
         deleted = await a.remember("deleted")
         text = await a.remember("one two three", collaborative=True)
         replaced = await a.remember("a text", collaborative=True)
-        await agreement(a, b)
+        await converged(a, b)
         log, seq = own_log(a)
         await a.update(
             kept.id, content="changed", remove_tags=["x"], add_tags=["z"], count={"n": 3}
@@ -195,28 +196,28 @@ async def test_everything_that_a_void_record_said_is_said_again(
         began = await a.remember("a new text", collaborative=True)
         refs = [e.id for e in (kept, deleted, text, replaced, new, began)]
         wanted = [shown(await a.get(ref)) for ref in refs]
-        await agreement(a, b)
+        await converged(a, b)
         assert await refuse(a, log, seq + 1)
         assert own_log(a)[0] != log
-        await agreement(a, b)
+        await converged(a, b)
         for node in (a, b):
             assert [shown(await node.get(ref)) for ref in refs] == wanted
             assert not await node.conflicts()
             assert (await node.doctor()).healthy
         await a.update(kept.id, count={"n": 1})
         await b.update(text.id, edits=[Insert(0, "so: ")])
-        await agreement(a, b)
+        await converged(a, b)
         assert (await b.get(kept.id)).counters == {"n": 9}
         assert (await a.get(text.id)).content == "so: two and three"
-    async with village.open("a", online=False) as a:
+    async with cluster.open("a", online=False) as a:
         assert (await a.get(text.id)).content == "so: two and three"
         assert (await a.restore(deleted.id)).content == "deleted"
 
 
 async def test_what_only_ratifies_makes_nothing_later_by_lamport_numbers(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.open("a") as a:
+    async with cluster.open("a") as a:
         logs = a._core.path.logs
         e = await a.remember("x")
         log, seq = own_log(a)
@@ -233,67 +234,67 @@ async def test_what_only_ratifies_makes_nothing_later_by_lamport_numbers(
 
 
 async def test_a_false_claim_costs_one_log_an_hour_and_loses_nothing(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         for number in range(5):
             await a.remember(f"memory {number}")
-        await agreement(a, b)
+        await converged(a, b)
         wanted = await contents(a)
         log, _ = own_log(a)
         assert await refuse(a, log, 1), "from its first record on"
-        await agreement(a, b)
+        await converged(a, b)
         assert await contents(a) == await contents(b) == wanted
         second, newest = own_log(a)
         assert not await refuse(a, second, newest), "not so soon"
         assert not await refuse(a, b"?" * 32, 1)
         assert not await refuse(a, own_log(b)[0], 1), "not the log of somebody else"
-        village.clocks["a"].offset_ms += round(HOUR_S * 1000)
+        cluster.clocks["a"].skew_ms += round(HOUR_S * 1000)
         assert not await refuse(a, log, 1), "what is void is not said again"
         members = a._core.path.own_log(a._core.facts.agent_scope, LogDomain.MEMBERS)
         assert not await refuse(a, members.id, 1)
         assert await refuse(a, second, newest)
-        await agreement(a, b)
+        await converged(a, b)
         assert await contents(a) == await contents(b) == wanted
-    async with village.open("c") as c, village.open("a") as a:
+    async with cluster.open("c") as c, cluster.open("a") as a:
         await c.join(await a.invite())
-        await agreement(a, c)
+        await converged(a, c)
         assert await contents(c) == wanted
 
 
 async def test_a_log_is_void_although_somebody_else_builds_on_all_of_it(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         e = await a.remember("before")
         log, seq = own_log(a)
         await a.update(e.id, content="refused")
-        await agreement(a, b)
+        await converged(a, b)
         await b.update(e.id, title="b has seen it")
-        await agreement(a, b)
+        await converged(a, b)
         assert await refuse(a, log, seq + 1)
-        await agreement(a, b)
+        await converged(a, b)
         for node in (a, b):
             held = await node.get(e.id)
             assert (held.content, held.title) == ("refused", "b has seen it")
-    async with village.open("a", online=False) as a:
+    async with cluster.open("a", online=False) as a:
         assert (await a.update(e.id, content="later")).content == "later"
 
 
 async def test_text_that_somebody_else_wrote_into_void_text_is_not_lost(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         e = await b.remember("deploys go out", collaborative=True)
-        await agreement(a, b)
+        await converged(a, b)
         await a.update(e.id, edits=[Insert(14, " on ...days")])
         log, seq = own_log(a)
-        await agreement(a, b)
+        await converged(a, b)
         await b.update(e.id, edits=[Insert(18, "Tues")])
-        await agreement(a, b)
+        await converged(a, b)
         assert (await a.get(e.id)).content == "deploys go out on Tues...days"
         assert await refuse(a, log, seq)
-        await agreement(a, b)
+        await converged(a, b)
         for node in (a, b):
             content = (await node.get(e.id)).content
             assert "Tues" in content
@@ -304,15 +305,15 @@ async def test_text_that_somebody_else_wrote_into_void_text_is_not_lost(
 
 
 async def test_what_is_said_again_stays_deleted_when_it_is_erased(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         log, _ = own_log(a)
         e = await a.remember("the secret is hunter2")
         await a.forget(e.id)
         assert await refuse(a, log, 1)
         assert (await a.forget(e.id, erase=True)).life == "deleted"
-        await agreement(a, b)
+        await converged(a, b)
         for node in (a, b):
             assert (await node.get(e.id)).life == "deleted"
             scope = await agent_scope(node)
@@ -321,20 +322,20 @@ async def test_what_is_said_again_stays_deleted_when_it_is_erased(
 
 
 async def test_an_edit_that_a_refused_replacement_had_not_seen_is_still_shown(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         e = await a.remember("one two", collaborative=True)
-        await agreement(a, b)
+        await converged(a, b)
         await a.go_offline()
         log, seq = own_log(a)
         await a.update(e.id, content="replaced")
         await b.update(e.id, edits=[Delete(0, 3), Insert(0, "unseen")])
         await a.go_online()
-        await agreement(a, b)
+        await converged(a, b)
         (before,) = await a.conflicts()
         assert await refuse(a, log, seq + 1)
-        await agreement(a, b)
+        await converged(a, b)
         for node in (a, b):
             (found,) = await node.conflicts()
             said = [sibling.value for sibling in found.siblings]
@@ -343,18 +344,18 @@ async def test_an_edit_that_a_refused_replacement_had_not_seen_is_still_shown(
 
 
 async def test_an_erasure_takes_void_values_with_it(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         e = await a.remember("the secret is hunter2")
         log, _ = own_log(a)
         await a.update(e.id, content="the secret is hunter3")
-        await agreement(a, b)
+        await converged(a, b)
         assert await refuse(a, log, 1)
-        await agreement(a, b)
+        await converged(a, b)
         assert (await b.get(e.id)).content == "the secret is hunter3"
         assert (await a.forget(e.id, erase=True)).erased
-        await agreement(a, b)
+        await converged(a, b)
         sql = "select count(*) from rec where instr(payload, cast('hunter' as blob))"
         for node in (a, b):
             held = await node._core.read(lambda reader: reader._sql.one(sql)[0])  # type: ignore[attr-defined]  # looks into the file
@@ -363,22 +364,22 @@ async def test_an_erasure_takes_void_values_with_it(
 
 
 async def test_what_voids_and_ratifies_can_be_refused_in_its_turn(
-    village: Village, autojump_clock: MockClock
+    cluster: Cluster, autojump_clock: MockClock
 ) -> None:
-    async with village.pair() as (a, b):
+    async with cluster.nodes() as (a, b):
         e = await a.remember("first", counters={"n": 1})
         await a.update(e, content="second", count={"n": 2})
-        await agreement(a, b)
+        await converged(a, b)
         await b.update(e.id, title="of b")
-        await agreement(a, b)
+        await converged(a, b)
         wanted, core = shown(await a.get(e.id)), a._core
         digest = (await agent_scope(a)).digest
         assert await refuse(a, own_log(a)[0], 2)
         for _ in range(2):
             for log in core.path.own.data_logs(core.facts.agent_scope):
-                village.clocks["a"].offset_ms += round(HOUR_S * 1000)
+                cluster.clocks["a"].skew_ms += round(HOUR_S * 1000)
                 if await refuse(a, log.id, 1):
-                    await agreement(a, b)
+                    await converged(a, b)
                     assert (await agent_scope(b)).digest == digest
         for node in (a, b):
             assert shown(await node.get(e.id)) == wanted

@@ -21,7 +21,8 @@ from engram_sync.memory.materialise import Materialiser
 from engram_sync.memory.state import EngramState, LogDirectory, Snapshot, clocks_seen, load_state
 from engram_sync.model.limits import SLICE_WEIGHT
 from engram_sync.node.writing.rules import StoredHistory
-from engram_sync.store import InlineExecutor, Reader, RunRow, SqliteStore, Transaction
+from engram_sync.store import Reader, RunRow, SqliteStore, Transaction
+from engram_sync.testing import InlineExecutor
 from engram_wire import (
     Announcement,
     Frame,

@@ -8,17 +8,11 @@ import pytest
 import trio
 
 from engram_sync.host import Executor
-from engram_sync.store import (
-    InlineExecutor,
-    MemoryStore,
-    SqliteStore,
-    Store,
-    ThreadExecutor,
-    Writer,
-)
+from engram_sync.store import MemoryStore, SqliteStore, Store, ThreadExecutor, Writer
 from engram_sync.store._commit import Committer
 from engram_sync.store._connection import open_memory
 from engram_sync.store._database import Database
+from engram_sync.testing import InlineExecutor
 
 from .writing import GatedExecutor
 

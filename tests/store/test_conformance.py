@@ -8,16 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engram_sync.errors import DegradedError, PreconditionError
-from engram_sync.store import (
-    EngramRow,
-    InlineExecutor,
-    LogRow,
-    MemoryStore,
-    PeerRow,
-    Reader,
-    Store,
-    Transaction,
-)
+from engram_sync.store import EngramRow, LogRow, MemoryStore, PeerRow, Reader, Store, Transaction
+from engram_sync.testing import InlineExecutor
 from engram_wire import Record
 
 from .rows import AUTHOR, SHAPE, add_log, add_scope, append, engram_row, id_of, metas, record

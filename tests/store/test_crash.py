@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import trio
 
-from engram_sync.store import InlineExecutor, Reader, SqliteStore, Transaction
+from engram_sync.store import Reader, SqliteStore, Transaction
+from engram_sync.testing import InlineExecutor
 
 from .crash_vfs import CrashDisk, Loss, Operation
 from .rows import add_log, add_scope, append, record

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import trio
 
-from engram_sync.store import SCHEMA_VERSION, InlineExecutor, SqliteStore
+from engram_sync.store import SCHEMA_VERSION, SqliteStore
 from engram_sync.store._database import READ_WRITE, connect
+from engram_sync.testing import InlineExecutor
 
 from .crash_vfs import CrashDisk, Loss
 from .test_purge import SECRET, content, forget, remember

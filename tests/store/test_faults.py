@@ -12,7 +12,8 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from engram_sync.errors import DegradedError
-from engram_sync.store import InlineExecutor, Reader, SqliteStore, Transaction
+from engram_sync.store import Reader, SqliteStore, Transaction
+from engram_sync.testing import InlineExecutor
 
 from .crash_vfs import CrashDisk
 from .rows import add_log, add_scope, append, record

@@ -13,10 +13,11 @@ import pytest
 import trio
 
 from engram_sync.errors import CorruptError, DegradedError, DeniedError, PreconditionError
-from engram_sync.store import SCHEMA_VERSION, InlineExecutor, SqliteStore, Transaction
+from engram_sync.store import SCHEMA_VERSION, SqliteStore, Transaction
 from engram_sync.store._connection import open_file, open_file_for_reading
 from engram_sync.store._database import CREATE, READ_WRITE, connect
 from engram_sync.store._schema import APPLICATION_ID
+from engram_sync.testing import InlineExecutor
 
 from .crash_vfs import CrashDisk
 from .rows import add_log, add_scope, append, record

@@ -4,7 +4,8 @@ import pytest
 import trio
 
 from engram_sync.errors import NotFoundError
-from engram_sync.store import InlineExecutor, MemoryStore
+from engram_sync.store import MemoryStore
+from engram_sync.testing import InlineExecutor
 
 
 async def test_a_memory_store_is_found_again_and_copied_by_its_name(nursery: trio.Nursery) -> None:

@@ -8,7 +8,6 @@ import trio
 
 from engram_sync.errors import DegradedError
 from engram_sync.store import (
-    InlineExecutor,
     MemoryStore,
     Reader,
     SqliteStore,
@@ -19,6 +18,7 @@ from engram_sync.store import (
 )
 from engram_sync.store._connection import open_file
 from engram_sync.store._database import READ_WRITE, connect
+from engram_sync.testing import InlineExecutor
 
 from .rows import add_log, add_scope, append, engram_row, metas, record
 from .writing import put

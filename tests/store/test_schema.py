@@ -7,16 +7,12 @@ import apsw
 import pytest
 
 from engram_sync.errors import PreconditionError
-from engram_sync.store import (
-    InlineExecutor,
-    PeerRow,
-    SqliteStore,
-    Transaction,
-)
+from engram_sync.store import PeerRow, SqliteStore, Transaction
 from engram_sync.store._commit import Committer, Done
 from engram_sync.store._connection import open_file
 from engram_sync.store._database import Database
 from engram_sync.store._schema import MIGRATIONS, READABLE_MIN, SCHEMA_VERSION, check, migrate
+from engram_sync.testing import InlineExecutor
 
 from .released import newest, released
 from .rows import id_of

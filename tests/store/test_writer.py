@@ -8,8 +8,9 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from engram_sync.errors import PreconditionError
-from engram_sync.store import InlineExecutor, SqliteStore, Transaction, Writer
+from engram_sync.store import SqliteStore, Transaction, Writer
 from engram_sync.store._database import Database
+from engram_sync.testing import InlineExecutor
 
 from .rows import add_scope, metas
 from .writing import GatedExecutor, Results, keys, put

@@ -7,13 +7,8 @@ import pytest
 import trio
 import trio.testing
 
-from engram_sync.transport import (
-    Address,
-    Link,
-    MemoryNetwork,
-    NetworkFaults,
-    UnreachableError,
-)
+from engram_sync.testing import MemoryNetwork, NetworkFaults
+from engram_sync.transport import Address, Link, UnreachableError
 
 B = Address("b", 7463)
 

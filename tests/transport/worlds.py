@@ -6,13 +6,8 @@ from dataclasses import dataclass
 
 import trio
 
-from engram_sync.transport import (
-    Address,
-    Link,
-    MemoryNetwork,
-    TcpTransport,
-    Transport,
-)
+from engram_sync.testing import MemoryNetwork
+from engram_sync.transport import Address, Link, TcpTransport, Transport
 
 Handler = Callable[[Link], Awaitable[None]]
 

@@ -1,5 +1,6 @@
-"""A node's home in memory: key, store, witness and lock, and what a power cut leaves of them."""
+"""Homes of nodes: in memory, with what a power cut leaves of them, and in a directory."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,62 +11,15 @@ from nacl.bindings import crypto_sign_seed_keypair
 
 from engram_sync.errors import DegradedError
 from engram_sync.host import Entropy
-from engram_sync.node import NodeKey
-from engram_sync.store import InlineExecutor, MemoryStore, Reader, Size, Store, Transaction
+from engram_sync.node import DirectoryStorage, Home, NodeKey
+from engram_sync.store import MemoryStore, SqliteStore, Store, Transaction
+
+from ._executor import InlineExecutor
 
 T = TypeVar("T")
-SEED_BYTES = 32
-
-
-class WatchedStore:
-    """A store that shows somebody what each job leaves behind, before it is committed."""
-
-    def __init__(self, store: Store, watch: Callable[[Reader], None]) -> None:
-        self._store = store
-        self._watch = watch
-
-    async def serve(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Commit what is submitted until ``aclose``; ``started`` at once."""
-        await self._store.serve(task_status=task_status)
-
-    @property
-    def waiting(self) -> bool:
-        """Whether jobs wait that have not begun; a long job may ask, and end early."""
-        return self._store.waiting
-
-    async def submit(self, job: Callable[[Transaction], T], *, weight: int = 1) -> T:
-        """Run ``job`` and return its result once it is durable."""
-
-        def watched(tx: Transaction) -> T:
-            result = job(tx)
-            self._watch(tx)
-            return result
-
-        return await self._store.submit(watched, weight=weight)
-
-    async def read(self, job: Callable[[Reader], T]) -> T:
-        """Run ``job`` against one consistent state and return its result."""
-        return await self._store.read(job)
-
-    async def purge(self) -> None:
-        """Remove from the files what erased payloads, and the index of their words, left there."""
-        await self._store.purge()
-
-    async def compact(self) -> Size:
-        """Rewrite the whole store without its free pages; the size before."""
-        return await self._store.compact()
-
-    async def integrity(self) -> list[str]:
-        """What contradicts itself in the store, a sentence each; empty when all is well."""
-        return await self._store.integrity()
-
-    async def confirm(self) -> None:
-        """Return if the store's files are still in their place; every write asks the same."""
-        await self._store.confirm()
-
-    async def aclose(self, *, drain: bool = True) -> int:
-        """Accept nothing more, finish or drop what is queued, and close."""
-        return await self._store.aclose(drain=drain)
+_SEED_BYTES = 32
+# Stores in memory have names of the whole process; no home may find those of another.
+_homes = itertools.count(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,24 +30,22 @@ class Disk:
     witnesses: dict[bytes, bytes]
 
 
-class SimulatedHomeStorage:
-    """One node's home; it outlives the node, as a directory does.
+class MemoryHome:
+    """The home of one node, without a disk; it outlives the node, as a directory does.
 
     Args:
-        name: The node's name; its stores are those of ``name`` in ``run``.
-        run: What tells the homes of this run from those of others in the process.
-        watch: Sees the store after every job.
+        name: What errors call it: letters, digits and ``-``.
     """
 
-    def __init__(self, name: str, run: int, watch: Callable[[Reader], None]) -> None:
+    def __init__(self, name: str) -> None:
         self.path = Path(name)
         self.boots = 1
-        self._run = run
-        self._watch = watch
+        self.witnesses: dict[bytes, bytes] = {}
+        """What proves to the next node that the store is the newest; a crash leaves none."""
+        self._stores = f"{name}-{next(_homes)}"
         self._made = self._image = 1
         """Images made so far, and the one that is in place."""
         self._key: NodeKey | None = None
-        self._witnesses: dict[bytes, bytes] = {}
         self._locked = False
         self._without_power = False
 
@@ -108,10 +60,14 @@ class SimulatedHomeStorage:
         return f"boot {self.boots}"
 
     async def acquire(self, wait_s: float) -> None:  # noqa: ARG002 - a second one is a mistake here
-        """Become the only process here, within ``wait_s`` seconds."""
+        """Become the only node here.
+
+        Raises:
+            DegradedError: Another node has the home.
+        """
         await trio.lowlevel.checkpoint()
         if self._locked:
-            raise DegradedError(f"{self.path} is open already")
+            raise DegradedError(f"{self.path} is in use")
         self._locked = True
         self._without_power = False
 
@@ -122,31 +78,30 @@ class SimulatedHomeStorage:
     def key(self, entropy: Entropy) -> NodeKey:
         """The node's key, drawn and stored when there is none."""
         if self._key is None:
-            self._key = NodeKey(*crypto_sign_seed_keypair(entropy(SEED_BYTES)))
+            self._key = NodeKey(*crypto_sign_seed_keypair(entropy(_SEED_BYTES)))
         return self._key
+
+    @property
+    def store_name(self) -> str:
+        """What its `MemoryStore` is called now."""
+        return self._named(self._image)
 
     async def open_store(self) -> Store:
         """The node's store, created when there is none."""
-        store = await MemoryStore.open(self._named(self._image), InlineExecutor())
-        return WatchedStore(store, self._watch)
+        return await MemoryStore.open(self.store_name, InlineExecutor())
 
     def take_witness(self, store_id: bytes) -> bytes | None:
         """Read and remove the witness of continuity."""
-        return self._witnesses.pop(store_id, None)
+        return self.witnesses.pop(store_id, None)
 
     def leave_witness(self, store_id: bytes, data: bytes) -> None:
         """Leave a witness for the next opening."""
         if not self._without_power:
-            self._witnesses[store_id] = data
+            self.witnesses[store_id] = data
 
     def witness_problem(self) -> str:
         """Why no witness can be left, in words; empty when one can."""
         return ""
-
-    @property
-    def proven(self) -> bool:
-        """Whether a witness says that the store is the newest."""
-        return bool(self._witnesses)
 
     # -- what happens to it ------------------------------------------------------------------
 
@@ -168,9 +123,14 @@ class SimulatedHomeStorage:
         MemoryStore.copy(self._named(image), self._named(self._made))
         return self._made
 
+    def reboot(self) -> None:
+        """Lose what does not survive a reboot: the witness."""
+        self.boots += 1
+        self.witnesses.clear()
+
     def keep(self) -> Disk:
         """A copy of everything, as the snapshot of a machine has it; nobody has it open."""
-        return Disk(self._copied(self._image), dict(self._witnesses))
+        return Disk(self._copied(self._image), dict(self.witnesses))
 
     def put_in(self, disk: Disk, *, with_witness: bool) -> Disk:
         """Let the next opening find what lay in the home then; returns what lies there now.
@@ -179,25 +139,35 @@ class SimulatedHomeStorage:
             disk: From ``keep`` or from an earlier call.
             with_witness: Whether the whole machine is as it was then, and not its home alone.
         """
-        before = Disk(self._image, dict(self._witnesses))
+        before = Disk(self._image, dict(self.witnesses))
         self._image = self._copied(disk.image)
         if with_witness:
-            self._witnesses = dict(disk.witnesses)
+            self.witnesses = dict(disk.witnesses)
         return before
+
+    def copy(self, name: str, *, with_witness: bool = False) -> "MemoryHome":
+        """Another home with the same content, as a clone or a restored backup has it.
+
+        Args:
+            name: What errors call it.
+            with_witness: Whether it has a witness of its own, as a virtual machine that resumes
+                from a snapshot: nothing on such a machine can tell that it is not the first.
+                Else both homes look at the same one, which lies outside them.
+        """
+        other = MemoryHome(name)
+        MemoryStore.copy(self.store_name, other.store_name)
+        other.boots, other._key = self.boots, self._key
+        other.witnesses = dict(self.witnesses) if with_witness else self.witnesses
+        return other
 
     async def alter(self, job: Callable[[Transaction], T]) -> T:
         """Change what lies in the home while no node has it open, as a failing disk does."""
-        store = await MemoryStore.open(self._named(self._image), InlineExecutor())
+        store = await MemoryStore.open(self.store_name, InlineExecutor())
         async with trio.open_nursery() as nursery:
             await nursery.start(store.serve)
             result = await store.submit(job)
             await store.aclose()
         return result
-
-    def reboot(self) -> None:
-        """Lose what does not survive a reboot: the witness."""
-        self.boots += 1
-        self._witnesses.clear()
 
     def discard(self) -> None:
         """Free the memory; nobody may have the store open."""
@@ -205,4 +175,20 @@ class SimulatedHomeStorage:
             MemoryStore.discard(self._named(number))
 
     def _named(self, number: int) -> str:
-        return f"simulated-{self._run}-{self.path}-{number}"
+        return f"{self._stores}-{number}"
+
+
+class DirectoryHome(DirectoryStorage):
+    """A home on a disk, with a store that works in place, so that virtual time stays exact.
+
+    Args:
+        directory: Where it is; made when it does not exist.
+        vfs: Name of the SQLite file system layer; None means the system's.
+    """
+
+    def __init__(self, directory: Path, *, vfs: str | None = None) -> None:
+        super().__init__(Home(directory), vfs=vfs)
+
+    async def open_file(self, path: Path) -> SqliteStore:
+        """The store in a file of this home, created when there is none."""
+        return await SqliteStore.open(path, executor=InlineExecutor(), vfs=self.vfs)

@@ -1,4 +1,4 @@
-"""Links in memory: a network of named hosts for tests and simulations, repeatable from a seed."""
+"""A network of named hosts in memory, repeatable from a seed."""
 
 import random
 from collections import Counter
@@ -10,23 +10,28 @@ import trio
 
 from engram_sync.address import Address
 from engram_sync.errors import DegradedError, UsageError
-
-from ._connection_limiter import ConnectionLimiter, Slot
-from ._limits import (
+from engram_sync.transport import (
     CONNECT_S_MAX,
     LINKS_PER_ADDRESS_MAX,
-    MEMORY_BUFFER_BYTES,
     RECEIVE_BYTES,
     STRANGERS_MAX,
     STRANGERS_PER_ADDRESS_MAX,
+    ConnectionLimiter,
+    Link,
+    Slot,
+    TransportStatistics,
+    UnreachableError,
 )
-from ._link import Link, TransportStatistics, UnreachableError
+
 from ._pipe import MemoryStream, Pipe
 
 _EVERY_ADDRESS: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - a name here, binds nothing
 _EPHEMERAL_PORT_FIRST: Final = 49152  # RFC 6335, section 6.
 _PORT_LAST: Final = 65535
 _TORN_BYTES_MAX: Final = 4096  # Splits most frames, keeps large transfers affordable.
+BUFFER_BYTES: Final = 1 << 16
+"""What a link holds per direction before its sender waits: as small as a slow socket's buffers,
+so that tests meet back-pressure."""
 
 
 @dataclass(slots=True)
@@ -94,7 +99,7 @@ class MemoryNetwork:
         seed: int = 0,
         *,
         faults: NetworkFaults | None = None,
-        buffer_bytes: int = MEMORY_BUFFER_BYTES,
+        buffer_bytes: int = BUFFER_BYTES,
     ) -> None:
         self.faults = NetworkFaults() if faults is None else faults
         self._buffer_bytes = buffer_bytes
@@ -302,7 +307,7 @@ class MemoryTransport:
         self._network = network
         self._host = host
         self._connect_s = connect_s
-        self._doorkeeper = ConnectionLimiter(
+        self._limiter = ConnectionLimiter(
             strangers_max=strangers_max,
             strangers_per_address_max=strangers_per_address_max,
             links_per_address_max=links_per_address_max,
@@ -311,7 +316,7 @@ class MemoryTransport:
     @property
     def statistics(self) -> TransportStatistics:
         """Live counters."""
-        return self._doorkeeper.statistics
+        return self._limiter.statistics
 
     async def serve(
         self,
@@ -324,7 +329,7 @@ class MemoryTransport:
         tasks: trio.Nursery | None = None
 
         def accept(stream: MemoryStream, binding: bytes, remote: Address) -> bool:
-            place = None if tasks is None else self._doorkeeper.admit(remote)
+            place = None if tasks is None else self._limiter.admit(remote)
             if tasks is None or place is None:
                 return False
             link = Link(stream, binding, False, remote, place.prove)
@@ -352,7 +357,7 @@ class MemoryTransport:
         self, link: Link, place: Slot, handler: Callable[[Link], Awaitable[None]]
     ) -> None:
         try:
-            await self._doorkeeper.hand_over(link, handler)
+            await self._limiter.hand_over(link, handler)
         finally:
             place.leave()
             await link.aclose()
