@@ -1,6 +1,6 @@
 """The collaborative texts of an engram whose elements are kept somewhere else, such as in rows."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, Self
 
 from ._cursor import Cursor
@@ -101,6 +101,16 @@ class EngramTexts:
         end = start + clocks_of(change)
         self._end_of = lambda log: end if log == change.log else end_of(log)
         self._texts.apply(change, start, removals_of(change))
+
+    def hold(self, log: bytes, clock: int, inserted: Sequence[tuple[int, str | None]]) -> None:
+        """Take over that the payload of an edit came or went; its inserts stay where they are.
+
+        Args:
+            log: Log of the edit.
+            clock: Clock of the first unit that it wrote.
+            inserted: Of each insert, how many units it has, and its text if that is held.
+        """
+        self._texts.hold(log, clock, inserted)
 
     def take_changes(self, engram: bytes) -> TextChanges:
         """Return what has changed since this was asked last, or the texts were made or loaded."""

@@ -130,11 +130,32 @@ class Text:
             if piece.text is not None:
                 self.units_held -= piece.length
                 if self._order is not None:
-                    self._order.hide(piece.first)
+                    self._order.show(piece.first, "")
             held[place] = piece._replace(source=None, text=None)
         if self.loose:
             del held[start:stop]
         return change
+
+    def hold(self, log: bytes, first: int, end: int, units: str | None) -> None:
+        """Have other characters, or none, of what one record wrote and nobody deleted.
+
+        Args:
+            log: Its log.
+            first: Clock of its first unit.
+            end: The clock after its last one.
+            units: One for each clock; None when they are not held.
+        """
+        held = self._logs.get(log, [])
+        for place in range(max(self._place(log, first), 0) if held else 0, len(held)):
+            piece = held[place]
+            if piece.clock >= end:
+                return
+            text = None if units is None else units[piece.clock - first : piece.end - first]
+            if piece.end > first and piece.source is not None and piece.text != text:
+                self.units_held += len(text or "") - len(piece.text or "")
+                held[place] = piece._replace(text=text)
+                if self._order is not None:
+                    self._order.show(piece.first, shown(text or ""))
 
     def loosen(self) -> None:
         """Keep of a generation that is gone only what nobody deleted."""

@@ -126,12 +126,12 @@ class TextOrder:
         self._insert(beside, step, first, _text(piece))
         return True
 
-    def hide(self, piece: Dot) -> None:
-        """Show nothing of a piece any more."""
+    def show(self, piece: Dot, text: str) -> None:
+        """Show another text of a piece."""
         block, place = self._find(piece)
         begin = sum(block.sizes[:place])
-        block.text = block.text[:begin] + block.text[begin + block.sizes[place] :]
-        block.sizes[place] = 0
+        block.text = block.text[:begin] + text + block.text[begin + block.sizes[place] :]
+        block.sizes[place] = len(text)
 
     def cut(self, piece: Piece, rest: Piece) -> None:
         """Call the rest of a piece by its own name.

@@ -1,10 +1,10 @@
 """All texts of one engram: the part of an engram's state that is not elements."""
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from ._dots import Change, Dot, TextEdit, TextInsert, TextSpan, clocks_of
+from ._dots import Change, Dot, TextEdit, TextSpan, clocks_of
 from ._errors import DocumentError
 from ._intervals import Interval, IntervalChange, Source
 from ._limits import BODY
@@ -134,6 +134,23 @@ class TextsByGeneration:
         for generation in touched & self._texts.keys():
             self._settle(generation)
 
+    def hold(self, log: bytes, clock: int, inserted: Sequence[tuple[int, str | None]]) -> None:
+        """Have other characters, or none, of what one record wrote, as far as it is live.
+
+        Args:
+            log: Its log.
+            clock: Its first one in the text.
+            inserted: Of each insert, how many units it has, and its text.
+        """
+        end = clock + sum([length for length, _ in inserted])
+        fits = [
+            None if text is None or not _fits(length, text) else text for length, text in inserted
+        ]
+        units = None if None in fits else "".join([units_of(text or "") for text in fits])
+        for text in self._written_in(log, clock, end):
+            text.hold(log, clock, end, units)
+            self._touched.add(text.generation)
+
     def take_changes(self) -> Changes:
         """Return what has changed since this was asked last, or the texts were made or restored."""
         gone = [_span(of, each) for of, change in self._changes for each in change.gone]
@@ -163,7 +180,7 @@ class TextsByGeneration:
             self._generations.add(generation)
         self._write(change.log, clock, start + clocks_of(change), generation)
         source = Source(change.seq, change.hlc, change.payload_hash)
-        held = all(_fits(insert) for insert in edit.inserts)
+        held = all(each.text is not None and _fits(each.length, each.text) for each in edit.inserts)
         for insert in edit.inserts:
             taken = insert if held else insert._replace(text=None)
             new = text.add(change.log, clock, taken, source, self._known)
@@ -178,14 +195,19 @@ class TextsByGeneration:
 
     def _remove(self, log: bytes, first: int, end: int) -> Iterator[Dot]:
         """Delete what there is of a span; yields the generations that it is of."""
+        for text in self._written_in(log, first, end):
+            self._changes.append((text.generation, text.remove(log, first, end)))
+            yield text.generation
+
+    def _written_in(self, log: bytes, first: int, end: int) -> Iterator[Text]:
+        """Yield the texts into which one log wrote with some of these clocks."""
         held = self._stretches(log)
         for place in range(bisect_right(held, first, key=_end), len(held)):
             begin, _, generation = held[place]
             if begin >= end:
                 return
             if (text := self._texts.get(generation)) is not None:
-                self._changes.append((generation, text.remove(log, first, end)))
-                yield generation
+                yield text
 
     def _stretches(self, log: bytes) -> list[_Stretch]:
         held = self._written.get(log)
@@ -250,12 +272,11 @@ def _span(generation: Dot, interval: Interval) -> TextSpan:
     return TextSpan(generation, Dot(log, clock), end - clock, hlc, None, payload_hash, seq)
 
 
-def _fits(insert: TextInsert) -> bool:
+def _fits(length: int, text: str) -> bool:
     """Tell whether an insert holds the units that its record announced.
 
     A payload that matches its hash and not its record counts as dropped, all of it.
     """
-    text = insert.text
-    if text is None or len(units_of(text)) != insert.length:
+    if len(units_of(text)) != length:
         return False
     return text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text)

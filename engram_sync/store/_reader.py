@@ -355,6 +355,10 @@ class Reader(Protocol):
         """The collaborative texts of engram ``n``; None when it has none."""
         ...
 
+    def text_bytes(self, n: int) -> int:
+        """How large the structure of an engram's texts is; 0 without one."""
+        ...
+
     def text_structure(self, n: int) -> tuple[bytes, list[tuple[int, int]]] | None:
         """The structure of these texts as it was stored last; None when there are none.
 

@@ -420,6 +420,10 @@ class SqlReader(SqlRecords):
         row = self._sql.one(sql, (n,))
         return None if row is None else TextRow(*row)
 
+    def text_bytes(self, n: int) -> int:
+        sql = "SELECT coalesce(max(length(state)), 0) FROM text_structure WHERE n = ?"
+        return self._sql.number(sql, (n,))
+
     def text_structure(self, n: int) -> tuple[bytes, list[tuple[int, int]]] | None:
         row = self._sql.one("SELECT state FROM text_structure WHERE n = ?", (n,))
         if row is None:

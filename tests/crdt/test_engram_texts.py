@@ -139,6 +139,63 @@ def test_texts_are_what_was_dumped_and_the_changes_since(
     assert again.dump() == texts.dump()
 
 
+def withheld(one: Change) -> Change:
+    """A change of which the payload is not held."""
+    if one.edit is None:
+        return one
+    inserts = tuple([insert._replace(text=None) for insert in one.edit.inserts])
+    return one._replace(edit=one.edit._replace(inserts=inserts))
+
+
+@pytest.mark.slow
+@given(claims().flatmap(orders), st.lists(st.booleans(), min_size=8), st.booleans())
+def test_texts_are_the_same_whether_payloads_went_or_never_came(
+    changes: list[Change], goes: list[bool], ordered: bool
+) -> None:
+    edits = [
+        (one, start, clocks_of(one))
+        for one, start in arriving(changes)
+        if one.edit is not None and one.edit.inserts
+    ]
+    going = [each for each, gone in zip(edits, goes, strict=False) if gone]
+    seqs = {(one.log, one.seq) for one, _, _ in going}
+    without = texts_of([withheld(c) if (c.log, c.seq) in seqs else c for c in changes])
+    texts = texts_of(changes)
+    before, held = texts.dump(), texts.units_held
+    if ordered:
+        texts.texts()
+    texts.take_changes(ENGRAM)
+    shown = {dot: texts.text(dot) for dot in texts.bodies} if ordered else {}
+    for one, start, _ in going:
+        assert one.edit is not None
+        texts.hold(one.log, start + len(one.puts), [(i.length, None) for i in one.edit.inserts])
+    assert said(texts) == said(without)
+    assert (texts.dump(), texts.units_held) == (without.dump(), without.units_held)
+    told = texts.take_changes(ENGRAM)
+    assert (told.digest, told.gone) == (0, frozenset())
+    assert told.touched >= {dot for dot, text in shown.items() if texts.text(dot) != text}
+    for one, start, _ in going:
+        assert one.edit is not None
+        texts.hold(one.log, start + len(one.puts), [(i.length, i.text) for i in one.edit.inserts])
+    assert (texts.dump(), texts.units_held) == (before, held)
+
+
+def test_what_is_shown_follows_payloads_that_go_and_come() -> None:
+    texts = texts_of([*HELLO, insert(B, 2, "x😀", Dot(B, 1))])
+    assert texts.texts() == {G: "ellox😀"}
+    texts.take_changes(ENGRAM)
+    texts.hold(B, 5, [(3, None)])
+    assert texts.texts() == {G: "ello"}
+    assert texts.take_changes(ENGRAM) == (0, {G}, frozenset())
+    texts.hold(B, 0, [(5, None)])
+    texts.hold(B, 5, [(3, "x😀")])
+    assert texts.texts() == {G: "x😀"}
+    texts.hold(B, 0, [(5, "not five")])
+    assert texts.texts() == {G: "x😀"}
+    texts.hold(B, 0, [(5, "hello")])
+    assert texts.texts() == {G: "ellox😀"}
+
+
 @given(st.lists(st.tuples(st.integers(0, 4), st.text("ab😀", min_size=1, max_size=3)), max_size=3))
 def test_they_say_an_edit_as_the_document_does(places: list[tuple[int, str]]) -> None:
     made = document(*HELLO)

@@ -7,7 +7,7 @@ from typing import Any, cast
 import apsw
 import pytest
 
-from engram_sync.api import Engram
+from engram_sync.api import Engram, Insert
 from engram_sync.memory.state import RULES, rules_name
 from engram_sync.store import Transaction
 from tests.memory.desk import Desk, desks
@@ -109,6 +109,31 @@ async def test_to_erase_one_value_takes_as_much_beside_three_hundred_others() ->
             if number < 3:
                 await ann.update(few.id, add_tags=[f"tag {number}"])
         assert await erased(ann, many) <= 1.5 * await erased(ann, few)
+        assert await ann.second_opinion() == []
+
+
+async def test_to_erase_an_edit_of_a_text_reads_no_other_edit_again() -> None:
+    """Nor does a payload that comes late: a member may send one after the other."""
+
+    async def erased(desk: Desk, e: Engram) -> int:
+        def job(tx: Transaction) -> None:
+            tx.erase(*place[:1], [place[1]])
+            desk.materialiser.refill(tx, 1, [place])
+
+        engram = bytes.fromhex(e.id.replace("-", ""))
+        stream = await desk.store.read(lambda reader: list(reader.stream_of(1, engram)))
+        place = [(log, record.seq) for log, record in stream][-1]
+        return sum(await steps_of(desk, lambda: desk.store.submit(job)))
+
+    async with desks() as (ann,):
+        few = await ann.remember("text", collaborative=True)
+        many = await ann.remember("text", collaborative=True)
+        for number in range(100):
+            await ann.update(many.id, edits=[Insert(0, f"{number} ")])
+            if number < 3:
+                await ann.update(few.id, edits=[Insert(0, f"{number} ")])
+        assert await erased(ann, many) <= 1.5 * await erased(ann, few)
+        assert (await ann.get(many.id)).content.startswith("98 97 ")
         assert await ann.second_opinion() == []
 
 

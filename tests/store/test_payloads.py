@@ -74,6 +74,17 @@ async def test_what_an_erasure_takes_is_told_by_what_is_held_and_was_not_erased(
     await store.submit(job)
 
 
+async def test_the_structure_of_a_text_is_weighed_without_reading_it(store: Store) -> None:
+    def job(tx: Transaction) -> None:
+        scope = add_scope(tx)
+        (n,) = tx.put_engrams([engram_row(scope, b"e" * 16, 1)])
+        assert tx.text_bytes(n) == 0
+        tx.put_text_structure(n, b"structure")
+        assert tx.text_bytes(n) == 9
+
+    await store.submit(job)
+
+
 async def test_who_took_a_clock_is_told_without_what_it_put(store: Store) -> None:
     """A payload has up to 512 KiB, and it would have to be hashed."""
 

@@ -28,7 +28,7 @@ from engram_sync.model import fields as fields
 from engram_sync.model.claims import claims_of, conflict_bits, is_tombstone, life_from
 from engram_sync.model.readings import BODY
 from engram_sync.store import ElementRow, EngramRow, PartRow, Transaction
-from engram_wire import Record, parse_shape_untrusted
+from engram_wire import Record, RecordKind, parse_shape_untrusted
 
 from .live_texts import LiveTexts
 
@@ -183,10 +183,13 @@ class LiveEngram:
     def refill(self, changed: Sequence[tuple[int, Record]]) -> None:
         """Read again what records, by log, put that is live, as their payloads came or went."""
         tx, n = self.tx, self.row.n
-        records = {(log, record.seq): record for log, record in changed}
-        self._erased = self._erased or any(tx.erased(log, [seq]) for log, seq in records)
+        self._erased = self._erased or any(tx.erased(log, [r.seq]) for log, r in changed)
+        for log, record in changed:
+            if record.shape[0] == RecordKind.EDIT:
+                self._texts.hold(log, record)
+        records = {(log, r.seq): r for log, r in changed if r.shape[0] != RecordKind.EDIT}
         shapes = {parse_shape_untrusted(shape) for shape in {r.shape for r in records.values()}}
-        most = max([len(shape.collections) for shape in shapes])
+        most = max([len(shape.collections) for shape in shapes], default=0)
         values = {place: puts_of(record) for place, record in records.items()}
         was: list[ElementRow] = []
         made: list[ElementRow] = []

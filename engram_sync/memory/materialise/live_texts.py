@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from engram_crdt import Change, DocumentError, Dot, EngramTexts
-from engram_sync.memory.state.changes import change_of
+from engram_sync.memory.state.changes import change_of, inserted_by
 from engram_sync.memory.state.log_directory import LogDirectory
 from engram_sync.memory.state.shown_texts import encode_shown
 from engram_sync.memory.state.snapshot import Snapshot
@@ -18,6 +18,7 @@ from engram_sync.model.claims import body_claims
 from engram_sync.model.limits import TEXT_REPLAYED_MIN, TEXT_REPLAYED_SHARE
 from engram_sync.model.readings import BODY
 from engram_sync.store import EngramRow, TextRow, Transaction
+from engram_wire import Record
 
 
 class Settled(NamedTuple):
@@ -120,13 +121,14 @@ class LiveTexts:
         self._texts: EngramTexts | None = None
         self._applied: list[tuple[int, int]] = []
         self._work = 0
+        self._held = False
         self.gone: set[tuple[int, int]] = set()
         """(log, seq) of records of which no character is live any more."""
 
     @property
     def changed(self) -> bool:
         """Whether a change concerned them."""
-        return bool(self._applied)
+        return bool(self._applied) or self._held
 
     def concerns(self, change: Change, *, bodies: bool) -> bool:
         """Whether a change can mean anything to the texts."""
@@ -143,12 +145,21 @@ class LiveTexts:
             start: Its first clock.
             log: Number of its log.
         """
-        tx, row = self._tx, self._row
-        if self._texts is None:
-            self._texts = _taken(Snapshot(tx, self._logs), row, self._stored)
-        self._texts.apply(change, start, ends_in(Snapshot(tx, self._logs), row))
+        ends = ends_in(Snapshot(self._tx, self._logs), self._row)
+        self._loaded().apply(change, start, ends)
         self._applied.append((log, change.seq))
         self._work += _work_of(change)
+
+    def hold(self, log: int, record: Record) -> None:
+        """Follow that the payload of an edit came or went."""
+        texts, start = self._loaded(), self._tx.first_clock(log, record.seq)
+        texts.hold(self._logs.log_id(self._tx, log), start, inserted_by(record))
+        self._held = True
+
+    def _loaded(self) -> EngramTexts:
+        if self._texts is None:
+            self._texts = _taken(Snapshot(self._tx, self._logs), self._row, self._stored)
+        return self._texts
 
     def is_live(self, log: int, seq: int) -> bool:
         """Whether a character of a record is live."""
@@ -182,7 +193,8 @@ class LiveTexts:
         """Store the structure, or what changed it; returns what applying that again takes."""
         n, stored = self._row.n, self._stored
         most = max(TEXT_REPLAYED_MIN, texts.pieces // TEXT_REPLAYED_SHARE)
-        if stored is None or stored.since + self._work > most:
+        # What was erased must not stand in the structure either.
+        if stored is None or self._held or stored.since + self._work > most:
             self._tx.put_text_structure(n, texts.dump())
             return 0
         self._tx.add_text_since(n, self._applied)

@@ -20,7 +20,7 @@ from engram_sync.model.life import life_number
 from engram_sync.model.limits import DIRECT_INDEX_RECORDS_MIN, SLICE_WEIGHT
 from engram_sync.model.shapes import plain_digest, plain_texts
 from engram_sync.store import EngramRow, ScopeRow, Transaction
-from engram_wire import Record, RecordKind
+from engram_wire import Record
 
 from .index import texts_of
 from .live import LiveEngram
@@ -330,8 +330,6 @@ class Materialiser:
             change = change_of(self._logs.log_id(batch.tx, log), record)
             elements = elements_of_one(known.engram, change)
             return known._replace(life=life_number(elements), conflict=int(bits(elements)))
-        if any(record.shape[0] == RecordKind.EDIT for _, record in changed):
-            return remade(batch.tx, self._logs, batch.scope, known, batch.change)
         live = LiveEngram(batch.tx, self._logs, known, batch.change)
         live.refill(changed)
         return live.finish()

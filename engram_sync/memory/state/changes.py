@@ -7,6 +7,7 @@ from engram_crdt import Change, Dot, TextEdit, TextInsert
 from engram_sync.api import Life
 from engram_sync.model.fields import LIFE, life_value, read_payload
 from engram_wire import (
+    Edit,
     Record,
     RecordKind,
     Reference,
@@ -100,19 +101,13 @@ def puts_of(record: Record) -> tuple[tuple[str, bytes | None], ...]:
 
 
 def _edit_of(log: bytes, record: Record, meant: References) -> Change:
-    """What an edit does to a text; characters that do not have the stated length are not held."""
-    collections = parse_shape_untrusted(record.shape).collections
-    edit = decode_edit_untrusted(record.superseded, puts=len(collections))
-    texts: Sequence[object] | None = read_payload(record.payload, collections)
-    lengths = [insert.length for insert in edit.inserts]
-    if texts is None or [units_of(text) for text in texts] != lengths:
-        texts = [None] * len(lengths)
+    edit, texts = _inserted(record)
 
     def origin(reference: Reference | None) -> Dot | None:
         return None if reference is None else meant.dot(reference.log, reference.clock)
 
     inserts = [
-        TextInsert(origin(insert.left), origin(insert.right), insert.length, cast(str | None, text))
+        TextInsert(origin(insert.left), origin(insert.right), insert.length, text)
         for insert, text in zip(edit.inserts, texts, strict=True)
     ]
     deletes = [part for span in edit.deletes for part in spans_of(meant, *span)]
@@ -126,6 +121,23 @@ def _edit_of(log: bytes, record: Record, meant: References) -> Change:
         removed=(),
         edit=TextEdit(generation, tuple(inserts), tuple(deletes)),
     )
+
+
+def inserted_by(record: Record) -> list[tuple[int, str | None]]:
+    """Of each insert of an edit how many units it has, and its text if that is held."""
+    edit, texts = _inserted(record)
+    return [(insert.length, text) for insert, text in zip(edit.inserts, texts, strict=True)]
+
+
+def _inserted(record: Record) -> tuple[Edit, Sequence[str | None]]:
+    """An edit and its texts; characters that do not have the stated length are not held."""
+    collections = parse_shape_untrusted(record.shape).collections
+    edit = decode_edit_untrusted(record.superseded, puts=len(collections))
+    texts: Sequence[object] | None = read_payload(record.payload, collections)
+    lengths = [insert.length for insert in edit.inserts]
+    if texts is None or [units_of(text) for text in texts] != lengths:
+        return edit, [None] * len(lengths)
+    return edit, cast(Sequence[str], texts)
 
 
 def units_of(text: object) -> int:

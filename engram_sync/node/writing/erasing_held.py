@@ -11,6 +11,8 @@ Place = tuple[int, int]
 """Log number and position."""
 _MEMORY = 8
 """What each memory weighs of which something is erased: its row is written again."""
+_TEXT_BYTES = 512
+"""Of the structure of a text, what is written in the time that a value takes."""
 _BYTES = 16 << 10
 """What is hashed in the time that a value takes."""
 
@@ -43,15 +45,14 @@ class ErasingHeld:
         weight = 0
         for engram, positions in held.items():
             row = self.tx.engram(self.scope, engram)
-            if row is not None and self.tx.text(row.n) is not None:
-                yield positions  # A text is made anew each time, from all of its records.
-                continue
+            # Its structure is stored anew at every step: the larger it is, the fewer they are.
+            most = ERASE_WEIGHT + (self.tx.text_bytes(row.n) // _TEXT_BYTES if row else 0)
             weight += _MEMORY
             for start in range(0, len(positions), ERASE_WEIGHT):
                 for record in self.tx.erasable(positions[start : start + ERASE_WEIGHT]):
                     some.append((record.log, record.seq))
                     weight += _weight(record)
-                    if weight >= ERASE_WEIGHT:
+                    if weight >= most:
                         yield some
                         some, weight = [], _MEMORY
         if some:
