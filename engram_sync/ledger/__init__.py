@@ -9,6 +9,7 @@ asked of ``Rules``, what is stored is asked of ``History``.
 from ._batches import AuthoredBatch as AuthoredBatch
 from ._batches import Batch as Batch
 from ._batches import Draft as Draft
+from ._batches import Erasure as Erasure
 from ._batches import IngestBatch as IngestBatch
 from ._batches import Run as Run
 from ._batches import Split as Split
@@ -44,6 +45,7 @@ __all__ = [
     "AuthoredBatch",
     "Batch",
     "Draft",
+    "Erasure",
     "GapError",
     "History",
     "IngestBatch",

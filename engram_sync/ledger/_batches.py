@@ -72,6 +72,15 @@ class Void(NamedTuple):
     """The last position held that stood until now; 0 when none is held."""
 
 
+class Erasure(NamedTuple):
+    """What one erasure names, as (log number, seq)."""
+
+    erased: frozenset[tuple[int, int]]
+    """What is to be purged."""
+    spared: frozenset[tuple[int, int]]
+    """What others wrote, where its author was put out before."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """What is added to one log.  The caller inserts all of it, then calls nobody."""
@@ -92,6 +101,8 @@ class Batch:
     records may name it all the same."""
     erased: tuple[tuple[int, int], ...] = ()
     """(log number, seq) of each record whose payload is to be purged and never taken again."""
+    idle: tuple[int, ...] = ()
+    """Positions of the erasures that do not erase what others wrote: their author was put out."""
     void: tuple[Void, ...] = ()
     """What a record of this batch voids, of logs of its author."""
     ratified: tuple[tuple[int, int, int], ...] = ()

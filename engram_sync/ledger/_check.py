@@ -28,6 +28,8 @@ from engram_wire import (
     parse_shape_untrusted,
 )
 
+from ._batches import Erasure
+from ._cutting import begins_with, counts_until
 from ._dots import ReferenceContext, check_dots_untrusted
 from ._edits import check_edit_untrusted
 from ._endings import (
@@ -70,6 +72,12 @@ class RunCheck:
         default_factory=list[tuple[LogState, int, bytes]]
     )
     """(log, seq, engram) of each record that the accepted ones erase."""
+    spared: list[tuple[LogState, int, bytes]] = field(
+        default_factory=list[tuple[LogState, int, bytes]]
+    )
+    """The same of others, whom erasures name that are cut off."""
+    idle: list[int] = field(default_factory=list[int])
+    """Positions of the erasures that spare something."""
     sealed: list[tuple[LogState, int]] = field(default_factory=list[tuple[LogState, int]])
     """(log, seq) of each log that they end."""
     continues: tuple[int, int] | None = None
@@ -101,6 +109,14 @@ class RunCheck:
     def begin(cls, registry: Registry, rules: Rules, history: History, log: LogState) -> Self:
         """Start behind the newest position held of ``log``."""
         return cls(registry, rules, history, log, hlc=log.hlc, past=registry.pasts.of(log, history))
+
+    @classmethod
+    def again(
+        cls, registry: Registry, rules: Rules, history: History, log: LogState, seq: int
+    ) -> Self:
+        """Stand before record ``seq`` of a log, which is held."""
+        past = past_at(registry, log, seq, history)
+        return cls(registry, rules, history, log, hlc=0, past=past, before=seq)
 
     def check_untrusted(self, head: bytes, records: Sequence[Record]) -> None:
         """As ``walk_untrusted``, in one go."""
@@ -141,7 +157,26 @@ class RunCheck:
             del items[length:]
 
     def _lists(self) -> tuple[list[Any], ...]:
-        return self.pasts, self.erased, self.sealed, self.void, self.ratified
+        erasures = self.erased, self.spared, self.idle
+        return *erasures, self.pasts, self.sealed, self.void, self.ratified
+
+    def held_untrusted(self, record: Record) -> Iterator[None]:
+        """Check one record by itself, some of it at every step; see ``again``."""
+        yield from self._change_untrusted(record)
+
+    def erasure_untrusted(self, record: Record) -> Erasure:
+        """What an erasure that is held erases, as far as is known now.
+
+        Raises:
+            WireError: It is not valid; it then erases nothing.
+        """
+        for _ in self._change_untrusted(record):
+            pass
+        erased, spared = (
+            frozenset((part.n, seq) for part, seq, _ in found)
+            for found in (self.erased, self.spared)
+        )
+        return Erasure(erased, spared)
 
     def take_undo(self) -> list[Callable[[], None]]:
         """What undoes all that the rules applied, to be called in reverse order."""
@@ -289,7 +324,7 @@ class RunCheck:
             yield from self._ratify_untrusted(record, context)
         elif shape.kind == RecordKind.ERASE:
             erased = yield from check_erase_untrusted(record, own, context, self._leads)
-            self.erased += [(*each, record.engram) for each in erased]
+            self._erase(record.seq, [(*each, record.engram) for each in erased])
         elif shape.kind == RecordKind.EDIT:
             self._generations[own.id, record.seq] = yield from check_edit_untrusted(
                 record,
@@ -310,14 +345,25 @@ class RunCheck:
             named = self.history.records(log.n, seq, seq)[0]
             if named.shape[0] == RecordKind.RATIFY:
                 raise InvalidRecordError("a ratify of a ratify")
-            past = past_at(self.registry, log, seq, self.history)
-            check = RunCheck(
-                self.registry, self.rules, self.history, log, hlc=0, past=past, before=seq
-            )
-            yield from check._change_untrusted(named)
-            self.erased += check.erased
+            check = RunCheck.again(self.registry, self.rules, self.history, log, seq)
+            yield from check.held_untrusted(named)
+            self._erase(record.seq, check.erased)
             self.ratified.append((log, seq, record.seq))
             yield
+
+    def _erase(self, by: int, erased: Sequence[tuple[LogState, int, bytes]]) -> None:
+        """Who was put out before it erased something erases what it wrote itself, no more."""
+        others = [each for each in erased if each[0].author != self.log.author]
+        if others and by > counts_until(
+            self.registry, self.rules, self.history, self.log, self._begins
+        ):
+            self.spared += others
+            self.idle.append(by)
+            erased = [each for each in erased if each not in others]
+        self.erased += erased
+
+    def _begins(self) -> bytes:
+        return begins_with(self.log, self.history) if self.log.seq else self._fresh[0].auth
 
     def _newness(self, end: tuple[LogState, int]) -> tuple[int, int, bytes]:
         log, until = end

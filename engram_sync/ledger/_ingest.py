@@ -263,9 +263,8 @@ class _Taking:
                 if signature is None:
                     marks.append((seq, marked_head))
                     continue
-                records = frame.records[position + 1 - frame.first : seq + 1 - frame.first]
-                for _ in check.walk_untrusted(head, records):
-                    yield log
+                walk = frame.records[position + 1 - frame.first : seq + 1 - frame.first]
+                yield from (log for _ in check.walk_untrusted(head, walk))
                 runs.append(Run(position + 1, seq, marked_head, signature))
                 position, head = seq, marked_head
         except Exception as error:
@@ -298,6 +297,7 @@ class _Taking:
             problem=problem,
             split=told,
             erased=done.erased,
+            idle=tuple(check.idle),
             sealed=done.sealed,
             void=done.void,
             ratified=done.ratified,

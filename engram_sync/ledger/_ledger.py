@@ -4,11 +4,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from engram_crdt import VectorClock
-from engram_wire import Announcement, ClockEntry, Frame, LogDomain, Rejection
+from engram_wire import Announcement, ClockEntry, Frame, LogDomain, Record, Rejection, WireError
 
 from ._author import author
-from ._batches import AuthoredBatch, Draft, IngestBatch
+from ._batches import AuthoredBatch, Draft, Erasure, IngestBatch
+from ._check import RunCheck
 from ._commit import set_live
+from ._cutting import begins_with, counts_until
 from ._ingest import Erasing, FrameIngest, Taking, open_log
 from ._journal import UndoPoint
 from ._lineage import depth_of
@@ -160,6 +162,20 @@ class Ledger:
     def void_after(self, scope: bytes, log: bytes, author: bytes) -> int | None:
         """The last position that stands of an author's log, held or not; None: nothing is void."""
         return self._registry.scope(scope).voids.get((log, author))
+
+    def counts_until(self, log: LogState, history: History) -> int:
+        """The last position of a held log that leaders let count; ``SEQ_MAX`` for all of it."""
+        return counts_until(
+            self._registry, self._rules, history, log, lambda: begins_with(log, history)
+        )
+
+    def erasure(self, log: LogState, record: Record, history: History) -> Erasure:
+        """What an erasure that is held erases, and what it spares, as far as is known now."""
+        check = RunCheck.again(self._registry, self._rules, history, log, record.seq)
+        try:
+            return check.erasure_untrusted(record)
+        except WireError:  # Of a void record nothing was checked that it does not do.
+            return Erasure(frozenset(), frozenset())
 
     def log_by_number(self, n: int) -> LogState:
         """The log of that local number, which the ledger has handed out."""

@@ -86,6 +86,27 @@ class Rules(Protocol):
         """Whether ``author`` is a leader at those membership heads."""
         ...
 
+    def counts_until(
+        self,
+        scope: bytes,
+        author: bytes,
+        root: bytes,
+        begins: Callable[[], tuple[bytes, ...]],
+        within: Callable[[int, bytes], int],
+    ) -> int:
+        """How far a log of ``author`` counts now; ``SEQ_MAX`` for all of it.
+
+        Never for what is valid: it changes with what arrives.
+
+        Args:
+            scope: Id of the scope.
+            author: Who writes the log.
+            root: Name of its family.
+            begins: The membership heads that the family's first record relies on.
+            within: How far the log goes along with a signed position (seq, head) of its family.
+        """
+        ...
+
     def agent_at(self, scope: bytes, heads: tuple[bytes, ...], author: bytes) -> bytes:
         """The agent that ``author`` writes for, as those heads know it.
 

@@ -43,6 +43,23 @@ class Charters:
         """Whether ``author`` is a leader at those heads."""
         return self.of(scope).role_at(heads, author) is MemberRole.LEADER
 
+    def counts_until(
+        self,
+        scope: bytes,
+        author: bytes,
+        root: bytes,
+        begins: Callable[[], tuple[bytes, ...]],
+        within: Callable[[int, bytes], int],
+    ) -> int:
+        """How far a log of ``author`` counts now; ``SEQ_MAX`` for all of it."""
+        membership = self.of(scope)
+        return membership.cuts.limit(
+            author,
+            root,
+            lambda: membership.seen(begins()),
+            lambda cutoff: within(cutoff.seq, cutoff.head),
+        )
+
     def agent_at(self, scope: bytes, heads: tuple[bytes, ...], author: bytes) -> bytes:
         """The agent that ``author`` writes for, as those heads know it."""
         return self.of(scope).agent_at(heads, author)

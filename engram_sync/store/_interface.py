@@ -163,6 +163,10 @@ class Transaction(Reader, Protocol):
         """
         ...
 
+    def spare(self, log: int, seqs: Iterable[int]) -> None:
+        """Undo ``erase`` but for the payloads: they may come again."""
+        ...
+
     def put_owed(self, n: int, positions: Iterable[tuple[int, int]]) -> None:
         """Remember that engram ``n`` lacks the payloads of these (log, seq)."""
         ...

@@ -336,6 +336,12 @@ class SqlTransaction(SqlReader):
         self._sql.run(sql, (PURGE_KEY, PURGE_INDEX))
         return self._drop(ids)
 
+    def spare(self, log: int, seqs: Iterable[int]) -> None:
+        ids = [log << LOG_SEQ_BITS | seq for seq in seqs]
+        self._sql.run(
+            "DELETE FROM erased WHERE id IN (SELECT value FROM json_each(?))", (str(ids),)
+        )
+
     def put_owed(self, n: int, positions: Iterable[tuple[int, int]]) -> None:
         sql = """INSERT INTO owed (id, scope, n) SELECT ?1, scope, n FROM eng WHERE n = ?2
             AND NOT EXISTS (SELECT 1 FROM erased WHERE id = ?1)

@@ -346,3 +346,44 @@ async def test_a_cut_and_a_void_that_had_not_seen_each_other_end_alike(
             assert await contents(node) == ["refused", "stands"]
             assert (await node.doctor()).healthy
         await same_in_any_order(cluster, a)
+
+
+async def test_who_was_put_out_erases_what_others_wrote_nowhere_for_good(
+    cluster: Cluster, autojump_clock: MockClock
+) -> None:
+    async with cluster.nodes() as (a, b), cluster.open("c", peers=["a", "b"]) as c:
+        await c.join(await a.invite())
+        await say(a, set_role_draft(SetRole(b._core.key.public, MemberRole.LEADER), "b"))
+        theirs, own = await a.remember("a's"), await b.remember("b's own")
+        early = await a.remember("erased in time")
+        await converged(a, b, c)
+        await b.forget(early.id, erase=True)
+        await converged(a, b, c)
+        stands = here(b)
+        await a.go_offline()
+        await say(a, revoked(b, stands))
+        for memory in (theirs, own):
+            await b.forget(memory.id, erase=True)
+        await converged(b, c)
+        assert await contents(c) == []
+        beyond = await frames_of(b, scope_of(b))
+        await b.go_offline()
+        # Whoever knew before spares what others wrote; its author may erase what is its own.
+        logs = [log for log in beyond if log[0].announcement.author == b._core.key.public]
+        await a._core.write(lambda tx: [a._core.path.ingest(tx, log) for log in logs])
+        assert await contents(a) == ["(not held here)", "a's"], "and no delete is applied"
+        assert (await a.get(own.id)).erased
+        assert not (await a.get(theirs.id)).erased
+        assert (await a.get(early.id)).erased
+        assert (await a.doctor()).healthy
+        # Whoever did not know gets it back from who did.
+        await a.go_online()
+        await converged(a, c)
+        assert (await c.get(theirs.id)).content == "a's"
+        assert (await c.doctor()).healthy
+        # And a statement that lets it count after all erases it everywhere.
+        await say(a, revoked(b, here(b)))
+        await converged(a, c)
+        for node in (a, c):
+            assert (await node.get(theirs.id)).erased
+            assert (await node.doctor()).healthy

@@ -11,7 +11,7 @@ from engram_sync.membership import Charters, Cutoff, Vector
 from engram_sync.memory.materialise import Materialiser
 from engram_sync.node.writing.rules import StoredHistory
 from engram_sync.store import Transaction
-from engram_wire import SEQ_MAX, LogDomain, RecordKind, decode_auth_untrusted
+from engram_wire import SEQ_MAX, LogDomain, Record, RecordKind, decode_auth_untrusted
 
 PAGE_RECORDS = 256
 """Records in memory at once."""
@@ -42,6 +42,7 @@ class CutLogs:
         charters: Who was put out of each scope.
         materialiser: Makes anew what a cut-off changes.
         end: Ends an own log.
+        purge: Told when something was erased.
     """
 
     def __init__(
@@ -50,11 +51,13 @@ class CutLogs:
         charters: Charters,
         materialiser: Materialiser,
         end: Callable[[LogState], None],
+        purge: Callable[[], None],
     ) -> None:
         self._ledger = ledger
         self._charters = charters
         self._materialiser = materialiser
         self._end = end
+        self._purge = purge
         self._followed: dict[bytes, int] = {}
         """By scope, the version of its cut-offs that the store has."""
 
@@ -103,15 +106,39 @@ class CutLogs:
             return set()
         tx.set_cut(log.n, None if limit == SEQ_MAX else limit)
         engrams: set[bytes] = set()
+        erasures: list[Record] = []
         begin, end = max(min(limit, before), log.base) + 1, min(max(limit, before), log.seq)
         for first in range(begin, end + 1, PAGE_RECORDS):
             last = min(first + PAGE_RECORDS - 1, end)
+            records = tx.records(log.n, first, last)
             engrams |= {
                 record.engram
-                for record in tx.records(log.n, first, last)
+                for record in records
                 if record.seq <= until or record.shape[0] == RecordKind.RATIFY
             }
+            erasures += [r for r in records if r.shape[0] == RecordKind.ERASE and r.seq <= until]
+        for record in erasures:
+            self._erase_again(tx, log, record)
         return engrams
+
+    def _erase_again(self, tx: Transaction, log: LogState, record: Record) -> None:
+        """Follow what an erasure erases now: all that it names, or what its author wrote itself.
+
+        What is spared from now on was dropped here.  Somebody may hold it still, who knew before.
+        """
+        history = StoredHistory(tx, self._ledger)
+        erased, spared = self._ledger.erasure(log, record, history)
+        for n, seqs in _by_log(erased).items():
+            tx.erase(n, seqs)
+            self._purge()
+        if not spared:
+            return
+        for n, other in tx.stream_of(self._ledger.scope_number(log.scope), record.engram):
+            if other.shape[0] == RecordKind.ERASE and spared:
+                by = self._ledger.log_by_number(n)
+                spared -= self._ledger.erasure(by, other, history).erased
+        for n, seqs in _by_log(spared).items():
+            tx.spare(n, seqs)
 
     def wrong(self, tx: Transaction) -> list[str]:
         """What the store keeps otherwise than it follows, a sentence each."""
@@ -125,17 +152,7 @@ class CutLogs:
 
     def limit(self, tx: Transaction, log: LogState) -> int:
         """The last position of a log that counts; ``SEQ_MAX`` for all of it."""
-        history = StoredHistory(tx, self._ledger)
-
-        def within(cutoff: Cutoff) -> int:
-            place = history.position_of(log.scope, cutoff.head)
-            if place is None:
-                return cutoff.seq  # Whose continuation it is, is not known yet.
-            n, seq = place
-            return seq if log in self._ledger.log_by_number(n).path() else 0
-
-        cuts = self._charters.of(log.scope).cuts
-        return cuts.limit(log.author, log.root, lambda: self._begins(tx, log), within)
+        return self._ledger.counts_until(log, StoredHistory(tx, self._ledger))
 
     def _begins(self, tx: Transaction, log: LogState) -> Vector:
         """The membership that the first record of a log's family relies on."""
@@ -146,3 +163,10 @@ class CutLogs:
         """Whether a log was begun after all that was taken from its author."""
         cuts = self._charters.of(log.scope).cuts
         return log.seq > 0 and cuts.since(log.author, self._begins(tx, log))
+
+
+def _by_log(positions: Iterable[tuple[int, int]]) -> dict[int, list[int]]:
+    found: dict[int, list[int]] = {}
+    for log, seq in sorted(positions):
+        found.setdefault(log, []).append(seq)
+    return found

@@ -154,7 +154,7 @@ class Storing:
     def _confirm(self, tx: Transaction, scope: int, batch: Batch, now_ms: int) -> None:
         """Say that what the records of a batch erase is gone here: it is, before they are shown."""
         for record in batch.records:
-            if record.shape[0] == RecordKind.ERASE:
+            if record.shape[0] == RecordKind.ERASE and record.seq not in batch.idle:
                 tx.put_receipt(scope, batch.log.n, record.seq, self._own.key, now_ms)
                 note_erased(tx, record.engram)
 

@@ -81,7 +81,9 @@ class WritePath:
         self.materialiser = Materialiser(self.logs)
         self.own = OwnLogs(self.ledger, key.public, entropy)
         self._storing = Storing(self.ledger, self.materialiser, clock, self.own)
-        self.cuts = CutLogs(self.ledger, self.charters, self.materialiser, self.own.end)
+        self.cuts = CutLogs(
+            self.ledger, self.charters, self.materialiser, self.own.end, self._purge_soon
+        )
         self._proven = True
         """Whether this is certainly the only continuation of what the store held before."""
         self._notes = JobNotes()
@@ -396,8 +398,11 @@ class WritePath:
         self._changed(batch.log.scope, self.cuts.follow(tx, batch))
         return arrivals
 
-    def _erased(self, scope: bytes, engrams: Iterable[bytes]) -> None:
+    def _purge_soon(self) -> None:
         self._notes.erased = True
+
+    def _erased(self, scope: bytes, engrams: Iterable[bytes]) -> None:
+        self._purge_soon()
         self._changed(scope, engrams)
 
     # -- derived state -----------------------------------------------------------------------
