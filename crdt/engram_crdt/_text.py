@@ -45,7 +45,7 @@ class Text:
         self._stems: Stems | None = None
         """Made of all pieces once somebody asks which unit hangs on which."""
         self._order: TextOrder | None = None
-        """Made once somebody asks, then kept until something waits or is hung far from all."""
+        """Made once somebody asks, then kept until something waits."""
         self.units_held = 0
         """Units of which the characters are held."""
         self._waiting: set[Dot] = set()
@@ -288,13 +288,13 @@ class Text:
 
     def _note(self, hung: Piece) -> None:
         """Let all that is made of the pieces know where one hangs."""
-        if self._order is not None and not self._order.add(hung):
-            self._order = None
         if self._stems is not None:
             if goes_on(hung):
                 self._stems.extend(hung.first)
             else:
                 self._stems.hang(hung.first, hung.parent)
+        if self._order is not None:
+            self._order.add(hung, lambda lower, upper: self._grown().hangs_on(lower, upper))
 
     def _hangs_on(self, lower: Dot, upper: Dot) -> bool:
         """Tell whether ``upper`` is on the way from ``lower`` to the root."""

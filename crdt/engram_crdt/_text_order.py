@@ -14,9 +14,11 @@ from ._pieces import LEFT, RIGHT, Piece, shown
 
 _BLOCK_MAX: Final = 128
 """Pieces of one block: a text of ten thousand has as many blocks."""
-_STEPS_MAX: Final = 64
-"""Pieces looked at to find the neighbour of one that was written beside others unseen; beyond
-that it costs less to put all pieces in order again."""
+_STEPS_MAX: Final = 16
+"""Pieces looked at to find the neighbour of one that was written beside others unseen; what is
+further away is found by halves."""
+_HangsOn = Callable[[Dot, Dot], bool]
+"""Whether the second of two units is on the way from the first to the root."""
 
 
 class _Block:
@@ -101,30 +103,27 @@ class TextOrder:
 
     # -- changing ----------------------------------------------------------------------------
 
-    def add(self, piece: Piece) -> bool:
-        """Take in a piece that has just been hung.
-
-        Returns:
-            False when that costs more than putting all in order again: this is of no use any more.
-        """
+    def add(self, piece: Piece, hangs_on: _HangsOn) -> None:
+        """Take in a piece that has just been hung."""
         siblings, first = self._children(piece), piece.first
+        if not self._blocks:
+            siblings.append(first)
+            self._fill([(first, _text(piece))])
+            return
         place = bisect_left(siblings, first)
         following = siblings[place] if place < len(siblings) else None
-        beside, step = None, 0
         if following is not None:
-            beside = self._outermost(following, left=True)
-        elif piece.side == LEFT:
+            beside, step = self._outermost(following, hangs_on, left=True), 0
+        elif piece.parent is not None and piece.side == LEFT:
             # It hangs before the first unit of a piece.
-            beside = piece.parent
+            beside, step = piece.parent, 0
         elif place:
-            beside, step = self._outermost(siblings[-1], left=False), 1
-        elif piece.parent is not None:
+            beside, step = self._outermost(siblings[-1], hangs_on, left=False), 1
+        else:
+            assert piece.parent is not None, "on the root there are others"
             beside, step = self._piece(piece.parent).first, 1
-        if beside is None:
-            return False
         siblings.insert(place, first)
         self._insert(beside, step, first, _text(piece))
-        return True
 
     def show(self, piece: Dot, text: str) -> None:
         """Show another text of a piece."""
@@ -180,14 +179,29 @@ class TextOrder:
             self._blocks.append(block)
             self._homes |= dict.fromkeys(block.pieces, block)
 
-    def _outermost(self, piece: Dot, *, left: bool) -> Dot | None:
-        """Return the first or the last piece of all that hang on one, None when it is too far."""
+    def _outermost(self, piece: Dot, hangs_on: _HangsOn, *, left: bool) -> Dot:
+        """Return the first or the last piece of all that hang on one."""
         for _ in range(_STEPS_MAX):
             lower = self._before.get(piece) if left else self._after.get(self._piece(piece).last)
             if not lower:
                 return piece
             piece = lower[0] if left else lower[-1]
-        return None
+        # All that hangs to one side of a piece follows there without a gap.
+        return self._end_of(piece, lambda other: hangs_on(other, piece), left=left)
+
+    def _end_of(self, piece: Dot, within: Callable[[Dot], bool], *, left: bool) -> Dot:
+        """Return the last piece, going to one side of a piece, before the first not ``within``."""
+        block, place = self._find(piece)
+        ends = list(accumulate([len(each.pieces) for each in self._blocks]))
+        place += ends[self._blocks.index(block)] - len(block.pieces)
+
+        def at(place: int) -> Dot:
+            number = bisect_right(ends, place)
+            return self._blocks[number].pieces[place - ends[number]]
+
+        others = range(place - 1, -1, -1) if left else range(place + 1, ends[-1])
+        inside = bisect_left(others, True, key=lambda other: not within(at(other)))
+        return at(others[inside - 1]) if inside else piece
 
     def _insert(self, beside: Dot, step: int, piece: Dot, text: str) -> None:
         block, place = self._find(beside)

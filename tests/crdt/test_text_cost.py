@@ -18,6 +18,8 @@ from tests.crdt.strategies import A, B, change
 from tests.crdt.texts import G
 
 SOME, MANY = 250, 4_000
+FIRST = bytes(32)
+"""A log that comes before all others."""
 
 
 def calls(work: Callable[[], object]) -> int:
@@ -41,7 +43,7 @@ class Written:
     """TextsByGeneration that grow by changes of log A."""
 
     def __init__(self) -> None:
-        self.ends = {A: 0, B: 0}
+        self.ends = {A: 0, B: 0, FIRST: 0}
         self.texts = TextsByGeneration(lambda dot: dot.clock < self.ends[dot.log])
         self._seqs = count(1)
         self.apply(A, puts=((BODY, b"\x60"),))
@@ -66,6 +68,15 @@ class Written:
         for clock in range(self.ends[A], self.ends[A] + units):
             right = None if clock == 1 else Dot(A, clock - 1)
             self.apply(A, TextInsert(None, right, 1, "x"))
+
+    def in_turns(self, units: int) -> None:
+        """Let each unit hang behind the one written last, by another log."""
+        last: Dot | None = None
+        for number in range(units):
+            log = (A, B)[number % 2]
+            made = Dot(log, self.ends[log])
+            self.apply(log, TextInsert(last, None, 1, "x"))
+            last = made
 
     def apart(self, units: int) -> None:
         """Let each unit stand at the beginning beside all others."""
@@ -98,6 +109,20 @@ def test_an_insert_between_the_ends_of_a_deep_text_costs_no_more_than_in_a_flat_
         written.apply(B, *[TextInsert(Dot(A, 1), deepest, 1, "y") for _ in range(8)])
 
     assert growth(Written.deep, step) < 1.6
+
+
+@pytest.mark.slow
+def test_what_is_written_beside_a_deep_text_unseen_is_placed_as_fast_as_beside_a_flat_one() -> None:
+    """Somebody may write every unit as if it had seen nothing."""
+
+    def step(written: Written) -> None:
+        written.texts.strings()
+        for log in (FIRST, B):
+            written.apply(log, *[TextInsert(None, None, 1, "y") for _ in range(8)])
+        written.texts.strings()
+
+    for grow in (Written.deep, Written.in_turns):
+        assert growth(grow, step) < 2.5
 
 
 @pytest.mark.slow
