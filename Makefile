@@ -3,6 +3,7 @@
 #   make demo            two nodes on this machine share a memory    (ARGS=--keep keeps their homes)
 #   make check           style, types, floors, tests that are not slow: for daily work
 #   make test            style, types, floors, tests, searches, fuzzing: has to pass before a commit
+#   make searches        random histories and worlds alone      (SEEDS=all tries all their seeds)
 #   make lint            the first half of it, without running anything
 #   make coverage        which branches of the whole program its tests take; twice as long
 #   make lock            resolve the dependencies again and rewrite requirements/
@@ -14,6 +15,8 @@ PYTHON ?=
 # Two workers fit the smallest machine; more of them compete with the tests' own processes.
 WORKERS ?= 2
 FUZZ_SECONDS ?= 10
+# How far `make searches` goes: some of the seeds, or all of them, which takes twice as long.
+SEEDS ?= some
 
 VENV := .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
@@ -28,7 +31,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test lint style types floors quick unit searches coverage fuzz lock clean
+.PHONY: help demo check test lint style types mypy pyright floors quick unit searches coverage fuzz lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -66,8 +69,14 @@ style: $(DEV_STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
+# Each of them keeps one processor busy for half a minute or more.
 types: $(DEV_STAMP)
+	@$(MAKE) --no-print-directory --jobs 2 mypy pyright
+
+mypy: $(DEV_STAMP)
 	$(BIN)/mypy
+
+pyright: $(DEV_STAMP)
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 floors: $(DEV_STAMP)
@@ -87,7 +96,7 @@ quick: $(DEV_STAMP)
 		$(SEARCHES:%=--ignore=%)
 
 searches: $(DEV_STAMP)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(SEARCHES)
+	SEEDS=$(SEEDS) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(SEARCHES)
 
 coverage: $(DEV_STAMP)
 	$(BIN)/python -m coverage erase
@@ -98,7 +107,7 @@ coverage: $(DEV_STAMP)
 # Each target searches for a counter-example to its invariant; the canary must find one, or the
 # harness itself is broken.
 fuzz: $(DEV_STAMP)
-	@sh .ci/fuzz-all "$(BIN)/python" $(FUZZ_SECONDS)
+	@sh .ci/fuzz-all "$(BIN)/python" $(FUZZ_SECONDS) $(WORKERS)
 
 lock: $(DEV_STAMP)
 	sh .ci/lock "$(BIN)/uv"

@@ -44,6 +44,7 @@ def test_edits_that_meet_are_refused(
         in_order(insertions, deletions)
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.tuples(st.integers(0, 10), st.text("xyz", min_size=1, max_size=3)), max_size=5),
     st.lists(st.tuples(st.integers(0, 9), st.integers(1, 4)), max_size=3),

@@ -294,6 +294,7 @@ def test_the_backoff_cannot_shrink(home: Path) -> None:
     assert "sync.backoff_max_s = 3 is less than sync.backoff_min_s = 9" in error.message
 
 
+@pytest.mark.slow
 @given(
     st.dictionaries(
         st.sampled_from(sorted(SETTINGS)),

@@ -33,6 +33,7 @@ def applied(*updates: bytes) -> dict[str, dict[str, bytes]]:
     }
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.sampled_from(["r/a", "s/b"]), st.none() | st.binary(min_size=1))))
 @example([("r/" + "x" * 62, b"v" * 100_000)])
 def test_one_record_derives_to_the_documents_own_bytes(

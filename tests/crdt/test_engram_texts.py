@@ -196,6 +196,7 @@ def test_what_is_shown_follows_payloads_that_go_and_come() -> None:
     assert texts.texts() == {G: "ellox😀"}
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.integers(0, 4), st.text("ab😀", min_size=1, max_size=3)), max_size=3))
 def test_they_say_an_edit_as_the_document_does(places: list[tuple[int, str]]) -> None:
     made = document(*HELLO)

@@ -52,6 +52,7 @@ _ELEMENTS = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(_ELEMENTS)
 def test_a_strategy_reads_and_does_nothing_else(found: list[Element]) -> None:
     """Any order of the elements reads the same; nothing open is not there; nothing is made up."""

@@ -143,6 +143,7 @@ def test_one_announcement_leads_to_few_dials() -> None:
     assert len(addresses_untrusted(7, many, TXT, loopback=False)) == ADDRESSES_PER_NAME_MAX
 
 
+@pytest.mark.slow
 @given(
     st.none() | st.integers(),
     st.lists(st.text() | st.ip_addresses().map(str), max_size=12),

@@ -183,6 +183,7 @@ async def test_sockets_that_do_not_open_in_time_never_prevent_a_start(
     release.set()
 
 
+@pytest.mark.slow
 def test_zeroconf_is_loaded_only_when_it_is_used() -> None:
     code = "import sys, engram_sync.discovery; sys.exit('zeroconf' in sys.modules)"
 

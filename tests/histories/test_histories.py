@@ -14,8 +14,10 @@ from tests.histories._life import LifeOutcome, run_life
 from tests.histories._life_defects import LIFE_DEFECTS
 from tests.histories._twins import TwinOutcome
 from tests.oracle import Disagreement
+from tests.seeds import chosen
 
 HISTORIES = 500
+LIVES = chosen(100, of=500)
 BLOCK = 50
 HISTORIES_TO_FIND_A_DEFECT = 60
 
@@ -37,7 +39,7 @@ def test_replicas_agree_with_the_oracle(first: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first", range(0, HISTORIES, BLOCK))
+@pytest.mark.parametrize("first", range(0, LIVES, BLOCK))
 def test_homes_that_are_copied_restored_and_joined_late_agree_with_the_oracle(first: int) -> None:
     total = LifeOutcome()
     for seed in range(first, first + BLOCK):

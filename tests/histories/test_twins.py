@@ -8,8 +8,9 @@ from tests.histories._home import Home
 from tests.histories._twin_defects import TWIN_DEFECTS
 from tests.histories._twins import Clocks, TwinOutcome, live_once, run_twins
 from tests.oracle import Disagreement
+from tests.seeds import chosen
 
-HISTORIES = 120
+HISTORIES = chosen(40, of=120)
 BLOCK = 20
 HISTORIES_TO_FIND_A_DEFECT = 200
 

@@ -86,6 +86,7 @@ def test_the_valid_part_of_a_log_is_taken_even_after_a_relay_hid_where_it_ends()
     assert (again.records, again.rejection) == ((), batch.rejection)
 
 
+@pytest.mark.slow
 def test_refusals_take_bounded_memory() -> None:
     world = World()
     for number in range(REFUSED_MAX + 10):
@@ -97,6 +98,7 @@ def test_refusals_take_bounded_memory() -> None:
     assert len(list(world.ann.ledger.refused())) == REFUSED_MAX
 
 
+@pytest.mark.slow
 def test_a_frame_is_not_tried_on_any_number_of_branches() -> None:
     """Else a member with thousands of them could keep a node busy with one frame of noise."""
     world = World()

@@ -32,6 +32,7 @@ def restarted(replica: Replica, scope: bytes, *drafts: Draft) -> LogState:
     return replica.write(scope, *sealed, *drafts).log
 
 
+@pytest.mark.slow
 def test_a_record_s_causal_past_takes_the_same_room_after_any_number_of_restarts() -> None:
     """Else each start of a node costs every record after it, on every node, for ever."""
     world = World()

@@ -143,6 +143,7 @@ def said(node: ast.Raise) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_every_rule_is_in_the_table() -> None:
     folder = Path(engram_sync.ledger.__file__).parent
     sources = [path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.py"))]

@@ -43,6 +43,7 @@ def doubt(desk: Desk, e: Engram, n: int) -> Awaitable[object]:
     return desk.update(e.id, confidence=n / 1000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("act", [write, count, doubt])
 async def test_the_hundredth_change_costs_what_the_tenth_does(act: Act) -> None:
     async with desks() as (ann,):
@@ -137,6 +138,7 @@ async def test_to_erase_an_edit_of_a_text_reads_no_other_edit_again() -> None:
         assert await ann.second_opinion() == []
 
 
+@pytest.mark.slow
 async def test_a_received_record_costs_the_same_beside_a_thousand_tags() -> None:
     async with desks(2) as (ann, bob):
         plain, tagged = await ann.remember("one"), await ann.remember("two")

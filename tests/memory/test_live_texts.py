@@ -91,6 +91,7 @@ async def test_texts_are_what_their_records_say_whether_they_were_kept_or_loaded
                 assert await ann.second_opinion() == await bob.second_opinion() == []
 
 
+@pytest.mark.slow
 async def test_the_structure_of_a_text_is_stored_once_in_so_many_edits() -> None:
     async with desks() as (ann,):
         e = await ann.remember("text", collaborative=True)

@@ -46,6 +46,7 @@ async def test_a_changed_memory_is_found_by_its_new_words_only() -> None:
         assert await ann.found_contents("tuesday") == []
 
 
+@pytest.mark.slow
 async def test_equal_scores_go_by_the_newest_then_by_id_whatever_the_limit() -> None:
     async with desks(2) as (ann, bob):
         await ann.remember_many([NewMemory("same words", tags=(f"t{i % 3}",)) for i in range(200)])

@@ -21,6 +21,7 @@ def test_readers_find_texts_and_orphans_as_they_were_stored(text: str | None) ->
     assert (shown, orphans) == ({Dot(LOG, 3): "text"}, [orphan_element(orphan(text))])
 
 
+@pytest.mark.slow
 def test_whatever_texts_were_stored_can_be_read_however_many_stand_side_by_side() -> None:
     texts = {Dot(LOG, n): "x" * CONTENT_BYTES_MAX for n in range(260)}
     assert decode_shown(encode_shown(texts, [])) == (texts, [])

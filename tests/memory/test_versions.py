@@ -40,6 +40,7 @@ def test_whatever_is_not_a_version_is_a_mistake_of_the_caller(text: str) -> None
         parse_version(text)
 
 
+@pytest.mark.slow
 async def test_a_version_stays_short_whatever_the_history() -> None:
     async with desks(2) as (ann, bob):
         e = await ann.remember("one")

@@ -59,6 +59,7 @@ def connection_of(node: Node, key: bytes) -> Connection:
 # -- slow readers ----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_a_peer_that_stops_reading_costs_the_others_nothing(
     cluster: Cluster, autojump_clock: MockClock
 ) -> None:
@@ -113,6 +114,7 @@ async def two_scopes(cluster: Cluster) -> AsyncGenerator[tuple[Node, Node, bytes
         yield a, b, first, c._core.facts.agent_scope
 
 
+@pytest.mark.slow
 async def test_a_huge_scope_does_not_starve_a_small_one_on_the_same_connection(
     autojump_clock: MockClock,
 ) -> None:
@@ -193,6 +195,7 @@ class Gate:
         return await self._ingest(connection, batch)
 
 
+@pytest.mark.slow
 async def test_a_flood_of_frames_waits_outside_while_the_store_is_busy(
     cluster: Cluster, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -266,6 +269,7 @@ async def half_open(cluster: Cluster, number: int) -> trio.abc.Stream:
     return link.stream
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("garbage", [b"", b"\x00\x00\x10\x00", cbor.encode([1, bytes(32)])])
 async def test_nothing_is_kept_of_a_peer_before_a_valid_signature(
     cluster: Cluster, autojump_clock: MockClock, garbage: bytes

@@ -174,6 +174,7 @@ async def test_two_live_nodes_with_one_key_never_talk_to_each_other(
         assert not (await alone.status()).problems
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dialler", ["copies", "peer"])
 async def test_two_copies_that_run_at_once_take_turns_are_told_and_get_everything(
     cluster: Cluster, autojump_clock: MockClock, dialler: str

@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import pytest
 from trio.testing import MockClock
 
 from engram_sync.api import Insert
@@ -142,6 +143,7 @@ async def test_a_rolled_back_machine_that_meets_a_peer_first_forks_nothing(
         assert any("another copy" in text for text in (await a.status()).problems)
 
 
+@pytest.mark.slow
 async def test_edits_of_one_memory_on_both_copies_are_siblings_on_every_node(
     cluster: Cluster, autojump_clock: MockClock, tmp_path: Path, runtime: Path
 ) -> None:
@@ -215,6 +217,7 @@ async def test_a_new_incarnation_seals_the_log_before_it(
         assert not old.keys() & {log.id for log in ledger.logs(scope)}, "and not in memory"
 
 
+@pytest.mark.slow
 async def test_copies_of_a_leader_that_both_write_its_charter_agree_on_it_after_a_restart(
     cluster: Cluster, autojump_clock: MockClock, tmp_path: Path, runtime: Path
 ) -> None:

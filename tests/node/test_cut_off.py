@@ -121,6 +121,7 @@ async def same_in_any_order(
         del cluster.homes[f"order {seed}"]
 
 
+@pytest.mark.slow
 async def test_neither_puts_nor_removals_beyond_a_cut_off_apply_whatever_comes_first(
     cluster: Cluster, autojump_clock: MockClock
 ) -> None:
@@ -168,6 +169,7 @@ async def test_status_counts_what_is_held_and_hidden_because_it_lies_beyond_a_cu
         assert (await agent_scope(a)).cut_off == 0, "whatever any statement names counts"
 
 
+@pytest.mark.slow
 async def test_any_number_of_logs_is_cut_off_and_an_honest_one_that_is_not_named_is_not(
     cluster: Cluster, autojump_clock: MockClock
 ) -> None:
@@ -195,6 +197,7 @@ async def test_any_number_of_logs_is_cut_off_and_an_honest_one_that_is_not_named
         await same_in_any_order(cluster, a)
 
 
+@pytest.mark.slow
 async def test_what_was_cut_off_stays_so_when_its_author_is_admitted_again(
     cluster: Cluster, autojump_clock: MockClock
 ) -> None:
@@ -222,6 +225,7 @@ async def test_what_was_cut_off_stays_so_when_its_author_is_admitted_again(
         await same_in_any_order(cluster, a)
 
 
+@pytest.mark.slow
 async def test_of_a_log_that_forks_only_the_continuation_counts_that_a_cut_off_names(
     cluster: Cluster, autojump_clock: MockClock
 ) -> None:
@@ -323,6 +327,7 @@ async def test_what_a_cut_off_record_ratified_is_void_again(
         await same_in_any_order(cluster, a)
 
 
+@pytest.mark.slow
 async def test_a_cut_and_a_void_that_had_not_seen_each_other_end_alike(
     cluster: Cluster, autojump_clock: MockClock
 ) -> None:

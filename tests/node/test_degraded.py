@@ -17,6 +17,7 @@ async def degraded(node: Node) -> bool:
     return (await node.status()).health == "degraded"
 
 
+@pytest.mark.slow
 async def test_a_node_that_reaches_nobody_says_so_and_works_on(
     cluster: Cluster, autojump_clock: MockClock
 ) -> None:
@@ -69,6 +70,7 @@ async def test_a_node_whose_store_is_gone_says_so_by_itself_and_stores_nothing(
         assert await contents(a) == ["written after", "written before"]
 
 
+@pytest.mark.slow
 async def test_a_member_of_another_agent_does_not_count_as_somebody_reached(
     cluster: Cluster, autojump_clock: MockClock
 ) -> None:

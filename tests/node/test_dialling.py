@@ -70,6 +70,7 @@ async def dial(node: Node, other: Node) -> None:
     await node._controller.network.connect(Address("a", PORT), via="token", expected=key)
 
 
+@pytest.mark.slow
 async def test_dials_at_once_in_both_directions_end_with_one_connection(
     autojump_clock: MockClock,
 ) -> None:

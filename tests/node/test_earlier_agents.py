@@ -58,6 +58,7 @@ async def test_a_deletion_in_conflict_with_an_edit_is_brought_along_as_that_conf
         assert {s.value for s in conflict.siblings} >= {"deleted: gone", "edited meanwhile"}
 
 
+@pytest.mark.slow
 async def test_bringing_again_changes_nothing(cluster: Cluster, autojump_clock: object) -> None:
     async with cluster.open("a") as a, cluster.open("b") as b:
         for n in range(600):

@@ -19,6 +19,7 @@ from .views import all_synced, contents
 FOREVER = 1 << 30
 
 
+@pytest.mark.slow
 async def test_a_full_disk_while_receiving_delays_and_loses_nothing(
     cluster: Cluster, autojump_clock: MockClock, tmp_path: Path
 ) -> None:
@@ -155,6 +156,7 @@ async def test_a_store_that_breaks_for_good_is_an_error_of_the_call(
         assert [e.content for e in await node.list()] == ["kept"]
 
 
+@pytest.mark.slow
 async def test_a_backlog_larger_than_all_buffers_arrives(
     cluster: Cluster, autojump_clock: MockClock
 ) -> None:

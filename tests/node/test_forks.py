@@ -140,6 +140,7 @@ async def test_what_depends_on_one_branch_reaches_those_who_held_the_other(
             assert "another" in await contents(node)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("more", [0, 1, 40])
 async def test_two_runs_of_one_snapshot_lose_nothing_and_neither_goes_on_with_the_log(
     cluster: Cluster, autojump_clock: MockClock, more: int
@@ -193,6 +194,7 @@ async def test_a_restored_snapshot_is_told_by_its_peer_before_it_writes(
         assert "rolled back" not in await problems(b)
 
 
+@pytest.mark.slow
 async def test_of_two_long_histories_only_what_differs_is_sent(
     cluster: Cluster, autojump_clock: MockClock
 ) -> None:

@@ -165,6 +165,7 @@ def records_in(responses: Sequence[SyncResponse]) -> int:
     return sum(len(decode_frame_untrusted(frame).records) for frame in frames)
 
 
+@pytest.mark.slow
 async def test_a_forged_record_does_not_make_others_send_a_whole_log_again(
     cluster: Cluster, autojump_clock: MockClock
 ) -> None:
@@ -206,6 +207,7 @@ async def forked(node: Node, count: int) -> bool:
     return len((await node.status()).forks) == count
 
 
+@pytest.mark.slow
 async def test_nobody_fills_the_status_with_logs_that_are_refused(
     cluster: Cluster, autojump_clock: MockClock
 ) -> None:

@@ -233,6 +233,7 @@ async def test_absent_and_forbidden_scopes_look_alike_even_with_credentials(
         assert [type(m) for m in answers[0][-2:]] == [Pong, Goodbye]
 
 
+@pytest.mark.slow
 async def test_a_peer_that_asks_and_does_not_read_is_held_back_and_cut_off(
     cluster: Cluster, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

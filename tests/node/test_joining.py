@@ -197,6 +197,7 @@ async def test_earlier_memories_stay_local_and_are_counted(
         assert await contents(a) == []
 
 
+@pytest.mark.slow
 async def test_bring_takes_them_along_once(cluster: Cluster, autojump_clock: MockClock) -> None:
     async with cluster.open("a") as a, cluster.open("b") as b:
         for number in range(300):
@@ -276,6 +277,7 @@ async def test_a_secret_that_the_charter_does_not_commit_to_is_not_taken(
             await b.join(await a.invite())
 
 
+@pytest.mark.slow
 async def test_a_join_shows_any_number_of_admissions_page_by_page(
     cluster: Cluster, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -41,6 +41,7 @@ async def lagging(cluster: Cluster) -> None:
         await converged(a, b)
 
 
+@pytest.mark.slow
 async def test_a_node_opened_after_a_crash_shows_everything_that_is_durable(
     cluster: Cluster, autojump_clock: object
 ) -> None:
@@ -50,6 +51,7 @@ async def test_a_node_opened_after_a_crash_shows_everything_that_is_durable(
         assert len(hits) == (await agent_scope(c)).records - MEMBERSHIP_RECORDS > 0
 
 
+@pytest.mark.slow
 async def test_a_memory_that_waits_to_be_materialised_is_listed_and_can_be_changed(
     cluster: Cluster, autojump_clock: object
 ) -> None:
@@ -60,6 +62,7 @@ async def test_a_memory_that_waits_to_be_materialised_is_listed_and_can_be_chang
         assert (await c.update(listed[0], content="changed")).content == "changed"
 
 
+@pytest.mark.slow
 async def test_a_source_key_that_waits_to_be_materialised_is_known(
     cluster: Cluster, autojump_clock: object
 ) -> None:
@@ -92,6 +95,7 @@ async def _waiting(node: Node) -> int:
     return await node._core.read(count)
 
 
+@pytest.mark.slow
 async def test_a_change_does_not_wait_for_what_waits_of_other_memories(
     cluster: Cluster, autojump_clock: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -149,6 +153,7 @@ async def refuse_last(node: Node, _: Engram) -> None:
     assert own_log(node)[0] != log
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("act", [update, remember, remember_many, bring_over, refuse_last])
 async def test_whoever_needs_what_waits_of_a_memory_waits_in_many_small_jobs(
     cluster: Cluster, autojump_clock: object, monkeypatch: pytest.MonkeyPatch, act: Act

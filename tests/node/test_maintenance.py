@@ -39,6 +39,7 @@ def check(found: Doctor, name: str) -> Check:
     return next(each for each in found.checks if each.name == name)
 
 
+@pytest.mark.slow
 async def test_a_doctor_finds_nothing_where_nothing_is_wrong(
     cluster: Cluster, autojump_clock: MockClock
 ) -> None:
@@ -94,6 +95,7 @@ async def test_a_doctor_finds_a_memory_that_is_not_what_its_records_say(
     assert check(found, "logs").ok
 
 
+@pytest.mark.slow
 async def test_compaction_drops_what_nothing_shows_and_changes_nothing_that_is_seen(
     cluster: Cluster, autojump_clock: MockClock
 ) -> None:

@@ -315,6 +315,7 @@ STEPS = [
 """Before and while the new store is filled, before and after each change of a name."""
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no kill -9")
 @pytest.mark.parametrize(("what", "times"), STEPS)
 def test_a_process_killed_on_the_way_leaves_a_home_that_opens_with_everything(

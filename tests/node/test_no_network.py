@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.cli.terminal import environment
 
 PROGRAM = """
@@ -37,6 +39,7 @@ print(json.dumps(seen))
 """
 
 
+@pytest.mark.slow
 def test_a_fresh_node_opens_no_socket_of_the_network(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(tmp_path / "home")],

@@ -151,6 +151,7 @@ async def test_a_second_opener_may_wait_for_the_first(tmp_path: Path) -> None:
             assert [e.content for e in await node.list()] == ["kept"]
 
 
+@pytest.mark.slow
 async def test_a_home_of_another_process_is_refused(tmp_path: Path) -> None:
     home = await founded(tmp_path / "home")
     async with trio.open_nursery() as nursery:

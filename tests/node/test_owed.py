@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import partial
 from uuid import UUID
 
+import pytest
 from trio.testing import MockClock
 
 from engram_sync.api.arguments import NewMemory
@@ -105,6 +106,7 @@ async def test_a_payload_that_the_author_did_not_sign_is_not_shown_and_stays_owe
         assert "lie" not in await contents(a)
 
 
+@pytest.mark.slow
 async def test_what_a_node_lost_comes_back_from_a_peer_and_until_then_nothing_is_synced(
     cluster: Cluster, autojump_clock: MockClock
 ) -> None:
@@ -175,6 +177,7 @@ async def test_a_value_that_its_author_withholds_does_not_stain_others(
             assert results["a"] == "clean"
 
 
+@pytest.mark.slow
 async def test_what_a_hub_gets_later_reaches_those_it_could_not_help_at_first(
     cluster: Cluster, autojump_clock: MockClock
 ) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+import pytest
 from trio.testing import MockClock
 
 from engram_sync.api import Insert
@@ -136,6 +137,7 @@ async def named_by(node: Node, log: LogState, kind: int) -> list[int]:
     ]
 
 
+@pytest.mark.slow
 async def test_more_logs_than_one_record_may_name_are_sealed_in_several(
     cluster: Cluster, autojump_clock: MockClock
 ) -> None:
@@ -156,6 +158,7 @@ async def test_more_logs_than_one_record_may_name_are_sealed_in_several(
             assert node._core.path.ledger.sealed_summary(scope)[0] == LOGS
 
 
+@pytest.mark.slow
 async def test_more_logs_than_one_record_may_name_are_void_in_several(
     cluster: Cluster, autojump_clock: MockClock
 ) -> None:

@@ -18,6 +18,7 @@ from .test_traffic import records_sent
 from .views import all_synced, contents, peer_of
 
 
+@pytest.mark.slow
 async def test_a_transfer_that_is_cut_goes_on_where_it_stopped(
     cluster: Cluster, autojump_clock: MockClock
 ) -> None:
@@ -44,6 +45,7 @@ async def test_a_transfer_that_is_cut_goes_on_where_it_stopped(
         assert len(await b.list(limit=5000)) == 4000
 
 
+@pytest.mark.slow
 async def test_a_network_that_cuts_and_tears_only_delays(
     cluster: Cluster, autojump_clock: MockClock
 ) -> None:
@@ -86,6 +88,7 @@ async def test_c_learns_of_b_through_a_and_they_sync_without_it(
         assert await contents(b) == ["nor with it", "without a"]
 
 
+@pytest.mark.slow
 async def test_three_nodes_agree_whatever_the_order_of_partitions(
     cluster: Cluster, autojump_clock: MockClock
 ) -> None:
@@ -150,6 +153,7 @@ def states_of(node: Node) -> set[tuple[str, str]]:
     return reached
 
 
+@pytest.mark.slow
 async def test_status_never_says_synced_before_the_digests_agree(
     cluster: Cluster, autojump_clock: MockClock
 ) -> None:

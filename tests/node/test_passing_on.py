@@ -20,6 +20,7 @@ from .test_voids import lists, own_log, spoil
 from .views import contents
 
 
+@pytest.mark.slow
 async def test_a_refusal_reaches_its_author_however_many_nodes_stand_between(
     cluster: Cluster, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -36,6 +37,7 @@ async def test_a_refusal_reaches_its_author_however_many_nodes_stand_between(
         assert len(a._core.path.own.data_logs(a._core.facts.agent_scope)) == 4, "it gave way once"
 
 
+@pytest.mark.slow
 async def test_an_author_hears_of_a_refusal_of_a_log_that_it_does_not_continue_any_more(
     cluster: Cluster, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -59,6 +61,7 @@ async def test_an_author_hears_of_a_refusal_of_a_log_that_it_does_not_continue_a
             await until(lambda: lists(c, "after"))
 
 
+@pytest.mark.slow
 async def test_what_follows_a_refused_record_arrives_where_sealed_logs_are_not_in_memory(
     cluster: Cluster, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -79,6 +82,7 @@ async def test_what_follows_a_refused_record_arrives_where_sealed_logs_are_not_i
             await until(lambda: lists(b, "after"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("restarts", [False, True])
 async def test_a_restart_changes_nothing_of_what_becomes_of_records_that_build_on_a_refused_one(
     cluster: Cluster, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, restarts: bool
@@ -131,6 +135,7 @@ async def _tagged(node: Node, ref: str, tag: str) -> bool:
     return tag in (await node.get(ref)).tags
 
 
+@pytest.mark.slow
 async def test_a_member_that_refuses_everything_is_heard_some_times_an_hour(
     cluster: Cluster, autojump_clock: MockClock
 ) -> None:

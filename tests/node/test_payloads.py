@@ -191,6 +191,7 @@ async def test_a_rebuilt_memory_is_found_under_its_id_as_before(
         assert await core.read(found)
 
 
+@pytest.mark.slow
 async def test_erasures_of_others_are_purged_together_and_ones_own_at_once(
     cluster: Cluster, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -145,6 +145,7 @@ async def test_status_tells_what_each_writer_brought_and_who_waits(
         assert (await a.status()).forks == ()
 
 
+@pytest.mark.slow
 async def test_the_records_of_others_go_past_those_of_a_writer_that_waits(
     cluster: Cluster, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -174,6 +175,7 @@ async def _has(node: Node, count: int) -> bool:
     return len(await node.list(limit=100)) == count
 
 
+@pytest.mark.slow
 async def test_frames_are_stored_in_slices_while_others_wait(
     cluster: Cluster, autojump_clock: MockClock
 ) -> None:

@@ -139,6 +139,7 @@ async def shown(node: Node, ids: list[str]) -> list[object]:
     return [*memories, *conflicts]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 async def test_a_refusal_changes_nothing_of_what_is_shown(
     cluster: Cluster, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, seed: int
@@ -226,6 +227,7 @@ async def test_what_is_written_after_a_record_that_somebody_behind_a_hub_refuses
         assert (await a.status()).health == "ok", "nobody refuses what it says to a"
 
 
+@pytest.mark.slow
 async def test_an_author_hears_of_a_refusal_although_it_was_away_when_that_was_said(
     cluster: Cluster, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -251,6 +253,7 @@ async def says(node: Node, text: str) -> bool:
     return any(text in problem for problem in (await node.status()).problems)
 
 
+@pytest.mark.slow
 async def test_a_refusal_soon_after_another_one_is_acted_on_when_the_hour_is_over(
     cluster: Cluster, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -118,6 +118,7 @@ async def ring(cluster: Cluster) -> int:
         return (data_records(tap) - before).total()
 
 
+@pytest.mark.slow
 async def test_a_ring_of_relays_does_not_multiply_traffic(
     cluster: Cluster, autojump_clock: MockClock
 ) -> None:
@@ -125,6 +126,7 @@ async def test_a_ring_of_relays_does_not_multiply_traffic(
     assert 20 * 3 <= await ring(cluster) <= 20 * 4
 
 
+@pytest.mark.slow
 async def test_without_the_memory_of_who_sent_what_the_ring_says_everything_twice(
     cluster: Cluster, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

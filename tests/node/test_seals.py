@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import pytest
 from trio.testing import MockClock
 
 from engram_sync import Node
@@ -24,6 +25,7 @@ from .views import all_synced, contents
 CRASHES = 24
 
 
+@pytest.mark.slow
 async def test_a_node_that_crashes_often_has_a_short_clock_and_loses_nothing(
     cluster: Cluster, autojump_clock: MockClock
 ) -> None:
@@ -96,6 +98,7 @@ async def test_a_sealed_log_that_goes_on_in_a_copy_is_a_fork_on_a_node_that_had_
         assert {"before crash 0", "before crash 1", "before crash 2"} <= set(await contents(b))
 
 
+@pytest.mark.slow
 async def test_two_nodes_that_sealed_apart_find_out_by_ranges_what_each_lacks(
     cluster: Cluster, autojump_clock: MockClock
 ) -> None:
@@ -119,6 +122,7 @@ async def test_two_nodes_that_sealed_apart_find_out_by_ranges_what_each_lacks(
             assert len(frames) <= 6, "only what is new is sent, however many logs there are"
 
 
+@pytest.mark.slow
 async def test_status_and_doctor_name_who_has_many_logs_that_are_not_ended(
     cluster: Cluster, autojump_clock: MockClock
 ) -> None:

@@ -1,5 +1,6 @@
 """Two and more nodes of one agent remember the same things."""
 
+import pytest
 import trio
 from trio.testing import MockClock
 
@@ -77,6 +78,7 @@ async def test_sync_says_clean_then_merged_and_counts(
         assert len(result.conflicts) == 1
 
 
+@pytest.mark.slow
 async def test_a_thousand_memories_travel_in_many_frames(
     cluster: Cluster, autojump_clock: MockClock
 ) -> None:

@@ -39,6 +39,7 @@ async def test_status_can_be_asked_while_a_join_is_between_its_commit_and_its_ef
         assert shown == {s.id for s in (await b.status()).scopes} - {view.scope.hex()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("own", [True, False], ids=["left", "put out"])
 async def test_who_is_no_member_any_more_is_told_so_and_the_others_are_synced(
     cluster: Cluster, autojump_clock: MockClock, own: bool
@@ -61,6 +62,7 @@ async def test_who_is_no_member_any_more_is_told_so_and_the_others_are_synced(
         assert (await b.sync(timeout_s=5)).state == "failed"
 
 
+@pytest.mark.slow
 async def test_a_peer_that_is_synced_has_a_last_success(
     cluster: Cluster, autojump_clock: MockClock
 ) -> None:

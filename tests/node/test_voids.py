@@ -363,6 +363,7 @@ async def test_an_erasure_takes_void_values_with_it(
             assert (await node.get(e.id)).life == "deleted"
 
 
+@pytest.mark.slow
 async def test_what_voids_and_ratifies_can_be_refused_in_its_turn(
     cluster: Cluster, autojump_clock: MockClock
 ) -> None:

@@ -59,6 +59,7 @@ def test_the_oracle_shares_no_code_with_what_it_judges() -> None:
     assert imported(ROOT / "tests" / "oracle", set(PACKAGES)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", PACKAGES.values(), ids=name_of)
 def test_what_is_shipped_imports_nothing_that_is_not(folder: Path) -> None:
     assert imported(folder, {"tests", "fuzz", "benchmarks", "hypothesis", "pytest"}) == []

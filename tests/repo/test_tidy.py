@@ -4,6 +4,7 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from packaging.requirements import Requirement
 
 from tests.repo.tree import (
@@ -61,6 +62,7 @@ def test_no_module_is_longer_than_a_reader_s_patience() -> None:
     assert {name: count for name, count in long.items() if count > MODULE_LINES_MAX} == {}
 
 
+@pytest.mark.slow
 def test_no_function_is_longer_than_a_screen() -> None:
     long = {
         str(function): body_lines(function)
@@ -79,6 +81,7 @@ def test_no_file_or_folder_has_a_name_that_says_nothing() -> None:
     assert empty == []
 
 
+@pytest.mark.slow
 def test_no_class_has_a_name_that_says_nothing() -> None:
     empty = [
         f"{name_of(path)}:{node.lineno} {node.name}"
@@ -108,6 +111,7 @@ def documented(doc: str) -> list[str]:
     return re.findall(r"^ {4}\*{0,2}(\w+):", section, re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_a_docstring_explains_arguments_that_there_are() -> None:
     wrong: dict[str, set[str]] = {}
     for path in python_files():
@@ -165,6 +169,7 @@ def narrows(check: ast.Assert) -> bool:
             return False
 
 
+@pytest.mark.slow
 def test_a_function_for_untrusted_bytes_asserts_nothing() -> None:
     """``python -O`` deletes an assert, and without -O it is an error that no caller expects."""
     asserted = [
@@ -177,6 +182,7 @@ def test_a_function_for_untrusted_bytes_asserts_nothing() -> None:
     assert asserted == []
 
 
+@pytest.mark.slow
 def test_what_such_a_function_leads_to_asserts_nothing_about_values() -> None:
     asserted = [
         f"{function} line {check.lineno}"
@@ -209,6 +215,7 @@ def test_every_package_opens_by_saying_what_it_holds() -> None:
     assert silent == []
 
 
+@pytest.mark.slow
 def test_nothing_is_left_to_be_written() -> None:
     stubs = [
         f"{name_of(path)}:{node.lineno}"

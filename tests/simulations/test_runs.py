@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from engram_simulations import SOMETIMES, Verdict, draw_plan, run
+from tests.seeds import chosen
 
 from .planted import ROOT, unmeasured
 
-SWEEP, BLOCK, STEPS = 40, 4, 50
+SWEEP, BLOCK, STEPS = chosen(20, of=40), 4, 50
 BLOCKS = range(1, SWEEP + 1, BLOCK)
 
 

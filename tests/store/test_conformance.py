@@ -341,6 +341,7 @@ async def test_every_use_after_close_is_a_typed_error(store: Store) -> None:
     assert await store.aclose() == 0
 
 
+@pytest.mark.slow
 @given(
     payloads=st.lists(st.none() | st.binary(max_size=40), min_size=1, max_size=6),
     superseded=st.binary(max_size=8),

@@ -143,6 +143,7 @@ async def test_a_job_that_swallows_a_disk_error_cannot_write_on(tmp_path: Path) 
             await store.submit(lambda tx: tx.put_meta("small", b"again"))
 
 
+@pytest.mark.slow
 async def test_a_store_that_could_not_be_created_is_created_later(tmp_path: Path) -> None:
     after = 0
     failed = True

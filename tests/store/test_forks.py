@@ -2,6 +2,8 @@
 
 import sys
 
+import pytest
+
 from engram_sync.store import Store, Transaction
 
 from .families import ENGRAM, add_branch, fork, forked, put, text_of, told, told_of
@@ -164,6 +166,7 @@ async def test_a_seal_before_a_fork_stays_with_the_trunk(store: Store) -> None:
     await store.submit(job)
 
 
+@pytest.mark.slow
 async def test_forks_inside_forks_may_lie_deeper_than_a_program_can_call(store: Store) -> None:
     """Each costs its author one signature, and no author may end a node."""
     depth = sys.getrecursionlimit() + 100

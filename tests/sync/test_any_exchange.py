@@ -41,6 +41,7 @@ from .pairs import OTHER, SCOPE, A, B, Book, Pair, books, entry_of, log_of, revo
 # -- two honest peers ------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_what_is_written_while_ranges_are_compared_does_not_end_the_comparison() -> None:
     a, b = books(of_a=1)
     for number in range(1, 33):

@@ -1,5 +1,6 @@
 """The last common position of two histories is found in a few questions."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,6 +32,7 @@ def test_the_last_common_position_is_found(data: st.DataObject) -> None:
     assert rounds <= 10
 
 
+@pytest.mark.slow
 @given(answers=st.lists(st.lists(st.booleans(), min_size=16, max_size=16), max_size=20))
 def test_answers_that_contradict_each_other_shorten_the_search_all_the_same(
     answers: list[list[bool]],

@@ -148,6 +148,7 @@ def test_a_goodbye_needs_no_answer() -> None:
     assert pair.exchange(pair.a).on_message_untrusted(Goodbye(0), 0.0) == []
 
 
+@pytest.mark.slow
 def test_a_peer_may_ask_for_every_scope_that_it_may_read_however_many() -> None:
     scopes = [number.to_bytes(32, "big") for number in range(1, 1_201)]
     pair = Pair(Book(A, *scopes), Book(B, *scopes)).start()

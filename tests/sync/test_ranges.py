@@ -180,6 +180,7 @@ def test_answers_that_make_no_sense_end_in_an_error_or_in_peace(seed: int) -> No
     assert len(set(logs)) == len(logs)
 
 
+@pytest.mark.slow
 def test_a_peer_that_always_splits_is_asked_so_much_and_not_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -61,6 +61,7 @@ def reference(value: cbor.Value) -> bytes:
     return head(5, len(value)) + b"".join(k + v for k, v in items)
 
 
+@pytest.mark.slow
 @given(values)
 @example({"aa": 1, "b": 2, "ä": 3, "x" * 24: 4})
 @example(-0.0)
@@ -70,6 +71,7 @@ def test_the_encoding_is_the_deterministic_one_of_rfc_8949(value: cbor.Value) ->
     assert cbor.encode(value) == reference(value)
 
 
+@pytest.mark.slow
 @given(values)
 def test_what_is_encoded_decodes_to_the_same_value(value: cbor.Value) -> None:
     decoded = cbor.decode_untrusted(cbor.encode(value))
@@ -77,6 +79,7 @@ def test_what_is_encoded_decodes_to_the_same_value(value: cbor.Value) -> None:
     assert cbor.encode(decoded) == cbor.encode(value)
 
 
+@pytest.mark.slow
 @given(values)
 def test_what_was_written_here_is_read_without_checks(value: cbor.Value) -> None:
     assert cbor.load(cbor.encode(value)) == value
@@ -98,6 +101,7 @@ def test_arbitrary_bytes_give_a_value_that_encodes_to_them_or_a_wire_error(data:
     assert cbor.encode(value) == data
 
 
+@pytest.mark.slow
 @given(values, st.data())
 def test_no_change_of_one_byte_gives_a_second_spelling(
     value: cbor.Value, data: st.DataObject

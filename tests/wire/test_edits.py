@@ -50,6 +50,7 @@ edits = st.builds(
 ).filter(lambda edit: bool(edit.inserts or edit.deletes))
 
 
+@pytest.mark.slow
 @given(edits)
 def test_an_edit_decodes_to_itself_whatever_the_order_of_its_deletes(edit: Edit) -> None:
     data = encode_edit(edit)
@@ -60,12 +61,14 @@ def test_an_edit_decodes_to_itself_whatever_the_order_of_its_deletes(edit: Edit)
     assert encode_edit(decoded) == data
 
 
+@pytest.mark.slow
 @given(edits)
 def test_an_edit_takes_a_clock_for_every_unit_that_it_inserts(edit: Edit) -> None:
     shape = parse_shape_untrusted(shape_of(RecordKind.EDIT, ["x/body"] * len(edit.inserts)))
     assert clocks_taken(shape, encode_edit(edit)) == sum(i.length for i in edit.inserts)
 
 
+@pytest.mark.slow
 @given(edits)
 def test_an_edit_supersedes_no_dots(edit: Edit) -> None:
     data, puts = encode_edit(edit), len(edit.inserts)

@@ -86,6 +86,7 @@ def batches(draw: st.DrawFn) -> list[Record]:
     return found
 
 
+@pytest.mark.slow
 @given(batches(), st.data())
 def test_a_frame_gives_back_its_records_and_signatures(
     records: list[Record], data: st.DataObject

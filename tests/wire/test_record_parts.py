@@ -131,6 +131,7 @@ def test_a_statement_has_the_kind_of_a_membership_record(kind: int) -> None:
 dots = st.builds(Superseded, st.integers(0, 3), st.none() | ids32, st.integers(0, 2**32 - 1))
 
 
+@pytest.mark.slow
 @given(st.lists(dots, max_size=8))
 def test_superseded_dots_have_one_spelling_whatever_their_order(items: list[Superseded]) -> None:
     encoded = encode_superseded(items)
@@ -192,6 +193,7 @@ def test_other_superseded_dots_are_refused(kind: int, flat: list[cbor.Value]) ->
         decode_superseded_untrusted(cbor.encode(flat), kind=kind, puts=2)
 
 
+@pytest.mark.slow
 @given(st.sets(st.tuples(st.none() | ids32, st.integers(1, 2**40 - 1)), max_size=6))
 def test_an_erase_names_each_record_once(records: set[tuple[bytes | None, int]]) -> None:
     items = [Superseded(0, log, seq) for log, seq in records]

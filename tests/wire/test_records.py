@@ -158,6 +158,7 @@ payload_values = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(payload_values)
 def test_a_payload_splits_into_the_values_it_was_joined_from(values: list[bytes]) -> None:
     payload = encode_payload(b"s" * 16, values)

@@ -210,6 +210,7 @@ def test_byte_by_byte_gives_the_same_events_as_all_at_once(
     assert events_in_pieces(make, data, list(range(len(data)))) == whole
 
 
+@pytest.mark.slow
 @given(st.data())
 def test_the_pieces_do_not_change_the_events_of_damaged_input_either(data: st.DataObject) -> None:
     stream = bytearray(TO_B)
