@@ -238,7 +238,7 @@ async def test_a_long_text_is_one_memory() -> None:
 
 @pytest.mark.slow
 async def test_a_long_text_is_deleted_in_as_many_edits_as_the_inserts_that_wrote_it_take() -> None:
-    """No edit reaches over more inserts than 512, however many units they wrote."""
+    """No edit reaches over more inserts than SUPERSEDED_MAX, however many units they wrote."""
 
     async def edits(desk: Desk) -> int:
         stream = await desk.store.read(lambda r: list(r.stream_of(1, engram)))
@@ -280,6 +280,6 @@ async def test_an_edit_that_reaches_over_more_records_than_one_can_name_is_inval
             [Span(None, 1, SUPERSEDED_MAX + 1)],
             [Span(None, 1, 100), Span(None, 101, SUPERSEDED_MAX - 99)],
         ):
-            with pytest.raises(UsageError, match="text of more than 512 records"):
+            with pytest.raises(UsageError, match="text of more than 256 records"):
                 await ann.write(deletion(*spans))
         await ann.write(deletion(Span(None, 1, SUPERSEDED_MAX)))

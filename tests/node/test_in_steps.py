@@ -11,7 +11,7 @@ from engram_sync.testing import Cluster, converged
 
 @pytest.fixture(autouse=True)
 def small_records(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One record supersedes four values at most, instead of 512."""
+    """One record supersedes four values at most, instead of 256."""
     monkeypatch.setattr(_draft_parts, "SUPERSEDED_MAX", 4)
 
 

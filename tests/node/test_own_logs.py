@@ -38,7 +38,7 @@ from engram_wire.cbor import encode
 from .views import contents
 
 DAY_MS = 86_400_000
-LOGS = 600
+LOGS = 400
 
 
 def written_elsewhere(node: Node, kinds: Sequence[int]) -> tuple[Announcement, bytes]:

@@ -87,10 +87,10 @@ DEPS_MAX: Final = 64
 AUTH_HEADS_MAX: Final = 8
 """Membership heads one record may rely on: as many concurrent leaders as a scope can have busy."""
 
-SUPERSEDED_MAX: Final = 512
-"""Dots one record may supersede: they are applied together, which takes some milliseconds.  As many
-logs one delete, seal or void may name, records one erase or ratify, and deleted spans one edit.
-What is more goes into several records."""
+SUPERSEDED_MAX: Final = 256
+"""Dots one record may supersede: they are applied together, which takes about two milliseconds.  As
+many logs one delete, seal or void may name, records one erase or ratify, and deleted spans one
+edit.  What is more goes into several records."""
 
 INSERT_UNITS_MAX: Final = 64 << 10
 """UTF-16 code units of one insert of an edit, or of one deleted span: a long text is several, so
