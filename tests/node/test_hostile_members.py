@@ -222,6 +222,15 @@ async def test_nobody_fills_the_status_with_logs_that_are_refused(
         problems = [p for p in (await a.status()).problems if "has not ended" not in p]
         assert len(problems) == REFUSED_LOGS_MAX + 1
         assert "more logs than are listed" in problems[-1]
+        # A listed one goes on otherwise, and whatever else is refused has room.
+        log = Log(a, rogue.identity, 1).add("fine").add("good")
+        await rogue.say(log.response(request, REFUSED_LOGS_MAX + 20))
+
+        async def lifted() -> bool:
+            problems = [p for p in (await a.status()).problems if "has not ended" not in p]
+            return len(problems) == REFUSED_LOGS_MAX - 1
+
+        await until(lifted)
 
 
 async def test_a_claim_that_states_diverged_is_reported_once(

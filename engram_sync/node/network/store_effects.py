@@ -43,6 +43,9 @@ from engram_wire import CloseCode, Rejection, WireError
 
 log = Logger("network")
 
+_MORE = "logs"
+"""Names the problem that not every log is listed of which something is refused."""
+
 
 @dataclass(slots=True)
 class _Refused:
@@ -265,13 +268,18 @@ class StoreEffects:
                 f"log, written by {self._named(arrival.scope, author)}, is taken"
             )
         else:
-            self._core.problems["logs"] = "records of more logs than are listed here are refused"
+            self._core.problems[_MORE] = "records of more logs than are listed here are refused"
 
     def _accepted(self, log: bytes, seq: int) -> None:
         """A log is taken up to a position; perhaps beyond what was refused of it."""
         if seq >= self._refused[log].seq:
-            del self._refused[log]
-            self._core.problems.pop(f"log {log.hex()}", None)
+            self._lift(log)
+
+    def _lift(self, log: bytes) -> "_Refused":
+        """Nothing of a log is refused any more, so there is room for one that was not listed."""
+        self._core.problems.pop(f"log {log.hex()}", None)
+        self._core.problems.pop(_MORE, None)
+        return self._refused.pop(log)
 
     def _take_up_again(self) -> None:
         """Take logs again whose authors have declared void what was refused.
@@ -286,6 +294,5 @@ class StoreEffects:
             if last is not None and last < refused.seq and last != refused.void_after:
                 lifted.append(name)
         for name in lifted:
-            self._core.problems.pop(f"log {name.hex()}", None)
-            for connection in self._refused.pop(name).told.values():
+            for connection in self._lift(name).told.values():
                 connection.close(CloseCode.BUSY, "what was refused is void now; connect again")
