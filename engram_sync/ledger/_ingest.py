@@ -279,6 +279,7 @@ class _Taking:
         self.intake.refused.taken(log.root, position)
         if split is None:  # Otherwise the store does not know yet what is called how.
             yield from self._erase_held(log, check)
+            yield log  # To store what was checked may take as long again.
         told, undo = split or (None, _nothing)
         registry.journal.record(undo)
         done = commit(registry, log, check, Advance(position, head, check.hlc, check.past), told)

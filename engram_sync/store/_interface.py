@@ -84,8 +84,8 @@ class Transaction(Reader, Protocol):
         """
         ...
 
-    def seal_log(self, log: int, seq: int) -> None:
-        """Remember that its author ended ``log`` at ``seq``; 0 takes that back."""
+    def seal_logs(self, ends: Iterable[tuple[int, int]]) -> None:
+        """Remember that authors ended logs: (log, seq) of each; 0 takes that back."""
         ...
 
     def set_head(self, log: int, seq: int, head: bytes, hlc: int) -> None:

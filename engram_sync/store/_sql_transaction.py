@@ -156,9 +156,10 @@ class SqlTransaction(SqlReader):
     def split_log(self, log: int, base: int, moved: int) -> None:
         split_log(self._sql, log, base, moved)
 
-    def seal_log(self, log: int, seq: int) -> None:
-        self._sql.run("UPDATE log SET sealed = ? WHERE n = ?", (seq, log))
-        self._sql.run(CLOSE_LOG, (log,))
+    def seal_logs(self, ends: Iterable[tuple[int, int]]) -> None:
+        rows = [(seq, log) for log, seq in ends]
+        self._sql.many("UPDATE log SET sealed = ? WHERE n = ?", rows)
+        self._sql.many(CLOSE_LOG, [(log,) for _, log in rows])
 
     def set_head(self, log: int, seq: int, head: bytes, hlc: int) -> None:
         self._sql.run(

@@ -45,6 +45,16 @@ def test_until_its_last_step_a_frame_changes_nothing() -> None:
     assert len(ended(world, taking).records) == 3
 
 
+def test_what_was_checked_is_stored_in_a_step_of_its_own() -> None:
+    """To store it may take as long again."""
+    world = World()
+    taking = begun(world, frame_of_three(world), 3)
+    assert stepped(world, taking, 3) is None, "it looks at three, of which begun saw the first"
+    batch = stepped(world, taking, 1)
+    assert batch is not None
+    assert len(batch.records) == 3
+
+
 @pytest.mark.parametrize("kind", [RecordKind.UPDATE, RecordKind.ERASE, RecordKind.EDIT])
 def test_a_record_that_names_many_is_checked_in_steps_of_few(kind: RecordKind) -> None:
     world, many = World(), 3 * DOTS_PER_STEP

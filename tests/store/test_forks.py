@@ -139,7 +139,7 @@ async def test_everything_that_names_a_moved_record_names_it_in_the_branch(store
             tx.erase(trunk, [seq])
             tx.put_owed(before, [(trunk, seq + 1)])
             tx.put_receipt(1, trunk, seq, b"k" * 32, seq)
-        tx.seal_log(trunk, 6)
+        tx.seal_logs([(trunk, 6)])
         left = fork(tx, trunk, 3, "left")
         rows = [tx.engram_by_n(n) for n in (before, beyond)]
         assert [found and (found.log, found.seq) for found in rows] == [(trunk, 1), (left, 5)]
@@ -157,10 +157,10 @@ async def test_a_seal_before_a_fork_stays_with_the_trunk(store: Store) -> None:
     def job(tx: Transaction) -> None:
         trunk = add_log(tx, add_scope(tx))
         put(tx, trunk, 1, 6, "a")
-        tx.seal_log(trunk, 3)
+        tx.seal_logs([(trunk, 3)])
         fork(tx, trunk, 3, "left")
         assert [found.sealed for found in tx.logs()] == [3, 0]
-        tx.seal_log(trunk, 0)
+        tx.seal_logs([(trunk, 0)])
         assert [found.sealed for found in tx.logs()] == [0, 0]
 
     await store.submit(job)

@@ -60,8 +60,8 @@ class Storing:
                 sealed_sum=int.from_bytes(digest, "big"),
             )
         )
-        for number, seq in batch.sealed:
-            tx.seal_log(number, seq)
+        if batch.sealed:
+            tx.seal_logs(batch.sealed)
         if isinstance(batch, IngestBatch):
             self._own.note_void(tx, batch)
         touched: set[bytes] = set()
