@@ -94,6 +94,10 @@ class Kept:
         taken = [record for n, record in self.engrams[engram] if n == log]
         return (clock, taken[clock]) if clock < len(taken) else None
 
+    def engram_at(self, log: int, seq: int) -> bytes | None:
+        """See ``History``."""
+        return self.rows[log][seq - 1].engram if 0 < seq <= len(self.rows[log]) else None
+
 
 def _seq(position: SignedPosition) -> int:
     return position.seq

@@ -1,7 +1,6 @@
 """A node without a network: a real store, a real ledger and the memory room between them.
 
-Desks exchange runs of records as frames, in the order of their arrival, as sync does.  Only
-the rules of the charter are a fake: everybody at the table may write, for the same agent.
+Desks exchange runs of records as frames, in the order of their arrival, as sync does.
 """
 
 import itertools
@@ -17,9 +16,7 @@ from engram_sync.api import Conflict, Engram, HistoryEntry, Hit
 from engram_sync.api.arguments import Filters, MemoryUpdate, NewMemory
 from engram_sync.errors import NotFoundError
 from engram_sync.ledger import (
-    Batch,
     Draft,
-    Ledger,
     uuid7,
 )
 from engram_sync.memory import materialise as materialising
@@ -30,40 +27,17 @@ from engram_sync.memory.read import CallerView
 from engram_sync.memory.read.versions import parse_version, state_name, token_of
 from engram_sync.memory.state import EngramState, Snapshot
 from engram_sync.model import ids, limits
-from engram_sync.node.writing.rules import StoredHistory
 from engram_sync.store import MemoryStore, Reader, Transaction
 from engram_sync.testing import InlineExecutor
 from engram_wire import (
     Announcement,
     Frame,
-    LogDomain,
-    RecordKind,
-    decode_frame_untrusted,
-    encode_frame,
 )
+from tests.stored import StoredReplica, framed
 
 SCOPE = b"S" * 32
 START_MS = 1_760_000_000_000
 _names = itertools.count(1)
-
-
-class TableRules:
-    """Everybody may write, and all write for one agent."""
-
-    def may_write(self, scope: bytes, heads: tuple[bytes, ...], author: bytes) -> bool:
-        return True
-
-    def leads(self, scope: bytes, author: bytes) -> bool:
-        return True
-
-    def leads_at(self, scope: bytes, heads: tuple[bytes, ...], author: bytes) -> bool:
-        return True
-
-    def agent_at(self, scope: bytes, heads: tuple[bytes, ...], author: bytes) -> bytes:
-        return b"agent"
-
-    def apply_untrusted(self, placed: object) -> Callable[[], None]:
-        return lambda: None
 
 
 def keys(name: str) -> tuple[bytes, bytes]:
@@ -73,20 +47,16 @@ def keys(name: str) -> tuple[bytes, bytes]:
     return public, secret
 
 
-class Desk:
-    """One replica of one scope."""
+class Desk(StoredReplica):
+    """One replica of one scope, with its user."""
 
     def __init__(self, name: str, store: MemoryStore) -> None:
+        logs = states.LogDirectory(label=self._label, trust=self._trust, version_key=name.encode())
+        super().__init__(SCOPE, store, logs)
         self.name = name
-        self.store = store
         self.public, self.secret = keys(name)
-        self.ledger = Ledger(TableRules())
         self.distrusted: dict[bytes, float] = {}
         self._shown: dict[str, str] = {}
-        self.logs = states.LogDirectory(
-            label=self._label, trust=self._trust, version_key=name.encode()
-        )
-        self.materialiser = materialising.Materialiser(self.logs)
         self.planner = reading.Planner()
         self.strategies = states.Strategies()
         self.now_ms = START_MS
@@ -107,26 +77,7 @@ class Desk:
 
     async def found(self) -> None:
         """Hold the scope and its charter, which is the same on every desk."""
-        public, secret = keys("founder")
-
-        def job(tx: Transaction) -> None:
-            n = tx.put_scope(SCOPE, "agent", b"k" * 32, current=True)
-            self.ledger.add_scope(SCOPE, n)
-            log = self.ledger.open_log(SCOPE, LogDomain.MEMBERS, public, b"f" * 16)
-            charter = Draft(RecordKind.CHARTER, bytes(16), statement=(1, "agent"))
-            self._store_batch(
-                tx,
-                self.ledger.author(
-                    log,
-                    [charter],
-                    now_ms=START_MS - 1,
-                    salts=[bytes(16)],
-                    secret_key=secret,
-                    history=StoredHistory(tx, self.ledger),
-                ),
-            )
-
-        await self.store.submit(job)
+        await self.store.submit(lambda tx: self.found_in(tx, keys("founder"), now_ms=START_MS - 1))
         await self.materialise_pending()
 
     # Writing
@@ -135,37 +86,17 @@ class Desk:
         """Author what ``make(tx, own log id)`` returns; ids of the changed engrams."""
         self.now_ms += 1000
 
-        def job(tx: Transaction) -> list[bytes]:
-            log = self.ledger.open_log(SCOPE, LogDomain.DATA, self.public, b"i" * 16)
-            drafts = make(tx, log.id)
-            if not drafts:
-                return []
-            batch = self.ledger.author(
-                log,
-                drafts,
+        _, changed = await self.store.submit(
+            lambda tx: self.author_in(
+                tx,
+                (self.public, self.secret),
+                b"i" * 16,
+                make,
                 now_ms=self.now_ms,
-                salts=[next(self._counter).to_bytes(16, "big") for _ in drafts],
-                secret_key=self.secret,
-                auth=self.ledger.membership_heads(SCOPE, StoredHistory(tx, self.ledger)),
-                clocks=states.clocks_seen(tx, self.ledger.scope_number(SCOPE), drafts),
-                history=StoredHistory(tx, self.ledger),
+                salt=lambda: next(self._counter).to_bytes(16, "big"),
             )
-            arrivals = self._store_batch(tx, batch)
-            scope = self.ledger.scope_number(SCOPE)
-            return [*self.materialiser.apply_new(tx, scope, batch.log.n, batch.records, arrivals)]
-
-        return await self.store.submit(job)
-
-    def _store_batch(self, tx: Transaction, batch: Batch) -> list[int]:
-        log, scope = batch.log, self.ledger.scope_number(SCOPE)
-        if batch.new_log:
-            n = tx.put_log(scope, log.id, log.domain, log.author, log.incarnation)
-            assert n == log.n
-        tx.put_records(log.n, batch.records)
-        for seq, past in batch.pasts:
-            tx.put_past(log.n, seq, past)
-        tx.set_head(log.n, batch.seq, batch.head, batch.hlc)
-        return [tx.put_run(log.n, *run) for run in batch.runs]
+        )
+        return changed
 
     async def remember(
         self, content: str, *, engram: bytes | None = None, **fields: object
@@ -254,34 +185,20 @@ class Desk:
             payloads: Whether they come with their payloads.
             ahead: Whether what needs nothing that waits is shown before it.
         """
-        runs = await other.store.read(
-            lambda r: [
-                (run, r.records(run.log, run.first, run.last))
-                for run in r.runs(other.ledger.scope_number(SCOPE), 0, 100_000)
-            ]
+        scope = other.ledger.scope_number(SCOPE)
+        frames = await other.store.read(
+            lambda r: framed(r, r.runs(scope, 0, 100_000), payloads=payloads)
         )
-        for run, records in runs:
-            log = other.ledger.log_by_number(run.log)
-            announcement = Announcement(
-                ref=1, domain=log.domain, author=log.author, incarnation=log.incarnation
-            )
-            sent = records if payloads else [r._replace(payload=None) for r in records]
-            frame = decode_frame_untrusted(encode_frame(1, sent, [(run.last, run.signature)]))
-
+        for announcement, frame in frames:
             await self.store.submit(partial(self._take, announcement, frame, ahead))
         if materialise_pending:
             await self.materialise_pending()
 
     def _take(self, announcement: Announcement, frame: Frame, ahead: bool, tx: Transaction) -> None:
-        batch = self.ledger.ingest_untrusted(
-            announcement, SCOPE, frame, history=StoredHistory(tx, self.ledger)
-        )
-        assert batch.rejection is None
-        if batch.records:
-            arrivals = self._store_batch(tx, batch)
-            if ahead:
-                scope, n = self.ledger.scope_number(SCOPE), batch.log.n
-                self.materialiser.apply_new(tx, scope, n, batch.records, arrivals, limit=1)
+        batch, arrivals = self.take(tx, announcement, frame)
+        if ahead and batch.records:
+            scope = self.ledger.scope_number(SCOPE)
+            self.materialiser.apply_new(tx, scope, batch.log.n, batch.records, arrivals, limit=1)
 
     async def materialise_pending(self, *, limit: int = limits.SLICE_WEIGHT) -> int:
         """Materialise everything; how many slices it took."""

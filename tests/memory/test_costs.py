@@ -95,7 +95,7 @@ async def test_to_erase_one_value_takes_as_much_beside_three_hundred_others() ->
 
     async def erased(desk: Desk, e: Engram) -> int:
         def job(tx: Transaction) -> None:
-            tx.erase(*place[:1], [place[1]])
+            tx.erase(place[0], [place[1]])
             desk.materialiser.refill(tx, 1, [place])
 
         engram = bytes.fromhex(e.id.replace("-", ""))
@@ -118,7 +118,7 @@ async def test_to_erase_an_edit_of_a_text_reads_no_other_edit_again() -> None:
 
     async def erased(desk: Desk, e: Engram) -> int:
         def job(tx: Transaction) -> None:
-            tx.erase(*place[:1], [place[1]])
+            tx.erase(place[0], [place[1]])
             desk.materialiser.refill(tx, 1, [place])
 
         engram = bytes.fromhex(e.id.replace("-", ""))

@@ -2,7 +2,7 @@
 
 import itertools
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
@@ -12,26 +12,17 @@ import trio
 from nacl.bindings import crypto_sign_seed_keypair
 
 from engram_sync.ledger import (
-    NO_ENGRAM,
-    Batch,
     Draft,
-    Ledger,
 )
-from engram_sync.memory.materialise import Materialiser
-from engram_sync.memory.state import EngramState, LogDirectory, Snapshot, clocks_seen, load_state
+from engram_sync.memory.state import EngramState, LogDirectory, Snapshot, load_state
 from engram_sync.model.limits import SLICE_WEIGHT
-from engram_sync.node.writing.rules import StoredHistory
 from engram_sync.store import Reader, RunRow, SqliteStore, Transaction
 from engram_sync.testing import InlineExecutor
 from engram_wire import (
     Announcement,
     Frame,
-    LogDomain,
-    RecordKind,
-    decode_frame_untrusted,
-    encode_frame,
 )
-from tests.memory.desk import TableRules
+from tests.stored import StoredReplica, framed
 
 SCOPE = b"R" * 32
 _RUNS_PER_COMMIT = 64
@@ -57,7 +48,7 @@ def keys_of(writer: str) -> tuple[bytes, bytes]:
     return public, secret
 
 
-class Replica:
+class Replica(StoredReplica):
     """What one line of the graph holds.
 
     Args:
@@ -66,11 +57,8 @@ class Replica:
     """
 
     def __init__(self, store: SqliteStore, path: Path) -> None:
-        self.store = store
+        super().__init__(SCOPE, store, LogDirectory())
         self.path = path
-        self.ledger = Ledger(TableRules())
-        self.logs = LogDirectory()
-        self.materialiser = Materialiser(self.logs)
         self._salts = itertools.count(1)
 
     @classmethod
@@ -97,7 +85,7 @@ class Replica:
 
     def _load(self, tx: Transaction) -> None:
         if not tx.scopes():
-            self._found(tx)
+            self.found_in(tx, keys_of(_FOUNDER), now_ms=1 << 32)
             return
         self.ledger.add_scope(SCOPE, 1)
         for row in tx.logs():
@@ -111,24 +99,6 @@ class Replica:
                 head=row.head,
                 hlc=row.hlc,
             )
-
-    def _found(self, tx: Transaction) -> None:
-        self.ledger.add_scope(SCOPE, tx.put_scope(SCOPE, "agent", b"s" * 32, current=True))
-        public, secret = keys_of(_FOUNDER)
-        log = self.ledger.open_log(SCOPE, LogDomain.MEMBERS, public, bytes(16))
-        charter = Draft(RecordKind.CHARTER, NO_ENGRAM, statement=(1, "agent"))
-        history = StoredHistory(tx, self.ledger)
-        self._put(
-            tx,
-            self.ledger.author(
-                log,
-                [charter],
-                now_ms=1 << 32,
-                salts=[bytes(16)],
-                secret_key=secret,
-                history=history,
-            ),
-        )
 
     # Reading
 
@@ -160,29 +130,18 @@ class Replica:
         make: Callable[[Reader, bytes], list[Draft]],
     ) -> int:
         """Author what ``make(reader, id of the log)`` returns; how many records it took."""
-        public, secret = keys_of(writer)
-
-        def job(tx: Transaction) -> int:
-            log = self.ledger.open_log(SCOPE, LogDomain.DATA, public, incarnation)
-            drafts = make(tx, log.id)
-            if not drafts:
-                return 0
-            batch = self.ledger.author(
-                log,
-                drafts,
+        written, _ = await self.store.submit(
+            lambda tx: self.author_in(
+                tx,
+                keys_of(writer),
+                incarnation,
+                make,
                 # Clocks of the machines behind the file went wrong by days.
                 now_ms=time_ms,
-                salts=[next(self._salts).to_bytes(16, "big") for _ in drafts],
-                secret_key=secret,
-                auth=self.ledger.membership_heads(SCOPE, StoredHistory(tx, self.ledger)),
-                clocks=clocks_seen(tx, 1, drafts),
-                history=StoredHistory(tx, self.ledger),
+                salt=lambda: next(self._salts).to_bytes(16, "big"),
             )
-            arrivals = self._put(tx, batch)
-            self.materialiser.apply_new(tx, 1, batch.log.n, batch.records, arrivals)
-            return len(batch.records)
-
-        return await self.store.submit(job)
+        )
+        return written
 
     async def pull(
         self, other: "Replica", until: Mapping[bytes, int], *, slice_records: int = SLICE_WEIGHT
@@ -198,7 +157,7 @@ class Replica:
         missing = await other.store.read(partial(self._missing, until))
         for start in range(0, len(missing), _RUNS_PER_COMMIT):
             runs = missing[start : start + _RUNS_PER_COMMIT]
-            frames = await other.store.read(partial(_frames, runs))
+            frames = await other.store.read(partial(framed, runs=runs))
             await self.store.submit(partial(self._take, frames))
         changed: set[bytes] = set()
         while True:
@@ -221,34 +180,4 @@ class Replica:
 
     def _take(self, frames: Iterable[tuple[Announcement, Frame]], tx: Transaction) -> None:
         for announcement, frame in frames:
-            batch = self.ledger.ingest_untrusted(
-                announcement, SCOPE, frame, history=StoredHistory(tx, self.ledger)
-            )
-            assert batch.rejection is None, batch.rejection
-            self._put(tx, batch)
-
-    def _put(self, tx: Transaction, batch: Batch) -> list[int]:
-        log = batch.log
-        if batch.new_log:
-            number = tx.put_log(1, log.id, log.domain, log.author, log.incarnation)
-            assert number == log.n
-        tx.put_records(log.n, batch.records)
-        for seq, past in batch.pasts:
-            tx.put_past(log.n, seq, past)
-        tx.set_head(log.n, batch.seq, batch.head, batch.hlc)
-        return [tx.put_run(log.n, *run) for run in batch.runs]
-
-
-def _frames(runs: Iterable[RunRow], reader: Reader) -> list[tuple[Announcement, Frame]]:
-    """The runs as a peer would receive them."""
-    return list(_framed(runs, reader))
-
-
-def _framed(runs: Iterable[RunRow], reader: Reader) -> Iterator[tuple[Announcement, Frame]]:
-    logs = {log.n: log for log in reader.logs()}
-    for run in runs:
-        log = logs[run.log]
-        records = reader.records(run.log, run.first, run.last)
-        data = encode_frame(1, records, [(run.last, run.signature)])
-        announcement = Announcement(1, log.domain, log.author, log.incarnation)
-        yield announcement, decode_frame_untrusted(data)
+            self.take(tx, announcement, frame)
