@@ -16,7 +16,6 @@ from ._journal import UndoPoint
 from ._lineage import depth_of
 from ._logs import LogFork, LogState
 from ._registry import Registry
-from ._resolve import past_at
 from ._resolver import ScopeNames
 from ._views import Archive, History, Rules
 
@@ -230,10 +229,6 @@ class Ledger:
             for log in sorted(self._registry.scope(scope).trunks.values(), key=_by_id)
         ]
 
-    def is_forked(self) -> bool:
-        """Whether some log of any scope is forked; may be asked from any thread."""
-        return self._registry.branches > 0
-
     def names(self, scope: bytes) -> ScopeNames | None:
         """What the references of the scope's records mean; None while nothing of it is forked.
 
@@ -242,18 +237,6 @@ class Ledger:
         if not self._registry.scope(scope).branches:
             return None
         return ScopeNames(self._registry)
-
-    def seen_at(self, n: int, seq: int, history: History) -> Mapping[int, int]:
-        """How far a position has seen each log that is not on its path, by local number.
-
-        Pasts are stored as logs were divided then, and understood as they are divided now.
-
-        Args:
-            n: Local number of the position's log.
-            seq: The position.
-            history: What is stored.
-        """
-        return past_at(self._registry, self._registry.by_number(n), seq, history).seen
 
     def standing_head(self, log: LogState, before: int, history: History) -> tuple[int, bytes]:
         """(seq, head) of the newest signed position of a log before one; (0, its id) for none."""

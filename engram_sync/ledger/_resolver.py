@@ -6,7 +6,8 @@ it.  Where the past has more than one, each is named by its branch, and its cloc
 beginning.  So a reference never changes its meaning, whatever forks come to light later.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Self
 
 from engram_crdt import Dot
 from engram_wire import InvalidRecordError, Record
@@ -190,6 +191,35 @@ class ScopeNames:
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
+
+    @classmethod
+    def of(cls, scope: bytes, logs: Iterable[tuple[LogState, int | None]]) -> Self:
+        """The same without a ledger, as the logs of a scope are divided in some state of a store.
+
+        Args:
+            scope: Id of the scope.
+            logs: Every log of it, made for this, with the number of the log that it branches off;
+                in the order of their numbers.  How far they reach may be behind what is stored, as
+                long as no log has come since.
+        """
+        registry = Registry()
+        registry.open_scope(scope)
+        for log, parent in logs:
+            log.depth = -1  # What was stored of it ends with the first fork.
+            registry.add(log, parent)
+        return cls(registry)
+
+    def seen_at(self, n: int, seq: int, history: History) -> Mapping[int, int]:
+        """How far a position has seen each log that is not on its path, by local number.
+
+        Pasts are stored as logs were divided then, and understood as they are divided now.
+
+        Args:
+            n: Local number of the position's log.
+            seq: The position.
+            history: What is stored.
+        """
+        return past_at(self._registry, self._registry.by_number(n), seq, history).seen
 
     def resolve(self, log: int, record: Record, history: History) -> ReferenceResolver:
         """The references of ``record``, which is in the log of that number.

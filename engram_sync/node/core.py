@@ -91,19 +91,7 @@ class Core:
 
     async def read(self, job: Callable[[Reader], T]) -> T:
         """Run ``job`` on one consistent state of the store."""
-        forked = self.path.ledger.is_forked
-        if not forked():
-            try:
-                result = await self.store.read(job)
-            except Exception:
-                if not forked():
-                    raise
-            else:
-                if not forked():
-                    return result
-        # What references mean where a log was forked, only the writer's thread knows; and it may
-        # have divided the first one while an older state of the store was read.
-        return await self.store.submit(job)
+        return await self.store.read(job)
 
     async def write(self, job: Callable[[Transaction], T], *, weight: int = 1) -> T:
         """Run ``job`` in a transaction; returns once it is durable and its effects are visible.

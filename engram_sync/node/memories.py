@@ -294,10 +294,11 @@ class Memories:
 
     async def _read(self, job: Callable[[Snapshot], T]) -> T:
         await self._materialising.wait_materialised()
-        return await self._core.read(lambda reader: job(self._at(reader)))
+        logs_at, strategies = self._core.path.logs_at, self._strategies
+        return await self._core.read(lambda r: job(Snapshot(r, logs_at(r), strategies)))
 
-    def _at(self, reader: Reader) -> Snapshot:
-        return Snapshot(reader, self._core.path.logs, self._strategies)
+    def _at(self, tx: Transaction) -> Snapshot:
+        return Snapshot(tx, self._core.path.logs, self._strategies)
 
     def _remember_instant(self, memory: NewMemory) -> Engram:
         if not self._running:

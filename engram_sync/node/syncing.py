@@ -79,8 +79,8 @@ class Sync:
         return await self._result(before, changed)
 
     async def _conflicts(self) -> set[str]:
-        logs = self.core.path.logs
-        found = await self.core.read(lambda reader: open_conflicts(Snapshot(reader, logs)))
+        logs_at = self.core.path.logs_at
+        found = await self.core.read(lambda r: open_conflicts(Snapshot(r, logs_at(r))))
         return {conflict.id for conflict in found}
 
     def _finished(self) -> bool:

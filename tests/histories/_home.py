@@ -19,6 +19,7 @@ from engram_sync.node.upkeep.space import compact_slice
 from engram_sync.node.writing.scopes import add_scope
 from engram_sync.node.writing.write_path import WritePath, arrival_untrusted
 from engram_sync.store import MemoryStore, Reader, RunRow, Transaction
+from engram_sync.store._sql_transaction import SqlTransaction
 from engram_sync.testing import InlineExecutor
 from engram_wire import Announcement, LogDomain, Record, RecordKind, Superseded, encode_frame
 from tests.oracle import Event, Op, OpKind, Put
@@ -169,6 +170,11 @@ class Home:
         """The store's number of the scope."""
         return self.path.ledger.scope_number(self.world.scope)
 
+    def now(self, reader: Reader) -> Snapshot:
+        """What a job reads: the writer what it writes, others one state of the store."""
+        writes = isinstance(reader, SqlTransaction)
+        return Snapshot(reader, self.path.logs if writes else self.path.logs_at(reader))
+
     def state(self, reader: Reader, engram: bytes) -> EngramState | None:
         """What this home shows of an engram."""
         row = reader.engram(self.scope, engram)
@@ -176,7 +182,7 @@ class Home:
         assert scope is not None
         if row is None:
             return None
-        return load_state(Snapshot(reader, self.path.logs), scope, row)
+        return load_state(self.now(reader), scope, row)
 
     def records(self, reader: Reader, engram: bytes) -> list[Record]:
         """Every record held of an engram."""

@@ -102,7 +102,7 @@ class SharedText:
 
     def shown(self, home: Home, reader: Reader) -> str:
         """What this home shows of the text."""
-        return get(Snapshot(reader, home.path.logs), engram_text(TEXT)).content
+        return get(home.now(reader), engram_text(TEXT)).content
 
     def read(self, home: Home, characters: str) -> None:
         """Note what a home shows of the text."""

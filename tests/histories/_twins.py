@@ -18,7 +18,6 @@ from engram_sync.api import Engram
 from engram_sync.errors import EngramError
 from engram_sync.membership import Admission, MemberRole, admit_draft
 from engram_sync.memory.read import conflicts_of, show
-from engram_sync.memory.state import Snapshot
 from engram_sync.node.single_error import single_error
 from engram_sync.store import Reader, Transaction
 from engram_wire import LogDomain, Record, RecordKind
@@ -217,7 +216,7 @@ class TwinVillage(Village):
         state = home.state(reader, engram)
         if state is None:
             return NOTHING
-        view = show(Snapshot(reader, home.path.logs), state)
+        view = show(home.now(reader), state)
         if view.collaborative:
             # A release that cannot read a text says so in its place.
             own = [char for char in view.content if ord(char) >= FIRST_CHAR]
@@ -228,7 +227,7 @@ class TwinVillage(Village):
             for _, record in list(reader.stream_of(home.scope, engram))
             if record.payload is not None
         ]
-        found = conflicts_of(Snapshot(reader, home.path.logs), state)
+        found = conflicts_of(home.now(reader), state)
         return shown(state, view, found, held, self.steps)
 
     def _check_order(self, home: Home, view: Engram) -> None:

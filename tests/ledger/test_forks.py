@@ -258,7 +258,9 @@ def test_pasts_stored_before_a_fork_are_understood_after_it(fork: Fork) -> None:
     own = fork.ann.open(fork.scope)
     fork.ann.write(fork.scope, create(engram_id(8)))
     assert fork.ann.shelf.past(own.n, seq) == stored, "it was not rewritten"
-    then = fork.ann.ledger.seen_at(own.n, seq, fork.ann.shelf)
+    names = fork.ann.ledger.names(fork.scope)
+    assert names is not None
+    then = names.seen_at(own.n, seq, fork.ann.shelf)
     reach = Reach(then, registry.by_number)
     assert (reach.in_log(registry.by_number(n)), then[batch.split.moved.n]) == (3, 6)
     assert fork.ann.reopened().state(fork.scope) == fork.ann.state(fork.scope)
@@ -283,4 +285,6 @@ def test_a_branch_has_seen_what_its_trunk_had_seen(fork: Fork) -> None:
         fork.give(ann, forger, forger.frame())
     for forger in (one, two):
         branch = fork.log(ann, branch_id(forger.heads[2]))
-        assert ann.ledger.seen_at(branch.n, 2, ann.shelf)[own.n] == own.seq
+        names = ann.ledger.names(fork.scope)
+        assert names is not None
+        assert names.seen_at(branch.n, 2, ann.shelf)[own.n] == own.seq

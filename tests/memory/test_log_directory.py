@@ -1,4 +1,4 @@
-"""Claims about whose log is whose, asked by several threads."""
+"""Claims about whose log is whose."""
 
 from typing import cast
 
@@ -21,8 +21,8 @@ class LogsOnly:
         return ROW if ROW.id == log else None
 
 
-def test_a_log_that_is_stored_is_found_whatever_another_thread_forgets() -> None:
-    """As when a write is rolled back in the writer's thread just after a reader has learnt."""
+def test_a_log_that_is_stored_is_found_though_it_was_forgotten() -> None:
+    """As when a write is rolled back."""
     logs = LogDirectory()
     reader = cast(Reader, LogsOnly())
     assert logs.log_id(reader, 1) == ROW.id

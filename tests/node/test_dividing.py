@@ -1,13 +1,11 @@
 """What a node shows of a log that forks, in whatever order and however often it does."""
 
-from collections.abc import Callable
-
 import pytest
 from trio.testing import MockClock
 
 from engram_sync.node import Node
 from engram_sync.node.writing.write_path import Arrival
-from engram_sync.store import Reader, Transaction
+from engram_sync.store import Transaction
 from engram_sync.testing import EPOCH_MS, Cluster
 from engram_wire import (
     NO_IDS,
@@ -78,27 +76,6 @@ async def test_a_run_that_reaches_back_over_two_forks_is_materialised_whole(
         assert len(a._core.path.ledger.forks(a._core.facts.agent_scope)) == 2
         assert await contents(a) == ["b", "base", "c", "d", "early", "late"]
         assert (await a.doctor()).checks[2].ok
-
-
-async def test_a_read_during_which_the_first_log_forked_is_made_again(
-    cluster: Cluster, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What references mean has changed while it looked at an older state."""
-    async with cluster.open("a") as a:
-        rogue = await Speaker.dial(cluster)
-        assert (await rogue.join(await a.invite())).accepted
-        await take(a, of(history(a, rogue, "base", "one"), 1, 2))
-        core = a._core
-        read = core.store.read
-
-        async def while_it_forks(job: Callable[[Reader], int]) -> int:
-            result: int = await read(job)
-            await take(a, of(history(a, rogue, "base", "two"), 1, 2))
-            return result
-
-        monkeypatch.setattr(core.store, "read", while_it_forks)
-        logs = await core.read(lambda reader: len(reader.logs()))
-        assert logs == await core.store.submit(lambda tx: len(tx.logs()))
 
 
 async def test_a_fork_is_a_problem_while_it_is_news_and_listed_for_ever(

@@ -1,15 +1,30 @@
 """One log with two histories: both live, everywhere the same, and nobody is shut out for it."""
 
 import shutil
-from contextlib import AbstractAsyncContextManager
+import threading
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
+import trio
 from trio.testing import MockClock
 
 from engram_sync.config import Config, NetworkConfig
-from engram_sync.node import Environment, Node, configured_peers
-from engram_sync.testing import Cluster, DirectoryHome, agent_scope, converged, until
+from engram_sync.memory.materialise import compare_rows, rows_of
+from engram_sync.memory.state import LogDirectory, Snapshot
+from engram_sync.node import DirectoryStorage, Environment, Node, configured_peers
+from engram_sync.node.home.files import Home
+from engram_sync.store import Reader, Transaction
+from engram_sync.testing import (
+    Cluster,
+    DirectoryHome,
+    SimulatedClock,
+    agent_scope,
+    converged,
+    until,
+)
 from engram_wire import LogDomain, SyncAck, SyncResponse, SyncStatus
 
 from .speaker import Log, Speaker
@@ -285,3 +300,117 @@ async def test_what_is_refused_is_ratified_as_well_where_another_log_has_forked(
             assert (await node.get(e.id)).counters == {"n": 3}
             assert (await node.get(forked)).title == "of a"
             assert (await node.doctor()).checks[0].ok
+
+
+@pytest.fixture
+def threaded(cluster: Cluster, tmp_path: Path) -> Cluster:
+    """Host a has a store on a disk, with a thread for the writer and one for the reader."""
+    cluster.homes["a"] = DirectoryStorage(Home(tmp_path / "a"))
+    cluster.clocks = {name: SimulatedClock(now_s=time.monotonic) for name in "ab"}
+    return cluster
+
+
+@asynccontextmanager
+async def busy(node: Node) -> AsyncGenerator[None]:
+    """The writer of a store with threads of its own does one job all the while."""
+    token, begun, over = trio.lowlevel.current_trio_token(), trio.Event(), threading.Event()
+
+    def job(_: Transaction) -> None:
+        trio.from_thread.run_sync(begun.set, trio_token=token)
+        over.wait(60)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(node._core.write, job)
+        await begun.wait()
+        try:
+            yield
+        finally:
+            over.set()
+
+
+@pytest.mark.slow
+async def test_reads_where_a_log_has_forked_do_not_wait_for_the_writer(
+    threaded: Cluster,
+) -> None:
+    async with threaded.nodes() as (a, b):
+        await both_branches(threaded, a, b)
+        await a.go_online()
+        await converged(a, b)
+        (seen,) = [e for e in await a.list(scope="agent") if e.content == "one more"]
+        await a.update(seen, content="one more, says a")
+        async with busy(a):
+            with trio.fail_after(20):
+                assert await contents(a) == ["another", "one", "one more, says a", "same"]
+                assert (await a.get(seen)).content == "one more, says a"
+                assert len(await a.history(seen)) == 2
+                assert list(await a.conflicts()) == []
+
+
+def wrong_in(node: Node, reader: Reader, logs: LogDirectory) -> list[str]:
+    """What rows of the agent say that its records do not, and logs that are not there yet."""
+    row = reader.scope(node._core.path.ledger.scope_number(node._core.facts.agent_scope))
+    assert row is not None
+    rows = list(rows_of(reader, row.n, None, 100))
+    held = reader.logs_of(row.n, closed=True)
+    seen = {n for log in held for n in logs.seen(reader, row.id, log.n, log.seq)}
+    later = [f"log {n}" for n in sorted(seen) if n > reader.last_log()]
+    return later + compare_rows(Snapshot(reader, logs), row, rows).problems
+
+
+@pytest.mark.slow
+async def test_a_reader_that_holds_an_earlier_state_reads_no_later_branches(
+    threaded: Cluster,
+) -> None:
+    async with threaded.open("a") as a:
+        core = a._core
+        rogue = await Speaker.dial(threaded)
+        assert (await rogue.join(await a.invite())).accepted
+
+        def history(*contents: str) -> Log:
+            log = Log(a, rogue.identity)
+            for content in contents:
+                log.add(content)
+            return log
+
+        request = await rogue.serve(history("same", "one", "one more"))
+
+        async def forked(*contents: str, into: int) -> None:
+            frame = history(*contents).frame(0)
+            await rogue.say(SyncResponse(request, SyncStatus.DATA, (), frame))
+            await until(lambda: forks(into))
+
+        async def forks(number: int) -> bool:
+            return len(core.scopes[core.facts.agent_scope].forks) == number
+
+        async def revise(content: str) -> None:
+            (found,) = [e for e in await a.list(scope="agent") if e.content == content]
+            await a.update(found, content=f"{content}, says a")
+
+        await rogue.hear(SyncAck)
+        await revise("one more")
+        await forked("same", "another", "and on", into=1)
+        await revise("and on")
+        token, begun, over = trio.lowlevel.current_trio_token(), trio.Event(), threading.Event()
+
+        def hold(reader: Reader) -> list[list[str]]:
+            first = wrong_in(a, reader, core.path.logs_at(reader))
+            trio.from_thread.run_sync(begun.set, trio_token=token)
+            over.wait(60)
+            return [first, wrong_in(a, reader, core.path.logs_at(reader))]
+
+        found: list[list[str]] = []
+
+        async def read(job: Callable[[Reader], list[list[str]]]) -> None:
+            found.extend(await core.read(job))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(read, hold)
+            await begun.wait()
+            try:
+                await forked("same", "one", "a third", into=2)
+                await forked("same", "another", "a fourth", into=3)
+            finally:
+                over.set()
+        await read(lambda reader: [wrong_in(a, reader, core.path.logs_at(reader))])
+        assert found == [[], [], []]
+        assert await core.write(lambda tx: wrong_in(a, tx, core.path.logs)) == []

@@ -12,8 +12,8 @@ from engram_sync.errors import DeniedError, PreconditionError
 from engram_sync.memory.materialise import compare_rows, rows_of
 from engram_sync.memory.state import Snapshot
 from engram_sync.node import Node
-from engram_sync.node.upkeep.space import compact_slice, plan_slice
-from engram_sync.store import Transaction
+from engram_sync.node.upkeep.space import CompactedSlice, compact_slice, plan_slice
+from engram_sync.store import Reader, Transaction
 from engram_sync.testing import Cluster, converged
 
 from .views import contents
@@ -112,7 +112,12 @@ async def test_compaction_drops_what_nothing_shows_and_keeps_counts_and_digest(
         await a.forget(fresh.id)
         before_ms = cluster.clocks["a"].now_ms() - HOUR_MS // 2
         before = core.scopes[scope]
-        plan = await core.read(lambda r: plan_slice(core.path, r, scope, None, before_ms))
+
+        def planned(reader: Reader) -> CompactedSlice:
+            now = Snapshot(reader, core.path.logs_at(reader))
+            return plan_slice(core.path, now, scope, None, before_ms)
+
+        plan = await core.read(planned)
         assert plan.after is None
 
         def compact(tx: Transaction) -> int:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from engram_sync.api import Provenance
 from engram_sync.errors import CorruptError
-from engram_sync.ledger import decode_past
+from engram_sync.ledger import History, ScopeNames, decode_past
 from engram_sync.model.ids import node_text
 from engram_sync.store import LogRow, Reader
 from engram_wire import Record
@@ -40,28 +40,21 @@ def _full_trust(_scope: bytes, _key: bytes) -> float:
     return 1.0
 
 
-def _unforked(_reader: Reader, _scope: bytes, _log: int) -> Callable[[Record], References] | None:
-    return None
-
-
-def _as_stored(_reader: Reader, _scope: bytes, _log: int, _seq: int) -> Mapping[int, int] | None:
+def _unforked(_reader: Reader, _scope: bytes, _log: int) -> tuple[ScopeNames, History] | None:
     return None
 
 
 class LogDirectory:
     """The logs this node has met, by number and by id.
 
-    The writer and the readers of one node may share it between threads: what it knows of a log
-    changes only where one forks, and whoever divides it makes this forget.
+    What it knows of a log changes only where one forks, and whoever divides it makes this forget.
 
     Args:
         label: The display name of a key in a scope, from the scope's membership.
         trust: This node's trust in a key in a scope, in [0, 1].
-        naming: What gives the references of each record of a log their meaning, from its scope
-            and its number; None while no log of the scope is forked, and every reference means
-            the log that it names.
-        seen: How far a position of a log, by its number, has seen each log that is not on its
-            path; None while no log of the scope is forked, and it stands in the store.
+        names: What references mean in a scope, and what is stored to tell that by, asked with
+            the number of a log of it; None while no log of the scope is forked, and every
+            reference means the log that it names.
         own_agent: Whether a key writes for the same agent as this node, in a scope.  By default
             everybody does, as in the scope of one agent.
         version_key: A secret of this node, of at most 64 bytes.
@@ -72,18 +65,16 @@ class LogDirectory:
         *,
         label: Callable[[bytes, bytes], str] = _no_label,
         trust: Callable[[bytes, bytes], float] = _full_trust,
-        naming: Callable[[Reader, bytes, int], Callable[[Record], References] | None] = _unforked,
-        seen: Callable[[Reader, bytes, int, int], Mapping[int, int] | None] = _as_stored,
+        names: Callable[[Reader, bytes, int], tuple[ScopeNames, History] | None] = _unforked,
         own_agent: Callable[[bytes, bytes], bool] = _one_agent,
         version_key: bytes = b"",
     ) -> None:
         self.version_key = version_key
         """What this node proves by that a version was given out by it."""
-        self._seen = seen
         self._own_agent = own_agent
         self._label = label
         self._trust = trust
-        self._naming = naming
+        self._names = names
         self._by_n: dict[int, _Log] = {}
         self._by_id: dict[bytes, _Log] = {}
         self.texts = RecentTexts()
@@ -125,15 +116,21 @@ class LogDirectory:
         self, reader: Reader, scope: bytes, log: int
     ) -> Callable[[Record], References] | None:
         """What the references of each record of a log mean; None where no log was forked."""
-        return self._naming(reader, scope, log)
+        found = self._names(reader, scope, log)
+        if found is None:
+            return None
+        names, history = found
+        return lambda record: names.resolve(log, record, history)
 
     def seen(self, reader: Reader, scope: bytes, log: int, seq: int) -> Mapping[int, int]:
         """By number, how far a position has seen other logs of its scope.
 
         What these have ``before`` them, and what its own path has, goes without saying.
         """
-        seen = self._seen(reader, scope, log, seq)
-        return decode_past(reader.past(log, seq)).seen if seen is None else seen
+        found = self._names(reader, scope, log)
+        if found is None:
+            return decode_past(reader.past(log, seq)).seen
+        return found[0].seen_at(log, seq, found[1])
 
     def _numbered(self, reader: Reader, n: int) -> _Log:
         log = self._by_n.get(n) or self._learnt(reader.log(n))
@@ -145,7 +142,6 @@ class LogDirectory:
         return log
 
     def _learnt(self, row: LogRow | None) -> _Log | None:
-        """The log in the store's own words: another thread may forget what this one learns."""
         if row is None:
             return None
         log = self._by_n[row.n] = self._by_id[row.id] = _log_of(row)

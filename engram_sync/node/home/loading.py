@@ -28,18 +28,18 @@ class StoredLogs:
         """The log of that number."""
         row = self._reader.log(n)
         scope = None if row is None else self._reader.scope(row.scope)
-        return None if row is None or scope is None else _state(row, scope.id)
+        return None if row is None or scope is None else log_state(row, scope.id)
 
     def by_id(self, scope: bytes, log: bytes) -> LogState | None:
         """The log of that id; None when it is not held in ``scope``."""
         row = self._reader.log_by_id(log)
         here = row is not None and row.scope == self._ledger.scope_number(scope)
-        return _state(row, scope) if row is not None and here else None
+        return log_state(row, scope) if row is not None and here else None
 
     def of_scope(self, scope: bytes) -> Iterator[LogState]:
         """Every log of a scope."""
         rows = self._reader.logs_of(self._ledger.scope_number(scope), closed=True)
-        return (_state(row, scope) for row in rows)
+        return (log_state(row, scope) for row in rows)
 
     def sealed(self, scope: bytes) -> Iterator[ClockEntry]:
         """The position of every log of a scope that is held exactly to its seal."""
@@ -47,7 +47,7 @@ class StoredLogs:
         return (ClockEntry(*position) for position in self._reader.closed_positions(number))
 
 
-def _state(row: LogRow, scope: bytes) -> LogState:
+def log_state(row: LogRow, scope: bytes) -> LogState:
     """A log as it is stored; where any of its scope has forked, its depth is not known."""
     return LogState(
         *(row.n, row.id, scope, row.domain, row.author, row.incarnation),
@@ -92,7 +92,7 @@ def _load_logs(reader: Reader, ledger: Ledger, scope: ScopeRow) -> list[LogRow]:
     forked = bool(reader.branches(scope.n))
     rows = reader.logs_of(scope.n, closed=forked)
     for row in rows:
-        log = _state(row, scope.id)
+        log = log_state(row, scope.id)
         if forked:
             log.depth = -1
         ledger.add(log, row.parent)

@@ -128,7 +128,8 @@ async def _shrink(core: Core, saving: Savings, before_ms: int, *, dry: bool) -> 
 def _planned(
     core: Core, scope: bytes, after: EngramRow | None, before_ms: int, reader: Reader
 ) -> CompactedSlice:
-    return plan_slice(core.path, reader, scope, after, before_ms)
+    now = Snapshot(reader, core.path.logs_at(reader))
+    return plan_slice(core.path, now, scope, after, before_ms)
 
 
 def _compacted(
@@ -308,7 +309,7 @@ async def _checked_page(
         if row.materialised < reader.last_arrival(row.n):
             return None
         rows = list(rows_of(reader, row.n, after, CHECK_ROWS))
-        problems, digest = compare_rows(Snapshot(reader, core.path.logs), row, rows)
+        problems, digest = compare_rows(Snapshot(reader, core.path.logs_at(reader)), row, rows)
         last = rows[-1] if len(rows) == CHECK_ROWS else None
         return _Page(len(rows), problems, digest, last, row)
 

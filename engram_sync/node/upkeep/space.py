@@ -27,12 +27,12 @@ class CompactedSlice(NamedTuple):
 
 
 def plan_slice(
-    path: WritePath, reader: Reader, scope: bytes, after: EngramRow | None, before_ms: int
+    path: WritePath, now: Snapshot, scope: bytes, after: EngramRow | None, before_ms: int
 ) -> CompactedSlice:
     """What compacting the next engrams of a scope would do; see ``compact_slice``."""
-    row = _scope(path, reader, scope)
-    page = list(rows_of(reader, row.n, after, COMPACT_ROWS))
-    dead = [dead_in(Snapshot(reader, path.logs), row, each, before_ms) for each in page]
+    row = _scope(path, now.reader, scope)
+    page = list(rows_of(now.reader, row.n, after, COMPACT_ROWS))
+    dead = [dead_in(now, row, each, before_ms) for each in page]
     done = tuple(each for each in dead if each is not None)
     return CompactedSlice(done, page[-1] if len(page) == COMPACT_ROWS else None)
 
@@ -49,7 +49,7 @@ def compact_slice(
         after: Where the slice before ended; None begins.
         before_ms: Only engrams of which nothing arrived at or after this time.
     """
-    plan = plan_slice(path, tx, scope, after, before_ms)
+    plan = plan_slice(path, Snapshot(tx, path.logs), scope, after, before_ms)
     for dead in plan.done:
         tx.drop_payloads(dead.positions)
     return plan

@@ -3,7 +3,7 @@
 Runs inside the store's writer jobs: synchronous, one thread, one transaction at a time.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from hashlib import blake2b
 from itertools import chain
@@ -23,7 +23,7 @@ from engram_sync.ledger import (
 )
 from engram_sync.membership import Charters
 from engram_sync.memory.materialise import Materialiser, weight_of
-from engram_sync.memory.state import RULES, LogDirectory, References, clocks_seen
+from engram_sync.memory.state import RULES, clocks_seen
 from engram_sync.node.home.files import NodeKey
 from engram_sync.node.home.loading import StoredLogs, load
 from engram_sync.node.home.newer import Newer
@@ -42,12 +42,13 @@ from engram_sync.node.writing.arrivals import IngestOutcome as IngestOutcome
 from engram_sync.node.writing.arrivals import arrival_untrusted as arrival_untrusted
 from engram_sync.node.writing.cut_logs import CutLogs
 from engram_sync.node.writing.erasing_held import ErasingHeld
+from engram_sync.node.writing.log_directories import LogDirectories
 from engram_sync.node.writing.outcome import JobNotes, JobOutcome
 from engram_sync.node.writing.rules import StoredHistory
 from engram_sync.node.writing.storing import Storing
 from engram_sync.store import Reader, Transaction
 from engram_sync.sync import ScopeView
-from engram_wire import LogDomain, Record, WireError
+from engram_wire import LogDomain, WireError
 
 T = TypeVar("T")
 
@@ -75,9 +76,8 @@ class WritePath:
         people = self._people = People(self.charters)
         self.label, self.role, self.let_go = people.label, people.role, people.let_go
         self.members, self.authorities = people.members, people.authorities
-        self.logs = LogDirectory(
-            label=self.label, trust=self._trust, naming=self._naming, seen=self._seen
-        )
+        directories = LogDirectories(self.ledger, self.label, self._trust)
+        self.logs, self.logs_at = directories.writer, directories.at
         self.materialiser = Materialiser(self.logs)
         self.own = OwnLogs(self.ledger, key.public, entropy)
         self._storing = Storing(self.ledger, self.materialiser, clock, self.own)
@@ -205,24 +205,9 @@ class WritePath:
             own=frozenset(log.id for log in self.own.live() if log.scope == scope and log.n),
         )
 
-    # -- what the directory of logs asks -------------------------------------------------------
-
     def _trust(self, scope: bytes, key: bytes) -> float:
         """Whoever told two stories about one log is believed nothing."""
         return 0.0 if key in self._forked.get(scope, ()) else 1.0
-
-    def _naming(
-        self, reader: Reader, scope: bytes, log: int
-    ) -> Callable[[Record], References] | None:
-        names = self.ledger.names(scope)
-        if names is None:
-            return None
-        history = StoredHistory(reader, self.ledger)
-        return lambda record: names.resolve(log, record, history)
-
-    def _seen(self, reader: Reader, scope: bytes, log: int, seq: int) -> Mapping[int, int] | None:
-        forked = self.ledger.names(scope) is not None
-        return self.ledger.seen_at(log, seq, StoredHistory(reader, self.ledger)) if forked else None
 
     # -- own records -------------------------------------------------------------------------
 
