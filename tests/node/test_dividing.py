@@ -1,5 +1,8 @@
 """What a node shows of a log that forks, in whatever order and however often it does."""
 
+from typing import Any, cast
+
+import apsw
 import pytest
 from trio.testing import MockClock
 
@@ -227,3 +230,27 @@ async def test_an_erasure_from_the_future_acts_at_once(
         assert not await a.recall("secret")
         assert "secret" not in await contents(a)
         assert (await a.doctor()).checks[2].ok
+
+
+async def test_a_fork_looks_once_at_each_memory_beyond_it(
+    cluster: Cluster, autojump_clock: MockClock
+) -> None:
+    async with cluster.open("a") as a:
+        rogue = await Speaker.dial(cluster)
+        assert (await rogue.join(await a.invite())).accepted
+        connection = cast(Any, a._core.store)._committer._connection
+
+        async def statements(incarnation: int, many: int) -> int:
+            one, other = (Log(a, rogue.identity, incarnation) for _ in range(2))
+            for number in range(many):
+                one.add(f"{number}")
+            await take(a, of(one, 1, many))
+            run: list[object] = []
+            connection.trace_v2(apsw.SQLITE_TRACE_PROFILE, run.append)
+            await take(a, of(other.add("0").add("other"), 2, 2))
+            connection.trace_v2(0, None)
+            return len(run)
+
+        few = await statements(2, 10)
+        assert await statements(3, 50) <= few + 40
+        assert (await a.doctor()).healthy

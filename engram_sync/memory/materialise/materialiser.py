@@ -24,11 +24,13 @@ from engram_wire import Record
 
 from .index import texts_of
 from .live import LiveEngram
-from .rebuild import expanded, remade, renamed, standing_of
+from .rebuild import expanded, remade, renamed, standing_of, standings_of_one
 from .scope_delta import Contribution, ScopeDelta
 from .waiting import Checkpoint, needs_waiting, next_portion, waiting_of
 
 _META = "materialiser"
+_Standing = tuple[Contribution, Contribution | None]
+"""What an engram counts for before its records have other names, and then; None: not known yet."""
 
 
 class Materialised(NamedTuple):
@@ -140,21 +142,35 @@ class Materialiser:
         return None if found is None else self._apply(tx, row, found)
 
     def standing(
-        self, tx: Transaction, scope: int, engrams: Iterable[bytes]
-    ) -> dict[bytes, Contribution]:
-        """What engrams count for now; for ``renamed`` after the names of logs have changed."""
-        found: dict[bytes, Contribution] = {}
-        for engram in engrams:
-            known = tx.engram(scope, engram)
-            if known is not None:
-                found[engram] = standing_of(Snapshot(tx, self._logs), known)
+        self, tx: Transaction, scope: int, trunk: int, beyond: Iterable[Record], name: bytes
+    ) -> dict[bytes, _Standing]:
+        """What engrams count for now, and will once their records have the name of a branch.
+
+        Args:
+            tx: The transaction of the writer's job.
+            scope: Number of the scope.
+            trunk: Number of the log that forks.
+            beyond: Its records beyond the fork.
+            name: Id of the branch.
+        """
+        found: dict[bytes, _Standing] = {}
+        trunk_id = self._logs.log_id(tx, trunk)
+        for record in beyond:
+            known = None if record.engram in found else tx.engram(scope, record.engram)
+            if known is None:
+                continue
+            if known.digest is None and (known.log, known.seq) == (trunk, record.seq):
+                was, then = standings_of_one((trunk_id, name), record)
+                found[known.engram] = was._replace(life=known.life), then._replace(life=known.life)
+            else:
+                found[known.engram] = standing_of(Snapshot(tx, self._logs), known), None
         return found
 
     def renamed(
         self,
         tx: Transaction,
         scope: int,
-        before: Mapping[bytes, Contribution],
+        before: Mapping[bytes, _Standing],
         trunk: int,
         moved: int,
     ) -> tuple[bytes, ...]:
@@ -165,7 +181,7 @@ class Materialiser:
         Args:
             tx: The transaction of the writer's job.
             scope: Number of the scope.
-            before: By engram, what ``standing`` said under the old names.
+            before: What ``standing`` said.
             trunk: Number of the log that ends where it forks.
             moved: Number of the branch.
 
@@ -173,15 +189,18 @@ class Materialiser:
             Ids of the engrams whose rows were written.
         """
         batch = _Batch(tx, self._begin(tx, scope))
-        for engram, was in before.items():
-            row = tx.engram(scope, engram)
-            assert row is not None, "its standing was asked for"
-            if row.digest is not None:
-                self.recent.drop(row.n)
-                row = renamed(tx, self._logs, batch.scope, row, trunk, moved)
-                batch.tally.updated.append(row)
+        for engram, (was, known) in before.items():
+            then = known
+            if then is None:
+                row = tx.engram(scope, engram)
+                assert row is not None, "its standing was asked for"
+                if row.digest is not None:
+                    self.recent.drop(row.n)
+                    row = renamed(tx, self._logs, batch.scope, row, trunk, moved)
+                    batch.tally.updated.append(row)
+                then = standing_of(Snapshot(tx, self._logs), row)
             batch.tally.count(was, -1)
-            batch.tally.count(standing_of(Snapshot(tx, self._logs), row), 1)
+            batch.tally.count(then, 1)
         return batch.tally.write(tx, batch.scope, direct=False)
 
     def rebuild(self, tx: Transaction, scope: int, engrams: Iterable[bytes]) -> tuple[bytes, ...]:

@@ -1,6 +1,8 @@
 """The rows of an engram from its records, and after its logs were given other names."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import groupby
+from operator import attrgetter
 
 from engram_crdt import (
     CLOCK_MAX,
@@ -35,15 +37,16 @@ def standing_of(snapshot: Snapshot, row: EngramRow) -> Contribution:
         record = snapshot.reader.records(row.log, row.seq, row.seq)[0]
     except IndexError as error:
         raise damaged(row.engram, error) from error
-    return standing_of_one(snapshot.log_id(row.log), record)._replace(life=row.life)
+    (standing,) = standings_of_one((snapshot.log_id(row.log),), record)
+    return standing._replace(life=row.life)
 
 
-def standing_of_one(log_id: bytes, record: Record) -> Contribution:
-    """What an engram counts for of which there is one record."""
+def standings_of_one(names: Iterable[bytes], record: Record) -> list[Contribution]:
+    """What an engram counts for of which there is one record, by each name of its log."""
     if plain_texts(record) is not None:
-        return Contribution(plain_digest(log_id, record), 0)
-    elements = elements_of_one(record.engram, change_of(log_id, record))
-    return Contribution(digest(record.engram, elements), life_number(elements))
+        return [Contribution(plain_digest(name, record), 0) for name in names]
+    made = [elements_of_one(record.engram, change_of(name, record)) for name in names]
+    return [Contribution(digest(record.engram, each), life_number(each)) for each in made]
 
 
 def _blank(row: EngramRow) -> EngramRow:
@@ -126,10 +129,18 @@ def renamed(
     rows = tx.take_span(row.n, trunk, begins, CLOCK_MAX + 1)
     total = int.from_bytes(row.digest or b"", "big")
     named: list[ElementRow] = []
-    for each in rows:
-        new = _moved(tx, logs, row, each, begins, moved)
-        total += int.from_bytes(new.digest, "big") - int.from_bytes(each.digest, "big")
-        named.append(new)
+    name = logs.log_id(tx, moved)
+    for seq, some in groupby(sorted(rows, key=attrgetter("seq")), key=attrgetter("seq")):
+        record, first = tx.records(moved, seq, seq)[0], tx.first_clock(moved, seq)
+        puts = puts_of(record)
+        for each in some:
+            dot = Dot(name, each.clock - begins)
+            value = puts[dot.clock - first][1]
+            element = Element(each.collection, dot, record.hlc, value, record.payload_hash, seq)
+            hashed = element_hash(row.engram, element.collection, dot, element.payload_hash)
+            total += hashed - int.from_bytes(each.digest, "big")
+            said = hashed.to_bytes(32, "big"), *claims_of(element)
+            named.append(ElementRow(moved, dot.clock, seq, each.collection, each.born, *said))
     tx.put_elements(row.n, named)
     part, fork = tx.part(row.n, trunk), tx.log(moved)
     if part is not None and fork is not None and part.seq > fork.base:
@@ -140,29 +151,4 @@ def renamed(
         changed=scope.changes + 1,
         # Of equal clocks the names decide.
         life=life_from(tx.heaviest_life(row.n), live=row.live),
-    )
-
-
-def _moved(
-    tx: Transaction,
-    logs: LogDirectory,
-    row: EngramRow,
-    each: ElementRow,
-    begins: int,
-    moved: int,
-) -> ElementRow:
-    """A live element under its new name."""
-    record = tx.records(moved, each.seq, each.seq)[0]
-    dot = Dot(logs.log_id(tx, moved), each.clock - begins)
-    value = puts_of(record)[dot.clock - tx.first_clock(moved, each.seq)][1]
-    made = Element(each.collection, dot, record.hlc, value, record.payload_hash, record.seq)
-    hashed = element_hash(row.engram, made.collection, dot, made.payload_hash)
-    return ElementRow(
-        moved,
-        dot.clock,
-        each.seq,
-        each.collection,
-        each.born,
-        hashed.to_bytes(32, "big"),
-        *claims_of(made),
     )

@@ -1,7 +1,7 @@
 """Making the store follow the ledger: records, runs, forks, seals and erasures of one batch."""
 
 from collections.abc import Iterable, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 from operator import itemgetter
 
 from engram_sync.errors import CorruptError
@@ -121,11 +121,11 @@ class Storing:
         if moved is None:
             return
         scope = self._ledger.scope_number(trunk.scope)
-        engrams: set[bytes] = set()
-        for first in range(split.base + 1, moved.seq + 1, PAGE_RECORDS):
-            last = min(first + PAGE_RECORDS - 1, moved.seq)
-            engrams |= {record.engram for record in tx.records(trunk.n, first, last)}
-        before = self._materialiser.standing(tx, scope, engrams)
+        pages = range(split.base + 1, moved.seq + 1, PAGE_RECORDS)
+        beyond = chain.from_iterable(
+            tx.records(trunk.n, first, min(first + PAGE_RECORDS - 1, moved.seq)) for first in pages
+        )
+        before = self._materialiser.standing(tx, scope, trunk.n, beyond, moved.id)
         self._put_log(tx, scope, moved)
         tx.set_cut(moved.n, tx.cut(trunk.n))
         tx.split_log(trunk.n, split.base, moved.n)
