@@ -255,8 +255,7 @@ class _Taking:
     ) -> Generator[LogState, None, IngestBatch]:
         registry, frame = self.intake.registry, self.frame
         check = RunCheck.begin(registry, self.intake.rules, history, log)
-        runs: list[Run] = []
-        marks: list[tuple[int, bytes]] = []
+        runs, marks = list[Run](), list[tuple[int, bytes]]()
         position, head, begin, problem = log.seq, log.head, log.seq + 1 - frame.first, ""
         try:
             for seq, marked_head, signature in marked:
