@@ -278,7 +278,6 @@ class _Taking:
         self.intake.refused.taken(log.root, position)
         if split is None:  # Otherwise the store does not know yet what is called how.
             yield from self._erase_held(log, check)
-            yield log  # To store what was checked may take as long again.
         told, undo = split or (None, _nothing)
         registry.journal.record(undo)
         done = commit(registry, log, check, Advance(position, head, check.hlc, check.past), told)
@@ -317,6 +316,7 @@ class _Taking:
             for _ in self.erasing(held):
                 yield log
             check.erased[:] = brought
+        yield log  # To store what was checked may take as long again.
 
     def _verdict(self, error: Exception) -> CloseCode | None:
         """The code with which a record that failed so is refused; None where it says nothing."""

@@ -1,6 +1,6 @@
 """What of an engram is searched, and how many of them are made searchable at once."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from engram_crdt import Dot, Element
 from engram_sync.memory.state.engram_state import load_state
@@ -38,20 +38,13 @@ def texts_of(elements: Iterable[Element], bodies: Mapping[Dot, str] | None = Non
 def flush_index(
     tx: Transaction, logs: LogDirectory, recent: Recent | None = None, *, limit: int = FLUSH_ROWS
 ) -> int:
-    """Index up to ``limit`` engrams that wait for it; ``recent`` is what the writer knows.
+    """Index up to ``limit`` engrams that wait for it, by what is live of them now and nothing else;
+    ``recent`` is what the writer knows.
 
     Returns:
         How many were done; fewer than ``limit`` means that none wait any more.
     """
     rows = tx.unindexed_engrams(limit)
-    index_rows(tx, logs, rows, recent)
-    return len(rows)
-
-
-def index_rows(
-    tx: Transaction, logs: LogDirectory, rows: Sequence[EngramRow], recent: Recent | None = None
-) -> None:
-    """Make engrams findable by what is live of them now, and by nothing else."""
     scopes = {scope.n: scope for scope in tx.scopes()}
     wanted: list[tuple[int, str, str, str]] = []
     for row in rows:
@@ -61,6 +54,7 @@ def index_rows(
         title, content, tags = searched(Snapshot(tx, logs), scopes[row.scope], row, recent)
         wanted.append((row.n, title, content, tags))
     tx.index_many(wanted)
+    return len(rows)
 
 
 def searched(

@@ -38,7 +38,6 @@ class ErasingHeld:
         for some in self._portions(held):
             yield
             self.done(self.storing.erase(self.tx, self.scope, some))
-        yield
 
     def _portions(self, held: Mapping[bytes, Sequence[Place]]) -> Iterator[Sequence[Place]]:
         some: list[Place] = []
