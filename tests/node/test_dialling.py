@@ -279,3 +279,23 @@ async def test_both_families_of_one_node_make_one_connection(tmp_path: Path) -> 
                 c.peer == a._core.key.public for c in b._controller.network.connections.values()
             )
         assert CloseCode.DUPLICATE.name.lower() not in (await peer_of(a, b)).last_error
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4))
+async def test_calls_that_cross_again_and_again_are_no_copy_of_a_home(
+    autojump_clock: MockClock, seed: int
+) -> None:
+    """Two nodes that know each other's addresses both call when their link is cut."""
+    cluster = Cluster(seed)
+    cluster.network.faults.latency_s_max = 0.4
+    async with cluster.open("a", peers=["b"]) as a, cluster.open("b", peers=["a"]) as b:
+        await b.join(await a.invite())
+        told: list[str] = []
+        for _ in range(20):
+            await all_synced(a, b)
+            cluster.network.cut("a", "b")
+            for _ in range(40):
+                await trio.sleep(0.2)
+                told += [p for node in (a, b) for p in (await node.status()).problems]
+        assert not [text for text in told if "copy" in text]

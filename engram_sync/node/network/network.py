@@ -345,6 +345,8 @@ class Network:
                 rival.close(CloseCode.DUPLICATE, "a newer connection replaces this one")
             self.connections[peer] = connection
             self._remember_way(connection)
+            if not dialled:
+                self.memory[peer].called(trio.current_time())
         self._changed()
         if opened is not None:
             opened.tell(self.connections.get(peer, connection))

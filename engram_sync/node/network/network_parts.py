@@ -68,6 +68,10 @@ class Streak:
         self.count = self.count + 1 if now < self.at + TAKEN_TOLD_S else 1
         self.at = now
 
+    def take_back(self) -> None:
+        """The last time was something else."""
+        self.count -= 1
+
     def goes_on(self, least: int, now: float) -> bool:
         """Whether it happened so often, and not long ago."""
         return self.count >= least and now < self.at + TAKEN_TOLD_S
@@ -133,12 +137,22 @@ class PeerMemory:
         if rival.initiator == dialled or newcomer.since > rival.since + CROSSING_S:
             self.replaced.add(now)
 
+    def called(self, now: float) -> None:
+        """The peer itself called, and is connected: what it has just ended, crossed this call.
+
+        Nobody calls whom it takes for connected: so it does not after it has ended a connection
+        for one with a copy.
+        """
+        if self.taken.count and now < self.taken.at + CROSSING_S:
+            self.taken.take_back()
+
     def by_a_copy(self, now: float) -> bool:
         """Whether a copy of this node is connected to the peer in turn with this node.
 
-        Once may be two calls that crossed.
+        Once may be two calls that crossed, and the last time too until the peer's own has come.
         """
-        return self.taken.goes_on(TAKEN_TELLS, now)
+        least = TAKEN_TELLS + (now < self.taken.at + CROSSING_S)
+        return self.taken.goes_on(least, now)
 
     def by_copies(self, now: float) -> bool:
         """Whether two nodes with the peer's key are connected in turn to this node."""
