@@ -271,8 +271,7 @@ class _Taking:
             if code is None:
                 check.revert()
                 raise
-            refusal = self._refuse(log, head, position, check.failed_at, code)
-            problem = str(error)
+            refusal, problem = self._refuse(log, head, position, check.failed_at, code), str(error)
         if not runs:
             return _empty(log, begin, refusal, problem, ended=ended)
         self.intake.refused.taken(log.root, position)

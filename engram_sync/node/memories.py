@@ -85,8 +85,9 @@ class Memories:
         scope = self._scope_of(memory)
 
         def job(tx: Transaction, shown: CatchUp) -> Engram:
-            engram = self._create(tx, shown, self._row(tx, scope), [memory])[0]
-            return self._shown(tx, scope, engram)
+            row = self._row(tx, scope)
+            engram = self._create(tx, shown, row, [memory])[0]
+            return self._shown(tx, row, engram)
 
         return await self._materialising.write_shown(job)
 
@@ -208,13 +209,13 @@ class Memories:
             row, scope = find_row(tx, ref)
             # What had arrived and waits to be materialised belongs to the current state too.
             shown.require(tx, scope.id, row.engram)
-            state = self._now(tx, scope.id, row.engram)
+            state = self._now(tx, scope, row.engram)
             seen = observe(self._at(tx), state, call.if_version)
             own = core.path.own_log(state.scope.id).id
             drafts = drafts_of(tx, seen, own)
             if drafts:
                 core.path.write(tx, state.scope.id, drafts)
-            return self._shown(tx, scope.id, row.engram)
+            return self._shown(tx, scope, row.engram)
 
         await self._materialising.wait_materialised()
         return await self._materialising.write_shown(job)
@@ -327,13 +328,13 @@ class Memories:
         assert row is not None
         return row
 
-    def _now(self, tx: Transaction, scope: bytes, engram: bytes) -> EngramState:
+    def _now(self, tx: Transaction, scope: ScopeRow, engram: bytes) -> EngramState:
         recent = self._core.path.materialiser.recent
-        state = find_exact(self._at(tx), self._row(tx, scope), engram, recent)
+        state = find_exact(self._at(tx), scope, engram, recent)
         assert state is not None
         return state
 
-    def _shown(self, tx: Transaction, scope: bytes, engram: bytes) -> Engram:
+    def _shown(self, tx: Transaction, scope: ScopeRow, engram: bytes) -> Engram:
         return show(self._at(tx), self._now(tx, scope, engram))
 
 

@@ -26,6 +26,7 @@ class EngramState:
 
     row: EngramRow
     scope: ScopeRow
+    """Of which nothing is looked at here but what never changes."""
     created: int
     """The smallest HLC of its records."""
     clock: Mapping[bytes, int]
