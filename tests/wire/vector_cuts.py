@@ -152,7 +152,7 @@ def _after_authentication() -> Iterator[Row]:
         ("an envelope with a changed timestamp", _changed(ping, 20), SIGNATURE),
         ("an envelope with one byte too many", more, SIGNATURE),
         ("an envelope of version 3", newer, CloseCode.VERSION),
-        ("a reserved type", _sealed(story, 21, payload), CloseCode.PROTOCOL),
+        ("a reserved type", _sealed(story, 22, payload), CloseCode.PROTOCOL),
         ("an envelope of seven items", with_length(b"\x87" + ping[5:]), CloseCode.PROTOCOL),
         ("fields of another message", _sealed(story, 2, payload), CloseCode.PROTOCOL),
         ("a field in two bytes", _sealed(story, kind, b"\x82\x18\x01\x80"), CloseCode.PROTOCOL),

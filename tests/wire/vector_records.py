@@ -237,10 +237,10 @@ def _text_records() -> list[Record]:
     """A text is begun, and written in: after a unit of Bob's, and over two units of Alice's."""
     other = log_id(0, SCOPE, BOB.public_key, INCARNATION)
     edit = Edit(
-        Reference(None, 8),
+        Reference(None, 9),
         (
             EditInsert(None, None, 5),
-            EditInsert(Reference(other, 70), Reference(None, 9), 2),
+            EditInsert(Reference(other, 70), Reference(None, 12), 2),
         ),
         (Span(None, 10, 2), Span(other, 65536, 65536)),
     )
