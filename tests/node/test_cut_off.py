@@ -392,3 +392,51 @@ async def test_who_was_put_out_erases_what_others_wrote_nowhere_for_good(
         for node in (a, c):
             assert (await node.get(theirs.id)).erased
             assert (await node.doctor()).healthy
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(6))
+async def test_what_several_leaders_erase_while_one_is_put_out_is_lost_only_where_it_may_be(
+    seed: int, autojump_clock: MockClock
+) -> None:
+    luck, cluster = random.Random(seed), Cluster(seed)
+    async with (
+        cluster.open("a") as a,
+        cluster.open("b", peers=["a"]) as b,
+        cluster.open("c", peers=["a", "b"]) as c,
+        cluster.open("d", peers=["a", "b", "c"]) as d,
+    ):
+        for node in (b, c, d):
+            await node.join(await a.invite())
+        for node in (b, c):
+            await say(a, set_role_draft(SetRole(node._core.key.public, MemberRole.LEADER), "x"))
+        await converged(a, b, c, d)
+        owners = [luck.choice((a, b, c, d)) for _ in range(6)]
+        memories = [(await node.remember("kept")).id for node in owners]
+        await converged(a, b, c, d)
+        erased = {luck.choice(memories)}
+        await b.forget(*erased, erase=True)
+        await converged(a, b, c, d)
+        stands = here(b)
+        await a.go_offline()
+        await say(a, revoked(b, stands), epoch_draft(Epoch(1, commitment_to(bytes(32)), ())))
+        if luck.random() < 0.5:
+            await begin_again(b)
+        beyond = luck.sample(sorted(set(memories) - erased), 4)
+        for memory in beyond:
+            await b.forget(memory, erase=True)
+        by_another = luck.choice(beyond)
+        await c.forget(by_another, erase=True)
+        await converged(b, c, d)
+        await b.go_offline()
+        await a.go_online()
+        await converged(a, c, d)
+        may = erased | {by_another} | {m for m, of in zip(memories, owners, strict=True) if of is b}
+        for node in (a, c, d):
+            found = {memory: await node.get(memory) for memory in memories}
+            assert {memory for memory, shown in found.items() if shown.erased} <= may
+            assert all(found[memory].erased for memory in erased | {by_another})
+            assert [found[m].content for m in memories if m not in may] == ["kept"] * (
+                len(set(memories) - may)
+            )
+            assert (await node.doctor()).healthy
