@@ -2,13 +2,14 @@
 
 import random
 from collections.abc import Sequence
+from uuid import UUID
 
 import pytest
 from trio.testing import MockClock
 
 from engram_sync.api import Insert, Scope
 from engram_sync.errors import DeniedError
-from engram_sync.ledger import Draft, LogState
+from engram_sync.ledger import Draft, Erasure, History, Ledger, LogState
 from engram_sync.membership import (
     Cutoff,
     Epoch,
@@ -26,7 +27,7 @@ from engram_sync.node.writing.scopes import add_scope
 from engram_sync.node.writing.write_path import Arrival, arrival_untrusted
 from engram_sync.store import LogRow, Transaction
 from engram_sync.testing import Cluster, agent_scope, converged, until
-from engram_wire import Announcement, LogDomain, encode_frame
+from engram_wire import Announcement, LogDomain, Record, RecordKind, Superseded, encode_frame
 
 from .test_voids import refuse
 from .views import contents
@@ -440,3 +441,26 @@ async def test_what_several_leaders_erase_while_one_is_put_out_is_lost_only_wher
                 len(set(memories) - may)
             )
             assert (await node.doctor()).healthy
+
+
+async def test_many_erasures_of_one_memory_are_each_looked_at_twice_when_their_author_is_put_out(
+    cluster: Cluster, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with cluster.nodes() as (a, b):
+        await say(a, set_role_draft(SetRole(b._core.key.public, MemberRole.LEADER), "b"))
+        theirs = await a.remember("a's")
+        await converged(a, b)
+        stands, named = here(b), (Superseded(0, own_log(a).id, own_log(a).seq),)
+        draft = Draft(RecordKind.ERASE, UUID(theirs.id).bytes, (), named)
+        await b._core.write(lambda tx: b._core.path.write(tx, scope_of(b), [draft] * 10))
+        await converged(a, b)
+        looked: list[int] = []
+        erasure = Ledger.erasure
+
+        def counted(self: Ledger, log: LogState, record: Record, history: History) -> Erasure:
+            looked.append(record.seq)
+            return erasure(self, log, record, history)
+
+        monkeypatch.setattr(Ledger, "erasure", counted)
+        await say(a, revoked(b, stands))
+        assert len(looked) == 2 * 10

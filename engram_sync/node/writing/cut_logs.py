@@ -117,28 +117,31 @@ class CutLogs:
                 if record.seq <= until or record.shape[0] == RecordKind.RATIFY
             }
             erasures += [r for r in records if r.shape[0] == RecordKind.ERASE and r.seq <= until]
-        for record in erasures:
-            self._erase_again(tx, log, record)
+        self._erase_again(tx, log, erasures)
         return engrams
 
-    def _erase_again(self, tx: Transaction, log: LogState, record: Record) -> None:
-        """Follow what an erasure erases now: all that it names, or what its author wrote itself.
+    def _erase_again(self, tx: Transaction, log: LogState, erasures: Iterable[Record]) -> None:
+        """Follow what erasures of a log erase now: all that they name, or what its author wrote.
 
         What is spared from now on was dropped here.  Somebody may hold it still, who knew before.
         """
-        history = StoredHistory(tx, self._ledger)
-        erased, spared = self._ledger.erasure(log, record, history)
-        for n, seqs in _by_log(erased).items():
-            tx.erase(n, seqs)
-            self._purge()
-        if not spared:
-            return
-        for n, other in tx.stream_of(self._ledger.scope_number(log.scope), record.engram):
-            if other.shape[0] == RecordKind.ERASE and spared:
-                by = self._ledger.log_by_number(n)
-                spared -= self._ledger.erasure(by, other, history).erased
-        for n, seqs in _by_log(spared).items():
-            tx.spare(n, seqs)
+        history, ledger = StoredHistory(tx, self._ledger), self._ledger
+        spared: dict[bytes, set[tuple[int, int]]] = {}
+        for record in erasures:
+            found = ledger.erasure(log, record, history)
+            spared.setdefault(record.engram, set()).update(found.spared)
+            for n, seqs in _by_log(found.erased).items():
+                tx.erase(n, seqs)
+                self._purge()
+        for engram, named in spared.items():
+            positions = set(named)
+            # Each erasure of a memory is looked at once, however many of them spare something.
+            stream = tx.stream_of(ledger.scope_number(log.scope), engram) if positions else ()
+            for n, other in stream:
+                if other.shape[0] == RecordKind.ERASE:
+                    positions -= ledger.erasure(ledger.log_by_number(n), other, history).erased
+            for n, seqs in _by_log(positions).items():
+                tx.spare(n, seqs)
 
     def wrong(self, tx: Transaction) -> list[str]:
         """What the store keeps otherwise than it follows, a sentence each."""
