@@ -19,7 +19,6 @@ from engram_sync.sync._limits import (
 )
 from engram_wire import (
     CLOCK_ENTRIES_MAX,
-    FINGERPRINT_BYTES,
     RANGE_PARTS_MAX,
     RANGES_MAX,
     ClockEntry,
@@ -30,11 +29,11 @@ from engram_wire import (
     RangeEntries,
     RangePart,
     RangeParts,
-    keyed_hash,
+    range_sum,
+    range_term,
 )
 
 LOWEST = bytes(32)
-PERSON_RANGE = b"engram range"
 
 
 class PositionSet:
@@ -59,7 +58,7 @@ class PositionSet:
         done = len(self._sums) - 1
         total = self._sums[-1]
         for entry in self._entries[done : done + count]:
-            total += _digest(self._session, entry)
+            total += range_term(self._session, entry)
             self._sums.append(total)
         return len(self._sums) > len(self._entries)
 
@@ -76,9 +75,7 @@ class PositionSet:
         # As ``engram_wire.range_fingerprint``, from sums that were made once for all ranges.
         if len(self._sums) <= end:
             self.prepare(len(self._entries))
-        total = (self._sums[end] - self._sums[first]) % (1 << 256)
-        whole = total.to_bytes(32, "big") + (end - first).to_bytes(8, "big")
-        return keyed_hash(PERSON_RANGE, whole)[:FINGERPRINT_BYTES]
+        return range_sum(self._sums[end] - self._sums[first], end - first)
 
     def range(self, lower: bytes, upper: bytes | None) -> Range:
         """What is held from ``lower`` to below ``upper``, to be compared."""
@@ -116,11 +113,6 @@ class PositionSet:
             RangePart(low, self.fingerprint(begin, stop), stop - begin)
             for low, begin, stop in zip(lowers, bounds[:-1], bounds[1:], strict=True)
         )
-
-
-def _digest(session: bytes, entry: ClockEntry) -> int:
-    data = b"".join((session, entry.log, entry.seq.to_bytes(8, "big"), entry.head))
-    return int.from_bytes(keyed_hash(PERSON_RANGE, data), "big")
 
 
 class _OpenRange(NamedTuple):

@@ -142,6 +142,8 @@ from .messages import clock_term as clock_term
 from .messages import decode_message_untrusted as decode_message_untrusted
 from .messages import encode_message as encode_message
 from .messages import range_fingerprint as range_fingerprint
+from .messages import range_sum as range_sum
+from .messages import range_term as range_term
 from .messages import sealed_digest as sealed_digest
 from .messages import sealed_sum as sealed_sum
 from .messages import sealed_term as sealed_term
@@ -373,6 +375,8 @@ __all__ = [
     "parse_shape_untrusted",
     "payload_hash",
     "range_fingerprint",
+    "range_sum",
+    "range_term",
     "record_bytes",
     "sealed_digest",
     "sealed_payload",

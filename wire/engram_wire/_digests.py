@@ -24,8 +24,8 @@ class ClockEntry:
     """The id at that position."""
 
 
-def _term(person: bytes, entry: ClockEntry) -> int:
-    data = b"".join((entry.log, entry.seq.to_bytes(8, "big"), entry.head))
+def _term(person: bytes, entry: ClockEntry, before: bytes = b"") -> int:
+    data = b"".join((before, entry.log, entry.seq.to_bytes(8, "big"), entry.head))
     return int.from_bytes(keyed_hash(person, data), "big")
 
 
@@ -86,10 +86,16 @@ def range_fingerprint(session_id: bytes, entries: Iterable[ClockEntry]) -> bytes
 
     A sum does not depend on the order, and that of a union is the sum of the sums.
     """
-    total = count = 0
-    for entry in entries:
-        data = b"".join((session_id, entry.log, entry.seq.to_bytes(8, "big"), entry.head))
-        total += int.from_bytes(keyed_hash(PERSON_RANGE, data), "big")
-        count += 1
-    whole = (total % (1 << 256)).to_bytes(32, "big") + count.to_bytes(8, "big")
+    terms = [range_term(session_id, entry) for entry in entries]
+    return range_sum(sum(terms), len(terms))
+
+
+def range_term(session_id: bytes, entry: ClockEntry) -> int:
+    """What one position adds to the fingerprint of a range."""
+    return _term(PERSON_RANGE, entry, session_id)
+
+
+def range_sum(total: int, count: int) -> bytes:
+    """``range_fingerprint`` of ``count`` positions whose ``range_term`` add up to ``total``."""
+    whole = _modulo(total) + count.to_bytes(8, "big")
     return keyed_hash(PERSON_RANGE, whole)[: _limits.FINGERPRINT_BYTES]

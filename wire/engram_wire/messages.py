@@ -10,6 +10,8 @@ from ._digests import clock_digest as clock_digest
 from ._digests import clock_sum as clock_sum
 from ._digests import clock_term as clock_term
 from ._digests import range_fingerprint as range_fingerprint
+from ._digests import range_sum as range_sum
+from ._digests import range_term as range_term
 from ._digests import sealed_digest as sealed_digest
 from ._digests import sealed_sum as sealed_sum
 from ._digests import sealed_term as sealed_term
