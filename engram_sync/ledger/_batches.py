@@ -101,7 +101,7 @@ class Batch:
     records may name it all the same."""
     erased: tuple[tuple[int, int], ...] = ()
     """(log number, seq) of each record whose payload is to be purged and never taken again."""
-    idle: tuple[int, ...] = ()
+    idle: frozenset[int] = frozenset()
     """Positions of the erasures that do not erase what others wrote: their author was put out."""
     void: tuple[Void, ...] = ()
     """What a record of this batch voids, of logs of its author."""

@@ -29,7 +29,6 @@ from engram_wire import (
 )
 
 from ._batches import Erasure
-from ._cutting import begins_with, counts_until
 from ._dots import ReferenceContext, check_dots_untrusted
 from ._edits import check_edit_untrusted
 from ._endings import (
@@ -37,6 +36,7 @@ from ._endings import (
     check_ratify_untrusted,
     check_seal_untrusted,
     check_void_untrusted,
+    counts_until,
 )
 from ._lineage import NamedPosition, depth_of, extended
 from ._logs import LogState
@@ -72,12 +72,9 @@ class RunCheck:
         default_factory=list[tuple[LogState, int, bytes]]
     )
     """(log, seq, engram) of each record that the accepted ones erase."""
-    spared: list[tuple[LogState, int, bytes]] = field(
-        default_factory=list[tuple[LogState, int, bytes]]
-    )
-    """The same of others, whom erasures name that are cut off."""
-    idle: list[int] = field(default_factory=list[int])
-    """Positions of the erasures that spare something."""
+    spared: list[tuple[LogState, int, int]] = field(default_factory=list[tuple[LogState, int, int]])
+    """(log, seq) of each record that one of them names and, cut off, does not erase, and of that
+    one its position."""
     sealed: list[tuple[LogState, int]] = field(default_factory=list[tuple[LogState, int]])
     """(log, seq) of each log that they end."""
     continues: tuple[int, int] | None = None
@@ -157,8 +154,7 @@ class RunCheck:
             del items[length:]
 
     def _lists(self) -> tuple[list[Any], ...]:
-        erasures = self.erased, self.spared, self.idle
-        return *erasures, self.pasts, self.sealed, self.void, self.ratified
+        return self.pasts, self.erased, self.spared, self.sealed, self.void, self.ratified
 
     def held_untrusted(self, record: Record) -> Iterator[None]:
         """Check one record by itself, some of it at every step; see ``again``."""
@@ -170,13 +166,12 @@ class RunCheck:
         Raises:
             WireError: It is not valid; it then erases nothing.
         """
-        for _ in self._change_untrusted(record):
+        for _ in self.held_untrusted(record):
             pass
-        erased, spared = (
-            frozenset((part.n, seq) for part, seq, _ in found)
-            for found in (self.erased, self.spared)
+        return Erasure(
+            frozenset((part.n, seq) for part, seq, _ in self.erased),
+            frozenset((part.n, seq) for part, seq, _ in self.spared),
         )
-        return Erasure(erased, spared)
 
     def take_undo(self) -> list[Callable[[], None]]:
         """What undoes all that the rules applied, to be called in reverse order."""
@@ -353,17 +348,17 @@ class RunCheck:
 
     def _erase(self, by: int, erased: Sequence[tuple[LogState, int, bytes]]) -> None:
         """Who was put out before it erased something erases what it wrote itself, no more."""
-        others = [each for each in erased if each[0].author != self.log.author]
-        if others and by > counts_until(
-            self.registry, self.rules, self.history, self.log, self._begins
-        ):
-            self.spared += others
-            self.idle.append(by)
-            erased = [each for each in erased if each not in others]
-        self.erased += erased
+        own = [each for each in erased if each[0].author == self.log.author]
+        if len(own) == len(erased) or by <= self._counts_until():
+            self.erased += erased
+            return
+        self.erased += own
+        author = self.log.author
+        self.spared += [(part, seq, by) for part, seq, _ in erased if part.author != author]
 
-    def _begins(self) -> bytes:
-        return begins_with(self.log, self.history) if self.log.seq else self._fresh[0].auth
+    def _counts_until(self) -> int:
+        fresh = None if self.log.seq else self._fresh[0]
+        return counts_until(self.registry, self.rules, self.history, self.log, fresh)
 
     def _newness(self, end: tuple[LogState, int]) -> tuple[int, int, bytes]:
         log, until = end

@@ -1,4 +1,4 @@
-"""Records that end something, or undo that: payloads, finished logs, what is void of a log."""
+"""What ends something, or undoes that: payloads, logs that are finished, void or cut off."""
 
 from collections.abc import Callable, Generator
 
@@ -7,13 +7,16 @@ from engram_wire import (
     LogDomain,
     Record,
     RecordKind,
+    decode_auth_untrusted,
     decode_superseded_untrusted,
 )
 
 from ._dots import ReferenceContext
 from ._limits import DOTS_PER_STEP, NO_ENGRAM
 from ._logs import LogState
+from ._registry import Registry
 from ._resolver import ReferenceResolver
+from ._views import History, Rules
 
 
 def check_erase_untrusted(
@@ -163,3 +166,35 @@ def check_ratify_untrusted(
             )
         ratified.append((part, item.clock))
     return ratified
+
+
+def counts_until(
+    registry: Registry, rules: Rules, history: History, log: LogState, first: Record | None = None
+) -> int:
+    """The last position of a log that leaders let count, as far as is known now; ``SEQ_MAX`` for
+    all of it.
+
+    Args:
+        registry: All logs.
+        rules: What leaders have cut off.
+        history: The store.
+        log: The log.
+        first: Its first record, where that is not held yet.
+    """
+
+    def within(seq: int, head: bytes) -> int:
+        place = history.position_of(log.scope, head)
+        if place is None:
+            return seq  # Whose continuation it is, is not known yet.
+        number, held = place
+        return held if log in registry.by_number(number).path() else 0
+
+    return rules.counts_until(
+        log.scope, log.author, log.root, lambda: begins(log, history, first), within
+    )
+
+
+def begins(log: LogState, history: History, first: Record | None = None) -> tuple[bytes, ...]:
+    """The membership heads that the first record of a log's family relies on."""
+    record = first or history.records(log.owner(1).n, 1, 1)[0]
+    return decode_auth_untrusted(record.auth) or ()

@@ -295,7 +295,7 @@ class _Taking:
             problem=problem,
             split=told,
             erased=done.erased,
-            idle=tuple(check.idle),
+            idle=frozenset(by for _, _, by in check.spared),
             sealed=done.sealed,
             void=done.void,
             ratified=done.ratified,

@@ -10,7 +10,7 @@ from ._author import author
 from ._batches import AuthoredBatch, Draft, Erasure, IngestBatch
 from ._check import RunCheck
 from ._commit import set_live
-from ._cutting import begins_with, counts_until
+from ._endings import begins, counts_until
 from ._ingest import Erasing, FrameIngest, Taking, open_log
 from ._journal import UndoPoint
 from ._lineage import depth_of
@@ -164,16 +164,18 @@ class Ledger:
 
     def counts_until(self, log: LogState, history: History) -> int:
         """The last position of a held log that leaders let count; ``SEQ_MAX`` for all of it."""
-        return counts_until(
-            self._registry, self._rules, history, log, lambda: begins_with(log, history)
-        )
+        return counts_until(self._registry, self._rules, history, log)
+
+    def begins(self, log: LogState, history: History) -> tuple[bytes, ...]:
+        """The membership heads that the first record of a held log's family relies on."""
+        return begins(log, history)
 
     def erasure(self, log: LogState, record: Record, history: History) -> Erasure:
         """What an erasure that is held erases, and what it spares, as far as is known now."""
         check = RunCheck.again(self._registry, self._rules, history, log, record.seq)
         try:
             return check.erasure_untrusted(record)
-        except WireError:  # Of a void record nothing was checked that it does not do.
+        except WireError:  # What is void is held whether it is valid or not.
             return Erasure(frozenset(), frozenset())
 
     def log_by_number(self, n: int) -> LogState:

@@ -131,7 +131,7 @@ class ScopeState:
         """Let a log that is not sealed stand there now, or nowhere."""
         place = bisect_left(self.going, name, key=_log)
         end = place + (place < len(self.going) and self.going[place].log == name)
-        self.going_total -= sum(map(clock_term, self.going[place:end]))
-        self.going[place:end] = [] if now is None else [now]
-        if now is not None:
-            self.going_total += clock_term(now)
+        before, after = self.going[place:end], [] if now is None else [now]
+        if before != after:
+            self.going_total += sum(map(clock_term, after)) - sum(map(clock_term, before))
+            self.going[place:end] = after

@@ -67,9 +67,9 @@ class Said:
         after = reader.void_after(row.n)
         stands = after is None or record.seq <= after
         if kind == RecordKind.ERASE:
-            cut = reader.cut(row.n)
-            stands = stands and (cut is None or record.seq <= cut)
-            return not stands or row.scope in self.forked or _all_erased(reader, named)
+            until = reader.counts_until(row.n)
+            acts = until is None or record.seq <= until
+            return not acts or row.scope in self.forked or _all_erased(reader, named)
         if kind == RecordKind.RATIFY:
             acts = stands or not after
             return not acts or row.scope in self.forked or _all_ratified(reader, named, row, record)
