@@ -154,7 +154,7 @@ class Transaction(Reader, Protocol):
         """Forget the payloads of these (log, seq); their hashes stay.  Returns the bytes freed."""
         ...
 
-    def erase(self, log: int, seqs: Iterable[int]) -> int:
+    def erase(self, positions: Iterable[tuple[int, int]]) -> int:
         """``drop_payloads``, for good: no later ``set_payload`` brings one back.
 
         The bytes are in no file any more once ``Store.purge`` has run after this commit.  What
@@ -163,7 +163,7 @@ class Transaction(Reader, Protocol):
         """
         ...
 
-    def spare(self, log: int, seqs: Iterable[int]) -> None:
+    def spare(self, positions: Iterable[tuple[int, int]]) -> None:
         """Undo ``erase`` but for the payloads: they may come again."""
         ...
 

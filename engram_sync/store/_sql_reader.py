@@ -23,7 +23,7 @@ from ._rows import (
     Size,
     TextRow,
 )
-from ._sql_records import RECORD, SqlRecords, taken_by
+from ._sql_records import RECORD, SqlRecords, row_ids, taken_by
 from ._words import has_words
 
 _SCOPE = (
@@ -292,7 +292,7 @@ class SqlReader(SqlRecords):
         return {seq for seq in seqs if self._sql.one(sql, (base | seq,)) is not None}
 
     def erasable(self, positions: Iterable[tuple[int, int]]) -> Iterator[Erasable]:
-        ids = [log << LOG_SEQ_BITS | seq for log, seq in positions]
+        ids = row_ids(positions)
         for row_id, size, shape in self._sql.all(_ERASABLE, (str(ids),)):
             puts = len(parse_shape_untrusted(shape).collections)
             yield Erasable(row_id >> LOG_SEQ_BITS, row_id & LOG_SEQ_MASK, puts, size)
@@ -378,7 +378,7 @@ class SqlReader(SqlRecords):
     def live_of(
         self, n: int, positions: Iterable[tuple[int, int]], puts: int
     ) -> list[tuple[int, ElementRow]]:
-        ids = [log << LOG_SEQ_BITS | seq for log, seq in positions]
+        ids = row_ids(positions)
         rows = self._sql.all(_LIVE_OF, (str(ids), n, puts))
         return [(first, ElementRow(*row)) for first, *row in rows]
 

@@ -76,6 +76,11 @@ _AFTER = """SELECT id FROM rec INDEXED BY rec_clock
     WHERE eid = ? AND id >> 40 = ? AND clk > ? AND clk > 0 ORDER BY clk, id LIMIT 1"""
 
 
+def row_ids(positions: Iterable[tuple[int, int]]) -> list[int]:
+    """The ids of the rows of these (log, seq)."""
+    return [log << LOG_SEQ_BITS | seq for log, seq in positions]
+
+
 def taken_by(shape: bytes, superseded: bytes | None) -> int:
     """How many clocks a stored record takes."""
     return clocks_taken(parse_shape_untrusted(shape), superseded or EMPTY_LIST)
@@ -197,7 +202,7 @@ class SqlRecords:
             yield from (found[row_id] for row_id in some if row_id in found)
 
     def records_at(self, positions: Iterable[tuple[int, int]]) -> Iterator[tuple[int, Record]]:
-        return self._read([log << LOG_SEQ_BITS | seq for log, seq in positions])
+        return self._read(row_ids(positions))
 
     def _at(self, branches: dict[int, list[_Branch]], log: int, record: Record) -> int:
         runs = self.runs_of(log, record.seq - 1, 1)

@@ -11,7 +11,7 @@ from ._merging import merge_runs
 from ._rows import ElementRow, EngramRow, MergedRuns, PartRow, PeerRow, ScopeRow, TextRow
 from ._schema import PURGE_INDEX, PURGE_KEY
 from ._sql_reader import SqlReader
-from ._sql_records import EMPTY_LIST, STREAMED, UNCHANGED
+from ._sql_records import EMPTY_LIST, STREAMED, UNCHANGED, row_ids
 from ._statements import Statements
 
 
@@ -317,7 +317,7 @@ class SqlTransaction(SqlReader):
         return True
 
     def drop_payloads(self, positions: Iterable[tuple[int, int]]) -> int:
-        return self._drop([log << LOG_SEQ_BITS | seq for log, seq in positions])
+        return self._drop(row_ids(positions))
 
     def _drop(self, ids: Sequence[int]) -> int:
         freed = 0
@@ -328,8 +328,8 @@ class SqlTransaction(SqlReader):
             freed += sum([len(payload) for _, payload in held])
         return freed
 
-    def erase(self, log: int, seqs: Iterable[int]) -> int:
-        ids = [log << LOG_SEQ_BITS | seq for seq in seqs]
+    def erase(self, positions: Iterable[tuple[int, int]]) -> int:
+        ids = row_ids(positions)
         for sql in _ERASING:
             self._sql.run(sql, (str(ids),))
         # A store of the first release has more to purge than the index: that mark stays.
@@ -337,11 +337,9 @@ class SqlTransaction(SqlReader):
         self._sql.run(sql, (PURGE_KEY, PURGE_INDEX))
         return self._drop(ids)
 
-    def spare(self, log: int, seqs: Iterable[int]) -> None:
-        ids = [log << LOG_SEQ_BITS | seq for seq in seqs]
-        self._sql.run(
-            "DELETE FROM erased WHERE id IN (SELECT value FROM json_each(?))", (str(ids),)
-        )
+    def spare(self, positions: Iterable[tuple[int, int]]) -> None:
+        sql = "DELETE FROM erased WHERE id IN (SELECT value FROM json_each(?))"
+        self._sql.run(sql, (str(row_ids(positions)),))
 
     def put_owed(self, n: int, positions: Iterable[tuple[int, int]]) -> None:
         sql = """INSERT INTO owed (id, scope, n) SELECT ?1, scope, n FROM eng WHERE n = ?2

@@ -159,7 +159,7 @@ async def test_an_erased_part_of_a_text_is_neither_kept_nor_stored() -> None:
 
         def erase(tx: Transaction) -> None:
             for log, seq in secrets:
-                tx.erase(log, [seq])
+                tx.erase([(log, seq)])
             ann.materialiser.refill(tx, row.scope, secrets)
             texts = recent_texts(Snapshot(tx, ann.logs), row)
             assert list(texts.texts().values()) == ["a text"]

@@ -120,7 +120,7 @@ async def test_a_value_that_was_erased_is_not_remembered() -> None:
         )
 
         def erase(tx: Transaction) -> None:
-            tx.erase(title[0], [title[1]])
+            tx.erase([title])
             ann.materialiser.refill(tx, row.scope, [title])
 
         await ann.store.submit(erase)

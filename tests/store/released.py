@@ -72,7 +72,7 @@ def newest(tx: Transaction) -> None:
     tx.put_run(right, 2, 2, id_of("right 2"), b"g" * 64, at=1_700_000_000_000)
     tx.set_head(right, 2, id_of("right 2"), 9)
     tx.seal_logs([(left, 3)])
-    tx.erase(left, [3])
+    tx.erase([(left, 3)])
     tx.put_owed(n, [(1, 2)])
     tx.put_receipt(scope, left, 3, b"k" * 32, 1_700_000_000_001)
 

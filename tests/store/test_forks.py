@@ -136,7 +136,7 @@ async def test_everything_that_names_a_moved_record_names_it_in_the_branch(store
         before, beyond = tx.put_engrams([row, row._replace(engram=b"f" * 16, seq=5)])
         for seq in (2, 5):
             tx.put_past(trunk, seq, bytes([seq]))
-            tx.erase(trunk, [seq])
+            tx.erase([(trunk, seq)])
             tx.put_owed(before, [(trunk, seq + 1)])
             tx.put_receipt(1, trunk, seq, b"k" * 32, seq)
         tx.seal_logs([(trunk, 6)])

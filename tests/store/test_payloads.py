@@ -49,7 +49,7 @@ async def test_a_dropped_payload_leaves_its_hash_and_can_come_back(store: Store)
 
 async def test_an_erased_payload_never_comes_back(store: Store) -> None:
     log = await store.submit(three)
-    assert await store.submit(lambda tx: tx.erase(log, [2, 3])) == 2
+    assert await store.submit(lambda tx: tx.erase([(log, 2), (log, 3)])) == 2
 
     def job(tx: Transaction) -> None:
         assert payloads(tx, log) == [b"p1", None, None]
@@ -57,7 +57,7 @@ async def test_an_erased_payload_never_comes_back(store: Store) -> None:
         assert tx.erased(log, [1, 2, 3, 4]) == {2, 3}
         assert not tx.set_payload(log, 2, b"gone")
         assert not tx.set_payload(log, 3, b"p3")
-        assert tx.erase(log, [3]) == 0
+        assert tx.erase([(log, 3)]) == 0
 
     await store.submit(job)
 
@@ -67,7 +67,7 @@ async def test_what_an_erasure_takes_is_told_by_what_is_held_and_was_not_erased(
 ) -> None:
     def job(tx: Transaction) -> None:
         log = three(tx)
-        tx.erase(log, [3])
+        tx.erase([(log, 3)])
         places = [(log, seq) for seq in (1, 2, 3, 9)]
         assert list(tx.erasable(places)) == [Erasable(log, 1, 1, 2), Erasable(log, 2, 1, 0)]
 
@@ -115,7 +115,7 @@ async def test_owed_payloads_are_counted_until_they_come_or_nobody_wants_them(
         assert (tx.owed_count(1), tx.owed_count(2), tx.owed(2, 9)) == (3, 0, [])
         assert tx.set_payload(log, 1, b"p1")
         assert tx.owed(1, 9) == [(first, log, 2), (second, log, 3)]
-        tx.erase(log, [2])
+        tx.erase([(log, 2)])
         tx.put_owed(first, [(log, 2)])
         assert tx.owed(1, 9) == [(second, log, 3)]
         tx.clear_owed(second)

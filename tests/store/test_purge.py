@@ -52,7 +52,7 @@ def remember(tx: Transaction) -> None:
 
 def forget(tx: Transaction) -> None:
     """Erase record 50 and everything derived from it."""
-    tx.erase(1, [50])
+    tx.erase([(1, 50)])
     tx.drop_text(50)
     tx.unindex(50)
 

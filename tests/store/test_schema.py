@@ -85,7 +85,7 @@ def rewrite(tx: Transaction) -> None:
     tx.put_peer(peer)
     tx.put_receipt(2, 3, 3, b"k" * 32, 1)
     tx.put_owed(1, [(1, 2)])
-    tx.erase(3, [3])
+    tx.erase([(3, 3)])
     tx.seal_logs([(1, 3)])
     tx.set_head(1, 3, id_of("head"), 9)
     for seq in (1, 3):

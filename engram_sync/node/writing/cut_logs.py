@@ -11,7 +11,7 @@ from engram_sync.membership import Charters, Cutoff, Vector
 from engram_sync.memory.materialise import Materialiser
 from engram_sync.node.writing.rules import StoredHistory
 from engram_sync.store import Transaction
-from engram_wire import SEQ_MAX, LogDomain, Record, RecordKind, decode_auth_untrusted
+from engram_wire import SEQ_MAX, LogDomain, Record, RecordKind
 
 PAGE_RECORDS = 256
 """Records in memory at once."""
@@ -126,22 +126,21 @@ class CutLogs:
         What is spared from now on was dropped here.  Somebody may hold it still, who knew before.
         """
         history, ledger = StoredHistory(tx, self._ledger), self._ledger
-        spared: dict[bytes, set[tuple[int, int]]] = {}
+        named: dict[bytes, set[tuple[int, int]]] = {}
         for record in erasures:
-            found = ledger.erasure(log, record, history)
-            spared.setdefault(record.engram, set()).update(found.spared)
-            for n, seqs in _by_log(found.erased).items():
-                tx.erase(n, seqs)
+            erased, spared = ledger.erasure(log, record, history)
+            if erased:
+                tx.erase(erased)
                 self._purge()
-        for engram, named in spared.items():
-            positions = set(named)
-            # Each erasure of a memory is looked at once, however many of them spare something.
-            stream = tx.stream_of(ledger.scope_number(log.scope), engram) if positions else ()
-            for n, other in stream:
+            if spared:
+                named.setdefault(record.engram, set()).update(spared)
+        # Each erasure of a memory is looked at once more, however many of them spare something.
+        for engram, positions in named.items():
+            left = set(positions)
+            for n, other in tx.stream_of(ledger.scope_number(log.scope), engram):
                 if other.shape[0] == RecordKind.ERASE:
-                    positions -= ledger.erasure(ledger.log_by_number(n), other, history).erased
-            for n, seqs in _by_log(positions).items():
-                tx.spare(n, seqs)
+                    left -= ledger.erasure(ledger.log_by_number(n), other, history).erased
+            tx.spare(left)
 
     def wrong(self, tx: Transaction) -> list[str]:
         """What the store keeps otherwise than it follows, a sentence each."""
@@ -159,17 +158,10 @@ class CutLogs:
 
     def _begins(self, tx: Transaction, log: LogState) -> Vector:
         """The membership that the first record of a log's family relies on."""
-        first = tx.records(log.owner(1).n, 1, 1)[0]
-        return self._charters.of(log.scope).seen(decode_auth_untrusted(first.auth) or ())
+        heads = self._ledger.begins(log, StoredHistory(tx, self._ledger))
+        return self._charters.of(log.scope).seen(heads)
 
     def _begun_since(self, tx: Transaction, log: LogState) -> bool:
         """Whether a log was begun after all that was taken from its author."""
         cuts = self._charters.of(log.scope).cuts
         return log.seq > 0 and cuts.since(log.author, self._begins(tx, log))
-
-
-def _by_log(positions: Iterable[tuple[int, int]]) -> dict[int, list[int]]:
-    found: dict[int, list[int]] = {}
-    for log, seq in sorted(positions):
-        found.setdefault(log, []).append(seq)
-    return found

@@ -1,8 +1,7 @@
 """Making the store follow the ledger: records, runs, forks, seals and erasures of one batch."""
 
 from collections.abc import Iterable, Sequence
-from itertools import chain, groupby
-from operator import itemgetter
+from itertools import chain
 
 from engram_sync.errors import CorruptError
 from engram_sync.host import Clock
@@ -163,8 +162,7 @@ class Storing:
     ) -> tuple[bytes, ...]:
         """Purge payloads, here and now, and all that shows them; see ``Materialiser.refill``."""
         positions = sorted(positions)
-        for number, some in groupby(positions, key=itemgetter(0)):
-            tx.erase(number, [seq for _, seq in some])
+        tx.erase(positions)
         return self._materialiser.refill(tx, scope, positions)
 
 

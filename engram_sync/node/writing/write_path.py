@@ -377,7 +377,7 @@ class WritePath:
         if batch.log.domain == LogDomain.DATA:
             self.newer.note(tx, batch.log.scope, batch.records)
         if batch.erased:
-            self._notes.erased = True
+            self._purge_soon()
             self._notes.erased_here |= isinstance(batch, AuthoredBatch)
         arrivals = self._storing.store(tx, batch)
         self._changed(batch.log.scope, self.cuts.follow(tx, batch))
