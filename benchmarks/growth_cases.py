@@ -35,10 +35,9 @@ from engram_sync.api import Engram
 from engram_sync.api.arguments import NewMemory
 from engram_sync.ledger import Draft
 from engram_sync.membership import Admission, MemberRole, admit_draft
-from engram_sync.node.writing.write_path import Arrival, arrival_untrusted
 from engram_sync.testing import Cluster, converged
-from engram_wire import KeyPair, LogDomain
-from tests.hostile._forge import Forged, new_engram
+from engram_wire import LogDomain
+from tests.hostile._forge import logs_of, new_engram
 
 # -- one node --------------------------------------------------------------------------------------
 
@@ -157,19 +156,13 @@ async def _logs() -> AsyncGenerator[Subject]:
     async with two() as (a, b):
         await converged(a, b)
         await b.go_offline()
-        core, key = a._core, b._core.key
-        scope, identity = core.facts.agent_scope, KeyPair(key.public, key.secret)
-        heads = core.path.charters.of(scope).auth(key.public)
-
-        def arrival() -> Arrival:
-            log = Forged(scope, identity, heads).add(new_engram(), [("r/content", "theirs")])
-            (frame,) = log.frames(1)
-            return arrival_untrusted(scope, {1: log.announcement(1)}, frame)
+        core, log, puts = a._core, logs_of(b, a), [("r/content", "theirs")]
 
         async def grow(times: int) -> None:
             for start in range(0, times, TOGETHER):
-                some = [arrival() for _ in range(min(TOGETHER, times - start))]
-                await core.write(partial(core.path.ingest, arrivals=some))
+                some = range(min(TOGETHER, times - start))
+                arrivals = [log().add(new_engram(), puts).arrival() for _ in some]
+                await core.write(partial(core.path.ingest, arrivals=arrivals))
 
         yield Subject(grow, lambda: _remembered(a, 1))
 

@@ -2,8 +2,10 @@
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
+from engram_sync.node import Node
+from engram_sync.node.writing.write_path import Arrival, arrival_untrusted
 from engram_wire import (
     AUTH_UNCHANGED,
     NO_IDS,
@@ -141,6 +143,11 @@ class Forged:
             cut = index + 1 if record.marked else cut
         yield self._frame(ref, self.records[start:], payloads=payloads)
 
+    def arrival(self) -> Arrival:
+        """All its records in one frame, as if its author had just sent it."""
+        (frame,) = self.frames(1)
+        return arrival_untrusted(self.scope, {1: self.announcement(1)}, frame)
+
     def _frame(self, ref: int, records: Sequence[Record], *, payloads: bool) -> bytes:
         signatures = [
             (r.seq, sign_head(self.author.secret_key, self.heads[r.seq]))
@@ -150,3 +157,11 @@ class Forged:
         if not payloads:
             records = [record._replace(payload=None) for record in records]
         return encode_frame(ref, records, signatures)
+
+
+def logs_of(member: Node, owner: Node) -> Callable[[], Forged]:
+    """What begins another log of a member's key in the agent's scope, as its owner knows that."""
+    core, key = owner._core, member._core.key
+    scope = core.facts.agent_scope
+    heads = core.path.charters.of(scope).auth(key.public)
+    return lambda: Forged(scope, KeyPair(key.public, key.secret), heads)

@@ -15,10 +15,10 @@ from trio.testing import MockClock
 
 from engram_sync.api import Conflict, Engram, Page
 from engram_sync.node import Node
-from engram_sync.node.writing.write_path import Arrival, arrival_untrusted
+from engram_sync.node.writing.write_path import Arrival
 from engram_sync.testing import Cluster, converged
-from engram_wire import SUPERSEDED_MAX, KeyPair
-from tests.hostile._forge import Forged
+from engram_wire import SUPERSEDED_MAX
+from tests.hostile._forge import logs_of
 
 T = TypeVar("T")
 LOGS, SIBLINGS = 640, 600
@@ -31,18 +31,14 @@ pytestmark = pytest.mark.slow
 
 async def crowd(owner: Node, member: Node, ref: str) -> None:
     """Let a member write to a memory in as many logs as it likes, as if it had sent them."""
-    core, key = owner._core, member._core.key
-    scope, identity = core.facts.agent_scope, KeyPair(key.public, key.secret)
-    heads = core.path.charters.of(scope).auth(key.public)
+    core, log = owner._core, logs_of(member, owner)
     for first in range(0, LOGS, AT_ONCE):
         arrivals = list[Arrival]()
         for number in range(first, first + AT_ONCE):
             put = (
                 ("r/content", f"{number} {TEXT}") if number < SIBLINGS else ("s/tags", f"{number}")
             )
-            log = Forged(scope, identity, heads).add(UUID(ref).bytes, [put])
-            (frame,) = log.frames(1)
-            arrivals.append(arrival_untrusted(scope, {1: log.announcement(1)}, frame))
+            arrivals.append(log().add(UUID(ref).bytes, [put]).arrival())
         taken = await core.write(partial(core.path.ingest, arrivals=arrivals))
         assert taken.error is None
         assert sum(one.new_records for one in taken.taken) == AT_ONCE

@@ -151,8 +151,7 @@ async def test_records_of_many_values_are_erased_in_smaller_steps(
         for number in range(8):
             log.add(engram, [("s/tags", f"{TEXT} {number} {n}") for n in range(ERASE_WEIGHT)])
         seqs = range(1, len(log.records) + 1)
-        (frame,) = log.frames(1)
-        arrival = arrival_untrusted(scope, {1: log.announcement(1)}, frame)
+        arrival = log.arrival()
         assert (await core.write(lambda tx: core.path.ingest(tx, [arrival]))).taken
         log.add(engram, kind=RecordKind.ERASE, superseded=[Superseded(0, None, n) for n in seqs])
         frame = encode_frame(
