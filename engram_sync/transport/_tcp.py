@@ -67,7 +67,7 @@ class TcpTransport:
         self._authority = authority
         self._client_context = client_context(authority)
         self._server: ServerIdentity | None = None
-        self._doorkeeper = ConnectionLimiter(
+        self._limiter = ConnectionLimiter(
             strangers_max=strangers_max,
             strangers_per_address_max=strangers_per_address_max,
             links_per_address_max=links_per_address_max,
@@ -76,7 +76,7 @@ class TcpTransport:
     @property
     def statistics(self) -> TransportStatistics:
         """Live counters."""
-        return self._doorkeeper.statistics
+        return self._limiter.statistics
 
     async def serve(
         self,
@@ -115,7 +115,7 @@ class TcpTransport:
             remote = _address(tcp.socket.getpeername())
         except OSError:
             return  # Gone between its SYN and our accept; trio closes the socket.
-        place = self._doorkeeper.admit(remote)
+        place = self._limiter.admit(remote)
         if place is None:
             return
         try:
@@ -134,7 +134,7 @@ class TcpTransport:
 
             link = Link(stream, server.channel_binding, False, remote, authenticated, names)
             try:
-                await self._doorkeeper.hand_over(link, handler)
+                await self._limiter.hand_over(link, handler)
             finally:
                 await link.aclose()
         finally:
